@@ -1,0 +1,51 @@
+/** The layers of docs/ARCHITECTURE.md: which folder may import which, and no cycles. */
+const only = (name, from, allowed) => ({
+  name,
+  severity: 'error',
+  from: { path: from },
+  to: { path: '^(protocol|client-sdk|gateway|loadtest)/', pathNot: allowed },
+});
+const G = '^gateway/src';
+const PORTS = `${G}/(transport/transport|broker/(broker|record|resume)|auth/authenticator|clock|errors|namespaces)\\.ts$`;
+const PROTOCOL = '^protocol/(src|dist)/';
+const TESTS = '\\.test\\.ts$';
+
+module.exports = {
+  forbidden: [
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    { name: 'no-orphans', severity: 'error', from: { orphan: true, pathNot: [TESTS, '\\.d\\.ts$', '(^|/)bin/', 'gateway/demo/'] }, to: {} },
+    only('protocol-is-pure', '^protocol/src/', ['^protocol/src/']),
+    {
+      name: 'protocol-has-no-io',
+      severity: 'error',
+      from: { path: '^protocol/src/', pathNot: TESTS },
+      to: { dependencyTypes: ['core'] },
+    },
+    only('sdk-knows-the-protocol-only', '^client-sdk/src/', ['^client-sdk/src/', PROTOCOL]),
+    only('ports-know-the-protocol-only', PORTS, [PORTS, PROTOCOL]),
+    only('hub-knows-ports', `${G}/hub/`, [PORTS, PROTOCOL, `${G}/hub/`]),
+    only('session-knows-hub-and-ports', `${G}/session/`, [PORTS, PROTOCOL, `${G}/(hub|session)/`]),
+    only('transports-are-strangers', `${G}/transport/`, [PORTS, PROTOCOL, `${G}/transport/`]),
+    only('memory-engine-is-a-stranger', `${G}/broker/memory/`, [PORTS, PROTOCOL, `${G}/broker/(memory/|[^/]+\\.ts$)`]),
+    only('redis-engine-is-a-stranger', `${G}/broker/redis/`, [PORTS, PROTOCOL, `${G}/broker/(redis/|[^/]+\\.ts$)`]),
+    {
+      name: 'only-the-composition-root-picks-engines',
+      severity: 'error',
+      from: { path: `${G}/`, pathNot: [`${G}/gateway\\.ts$`, `${G}/broker/(memory|redis)/`, `${G}/transport/`, `${G}/cli`, TESTS] },
+      to: { path: [`${G}/broker/(memory|redis)/`, `${G}/transport/(uws|ws)\\.ts$`] },
+    },
+    {
+      name: 'redis-and-uws-stay-in-their-adapters',
+      severity: 'error',
+      from: { path: `${G}/`, pathNot: [`${G}/broker/redis/`, `${G}/transport/`, TESTS] },
+      to: { path: 'node_modules/(ioredis|uWebSockets\\.js)/' },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules|dist' },
+    exclude: { path: '(^|/)(dist|node_modules)/' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.base.json' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'types', 'default'], extensionAlias: { '.js': ['.ts', '.js'] } },
+  },
+};

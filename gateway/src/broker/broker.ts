@@ -1,0 +1,133 @@
+/**
+ * The broker port: the log and the push of it. Engines: `memory/`, `redis/`; the suite in
+ * `test/cases/broker.cases.ts` holds each to what is written here.
+ *
+ * A **live** channel has no log: publishes reach whoever is subscribed now, records have epoch 0
+ * and offset 0, and `read` is not called for it. A **durable** channel has one.
+ *
+ * Every method that talks to the log rejects with a `FanfareError`: `unavailable` (retryable: not
+ * done, not delivered) while its shard is down, `outcome_unknown` for a publish whose reply was lost
+ * and which had no key.
+ */
+import type { Durability, LogPosition, LogRecord, NewMessage } from './record.js';
+
+/** A channel and the settings of its namespace. */
+export interface ChannelSpec {
+  readonly name: string;
+  readonly durable: boolean;
+  /** Entries kept at least; trimming is approximate. */
+  readonly historySize: number;
+  /** A log to which nobody published for this long ends, ms. */
+  readonly historyTtlMs: number;
+}
+
+export interface Broker {
+  readonly name: 'memory' | 'redis';
+  /** How long an idempotency key holds, ms. */
+  readonly idempotencyMs: number;
+  /** Checks and connects. Rejects with one clear line if the engine cannot serve. */
+  start(): Promise<void>;
+  close(): Promise<void>;
+  /**
+   * Stores (durable) or pushes (live) the messages in the order given, each on its own: the outcomes
+   * stand in the same order. One call is one round trip to the engine, however many messages.
+   */
+  publish(channel: ChannelSpec, messages: readonly NewMessage[], options?: PublishOptions): Promise<PublishOutcome[]>;
+  /**
+   * Resolves once the engine has acknowledged the subscription: from then on every record is pushed,
+   * in log order, except across `onInterrupted` ... `onResumed`. The listener may be called before
+   * the promise resolves. One subscription a channel at a time.
+   */
+  subscribe(channel: ChannelSpec, listener: ChannelListener): Promise<Subscription>;
+  /**
+   * One consistent view of a durable log: head, lineage and a page of entries. It and the pushes come
+   * from one view: what was pushed before this was answered is not newer than the head it tells.
+   * Creates the log's identity (a first epoch, offset 0) where the channel has none yet.
+   */
+  read(channel: ChannelSpec, range: ReadRange): Promise<LogPage>;
+  /** The parts that can fail on their own, for `/health/ready`; never empty. */
+  health(): ShardHealth[];
+}
+
+export interface PublishOptions {
+  /** Default `stored`. */
+  readonly durability?: Durability | undefined;
+}
+
+export type PublishOutcome = Published | Error;
+
+export interface Published {
+  /** Absent on live channels. */
+  readonly position?: LogPosition;
+  /** The key was seen within the window: this is the first one's position, nothing was delivered. */
+  readonly duplicate?: boolean;
+  /** Replicas known to have it; only with `durability: "replicated"`. */
+  readonly replicas?: number;
+  /** What was reached; only with `durability: "replicated"`. */
+  readonly durability?: Durability;
+}
+
+/** Calls for one subscribed channel. None may throw; none comes after `unsubscribe` was called. */
+export interface ChannelListener {
+  onRecord(record: LogRecord): void;
+  /** The engine cannot tell what is pushed now; records may be missing until `onResumed`. */
+  onInterrupted(): void;
+  /** The subscription is acknowledged again: anything may have been missed since `onInterrupted`. */
+  onResumed(): void;
+  /** Something moved (a slot migrates, an owner may have changed): compare with the log soon. */
+  onDoubt(): void;
+}
+
+export interface Subscription {
+  /** Ends it; resolves once the engine holds nothing of it. */
+  unsubscribe(): Promise<void>;
+  /**
+   * The hub has records that the log does not explain for 2 s: the engine treats what carries this
+   * channel as lost (`onInterrupted`, connect anew, `onResumed`).
+   */
+  distrust(): void;
+}
+
+/** Which entries a page holds; always oldest first. */
+export type ReadRange = {
+  /** Most entries; 0 asks for head and lineage only. The engine may return fewer. */
+  readonly limit: number;
+  /** Most bytes of entries; at least one entry is returned if there is one. */
+  readonly maxBytes?: number;
+  /**
+   * Do not answer from a view that may have lost its right to the log (a deposed master): make sure
+   * first, or reject `unavailable`. Asked before a client is told that continuity broke.
+   */
+  readonly confirmed?: boolean;
+} & (
+  | { /** Entries after this position, in log order. */ readonly after: LogPosition }
+  | { /** The entries right before this position (`limit` of them). */ readonly before: LogPosition }
+  | { /** The last entries (`limit` of them). */ readonly last: true }
+  | { /** Entries from the first one at or after this time, ms. */ readonly sinceTime: number }
+);
+
+export interface LogPage extends LogHead {
+  readonly entries: readonly LogRecord[];
+  /** Whether the log holds more entries in the direction of the range. */
+  readonly more: boolean;
+}
+
+export interface LogHead {
+  /** The last position; offset 0 if nothing was ever published. */
+  readonly head: LogPosition;
+  /** Oldest first, at most 16, never empty; the last one's epoch is the head's. */
+  readonly lineage: readonly LineageEntry[];
+}
+
+/** An unforked stretch: the entries of `epoch` have offsets above `baseOffset`. */
+export interface LineageEntry {
+  readonly epoch: number;
+  readonly baseOffset: number;
+}
+
+export interface ShardHealth {
+  readonly shard: string;
+  readonly state: 'ok' | 'lost';
+  /** Why, if lost. */
+  readonly detail?: string;
+}

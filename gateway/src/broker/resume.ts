@@ -1,0 +1,57 @@
+/**
+ * The resume rules: given a position and one view of the log, where does its holder stand?
+ * Pure; used for clients that join, for every page of a replay, and for a channel that repairs itself.
+ */
+import type { ResetReason } from '@fanfare/protocol';
+import type { LineageEntry, LogHead, LogPage } from './broker.js';
+import type { LogPosition } from './record.js';
+
+export type Verdict =
+  /** Nothing was missed, or `page` goes on from `at` without a hole. */
+  | { readonly ok: true; readonly at: LogPosition }
+  /** Continuity is broken: the holder stands at `at` now; the log goes on from there. */
+  | { readonly ok: false; readonly reason: ResetReason; readonly at: LogPosition };
+
+export function samePosition(a: LogPosition, b: LogPosition): boolean {
+  return a.offset === b.offset && a.epoch === b.epoch;
+}
+
+/** Log order: by epoch, then by offset. */
+export function isBefore(a: LogPosition, b: LogPosition): boolean {
+  return a.epoch < b.epoch || (a.epoch === b.epoch && a.offset < b.offset);
+}
+
+/** The epoch in which the log holds this offset; at a border, the older one where it is known. */
+export function epochAt(lineage: readonly LineageEntry[], offset: number): number {
+  for (let i = lineage.length - 1; i > 0; i--) {
+    const entry = lineage[i] as LineageEntry;
+    if (entry.baseOffset < offset) return entry.epoch;
+  }
+  return (lineage[0] as LineageEntry).epoch;
+}
+
+/** The last offset of an epoch: the base of the one after it, or the head. `undefined`: not in the lineage. */
+export function endOf({ lineage, head }: LogHead, epoch: number): number | undefined {
+  for (let i = 0; i < lineage.length; i++) {
+    if ((lineage[i] as LineageEntry).epoch === epoch) return lineage[i + 1]?.baseOffset ?? head.offset;
+  }
+  return undefined;
+}
+
+/**
+ * Judges a position against a page that was read `after` it.
+ * A page with `limit: 0` judges too, except that it cannot tell `expired`.
+ */
+export function judge(position: LogPosition, page: LogPage): Verdict {
+  const end = endOf(page, position.epoch);
+  if (end === undefined) return { ok: false, reason: 'unrecoverable', at: page.head };
+  const diverged = position.offset > end;
+  const at = diverged ? { epoch: position.epoch, offset: end } : position;
+  const next = page.entries.find((entry) => isBefore(at, entry));
+  if (at.offset !== page.head.offset && next?.offset !== at.offset + 1) {
+    const offset = next ? next.offset - 1 : page.head.offset;
+    const epoch = next ? epochAt(page.lineage, offset) : page.head.epoch;
+    return { ok: false, reason: diverged ? 'diverged' : 'expired', at: { epoch, offset } };
+  }
+  return diverged ? { ok: false, reason: 'diverged', at } : { ok: true, at };
+}

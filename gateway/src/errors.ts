@@ -1,0 +1,28 @@
+import { ERROR_CODES, type ErrorCode } from '@fanfare/protocol';
+
+export interface FanfareErrorOptions {
+  readonly cause?: unknown;
+  /** When to try again, ms; told to clients as `retryAfter` and `Retry-After`. */
+  readonly retryAfterMs?: number;
+}
+
+/** An error that a client may see. Callers branch on `code`, never on the text. */
+export class FanfareError extends Error {
+  override readonly name = 'FanfareError';
+  readonly code: ErrorCode;
+  readonly retryable: boolean;
+  readonly retryAfterMs: number | undefined;
+
+  constructor(code: ErrorCode, message: string, options: FanfareErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.retryable = ERROR_CODES[code].retryable;
+    this.retryAfterMs = options.retryAfterMs;
+  }
+}
+
+/** What a client is told of an unforeseen fault: nothing of its inside. The caller logs the cause. */
+export function toFanfareError(error: unknown): FanfareError {
+  if (error instanceof FanfareError) return error;
+  return new FanfareError('internal', 'internal error', { cause: error });
+}

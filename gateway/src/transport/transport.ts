@@ -1,0 +1,154 @@
+/**
+ * The transport port: accepts WebSocket connections and HTTP requests, sends bytes, has topics.
+ * It knows nothing of frames, channels or sessions. Adapters: `uws.ts`, `ws.ts`; the suite in
+ * `test/cases/transport.cases.ts` holds both to what is written here.
+ *
+ * Every buffer handed to a handler is lent for the call unless it says otherwise: copy to keep.
+ */
+export interface Transport {
+  readonly name: 'uws' | 'ws';
+  /** Starts to accept. @throws {PortTakenError} if something listens there already. */
+  listen(address: ListenAddress): Promise<{ readonly port: number }>;
+  /**
+   * Sends one frame to every socket on the topic, at once. Call it from the loop's own turn
+   * (`Clock.soon`), never inside a handler, and at most {@link MAX_PUBLISHES_PER_TURN} times a turn:
+   * uWebSockets.js drains a subscriber at its 33rd pending publish, while others are being queued.
+   * Frames of one topic arrive in call order, and in order with direct sends to the same socket.
+   */
+  publish(topic: string, frame: Uint8Array | string, binary: boolean): void;
+  /** Sockets on the topic now. */
+  subscribers(topic: string): number;
+  /** Stops accepting; open sockets stay. */
+  stopListening(): void;
+  /** Ends everything at once, sockets without a close frame. */
+  close(): Promise<void>;
+}
+
+/** uWebSockets.js holds 32 pending publishes a subscriber (`TopicTree.h`). */
+export const MAX_PUBLISHES_PER_TURN = 32;
+
+export interface ListenAddress {
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** Share the port with other processes of this gateway (workers). Default false: exclusive. */
+  readonly shared?: boolean;
+}
+
+export interface TransportOptions {
+  /** Largest WebSocket frame, bytes; a larger one ends the connection (1006 or 1009). */
+  readonly maxFrameBytes: number;
+  /** Most unsent bytes a socket may have; a frame that does not fit is dropped. */
+  readonly maxBufferedBytes: number;
+  /** Most bytes of an HTTP request body; a larger one arrives as `body: 'too_large'`. */
+  readonly maxBodyBytes: number;
+  /** A socket without any traffic for this long is terminated (backstop of the heartbeat), ms. */
+  readonly idleTimeoutMs: number;
+}
+
+/** `sent`: with the kernel. `buffered`: accepted, waiting in the process. `dropped`: not accepted. */
+export type SendResult = 'sent' | 'buffered' | 'dropped';
+
+/** One WebSocket. Every method is a no-op (`send`: `dropped`) once the socket is closed. */
+export interface Socket {
+  send(frame: Uint8Array | string, binary: boolean): SendResult;
+  /** Sends of `callback` leave in as few writes as possible. */
+  cork(callback: () => void): void;
+  subscribe(topic: string): void;
+  unsubscribe(topic: string): void;
+  /** Bytes accepted but not yet with the kernel. */
+  readonly bufferedBytes: number;
+  /** Textual address of the peer. */
+  readonly remoteAddress: string;
+  /**
+   * Close handshake with code and reason (cut to 123 bytes of UTF-8, between characters); ended
+   * by force if the peer does not finish it within 5 s. `onClose` follows.
+   */
+  close(code: number, reason: string): void;
+  /** Ends the link without a close frame. `onClose` follows with 1006. */
+  terminate(): void;
+}
+
+export interface UpgradeRequest {
+  readonly path: string;
+  /** Raw query string, without `?`. */
+  readonly query: string;
+  /** Subprotocols offered, in the client's order. */
+  readonly subprotocols: readonly string[];
+  /** Header by its lower-case name; `''` if absent. */
+  header(name: string): string;
+  readonly remoteAddress: string;
+}
+
+export type UpgradeResult<Session> =
+  | { readonly accept: true; readonly subprotocol: string | undefined; readonly session: (socket: Socket) => Session }
+  | { readonly accept: false; readonly status: number; readonly body: string };
+
+/** What the transport tells the gateway. No handler may throw. */
+export interface TransportHandlers<Session extends SocketSession> {
+  /** Decides on a WebSocket upgrade, synchronously. `session` is called once the socket is open. */
+  onUpgrade(request: UpgradeRequest): UpgradeResult<Session>;
+  /** Answers an HTTP request. The request may be kept; its body is a copy. */
+  onRequest(request: HttpRequest): HttpResponse | Promise<HttpResponse>;
+}
+
+/** The gateway's side of one socket. */
+export interface SocketSession {
+  /** One whole frame; `data` is lent for the call. */
+  onMessage(data: Uint8Array, binary: boolean): void;
+  /**
+   * A frame (topic or direct) did not fit `maxBufferedBytes` and was dropped. The frames accepted
+   * before it are a contiguous prefix; later ones of the same batch may vanish without an event.
+   * May come several times; comes outside of `Transport.publish`, so that topics can be left here.
+   */
+  onDropped(): void;
+  /** Some buffered bytes reached the kernel; `bufferedBytes` is 0 when all have. */
+  onDrain(): void;
+  /** The socket is gone; nothing is called after this. 1006 without a close frame. */
+  onClose(code: number, reason: string): void;
+}
+
+export interface HttpRequest {
+  /** Upper case. */
+  readonly method: string;
+  readonly path: string;
+  /** Raw query string, without `?`. */
+  readonly query: string;
+  /** Header by its lower-case name; `''` if absent. Only those of {@link KEPT_HEADERS} are kept. */
+  header(name: string): string;
+  readonly remoteAddress: string;
+  readonly body: Uint8Array | 'too_large';
+}
+
+export const KEPT_HEADERS = [
+  'authorization',
+  'content-type',
+  'accept',
+  'origin',
+  'if-none-match',
+  'x-forwarded-for',
+  'access-control-request-method',
+] as const;
+
+export interface HttpResponse {
+  readonly status: number;
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly body: string | Uint8Array;
+}
+
+export class PortTakenError extends Error {
+  override readonly name = 'PortTakenError';
+  constructor(host: string, port: number) {
+    super(`port ${port} on ${host} is taken`);
+  }
+}
+
+/** Cuts a close reason to 123 bytes of UTF-8 (RFC 6455 section 5.5) between characters. */
+export function fitCloseReason(reason: string): string {
+  let bytes = Buffer.from(reason);
+  if (bytes.length <= 123) return reason;
+  let end = 123;
+  while (end > 0 && ((bytes[end] as number) & 0xc0) === 0x80) end--;
+  bytes = bytes.subarray(0, end);
+  return bytes.toString();
+}

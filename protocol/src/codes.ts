@@ -1,0 +1,63 @@
+/**
+ * Error and close codes: one table each, the only place where they are spelled.
+ * `docs/PROTOCOL.md` holds the same tables; a test compares them.
+ */
+
+/** What an `error` frame (and a problem+json body) can say. */
+export const ERROR_CODES = {
+  bad_request: { retryable: false, httpStatus: 400, meaning: 'malformed or not allowed by the protocol' },
+  unauthorized: { retryable: false, httpStatus: 401, meaning: 'no valid credentials' },
+  forbidden: { retryable: false, httpStatus: 403, meaning: 'the credentials do not allow this' },
+  token_expired: { retryable: false, httpStatus: 401, meaning: 'the token has expired' },
+  unknown_channel: { retryable: false, httpStatus: 404, meaning: 'the namespace is not configured' },
+  not_subscribed: { retryable: false, httpStatus: 409, meaning: 'the connection is not on that channel' },
+  outcome_unknown: {
+    retryable: false,
+    httpStatus: 503,
+    meaning: 'the publish may or may not be in the log; give a key to make a retry safe',
+  },
+  already_subscribed: { retryable: false, httpStatus: 409, meaning: 'the connection is on that channel already' },
+  too_large: { retryable: false, httpStatus: 413, meaning: 'frame or message over its size limit' },
+  rate_limited: { retryable: true, httpStatus: 429, meaning: 'too fast; retry after `retryAfter` ms' },
+  limit_exceeded: { retryable: false, httpStatus: 429, meaning: 'a count limit is reached' },
+  unavailable: { retryable: true, httpStatus: 503, meaning: 'the channel cannot be served now' },
+  internal: { retryable: false, httpStatus: 500, meaning: 'a fault of the gateway' },
+} as const satisfies Record<string, { retryable: boolean; httpStatus: number; meaning: string }>;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** Why continuity broke: `reset`, a not recovered `subscribed`, and 409 of the history call. */
+export const RESET_REASONS = {
+  expired: 'messages after the position were trimmed from the log',
+  unrecoverable: 'the log does not know the epoch of the position',
+  diverged: 'the log lost messages that the position had seen',
+} as const;
+
+export type ResetReason = keyof typeof RESET_REASONS;
+
+/** How a WebSocket ends, and whether a client connects again as it is. */
+export const CLOSE_CODES = {
+  1000: { name: 'normal', reconnect: false, meaning: 'closed by the client' },
+  1001: { name: 'going_away', reconnect: true, meaning: 'the gateway stops' },
+  4000: { name: 'drain', reconnect: true, meaning: 'reason is JSON {"retryAfter":ms}, spread per client' },
+  4001: { name: 'lagging', reconnect: true, meaning: 'lagging too long, or too many replies unread' },
+  4002: { name: 'timeout', reconnect: true, meaning: 'no connect frame in time, or silence' },
+  4003: { name: 'reconnect', reconnect: true, meaning: 'asked by the server to reconnect' },
+  4400: { name: 'malformed', reconnect: false, meaning: 'malformed frame, or ten within a minute' },
+  4401: { name: 'unauthorized', reconnect: false, meaning: 'credentials refused' },
+  4403: { name: 'forbidden', reconnect: false, meaning: 'disconnected for good' },
+  4404: { name: 'unsupported_subprotocol', reconnect: false, meaning: 'no subprotocol in common' },
+  4409: { name: 'frame_too_large', reconnect: false, meaning: 'repeated frames over maxFrame' },
+  4429: { name: 'too_many_connections', reconnect: true, meaning: 'reconnect later, with backoff' },
+} as const satisfies Record<number, { name: string; reconnect: boolean; meaning: string }>;
+
+export type CloseCode = keyof typeof CLOSE_CODES;
+
+/**
+ * Whether a client should connect again after this close code. Codes outside the table (1006,
+ * proxies) reconnect, except unknown ones in 4400-4499.
+ */
+export function shouldReconnect(code: number): boolean {
+  const known = (CLOSE_CODES as Record<number, { reconnect: boolean } | undefined>)[code];
+  return known ? known.reconnect : code < 4400 || code > 4499;
+}

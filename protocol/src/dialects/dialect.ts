@@ -1,0 +1,58 @@
+import type { Frame } from '../frames.js';
+import type { Payload, RawMessage } from '../payload.js';
+import type { Position } from '../position.js';
+
+export type DialectName = 'json' | 'msgpack';
+
+/** What goes into one WebSocket frame: text for JSON, bytes for MessagePack. */
+export type Wire = string | Uint8Array;
+
+/** A dialect: how frames look on the wire. */
+export interface Dialect {
+  readonly name: DialectName;
+  readonly subprotocol: string;
+  /** Whether its WebSocket frames are binary. */
+  readonly binary: boolean;
+  encode(frame: Frame): Wire;
+  /**
+   * The frame as a plain object, its `data` as JavaScript values with binary as `Uint8Array`;
+   * not validated beyond being an object.
+   * @throws {MalformedFrameError} if it is not one object of this dialect.
+   */
+  decode(wire: Wire): Record<string, unknown>;
+}
+
+/** A frame that was decoded but whose application data was left as it came. */
+export interface RawFrame {
+  /** All fields but `data`; not validated beyond being an object. */
+  readonly fields: Record<string, unknown>;
+  /** The value of `data`, checked (depth, binary, data model), if the frame has one. */
+  readonly payload: Payload | undefined;
+}
+
+/** The gateway's side of a dialect: payloads pass through without being parsed or copied twice. */
+export interface RawDialect extends Dialect {
+  /** Bytes are lent: the result holds copies. @throws {MalformedFrameError} */
+  decodeRaw(wire: Uint8Array): RawFrame;
+  /** One `message` frame. A payload of the other format is transcoded. */
+  encodeMessage(channel: string, message: RawMessage): Uint8Array;
+  /** One `history` reply. */
+  encodeHistory(
+    id: number,
+    channel: string,
+    messages: readonly (RawMessage & Position)[],
+    more: boolean,
+  ): Wire;
+}
+
+/** The wire bytes are no frame of this dialect, or its data is outside the data model. */
+export class MalformedFrameError extends Error {
+  override readonly name = 'MalformedFrameError';
+  readonly code = 'bad_request';
+  /** The request's `id`, where it could still be read, so that the error can be told to it. */
+  readonly id: number | undefined;
+  constructor(message: string, id?: number) {
+    super(message);
+    this.id = id;
+  }
+}

@@ -1,0 +1,226 @@
+/**
+ * Every frame of the wire protocol. One WebSocket frame holds one of these objects.
+ * The names of types, fields and words are those of docs/PROTOCOL.md.
+ */
+import type { ErrorCode, ResetReason } from './codes.js';
+import type { Tags } from './payload.js';
+import type { Position } from './position.js';
+
+export type Durability = 'stored' | 'replicated';
+
+// --- client to gateway -------------------------------------------------------------------------
+
+export interface ConnectFrame {
+  readonly type: 'connect';
+  readonly id: number;
+  readonly token?: string;
+  /** Name and version of the client software, e.g. `fanfare-js/0.1`. */
+  readonly client?: string;
+}
+
+export interface SubscribeFrame {
+  readonly type: 'subscribe';
+  readonly id: number;
+  readonly channel: string;
+  /** At most one start: resume after this position, */
+  readonly since?: Position;
+  /** or begin with the last n messages, */
+  readonly rewind?: number;
+  /** or with the messages of the last n ms. */
+  readonly rewindMs?: number;
+  readonly token?: string;
+  readonly presence?: boolean;
+}
+
+export interface UnsubscribeFrame {
+  readonly type: 'unsubscribe';
+  readonly id: number;
+  readonly channel: string;
+}
+
+export interface PublishFrame {
+  readonly type: 'publish';
+  readonly id: number;
+  readonly channel: string;
+  readonly data: unknown;
+  readonly key?: string;
+  readonly tags?: Tags;
+  readonly durability?: Durability;
+}
+
+export interface HistoryFrame {
+  readonly type: 'history';
+  readonly id: number;
+  readonly channel: string;
+  readonly after?: Position;
+  readonly before?: Position;
+  readonly limit?: number;
+}
+
+export interface PresenceFrame {
+  readonly type: 'presence';
+  readonly id: number;
+  readonly channel: string;
+}
+
+export interface RefreshFrame {
+  readonly type: 'refresh';
+  readonly id: number;
+  readonly token: string;
+}
+
+export interface PongFrame {
+  readonly type: 'pong';
+}
+
+export type ClientFrame =
+  | ConnectFrame
+  | SubscribeFrame
+  | UnsubscribeFrame
+  | PublishFrame
+  | HistoryFrame
+  | PresenceFrame
+  | RefreshFrame
+  | PongFrame;
+
+// --- gateway to client: replies ----------------------------------------------------------------
+
+export interface ConnectedFrame {
+  readonly type: 'connected';
+  readonly id: number;
+  readonly session: string;
+  readonly user?: string;
+  readonly node: string;
+  /** Interval of `ping` frames, ms. */
+  readonly ping: number;
+  /** When the token expires, ms since the Unix epoch. */
+  readonly expires?: number;
+  /** Largest frame the gateway takes, bytes. */
+  readonly maxFrame: number;
+  /** How long an idempotency key holds, ms. */
+  readonly idempotencyMs: number;
+}
+
+export interface SubscribedFrame {
+  readonly type: 'subscribed';
+  readonly id: number;
+  readonly channel: string;
+  readonly durable: boolean;
+  /** Where the client now stands; durable channels only. */
+  readonly epoch?: string;
+  readonly offset?: number;
+  /** Only if `since` was sent. */
+  readonly recovered?: boolean;
+  /** Only if `recovered` is false. */
+  readonly reason?: ResetReason;
+}
+
+/** With `id`: the reply. Without: taken off by the server, and `code` and `message` say why. */
+export interface UnsubscribedFrame {
+  readonly type: 'unsubscribed';
+  readonly id?: number;
+  readonly channel: string;
+  readonly code?: ErrorCode;
+  readonly message?: string;
+}
+
+export interface PublishedFrame {
+  readonly type: 'published';
+  readonly id: number;
+  readonly channel: string;
+  readonly epoch?: string;
+  readonly offset?: number;
+  readonly duplicate?: boolean;
+  /** With `durability: "replicated"`: what was reached, */
+  readonly durability?: Durability;
+  /** and how many replicas have it. */
+  readonly replicas?: number;
+}
+
+export interface HistoryMessage {
+  readonly epoch: string;
+  readonly offset: number;
+  readonly data: unknown;
+  readonly time: number;
+  readonly user?: string;
+  readonly key?: string;
+  readonly tags?: Tags;
+}
+
+export interface HistoryReplyFrame {
+  readonly type: 'history';
+  readonly id: number;
+  readonly channel: string;
+  readonly messages: readonly HistoryMessage[];
+  readonly more: boolean;
+}
+
+export interface RefreshedFrame {
+  readonly type: 'refreshed';
+  readonly id: number;
+  readonly expires?: number;
+}
+
+// --- gateway to client: unasked ----------------------------------------------------------------
+
+export interface MessageFrame {
+  readonly type: 'message';
+  readonly channel: string;
+  /** Durable channels only: previous + 1, always. */
+  readonly offset?: number;
+  readonly data: unknown;
+  readonly time: number;
+  readonly user?: string;
+  readonly key?: string;
+  readonly tags?: Tags;
+}
+
+export interface EpochFrame {
+  readonly type: 'epoch';
+  readonly channel: string;
+  readonly epoch: string;
+  readonly offset: number;
+}
+
+export interface ResetFrame {
+  readonly type: 'reset';
+  readonly channel: string;
+  readonly reason: ResetReason;
+  readonly epoch: string;
+  readonly offset: number;
+}
+
+export interface LaggedFrame {
+  readonly type: 'lagged';
+  readonly channels: readonly string[];
+}
+
+export interface PingFrame {
+  readonly type: 'ping';
+}
+
+export interface ErrorFrame {
+  readonly type: 'error';
+  readonly id?: number;
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly retryable: boolean;
+  /** ms */
+  readonly retryAfter?: number;
+}
+
+export type ServerFrame =
+  | ConnectedFrame
+  | SubscribedFrame
+  | UnsubscribedFrame
+  | PublishedFrame
+  | HistoryReplyFrame
+  | RefreshedFrame
+  | MessageFrame
+  | EpochFrame
+  | ResetFrame
+  | LaggedFrame
+  | PingFrame
+  | ErrorFrame;
+
+export type Frame = ClientFrame | ServerFrame;

@@ -1,0 +1,58 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+const source = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
+/** Tests in this process read our packages from source; real gateways run the build. */
+const alias = [
+  { find: /^@fanfare\/protocol$/, replacement: source('protocol/src/index.ts') },
+  { find: /^@fanfare\/protocol\/json$/, replacement: source('protocol/src/dialects/json.ts') },
+  { find: /^@fanfare\/protocol\/msgpack$/, replacement: source('protocol/src/dialects/msgpack.ts') },
+  { find: /^@fanfare\/protocol\/raw$/, replacement: source('protocol/src/dialects/raw.ts') },
+  { find: /^@fanfare\/protocol\/validate$/, replacement: source('protocol/src/validate.ts') },
+  { find: /^@fanfare\/client$/, replacement: source('client-sdk/src/index.ts') },
+];
+
+/** Fast suites first: `npm test` runs the projects in this order. */
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        resolve: { alias },
+        test: { name: 'unit', include: ['*/src/**/*.test.ts'], sequence: { groupOrder: 0 } },
+      },
+      {
+        resolve: { alias },
+        test: {
+          name: 'suites',
+          include: ['*/test/*.test.ts'],
+          testTimeout: 30_000,
+          hookTimeout: 30_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        resolve: { alias },
+        test: {
+          name: 'redis',
+          include: ['*/test/redis/**/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          maxWorkers: 2,
+          sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        resolve: { alias },
+        test: {
+          name: 'e2e',
+          include: ['*/test/e2e/**/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          maxWorkers: 2,
+          sequence: { groupOrder: 3 },
+        },
+      },
+    ],
+  },
+});
