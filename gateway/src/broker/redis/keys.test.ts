@@ -1,0 +1,39 @@
+import { createRequire } from 'node:module';
+import { expect, it } from 'vitest';
+import { channelKeys, channelOfPush, pushName, SHARD_COUNT, shardOf, slotOfShard } from './keys.js';
+
+const NAMES = ['chat:1', 'a', 'a:b', 'a{b}c', '{}', '}:c:', '{s1}', 'ff:{s3}:c:x', 'ünï:☃', '😀'];
+
+it('finds the channel in a push name, whatever the channel is called', () => {
+  for (const name of NAMES) {
+    expect(channelKeys(name).push).toBe(pushName(name));
+    expect(channelOfPush(pushName(name))).toBe(name);
+  }
+  expect(channelOfPush('other')).toBeUndefined();
+});
+
+it('puts every name of a channel into the slot of its shard', () => {
+  const slotOf = createRequire(createRequire(import.meta.url).resolve('ioredis'))('cluster-key-slot') as (
+    key: string,
+  ) => number;
+  for (const name of NAMES) {
+    const { shard, log, meta, push, idempotency } = channelKeys(name);
+    for (const key of [log, meta, push, `${idempotency}k`]) expect(slotOf(key)).toBe(slotOfShard(shard));
+  }
+});
+
+it('keeps the idempotency keys of different channels apart', () => {
+  expect(`${channelKeys('a:b').idempotency}c`).not.toBe(`${channelKeys('a').idempotency}b:c`);
+});
+
+it('does not move channels to other shards from version to version', () => {
+  expect(shardOf('chat:1')).toBe(shardOf('chat:1'));
+  expect(['', 'a', 'foobar'].map(shardOf)).toEqual(
+    [0x811c9dc5, 0xe40c292c, 0xbf9cf968].map((hash) => hash % SHARD_COUNT),
+  );
+});
+
+it('spreads channels over all shards', () => {
+  const used = new Set(Array.from({ length: 10_000 }, (_, i) => shardOf(`chat:${i}`)));
+  expect(used.size).toBe(SHARD_COUNT);
+});

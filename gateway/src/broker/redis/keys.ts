@@ -1,0 +1,74 @@
+/**
+ * Every name Fanfare uses in Redis. Nothing else spells one.
+ *
+ * A channel belongs to a virtual shard `sN`, N = FNV-1a of its name modulo the shard count, and
+ * every name of the channel carries the hash tag `{sN}`: they share a slot, and one SSUBSCRIBE can
+ * name many channels of one shard.
+ */
+
+/** Virtual shards of a deployment; fixed for its life, held against `SHARD_COUNT_KEY` at start. */
+export const SHARD_COUNT = 256;
+
+/** Holds the shard count with which this deployment was begun. */
+export const SHARD_COUNT_KEY = 'ff:shards';
+
+/** The names of one channel; all in one slot. */
+export interface ChannelKeys {
+  readonly shard: number;
+  /** Stream: the log. IDs are `<epoch>-<offset>`, one field. */
+  readonly log: string;
+  /** Hash: epoch, offset, replid, lineage. Outlives the log. */
+  readonly meta: string;
+  /** Sharded pub/sub channel; carries the records of the log as they are appended. */
+  readonly push: string;
+  /** Idempotency keys begin with this; the publisher's key follows. */
+  readonly idempotency: string;
+}
+
+export function channelKeys(channel: string): ChannelKeys {
+  const shard = shardOf(channel);
+  const tag = `ff:{s${shard}}`;
+  return {
+    shard,
+    log: `${tag}:l:${channel}`,
+    meta: `${tag}:m:${channel}`,
+    push: `${tag}:c:${channel}`,
+    // With the length, because channel `a:b` key `c` would otherwise be channel `a` key `b:c`.
+    idempotency: `${tag}:i:${Buffer.byteLength(channel)}:${channel}:`,
+  };
+}
+
+/** 0 to `SHARD_COUNT` - 1: 32-bit FNV-1a of the UTF-8 name (RFC 9923), modulo the shard count. */
+export function shardOf(channel: string): number {
+  let hash = 0x811c9dc5;
+  for (const byte of Buffer.from(channel)) hash = Math.imul(hash ^ byte, 0x01000193);
+  return (hash >>> 0) % SHARD_COUNT;
+}
+
+/** The sharded pub/sub name of a channel. */
+export function pushName(channel: string): string {
+  return `ff:{s${shardOf(channel)}}:c:${channel}`;
+}
+
+/** The channel of a sharded pub/sub name; `undefined` if the name is not one of ours. */
+export function channelOfPush(name: string): string | undefined {
+  const end = name.indexOf('}:c:');
+  return end > 0 && name.startsWith('ff:{s') ? name.slice(end + 4) : undefined;
+}
+
+const SLOTS = 16384;
+const slots = Array.from({ length: SHARD_COUNT }, (_, shard) => crc16(`s${shard}`) % SLOTS);
+
+/** The Redis Cluster slot that holds a virtual shard (CRC16/XMODEM of its hash tag). */
+export function slotOfShard(shard: number): number {
+  return slots[shard] as number;
+}
+
+function crc16(text: string): number {
+  let crc = 0;
+  for (const byte of Buffer.from(text)) {
+    crc ^= byte << 8;
+    for (let bit = 0; bit < 8; bit++) crc = crc & 0x8000 ? ((crc << 1) ^ 0x1021) & 0xffff : crc << 1;
+  }
+  return crc;
+}
