@@ -1,0 +1,153 @@
+/**
+ * The packed record: a log entry and the push of it are the same bytes. The gateway packs the body;
+ * whoever gives the position (the publish script, `struct.pack('>BI8I8I8', …)`) puts the header before it.
+ *
+ *     header  u8 version = 1 | u64be epoch | u64be offset | u64be time, ms
+ *     body    u8 format (0 json, 1 msgpack) | u8 flags (1 user, 2 key, 4 tags)
+ *             [u16be length, UTF-8 user] [u16be length, UTF-8 key] [u16be length, tags as JSON text]
+ *             payload verbatim, to the end
+ */
+import { FanfareError } from '../errors.js';
+import type { LogPosition, LogRecord, NewMessage, Tags } from './record.js';
+
+export const RECORD_VERSION = 1;
+export const RECORD_HEADER_BYTES = 25;
+const BODY_PREFIX_BYTES = 2;
+const LENGTH_BYTES = 2;
+/** Most bytes of user, key or the JSON text of tags. */
+const MAX_FIELD_BYTES = 0xffff;
+
+const HAS_USER = 1;
+const HAS_KEY = 2;
+const HAS_TAGS = 4;
+
+const TWO_32 = 0x1_0000_0000;
+
+/** Bytes that are no record, or one of a version this gateway does not know. */
+export class MalformedRecordError extends Error {
+  override readonly name = 'MalformedRecordError';
+}
+
+/** @throws {FanfareError} `too_large` if user, key or tags (as JSON text) exceed 65535 bytes. */
+export function encodeBody(message: NewMessage): Buffer {
+  const { user, key, payload } = message;
+  const tags = tagsText(message.tags);
+  const body = Buffer.allocUnsafe(bodyBytes(message, tags));
+  body[0] = payload.format === 'json' ? 0 : 1;
+  body[1] =
+    (user === undefined ? 0 : HAS_USER) | (key === undefined ? 0 : HAS_KEY) | (tags === undefined ? 0 : HAS_TAGS);
+  let at = BODY_PREFIX_BYTES;
+  if (user !== undefined) at = writeField(body, at, user);
+  if (key !== undefined) at = writeField(body, at, key);
+  if (tags !== undefined) at = writeField(body, at, tags);
+  body.set(payload.bytes, at);
+  return body;
+}
+
+/** Bytes of the record that this message becomes. @throws {FanfareError} as `encodeBody`. */
+export function recordSize(message: NewMessage): number {
+  return RECORD_HEADER_BYTES + bodyBytes(message, tagsText(message.tags));
+}
+
+/** Epoch, offset and time are integers below 2^53. */
+export function encodeRecord(position: LogPosition, timeMs: number, body: Uint8Array): Buffer {
+  const record = Buffer.allocUnsafe(RECORD_HEADER_BYTES + body.length);
+  record[0] = RECORD_VERSION;
+  writeU64(record, 1, position.epoch);
+  writeU64(record, 9, position.offset);
+  writeU64(record, 17, timeMs);
+  record.set(body, RECORD_HEADER_BYTES);
+  return record;
+}
+
+/** The payload is a view of `bytes`, not a copy. @throws {MalformedRecordError} */
+export function decodeRecord(bytes: Buffer): LogRecord {
+  if (bytes[0] !== RECORD_VERSION && bytes.length > 0) {
+    throw new MalformedRecordError(`record version ${bytes[0]} is not known, only ${RECORD_VERSION} is`);
+  }
+  if (bytes.length < RECORD_HEADER_BYTES + BODY_PREFIX_BYTES) {
+    throw new MalformedRecordError(`record of ${bytes.length} bytes is cut short`);
+  }
+  const format = bytes[RECORD_HEADER_BYTES] as number;
+  const flags = bytes[RECORD_HEADER_BYTES + 1] as number;
+  if (format > 1 || flags > (HAS_USER | HAS_KEY | HAS_TAGS)) {
+    throw new MalformedRecordError(`record has unknown format ${format} or flags ${flags}`);
+  }
+  let at = RECORD_HEADER_BYTES + BODY_PREFIX_BYTES;
+  const next = (): string => {
+    const start = at + LENGTH_BYTES;
+    const end = start <= bytes.length ? start + bytes.readUInt16BE(at) : Number.POSITIVE_INFINITY;
+    if (end > bytes.length) throw new MalformedRecordError('record ends inside a field');
+    at = end;
+    return bytes.toString('utf8', start, end);
+  };
+  const user = flags & HAS_USER ? next() : undefined;
+  const key = flags & HAS_KEY ? next() : undefined;
+  const tags = flags & HAS_TAGS ? parseTags(next()) : undefined;
+  return {
+    epoch: readU64(bytes, 1),
+    offset: readU64(bytes, 9),
+    time: readU64(bytes, 17),
+    user,
+    key,
+    tags,
+    payload: { format: format === 0 ? 'json' : 'msgpack', bytes: bytes.subarray(at) },
+    size: bytes.length,
+  };
+}
+
+function tagsText(tags: Tags | undefined): string | undefined {
+  return tags === undefined ? undefined : JSON.stringify(tags);
+}
+
+function bodyBytes({ user, key, payload }: NewMessage, tags: string | undefined): number {
+  let bytes = BODY_PREFIX_BYTES + payload.bytes.length;
+  if (user !== undefined) bytes += fieldBytes('user', user);
+  if (key !== undefined) bytes += fieldBytes('key', key);
+  if (tags !== undefined) bytes += fieldBytes('tags', tags);
+  return bytes;
+}
+
+function fieldBytes(name: string, text: string): number {
+  const bytes = Buffer.byteLength(text);
+  if (bytes > MAX_FIELD_BYTES) throw new FanfareError('too_large', `${name} over ${MAX_FIELD_BYTES} bytes`);
+  return LENGTH_BYTES + bytes;
+}
+
+/** Returns where the next field begins. */
+function writeField(body: Buffer, at: number, text: string): number {
+  const length = body.write(text, at + LENGTH_BYTES);
+  body.writeUInt16BE(length, at);
+  return at + LENGTH_BYTES + length;
+}
+
+function parseTags(text: string): Tags {
+  let tags: unknown;
+  try {
+    tags = JSON.parse(text);
+  } catch (cause) {
+    throw new MalformedRecordError('tags of the record are not JSON', { cause });
+  }
+  if (!isTags(tags)) throw new MalformedRecordError('tags of the record are not strings');
+  return tags;
+}
+
+function isTags(value: unknown): value is Tags {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    !Array.isArray(value) &&
+    Object.values(value).every((one) => typeof one === 'string')
+  );
+}
+
+function writeU64(target: Buffer, at: number, value: number): void {
+  target.writeUInt32BE(Math.floor(value / TWO_32), at);
+  target.writeUInt32BE(value % TWO_32, at + 4);
+}
+
+function readU64(source: Buffer, at: number): number {
+  const value = source.readUInt32BE(at) * TWO_32 + source.readUInt32BE(at + 4);
+  if (value > Number.MAX_SAFE_INTEGER) throw new MalformedRecordError('record holds a number of 2^53 or more');
+  return value;
+}
