@@ -7,13 +7,20 @@ const only = (name, from, allowed) => ({
 });
 const G = '^gateway/src';
 const PORTS = `${G}/(transport/transport|broker/(broker|record|resume)|auth/authenticator|clock|errors|namespaces)\\.ts$`;
-const PROTOCOL = '^protocol/(src|dist)/';
+const PROTOCOL = '^protocol/src/';
 const TESTS = '\\.test\\.ts$';
 
 module.exports = {
   forbidden: [
+    // An import that leads nowhere would hide from every rule below.
+    { name: 'no-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
-    { name: 'no-orphans', severity: 'error', from: { orphan: true, pathNot: [TESTS, '\\.d\\.ts$', '(^|/)bin/', 'gateway/demo/'] }, to: {} },
+    {
+      name: 'no-orphans',
+      severity: 'error',
+      from: { orphan: true, pathNot: [TESTS, '\\.d\\.ts$', '(^|/)bin/', 'gateway/demo/'] },
+      to: {},
+    },
     only('protocol-is-pure', '^protocol/src/', ['^protocol/src/']),
     {
       name: 'protocol-has-no-io',
@@ -31,7 +38,10 @@ module.exports = {
     {
       name: 'only-the-composition-root-picks-engines',
       severity: 'error',
-      from: { path: `${G}/`, pathNot: [`${G}/gateway\\.ts$`, `${G}/broker/(memory|redis)/`, `${G}/transport/`, `${G}/cli`, TESTS] },
+      from: {
+        path: `${G}/`,
+        pathNot: [`${G}/gateway\\.ts$`, `${G}/broker/(memory|redis)/`, `${G}/transport/`, `${G}/cli`, TESTS],
+      },
       to: { path: [`${G}/broker/(memory|redis)/`, `${G}/transport/(uws|ws)\\.ts$`] },
     },
     {
@@ -42,10 +52,11 @@ module.exports = {
     },
   ],
   options: {
-    doNotFollow: { path: 'node_modules|dist' },
-    exclude: { path: '(^|/)(dist|node_modules)/' },
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '^(protocol|client-sdk|gateway|loadtest)/dist/' },
     tsPreCompilationDeps: true,
-    tsConfig: { fileName: 'tsconfig.base.json' },
-    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'types', 'default'], extensionAlias: { '.js': ['.ts', '.js'] } },
+    // Its `paths` lead imports of our packages to their sources: build output is no part of the layers.
+    tsConfig: { fileName: 'tsconfig.layers.json' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'types', 'default'] },
   },
 };

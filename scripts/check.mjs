@@ -1,0 +1,22 @@
+/** `npm run check`: format, lint, types, layers and cycles. Runs all of them, then fails if one did. */
+import { install, runTool } from './workspace.mjs';
+
+const LAYERED = ['protocol/src', 'client-sdk/src', 'gateway/src', 'loadtest/src'];
+
+await install();
+const checks = [
+  ['format and lint', () => runTool('@biomejs/biome/bin/biome', ['check', '--error-on-warnings'])],
+  ['types', () => runTool('typescript/bin/tsc', ['-b'])],
+  ['types of tests', () => runTool('typescript/bin/tsc', ['-p', 'tsconfig.tests.json'])],
+  [
+    'layers',
+    () => runTool('dependency-cruiser/bin/dependency-cruise.mjs', ['--config', '.dependency-cruiser.cjs', ...LAYERED]),
+  ],
+];
+const failed = [];
+for (const [name, check] of checks) {
+  process.stderr.write(`check: ${name}\n`);
+  if ((await check()) !== 0) failed.push(name);
+}
+if (failed.length > 0) process.stderr.write(`check failed: ${failed.join(', ')}\n`);
+process.exitCode = failed.length > 0 ? 1 : 0;

@@ -1,0 +1,54 @@
+/** The programs that the tests start besides Node: found in the path, or installed where that is ours to do. */
+import { accessSync, constants, existsSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fail, run } from './workspace.mjs';
+
+/** Program, and the Debian package that has it. */
+const PROGRAMS = [
+  ['redis-server', 'redis-server'],
+  ['redis-sentinel', 'redis-sentinel'],
+  ['redis-cli', 'redis-tools'],
+  ['chromium', 'chromium'],
+];
+
+/** Asked by Debian before a package starts its service; 101 forbids it (invoke-rc.d(8)). */
+const START_POLICY = '/usr/sbin/policy-rc.d';
+
+export async function ensureTestPrograms() {
+  const missing = PROGRAMS.filter(([program]) => !isInPath(program)).map(([, name]) => name);
+  if (missing.length === 0) return;
+  const list = missing.join(' ');
+  if (process.getuid?.() !== 0 || !isInPath('apt-get')) {
+    fail(`the tests need ${list}: sudo apt-get install ${list} (or your system's packages of them), then try again`);
+  }
+  process.stderr.write(`installing ${list} (apt-get)\n`);
+  await withoutServiceStart(async () => {
+    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+    const steps = [['update'], ['install', '-y', '--no-install-recommends', ...missing]];
+    for (const step of steps) {
+      if ((await run('apt-get', step, { quiet: true, env })) !== 0) fail(`apt-get ${step[0]} failed, see above`);
+    }
+  });
+}
+
+function isInPath(program) {
+  return (process.env.PATH ?? '').split(path.delimiter).some((folder) => {
+    try {
+      accessSync(path.join(folder, program), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** The packages would start a Redis on its well-known port; tests bring their own. */
+async function withoutServiceStart(action) {
+  const isOurs = !existsSync(START_POLICY);
+  if (isOurs) writeFileSync(START_POLICY, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+  try {
+    await action();
+  } finally {
+    if (isOurs) rmSync(START_POLICY);
+  }
+}

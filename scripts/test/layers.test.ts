@@ -1,0 +1,61 @@
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const SOURCES = ['protocol/src', 'client-sdk/src', 'gateway/src', 'loadtest/src'];
+
+/** File to plant, what it says, and the rule it breaks. */
+const PLANTED = [
+  ['protocol/src/planted-io.ts', `import 'node:fs';`, 'protocol-has-no-io'],
+  ['protocol/src/planted-layer.ts', `import '@fanfare/client';`, 'protocol-is-pure'],
+  ['client-sdk/src/planted-layer.ts', `import '../../gateway/src/clock.js';`, 'sdk-knows-the-protocol-only'],
+  ['gateway/src/hub/planted-layer.ts', `import '../session/planted.js';`, 'hub-knows-ports'],
+  ['gateway/src/session/planted.ts', `import '@fanfare/client';`, 'session-knows-hub-and-ports'],
+  ['gateway/src/broker/memory/planted.ts', `import '../redis/planted.js';`, 'memory-engine-is-a-stranger'],
+  [
+    'gateway/src/broker/redis/planted.ts',
+    `import type { Socket } from '../../session/planted.js';`,
+    'redis-engine-is-a-stranger',
+  ],
+  ['gateway/src/planted-engine.ts', `import './broker/memory/planted.js';`, 'only-the-composition-root-picks-engines'],
+  ['gateway/src/planted-redis.ts', `import 'ioredis';`, 'redis-and-uws-stay-in-their-adapters'],
+  ['gateway/src/planted-uws.ts', `import 'uWebSockets.js';`, 'redis-and-uws-stay-in-their-adapters'],
+  ['loadtest/src/planted-a.ts', `import './planted-b.js';`, 'no-cycles'],
+  ['loadtest/src/planted-b.ts', `import './planted-a.js';`, 'no-cycles'],
+  ['loadtest/src/planted-gone.ts', `import './no-such-file.js';`, 'no-unresolvable'],
+  ['loadtest/src/planted-alone.ts', 'export {};', 'no-orphans'],
+] as const;
+
+interface Violation {
+  readonly from: string;
+  /** A cycle is told once, at one of its files. */
+  readonly cycle?: readonly { readonly name: string }[];
+  readonly rule: { readonly name: string };
+}
+
+let copy: string;
+let violations: Violation[];
+
+beforeAll(() => {
+  copy = mkdtempSync(path.join(tmpdir(), 'fanfare-layers-'));
+  for (const item of ['.dependency-cruiser.cjs', 'tsconfig.base.json', 'tsconfig.layers.json', ...SOURCES]) {
+    cpSync(path.join(root, item), path.join(copy, item), { recursive: true });
+  }
+  symlinkSync(path.join(root, 'node_modules'), path.join(copy, 'node_modules'));
+  for (const [file, text] of PLANTED) writeFileSync(path.join(copy, file), `${text}\n`);
+  const program = path.join(root, 'node_modules/dependency-cruiser/bin/dependency-cruise.mjs');
+  const args = [program, '--config', '.dependency-cruiser.cjs', '--output-type', 'json', ...SOURCES];
+  const { stdout } = spawnSync(process.execPath, args, { cwd: copy, encoding: 'utf8', maxBuffer: 2 ** 28 });
+  violations = (JSON.parse(stdout) as { summary: { violations: Violation[] } }).summary.violations;
+});
+
+afterAll(() => rmSync(copy, { recursive: true, force: true }));
+
+it.each(PLANTED)('npm run check sees %s (%s) as a breach of %s', (file, _text, rule) => {
+  const concerned = violations.filter(({ from, cycle }) => from === file || cycle?.some(({ name }) => name === file));
+  expect(concerned.map((one) => one.rule.name)).toContain(rule);
+});

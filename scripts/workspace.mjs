@@ -1,0 +1,120 @@
+/** What every command of the workspace starts with: dependencies installed, packages built. */
+import { spawn } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = fileURLToPath(new URL('..', import.meta.url));
+export const PACKAGES = ['protocol', 'client-sdk', 'gateway', 'loadtest'];
+
+const inRoot = (...parts) => path.join(root, ...parts);
+/** Written by npm at the end of an installation. */
+const INSTALLED = inRoot('node_modules/.package-lock.json');
+/** Its time is when the last complete build began. */
+const BUILT = inRoot('node_modules/.cache/fanfare/built');
+
+/** Ends the process with one line on stderr. */
+export function fail(line) {
+  process.stderr.write(`${line}\n`);
+  process.exit(1);
+}
+
+/**
+ * Runs a program in the root folder and resolves with its exit code (1 if a signal ended it).
+ * `quiet`: its output is shown only if it fails.
+ */
+export function run(program, args, { quiet = false, env = process.env } = {}) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { cwd: root, env, stdio: quiet ? ['ignore', 'pipe', 'pipe'] : 'inherit' });
+    const output = [];
+    child.stdout?.on('data', (chunk) => output.push(chunk));
+    child.stderr?.on('data', (chunk) => output.push(chunk));
+    child.on('error', reject);
+    child.on('close', (code) => {
+      if (code !== 0) process.stderr.write(Buffer.concat(output));
+      resolve(code ?? 1);
+    });
+  });
+}
+
+/** Runs a Node program of `node_modules`, e.g. `typescript/bin/tsc`. */
+export function runTool(tool, args, options) {
+  return run(process.execPath, [inRoot('node_modules', tool), ...args], options);
+}
+
+/** Installs with npm unless `node_modules` is at least as new as `package-lock.json`. */
+export async function install() {
+  if (modified(INSTALLED) >= modified(inRoot('package-lock.json'))) return;
+  process.stderr.write('installing dependencies (npm ci)\n');
+  const npm = process.env.npm_execpath;
+  const code = await (npm?.endsWith('.js')
+    ? run(process.execPath, [npm, 'ci'], { quiet: true })
+    : run('npm', ['ci'], { quiet: true }));
+  if (code !== 0) fail('npm ci failed, see above');
+}
+
+/** Installs and compiles what is out of date; resolves at once if nothing is. */
+export async function build({ force = false } = {}) {
+  await install();
+  const complete =
+    PACKAGES.every((name) => existsSync(inRoot(name, 'dist'))) && existsSync(inRoot('gateway/dist/demo'));
+  if (!force && complete && modified(BUILT) >= newestInput()) return;
+  const startedAt = new Date();
+  process.stderr.write('building\n');
+  const args = ['-b', ...(complete ? [] : ['--force'])];
+  if ((await runTool('typescript/bin/tsc', args, { quiet: true })) !== 0) fail('the build failed, see above');
+  copyLuaScripts();
+  await bundleDemo();
+  mkdirSync(path.dirname(BUILT), { recursive: true });
+  writeFileSync(BUILT, '');
+  utimesSync(BUILT, startedAt, startedAt);
+}
+
+/** Newest change of anything the build reads, ms; folders count, so that a removal is seen. */
+function newestInput() {
+  const files = ['package-lock.json', 'tsconfig.json', 'tsconfig.base.json', 'scripts/workspace.mjs'].map((file) =>
+    inRoot(file),
+  );
+  const folders = PACKAGES.flatMap((name) => [inRoot(name, 'src')]).concat(inRoot('gateway/demo'));
+  for (const name of PACKAGES) files.push(inRoot(name, 'package.json'), inRoot(name, 'tsconfig.json'));
+  for (const folder of folders) {
+    files.push(folder);
+    if (existsSync(folder))
+      for (const entry of readdirSync(folder, { recursive: true })) files.push(path.join(folder, entry));
+  }
+  return Math.max(...files.map(modified));
+}
+
+function modified(file) {
+  return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+}
+
+/** The compiler leaves the scripts of the Redis engine behind. */
+function copyLuaScripts() {
+  const from = inRoot('gateway/src/broker/redis/scripts');
+  if (!existsSync(from)) return;
+  const isWanted = (source) => source.endsWith('.lua') || statSync(source).isDirectory();
+  cpSync(from, inRoot('gateway/dist/broker/redis/scripts'), { recursive: true, filter: isWanted });
+}
+
+/** The page at `/`: one script, and every other file of the folder as it is. */
+async function bundleDemo() {
+  const from = inRoot('gateway/demo');
+  const to = inRoot('gateway/dist/demo');
+  mkdirSync(to, { recursive: true });
+  if (!existsSync(from)) return;
+  cpSync(from, to, { recursive: true, filter: (source) => !source.endsWith('.ts') });
+  if (!existsSync(path.join(from, 'main.ts'))) return;
+  const { build: bundle } = await import('esbuild');
+  await bundle({
+    entryPoints: [path.join(from, 'main.ts')],
+    outfile: path.join(to, 'main.js'),
+    bundle: true,
+    minify: true,
+    sourcemap: true,
+    format: 'esm',
+    platform: 'browser',
+    target: 'es2022',
+    logLevel: 'warning',
+  }).catch(() => fail('the demo page could not be bundled, see above'));
+}
