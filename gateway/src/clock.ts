@@ -6,6 +6,8 @@ export interface Clock {
   after(delayMs: number, callback: () => void): Cancel;
   /** Calls back once in the next turn of the event loop, outside of any I/O handler. */
   soon(callback: () => void): void;
+  /** A number in [0, 1) for jitter; here because whoever owns time in a test owns chance as well. */
+  random(): number;
 }
 
 export type Cancel = () => void;
@@ -20,8 +22,14 @@ export const systemClock: Clock = {
   soon(callback) {
     setImmediate(callback);
   },
+  random: Math.random,
 };
 
 export function sleep(clock: Clock, delayMs: number): Promise<void> {
   return new Promise((resolve) => clock.after(delayMs, resolve));
+}
+
+/** Exponential backoff with jitter before the next try: 50 ms doubled up to 2 s, at least half of it. */
+export function pause(clock: Clock, attempt: number): Promise<void> {
+  return sleep(clock, Math.min(2_000, 50 * 2 ** attempt) * (0.5 + clock.random() / 2));
 }

@@ -1,0 +1,169 @@
+import type { ChannelListener, ChannelSpec, Subscription } from '../broker/broker.js';
+import type { LogRecord } from '../broker/record.js';
+import { type Cancel, pause } from '../clock.js';
+import { FanfareError, toFanfareError } from '../errors.js';
+import type { HubContext } from './hub-options.js';
+import type { Joined, Member, Start } from './member.js';
+import { Feed } from './outbox.js';
+
+/** One client's place on one channel. */
+export class Membership {
+  readonly channel: Channel;
+  readonly member: Member;
+  #state: 'joining' | 'live' | 'left' = 'joining';
+
+  /** @internal Made by `Channel.enter`. */
+  constructor(channel: Channel, member: Member) {
+    this.channel = channel;
+    this.member = member;
+  }
+
+  get isLive(): boolean {
+    return this.#state === 'live';
+  }
+
+  /** Whether `leave` was called. */
+  get hasLeft(): boolean {
+    return this.#state === 'left';
+  }
+
+  /** @internal Onto the topic: from here on the client gets what the channel flushes. */
+  goLive(): void {
+    this.#state = 'live';
+    const { feed } = this.channel;
+    const { member } = this;
+    feed.members[member.dialectIndex] = (feed.members[member.dialectIndex] as number) + 1;
+    member.subscribe(feed.topics[member.dialectIndex] as string);
+  }
+
+  /** Ends it, in whatever state it is, at once. */
+  leave(): void {
+    if (this.#state === 'left') return;
+    if (this.#state === 'live') {
+      const { feed } = this.channel;
+      const { member } = this;
+      feed.members[member.dialectIndex] = (feed.members[member.dialectIndex] as number) - 1;
+      member.unsubscribe(feed.topics[member.dialectIndex] as string);
+    }
+    this.#state = 'left';
+    this.channel.left();
+  }
+}
+
+/**
+ * A channel that is alive on this gateway: its subscription, its members, its queue. It lives
+ * from the first join until its last member has been gone for `lingerMs`.
+ */
+export abstract class Channel implements ChannelListener {
+  readonly spec: ChannelSpec;
+  readonly feed: Feed;
+  protected readonly context: HubContext;
+  protected subscription: Subscription | undefined;
+  /** Set once the channel serves; cleared never: an interruption repairs in place. */
+  protected active = false;
+  protected ended = false;
+  readonly #onEnd: (done: Promise<void>) => void;
+  readonly #activation: Promise<void>;
+  #waiting = new Set<() => void>();
+  #count = 0;
+  #linger: Cancel | undefined;
+
+  /**
+   * @param ready what must be over before it may subscribe: the end of an earlier life.
+   * @param onEnd told when it ends; `done` settles once the subscription is gone.
+   */
+  constructor(spec: ChannelSpec, context: HubContext, ready: Promise<void>, onEnd: (done: Promise<void>) => void) {
+    this.spec = spec;
+    this.context = context;
+    this.feed = new Feed(context.outbox, spec.name);
+    this.#onEnd = onEnd;
+    this.#activation = ready.then(() => this.#activate());
+  }
+
+  /** Live members. */
+  get subscribers(): number {
+    return this.feed.members.reduce((sum, count) => sum + count, 0);
+  }
+
+  /** Counts a client in. Whoever enters must `join` and, in the end, `leave`. */
+  enter(member: Member): Membership {
+    this.#count++;
+    this.#linger?.();
+    this.#linger = undefined;
+    return new Membership(this, member);
+  }
+
+  /** @internal */
+  left(): void {
+    if (--this.#count > 0 || this.ended) return;
+    this.#linger = this.context.clock.after(this.context.options.lingerMs, () => this.end());
+  }
+
+  /**
+   * Brings a client onto the channel without loss or duplicates. `onJoined` is called once, before
+   * the first replayed frame; not at all if the membership ends before.
+   * @throws {FanfareError} `unavailable` if the channel cannot be served in time.
+   */
+  abstract join(membership: Membership, start: Start, onJoined: (joined: Joined) => void): Promise<void>;
+
+  abstract onRecord(record: LogRecord): void;
+  abstract onInterrupted(): void;
+  abstract onResumed(): void;
+  abstract onDoubt(): void;
+  /** Compares with the log; the backstop for what nobody foresaw. */
+  abstract audit(): Promise<void>;
+
+  /** Waits until the channel serves. @throws {FanfareError} `unavailable`, after `joinTimeoutMs`. */
+  protected ready(): Promise<void> | undefined {
+    if (this.active) return undefined;
+    return new Promise((resolve, reject) => {
+      const settle = (act: () => void) => () => {
+        cancel();
+        this.#waiting.delete(onActive);
+        act();
+      };
+      const fail = () =>
+        reject(
+          new FanfareError('unavailable', 'the channel cannot be served now', {
+            retryAfterMs: 1_000,
+          }),
+        );
+      const onActive = settle(resolve);
+      const cancel = this.context.clock.after(this.context.options.joinTimeoutMs, settle(fail));
+      this.#waiting.add(onActive);
+    });
+  }
+
+  /** Ends it now: nobody is on it, or the gateway stops. */
+  end(): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.#linger?.();
+    this.onEnded();
+    this.#onEnd(
+      this.#activation
+        .then(() => this.subscription?.unsubscribe())
+        .catch((error) => this.context.onFault('unsubscribe failed', error)),
+    );
+  }
+
+  /** What the engine must have answered before the channel serves. */
+  protected abstract activate(): Promise<void>;
+  protected onEnded(): void {}
+
+  async #activate(): Promise<void> {
+    for (let attempt = 0; !this.ended; attempt++) {
+      try {
+        this.subscription ??= await this.context.broker.subscribe(this.spec, this);
+        if (this.ended) return;
+        await this.activate();
+        this.active = true;
+        for (const wake of [...this.#waiting]) wake();
+        return;
+      } catch (error) {
+        if (!toFanfareError(error).retryable) this.context.onFault('activation failed', error);
+        await pause(this.context.clock, attempt);
+      }
+    }
+  }
+}

@@ -1,0 +1,232 @@
+import type { LineageEntry, LogPage } from '../broker/broker.js';
+import type { LogPosition, LogRecord } from '../broker/record.js';
+import { endOf, isBefore, judge, samePosition } from '../broker/resume.js';
+import { pause } from '../clock.js';
+import { FanfareError, toFanfareError } from '../errors.js';
+import { Channel, type Membership } from './channel.js';
+import { epochFrame, Notice, resetFrame } from './entry.js';
+import { LogReader } from './log-reader.js';
+import type { Joined, Start } from './member.js';
+import { replay } from './replay.js';
+import { Tail } from './tail.js';
+
+/**
+ * A channel with a log. Pushed records are hints, the log decides: whatever does not follow the
+ * cursor directly is held back while the channel repairs itself from the log, by the same rules by
+ * which a client resumes.
+ */
+export class DurableChannel extends Channel {
+  /** The last record taken over, whether flushed yet or not. */
+  cursor: LogPosition = { epoch: 0, offset: 0 };
+  lineage: readonly LineageEntry[] = [];
+  readonly reader = new LogReader(this.context.broker, this.spec, this.context.options, this.context.stats);
+  readonly tail = new Tail(
+    this.spec.name,
+    this.context.options.tailEntries,
+    this.context.options.tailBytes,
+    this.cursor,
+  );
+  /** Records held back; `undefined` while pushes follow the cursor. */
+  #held: LogRecord[] | undefined = [];
+  #overflowed = false;
+  #interrupted = false;
+  #repair: Promise<void> | undefined;
+  #repairAgain = false;
+
+  /** Where the last flushed frame ends: a client that stands here may go onto the topic. */
+  get flushed(): LogPosition {
+    return this.feed.flushed ?? this.cursor;
+  }
+
+  override async join(membership: Membership, start: Start, onJoined: (joined: Joined) => void): Promise<void> {
+    await this.ready();
+    await replay(this, membership, start, this.context, onJoined);
+  }
+
+  // --- the step rule -----------------------------------------------------------------------------
+
+  override onRecord(record: LogRecord): void {
+    if (this.#held) {
+      this.#hold(record);
+      return;
+    }
+    const { cursor } = this;
+    if (record.epoch === cursor.epoch) {
+      if (record.offset === cursor.offset + 1) {
+        this.#take(record);
+        return;
+      }
+      if (record.offset <= cursor.offset) return;
+    }
+    this.#hold(record);
+    void this.repair();
+  }
+
+  #take(record: LogRecord): void {
+    this.cursor = record;
+    this.feed.push(this.tail.push(record));
+  }
+
+  #hold(record: LogRecord): void {
+    this.#held ??= [];
+    if (this.#held.length < this.context.options.bufferRecords) {
+      this.#held.push(record);
+    } else {
+      this.#held = [];
+      this.#overflowed = true;
+    }
+  }
+
+  // --- activation and repair ---------------------------------------------------------------------
+
+  protected override async activate(): Promise<void> {
+    this.context.stats.logReads++;
+    const { tailEntries, tailBytes } = this.context.options;
+    const page = await this.context.broker.read(this.spec, { last: true, limit: tailEntries, maxBytes: tailBytes });
+    this.cursor = page.head;
+    this.lineage = page.lineage;
+    this.tail.fill(page.entries, page.lineage, page.head);
+    this.feed.flushed = this.cursor;
+    if (!this.#release(page)) void this.repair();
+  }
+
+  protected override onEnded(): void {
+    this.reader.forget();
+    this.#held = [];
+  }
+
+  override onInterrupted(): void {
+    this.#interrupted = true;
+    this.#held ??= [];
+  }
+
+  override onResumed(): void {
+    this.#interrupted = false;
+    if (this.active) void this.context.repairs.run(() => this.repair());
+  }
+
+  override onDoubt(): void {
+    void this.context.repairs.run(() => this.audit());
+  }
+
+  /** Reads on from the cursor until pushes and log agree; callers share one run. */
+  repair(): Promise<void> {
+    this.#repairAgain = true;
+    this.#repair ??= this.#runRepair().finally(() => {
+      this.#repair = undefined;
+    });
+    return this.#repair;
+  }
+
+  /** Repairs at least up to this position, which somebody saw in the log. */
+  async catchUp(seen: LogPosition): Promise<void> {
+    if (!isBefore(this.cursor, seen)) return;
+    await this.repair();
+    if (isBefore(this.cursor, seen)) {
+      throw new FanfareError('unavailable', 'the gateway is behind the log', { retryAfterMs: 1_000 });
+    }
+  }
+
+  async #runRepair(): Promise<void> {
+    this.context.stats.repairs++;
+    this.#held ??= [];
+    let unexplainedSince: number | undefined;
+    for (let attempt = 0; !this.ended && !this.#interrupted; ) {
+      this.#repairAgain = false;
+      try {
+        const page = await this.#judgedPage();
+        if (this.ended) return;
+        this.#follow(page);
+        if (page.more) {
+          attempt = 0;
+          await this.feed.progress();
+          continue;
+        }
+        if (this.#release(page)) {
+          if (this.#repairAgain) continue;
+          return;
+        }
+        unexplainedSince = this.#held?.length ? (unexplainedSince ?? this.context.clock.now()) : undefined;
+        if (unexplainedSince !== undefined && this.context.clock.now() - unexplainedSince >= this.context.options.distrustMs) {
+          unexplainedSince = undefined;
+          this.#held = [];
+          this.subscription?.distrust();
+        }
+      } catch (error) {
+        if (!toFanfareError(error).retryable) this.context.onFault('repair failed', error);
+      }
+      await pause(this.context.clock, attempt++);
+    }
+  }
+
+  /** The page after the cursor; a verdict that continuity broke is asked for twice, the second time confirmed. */
+  async #judgedPage(): Promise<LogPage> {
+    const page = await this.reader.page(this.cursor);
+    return judge(this.cursor, page).ok ? page : this.reader.page(this.cursor, true);
+  }
+
+  /** Takes over a page, as a client would that stands at the cursor. */
+  #follow(page: LogPage): void {
+    const verdict = judge(this.cursor, page);
+    this.lineage = page.lineage;
+    if (!verdict.ok) {
+      this.reader.forget();
+      this.cursor = verdict.at;
+      this.tail.reset(verdict.at);
+      this.context.stats.resets[verdict.reason]++;
+      this.feed.push(new Notice(verdict.at, resetFrame(this.spec.name, verdict.reason, verdict.at)));
+    }
+    for (const record of page.entries) {
+      if (!isBefore(this.cursor, record)) continue;
+      if (record.epoch !== this.cursor.epoch) this.#cross(record.epoch);
+      this.#take(record);
+    }
+    if (!page.more && this.cursor.epoch !== page.head.epoch) this.#cross(page.head.epoch);
+  }
+
+  /** The log was taken over cleanly: same place, next epoch. */
+  #cross(epoch: number): void {
+    this.cursor = { epoch, offset: this.cursor.offset };
+    this.feed.push(new Notice(this.cursor, epochFrame(this.spec.name, this.cursor)));
+  }
+
+  /** Takes what was held back, as far as it follows; false if something stays unexplained. */
+  #release(head: LogPage): boolean {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    const unexplained: LogRecord[] = [];
+    for (const record of held) {
+      const end = endOf({ lineage: head.lineage, head: this.cursor }, record.epoch);
+      if (end !== undefined && record.offset <= end) continue;
+      if (record.epoch === this.cursor.epoch && record.offset === this.cursor.offset + 1) this.#take(record);
+      else unexplained.push(record);
+    }
+    if (unexplained.length === 0 && !this.#overflowed) return true;
+    this.#overflowed = false;
+    this.#held = unexplained;
+    return false;
+  }
+
+  override async audit(): Promise<void> {
+    if (!this.active || this.#held || this.ended) return;
+    const before = this.cursor;
+    this.context.stats.audits++;
+    let page: LogPage;
+    try {
+      page = await this.context.broker.read(this.spec, { after: before, limit: 0 });
+    } catch {
+      return; // the shard is down; its return repairs
+    }
+    if (this.#held || this.ended) return;
+    const behind = isBefore(this.cursor, page.head);
+    const ahead = isBefore(page.head, before);
+    if (!behind && !ahead) return;
+    if (!(behind && samePlace(this.cursor, page))) this.context.stats.auditFindings++;
+    await this.repair();
+  }
+}
+
+/** Whether only the epoch is behind: a log that was taken over and not published to since. */
+function samePlace(cursor: LogPosition, page: LogPage): boolean {
+  return cursor.offset === page.head.offset && endOf(page, cursor.epoch) === cursor.offset && !samePosition(cursor, page.head);
+}

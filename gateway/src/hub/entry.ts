@@ -1,0 +1,67 @@
+import type { EpochFrame, RawDialect, ResetFrame, Wire } from '@fanfare/protocol';
+import type { LogPosition, LogRecord } from '../broker/record.js';
+
+/** Something a channel sends to its members, and where they stand once they have it. */
+export interface Outgoing {
+  /** Absent on live channels. */
+  readonly position: LogPosition | undefined;
+  /** The frame in this dialect; encoded once, however many members get it. */
+  frame(dialect: RawDialect): Wire;
+}
+
+/** A record with its frames, each encoded at first need. */
+export class Entry implements Outgoing {
+  readonly record: LogRecord;
+  readonly #channel: string;
+  readonly #durable: boolean;
+  #json: Wire | undefined;
+  #msgpack: Wire | undefined;
+
+  constructor(channel: string, record: LogRecord, durable: boolean) {
+    this.#channel = channel;
+    this.record = record;
+    this.#durable = durable;
+  }
+
+  get position(): LogPosition | undefined {
+    return this.#durable ? this.record : undefined;
+  }
+
+  frame(dialect: RawDialect): Wire {
+    if (dialect.name === 'json') {
+      this.#json ??= this.#encode(dialect);
+      return this.#json;
+    }
+    this.#msgpack ??= this.#encode(dialect);
+    return this.#msgpack;
+  }
+
+  #encode(dialect: RawDialect): Wire {
+    if (this.#durable) return dialect.encodeMessage(this.#channel, this.record);
+    const { time, user, key, tags, payload } = this.record;
+    return dialect.encodeMessage(this.#channel, { time, user, key, tags, payload });
+  }
+}
+
+/** An `epoch` or `reset` that every member of a channel is told. */
+export class Notice implements Outgoing {
+  readonly position: LogPosition;
+  readonly #frame: EpochFrame | ResetFrame;
+
+  constructor(position: LogPosition, frame: EpochFrame | ResetFrame) {
+    this.position = position;
+    this.#frame = frame;
+  }
+
+  frame(dialect: RawDialect): Wire {
+    return dialect.encode(this.#frame);
+  }
+}
+
+export function epochFrame(channel: string, at: LogPosition): EpochFrame {
+  return { type: 'epoch', channel, epoch: String(at.epoch), offset: at.offset };
+}
+
+export function resetFrame(channel: string, reason: ResetFrame['reason'], at: LogPosition): ResetFrame {
+  return { type: 'reset', channel, reason, epoch: String(at.epoch), offset: at.offset };
+}

@@ -1,0 +1,52 @@
+import type { Broker } from '../broker/broker.js';
+import type { Clock } from '../clock.js';
+import type { Stats } from '../stats.js';
+import type { Outbox } from './outbox.js';
+import type { Turnstile } from './turnstile.js';
+
+/** Numbers of the hub; times in ms. */
+export interface HubOptions {
+  /** How long a channel without members stays subscribed, against churn. */
+  readonly lingerMs: number;
+  /** Entries and bytes a channel keeps at hand (DESIGN: 512, 256 KiB). */
+  readonly tailEntries: number;
+  readonly tailBytes: number;
+  /** Size of a log page in replays. */
+  readonly pageEntries: number;
+  readonly pageBytes: number;
+  /** Most records held back while a channel repairs itself; beyond it they are read again. */
+  readonly bufferRecords: number;
+  /** How long a join waits for its channel before it fails as `unavailable`. */
+  readonly joinTimeoutMs: number;
+  /** How long pushed records may stay unexplained by the log before the subscription is distrusted. */
+  readonly distrustMs: number;
+  /** Interval of the audit. */
+  readonly auditMs: number;
+  /** Repairs and audits at a time. */
+  readonly repairConcurrency: number;
+}
+
+export const HUB_DEFAULTS: HubOptions = {
+  lingerMs: 5_000,
+  tailEntries: 512,
+  tailBytes: 256 * 1024,
+  pageEntries: 512,
+  pageBytes: 256 * 1024,
+  bufferRecords: 4_096,
+  joinTimeoutMs: 5_000,
+  distrustMs: 2_000,
+  auditMs: 30_000,
+  repairConcurrency: 256,
+};
+
+/** What every channel of a hub works with. */
+export interface HubContext {
+  readonly broker: Broker;
+  readonly outbox: Outbox;
+  readonly clock: Clock;
+  readonly stats: Stats;
+  readonly options: HubOptions;
+  readonly repairs: Turnstile;
+  /** Told of faults that should not happen. */
+  readonly onFault: (message: string, error?: unknown) => void;
+}

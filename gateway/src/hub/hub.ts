@@ -1,0 +1,104 @@
+import type { RawDialect } from '@fanfare/protocol';
+import type { Broker } from '../broker/broker.js';
+import type { Cancel, Clock } from '../clock.js';
+import { FanfareError } from '../errors.js';
+import type { ChannelPolicy } from '../namespaces.js';
+import type { Stats } from '../stats.js';
+import type { Transport } from '../transport/transport.js';
+import type { Channel, Membership } from './channel.js';
+import { DurableChannel } from './durable-channel.js';
+import { HUB_DEFAULTS, type HubContext, type HubOptions } from './hub-options.js';
+import { LiveChannel } from './live-channel.js';
+import type { Member } from './member.js';
+import { Outbox } from './outbox.js';
+import { Turnstile } from './turnstile.js';
+
+export interface HubDependencies {
+  readonly broker: Broker;
+  readonly transport: Pick<Transport, 'publish'>;
+  readonly dialects: readonly RawDialect[];
+  readonly clock: Clock;
+  readonly stats: Stats;
+  readonly onFault: (message: string, error?: unknown) => void;
+  readonly options?: Partial<HubOptions>;
+}
+
+/** The channels that are alive on this gateway. Holds nothing that the log can't rebuild. */
+export class Hub {
+  readonly #context: HubContext;
+  readonly #channels = new Map<string, Channel>();
+  /** Earlier lives whose subscription is being ended: one subscription operation a channel at a time. */
+  readonly #ending = new Map<string, Promise<void>>();
+  #audit: Cancel | undefined;
+  #closed = false;
+
+  constructor({ broker, transport, dialects, clock, stats, onFault, options }: HubDependencies) {
+    const resolved = { ...HUB_DEFAULTS, ...options };
+    this.#context = {
+      broker,
+      outbox: new Outbox(transport, dialects, clock, stats),
+      clock,
+      stats,
+      options: resolved,
+      repairs: new Turnstile(resolved.repairConcurrency),
+      onFault,
+    };
+    this.#scheduleAudit();
+  }
+
+  get outbox(): Outbox {
+    return this.#context.outbox;
+  }
+
+  /** Channels alive here, and how many of this gateway's clients are on each. */
+  *channels(): Iterable<{ readonly channel: string; readonly subscribers: number }> {
+    for (const channel of this.#channels.values()) yield { channel: channel.spec.name, subscribers: channel.subscribers };
+  }
+
+  get size(): number {
+    return this.#channels.size;
+  }
+
+  /** A place on the channel, alive from now on; `membership.channel.join` brings the client there. */
+  enter(policy: ChannelPolicy, member: Member): Membership {
+    if (this.#closed) throw new FanfareError('unavailable', 'the gateway stops', { retryAfterMs: 1_000 });
+    let channel = this.#channels.get(policy.name);
+    if (!channel) {
+      const { name, durable, historySize, historyTtlMs } = policy;
+      const Kind = durable ? DurableChannel : LiveChannel;
+      const made: Channel = new Kind(
+        { name, durable, historySize, historyTtlMs },
+        this.#context,
+        this.#ending.get(name) ?? Promise.resolve(),
+        (done) => this.#onEnd(made, done),
+      );
+      channel = made;
+      this.#channels.set(name, channel);
+    }
+    return channel.enter(member);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#audit?.();
+    for (const channel of [...this.#channels.values()]) channel.end();
+    await Promise.all(this.#ending.values());
+  }
+
+  #onEnd(channel: Channel, done: Promise<void>): void {
+    const { name } = channel.spec;
+    this.#channels.delete(name);
+    this.#ending.set(name, done);
+    void done.then(() => {
+      if (this.#ending.get(name) === done) this.#ending.delete(name);
+    });
+  }
+
+  #scheduleAudit(): void {
+    const { clock, options, repairs } = this.#context;
+    this.#audit = clock.after(options.auditMs, async () => {
+      await Promise.all([...this.#channels.values()].map((channel) => repairs.run(() => channel.audit())));
+      if (!this.#closed) this.#scheduleAudit();
+    });
+  }
+}

@@ -1,0 +1,30 @@
+import type { LogRecord } from '../broker/record.js';
+import { Channel, type Membership } from './channel.js';
+import { Entry } from './entry.js';
+import type { Joined, Start } from './member.js';
+
+/** A channel without a log: who is on it gets what is pushed; who is not has missed it. */
+export class LiveChannel extends Channel {
+  override async join(membership: Membership, _start: Start, onJoined: (joined: Joined) => void): Promise<void> {
+    await this.ready();
+    if (membership.hasLeft) return;
+    onJoined({});
+    while (!membership.member.isDrained) {
+      await membership.member.drained();
+      if (membership.hasLeft) return;
+    }
+    membership.goLive();
+  }
+
+  override onRecord(record: LogRecord): void {
+    this.feed.push(new Entry(this.spec.name, record, false));
+  }
+
+  override onInterrupted(): void {}
+  override onResumed(): void {}
+  override onDoubt(): void {}
+
+  override async audit(): Promise<void> {}
+
+  protected override async activate(): Promise<void> {}
+}

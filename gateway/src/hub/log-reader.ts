@@ -1,0 +1,118 @@
+import type { Broker, ChannelSpec, LogPage } from '../broker/broker.js';
+import type { LogPosition } from '../broker/record.js';
+import { endOf, isBefore } from '../broker/resume.js';
+import type { Stats } from '../stats.js';
+
+export interface LogReaderOptions {
+  /** Most entries of a page. */
+  readonly pageEntries: number;
+  /** Most bytes of a page. */
+  readonly pageBytes: number;
+}
+
+interface Request {
+  readonly after: LogPosition;
+  readonly confirmed: boolean;
+  resolve(page: LogPage): void;
+  reject(error: unknown): void;
+}
+
+/** Pages kept for stragglers of a replay: theirs differ by a little only. */
+const KEPT_PAGES = 4;
+
+/**
+ * Reads one channel's log for all who need it: requests that wait share the next read, so that N
+ * clients coming back cost O(1) reads. A request is never answered by a read that started before it.
+ */
+export class LogReader {
+  readonly #broker: Broker;
+  readonly #channel: ChannelSpec;
+  readonly #options: LogReaderOptions;
+  readonly #stats: Stats;
+  #waiting: Request[] = [];
+  #reading = false;
+  #kept: { readonly after: LogPosition; readonly page: LogPage }[] = [];
+
+  constructor(broker: Broker, channel: ChannelSpec, options: LogReaderOptions, stats: Stats) {
+    this.#broker = broker;
+    this.#channel = channel;
+    this.#options = options;
+    this.#stats = stats;
+  }
+
+  /**
+   * One page of entries after this position, with head and lineage of the same moment. The page
+   * may start earlier; it covers the position.
+   */
+  page(after: LogPosition, confirmed = false): Promise<LogPage> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ after, confirmed, resolve, reject });
+      if (!this.#reading) {
+        this.#reading = true;
+        queueMicrotask(() => this.#read());
+      }
+    });
+  }
+
+  /**
+   * A page read a while ago that goes on from exactly this position. Good for going forward only:
+   * what it says of a broken continuity may be out of date.
+   */
+  keptPage(after: LogPosition): LogPage | undefined {
+    for (const kept of this.#kept) {
+      const last = kept.page.entries.at(-1);
+      if (!last || !isBefore(after, last) || isBefore(after, kept.after)) continue;
+      if (after.offset === kept.after.offset && after.epoch === kept.after.epoch) return kept.page;
+      const first = kept.page.entries[0] as LogPosition;
+      const at = kept.page.entries[after.offset - first.offset];
+      if (at?.epoch === after.epoch && at.offset === after.offset) return kept.page;
+    }
+    return undefined;
+  }
+
+  /** Forgets the kept pages: nobody replays, or the log was found changed. */
+  forget(): void {
+    this.#kept = [];
+  }
+
+  async #read(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const requests = this.#waiting;
+      this.#waiting = [];
+      let after = (requests[0] as Request).after;
+      for (const request of requests) if (isBefore(request.after, after)) after = request.after;
+      const confirmed = requests.some((request) => request.confirmed);
+      try {
+        this.#stats.logReads++;
+        const page = await this.#broker.read(this.#channel, {
+          after,
+          limit: this.#options.pageEntries,
+          maxBytes: this.#options.pageBytes,
+          confirmed,
+        });
+        if (page.entries.length > 0) this.#keep(after, page);
+        for (const request of requests) {
+          if (covers(page, after, request.after)) request.resolve(page);
+          else this.#waiting.push(request);
+        }
+      } catch (error) {
+        for (const request of requests) request.reject(error);
+      }
+    }
+    this.#reading = false;
+  }
+
+  #keep(after: LogPosition, page: LogPage): void {
+    this.#kept.push({ after, page });
+    if (this.#kept.length > KEPT_PAGES) this.#kept.shift();
+  }
+}
+
+/** Whether a page read after `after` is also the answer to a request for what follows `position`. */
+function covers(page: LogPage, after: LogPosition, position: LogPosition): boolean {
+  if (!page.more || (position.epoch === after.epoch && position.offset === after.offset)) return true;
+  // Unknown to the lineage: no entry would change the verdict.
+  if (endOf(page, position.epoch) === undefined) return true;
+  const last = page.entries.at(-1);
+  return last !== undefined && isBefore(position, last);
+}

@@ -1,0 +1,39 @@
+import type { RawDialect, ResetReason, Wire } from '@fanfare/protocol';
+import type { LogPosition } from '../broker/record.js';
+
+/** One client as a channel sees it. */
+export interface Member {
+  /** Index into the outbox's dialects. */
+  readonly dialectIndex: number;
+  readonly dialect: RawDialect;
+  /** Leaves or enters one of the transport's topics. */
+  subscribe(topic: string): void;
+  unsubscribe(topic: string): void;
+  /**
+   * Sends a replayed frame, in order with everything else on the socket. `false`: it was not
+   * accepted (the client reads too slowly, or is gone): wait for `drained` and send it again.
+   */
+  sendReplayed(frame: Wire): boolean;
+  /** The sends of `callback` leave in as few writes as possible. */
+  cork(callback: () => void): void;
+  /** Whether nothing waits in this process for the client to read it. */
+  readonly isDrained: boolean;
+  /** Resolves once nothing waits. Not called back if the client goes away. */
+  drained(): Promise<void>;
+}
+
+/** Where a client wants to begin. */
+export type Start =
+  | { readonly since: { readonly epoch: string; readonly offset: number } }
+  | { readonly rewind: number }
+  | { readonly rewindMs: number }
+  | undefined;
+
+/** The answer to a join, told before the first replayed frame. */
+export interface Joined {
+  /** Where the client now stands; absent on live channels. */
+  readonly position?: LogPosition;
+  /** Only if it came with `since`. */
+  readonly recovered?: boolean;
+  readonly reason?: ResetReason;
+}

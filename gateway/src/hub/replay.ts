@@ -1,0 +1,258 @@
+import type { Wire } from '@fanfare/protocol';
+import type { LogPage } from '../broker/broker.js';
+import type { LogPosition } from '../broker/record.js';
+import { endOf, epochAt, isBefore, judge, samePosition, type Verdict } from '../broker/resume.js';
+import { pause } from '../clock.js';
+import { toFanfareError } from '../errors.js';
+import type { Membership } from './channel.js';
+import type { DurableChannel } from './durable-channel.js';
+import { Entry, epochFrame, resetFrame } from './entry.js';
+import type { HubContext } from './hub-options.js';
+import type { Joined, Start } from './member.js';
+
+/** Most bytes of one uninterrupted stretch of a replay; then the socket must have drained. */
+const STRETCH_BYTES = 32 * 1024;
+
+/**
+ * Brings one client from where it stands to the channel's flushed cursor, and onto the topic in the
+ * same synchronous step as its last replayed frame. The way there is the tail, where it covers the
+ * client's exact position, else pages of the log; each page is judged by the resume rules for the
+ * client's own position, because the log can fork or be trimmed in the middle of a replay.
+ */
+export async function replay(
+  channel: DurableChannel,
+  membership: Membership,
+  start: Start,
+  context: HubContext,
+  onJoined: (joined: Joined) => void,
+): Promise<void> {
+  if (membership.hasLeft) return;
+  await new Replay(channel, membership, context, onJoined).run(start);
+}
+
+class Replay {
+  readonly #channel: DurableChannel;
+  readonly #membership: Membership;
+  readonly #context: HubContext;
+  readonly #onJoined: (joined: Joined) => void;
+  /** The `subscribed` still to be told; it goes out before the first frame. */
+  #untold: { recovered?: boolean } | undefined;
+  /** Rewinds begin at the oldest entry where the log does not reach back: no reset for them. */
+  #clamp = false;
+  #position: LogPosition = { epoch: 0, offset: 0 };
+  /** A `reset` that must be accepted before anything else is sent. */
+  #reset: Wire | undefined;
+
+  constructor(
+    channel: DurableChannel,
+    membership: Membership,
+    context: HubContext,
+    onJoined: (joined: Joined) => void,
+  ) {
+    this.#channel = channel;
+    this.#membership = membership;
+    this.#context = context;
+    this.#onJoined = onJoined;
+  }
+
+  async run(start: Start): Promise<void> {
+    const channel = this.#channel;
+    this.#context.stats.joins++;
+    if (start === undefined) {
+      this.#position = channel.flushed;
+      this.#untold = {};
+    } else if ('since' in start) {
+      const epoch = /^\d{1,16}$/.test(start.since.epoch) ? Number(start.since.epoch) : Number.NaN;
+      this.#position = { epoch, offset: start.since.offset };
+      this.#untold = { recovered: true };
+    } else {
+      this.#position = await this.#rewound(start);
+      this.#untold = {};
+      this.#clamp = true;
+    }
+    let readPages = 0;
+    let failures = 0;
+    const startedAt = this.#context.clock.now();
+    while (!this.#membership.hasLeft) {
+      if (this.#tryGoLive()) {
+        if (readPages === 0) this.#context.stats.joinsFromTail++;
+        return;
+      }
+      if (!this.#membership.member.isDrained) {
+        await this.#membership.member.drained();
+        continue;
+      }
+      if (isBefore(channel.flushed, this.#position) && !isBefore(channel.cursor, this.#position)) {
+        await channel.feed.progress();
+        continue;
+      }
+      if (this.#sendTail()) continue;
+      const kept = channel.reader.keptPage(this.#position);
+      if (kept && judge(this.#position, kept).ok) {
+        await this.#sendPage(kept);
+        continue;
+      }
+      readPages++;
+      try {
+        await this.#readAndSend();
+        failures = 0;
+      } catch (error) {
+        // Once the client was told where it stands it waits here; before, it may go elsewhere.
+        const waitedMs = this.#context.clock.now() - startedAt;
+        if (!toFanfareError(error).retryable) throw error;
+        if (this.#untold && waitedMs >= this.#context.options.joinTimeoutMs) throw error;
+        await pause(this.#context.clock, failures++);
+      }
+    }
+  }
+
+  /** Where a rewind begins. */
+  async #rewound(start: { readonly rewind: number } | { readonly rewindMs: number }): Promise<LogPosition> {
+    const channel = this.#channel;
+    const { cursor, tail, lineage } = channel;
+    if ('rewind' in start) {
+      const offset = Math.max(0, cursor.offset - start.rewind);
+      return tail.positionAt(offset) ?? { epoch: epochAt(lineage, offset), offset };
+    }
+    const sinceTime = this.#context.clock.now() - start.rewindMs;
+    const position = tail.since(sinceTime);
+    if (position) return position;
+    this.#context.stats.logReads++;
+    const page = await this.#context.broker.read(channel.spec, { sinceTime, limit: 1 });
+    const first = page.entries[0];
+    if (!first) return page.head;
+    return { epoch: epochAt(page.lineage, first.offset - 1), offset: first.offset - 1 };
+  }
+
+  /** The one synchronous step: equal to the flushed cursor, and onto the topic. */
+  #tryGoLive(): boolean {
+    const channel = this.#channel;
+    const { flushed } = channel;
+    if (!samePosition(this.#position, flushed)) {
+      // A border is one place with two names: tell the newer one.
+      const end = endOf({ lineage: channel.lineage, head: flushed }, this.#position.epoch);
+      const known = endOf({ lineage: channel.lineage, head: flushed }, flushed.epoch) !== undefined;
+      const same = known && isBefore(this.#position, flushed) && this.#position.offset === flushed.offset;
+      if (!same || end !== flushed.offset) return false;
+      this.#tell();
+      if (!this.#membership.member.isDrained || !this.#cross(flushed.epoch)) return false;
+    }
+    this.#tell();
+    if (!this.#membership.member.isDrained) return false;
+    this.#membership.goLive();
+    return true;
+  }
+
+  #tell(): void {
+    if (!this.#untold) return;
+    const { recovered } = this.#untold;
+    this.#untold = undefined;
+    this.#clamp = false;
+    if (recovered !== undefined) this.#context.stats.resumed++;
+    this.#onJoined({ position: this.#position, ...(recovered !== undefined && { recovered }) });
+  }
+
+  /** Sends a stretch of the tail; false if the tail does not cover the position. */
+  #sendTail(): boolean {
+    const { tail } = this.#channel;
+    let entry = tail.after(this.#position);
+    if (!entry) return false;
+    this.#tell();
+    this.#membership.member.cork(() => {
+      for (let bytes = 0; entry && bytes < STRETCH_BYTES; entry = tail.after(this.#position)) {
+        if (samePosition(this.#position, this.#channel.flushed)) return;
+        if (!this.#send(entry)) return;
+        bytes += entry.record.size;
+      }
+    });
+    return true;
+  }
+
+  async #readAndSend(): Promise<void> {
+    const channel = this.#channel;
+    let page = await channel.reader.page(this.#position);
+    if (this.#membership.hasLeft) return;
+    let verdict = judge(this.#position, page);
+    if (!verdict.ok && !this.#clamp) {
+      page = await channel.reader.page(this.#position, true);
+      verdict = judge(this.#position, page);
+    }
+    // The client, or the log, may be ahead of what this gateway was pushed.
+    await channel.catchUp(page.head);
+    if (this.#membership.hasLeft) return;
+    if (!verdict.ok) this.#break(verdict);
+    await this.#sendPage(page);
+  }
+
+  /** The client stands elsewhere now, and is told so; a rewind just begins later. */
+  #break(verdict: Verdict & { ok: false }): void {
+    this.#position = verdict.at;
+    if (this.#clamp) return;
+    this.#context.stats.resets[verdict.reason]++;
+    if (this.#untold) {
+      this.#untold = undefined;
+      this.#onJoined({ position: verdict.at, recovered: false, reason: verdict.reason });
+    } else {
+      const { member, channel } = this.#membership;
+      const frame = member.dialect.encode(resetFrame(channel.spec.name, verdict.reason, verdict.at));
+      this.#reset = frame;
+    }
+  }
+
+  /** Sends what a page holds after the position, at the socket's pace. */
+  async #sendPage(page: LogPage): Promise<void> {
+    const { member } = this.#membership;
+    this.#tell();
+    this.#context.stats.replayPages++;
+    const { entries } = page;
+    let next = 0;
+    for (let low = 0, high = entries.length; low < high; next = low) {
+      const middle = (low + high) >> 1;
+      if (isBefore(this.#position, entries[middle] as LogPosition)) high = middle;
+      else low = middle + 1;
+    }
+    for (;;) {
+      if (!member.isDrained) await member.drained();
+      if (this.#membership.hasLeft) return;
+      if (this.#reset !== undefined) {
+        if (!member.sendReplayed(this.#reset)) continue;
+        this.#reset = undefined;
+        continue;
+      }
+      if (samePosition(this.#position, this.#channel.flushed)) return;
+      if (next >= entries.length) break;
+      member.cork(() => {
+        for (let bytes = 0; next < entries.length && bytes < STRETCH_BYTES; next++) {
+          if (samePosition(this.#position, this.#channel.flushed)) return;
+          const record = entries[next] as LogPage['entries'][number];
+          if (!this.#send(new Entry(this.#channel.spec.name, record, true))) return;
+          bytes += record.size;
+        }
+      });
+    }
+    if (!page.more && this.#position.epoch !== page.head.epoch && this.#position.offset === page.head.offset) {
+      this.#cross(page.head.epoch);
+    }
+  }
+
+  /** One entry, after an `epoch` frame where the log crosses into its epoch; false: not accepted. */
+  #send(entry: Entry): boolean {
+    const { record } = entry;
+    if (record.epoch !== this.#position.epoch) {
+      if (!this.#cross(record.epoch)) return false;
+      if (samePosition(this.#position, this.#channel.flushed)) return false;
+    }
+    const { member } = this.#membership;
+    if (!member.sendReplayed(entry.frame(member.dialect))) return false;
+    this.#position = record;
+    return true;
+  }
+
+  #cross(epoch: number): boolean {
+    const { member, channel } = this.#membership;
+    const at = { epoch, offset: this.#position.offset };
+    if (!member.sendReplayed(member.dialect.encode(epochFrame(channel.spec.name, at)))) return false;
+    this.#position = at;
+    return true;
+  }
+}

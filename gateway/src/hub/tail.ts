@@ -1,0 +1,96 @@
+import { epochAt } from '../broker/resume.js';
+import type { LineageEntry } from '../broker/broker.js';
+import type { LogPosition, LogRecord } from '../broker/record.js';
+import { Entry } from './entry.js';
+
+/** The last entries of a channel, with their frames: feeds clients that missed little without a log read. */
+export class Tail {
+  readonly #channel: string;
+  readonly #maxEntries: number;
+  readonly #maxBytes: number;
+  /** The position right before the first entry. */
+  #before: LogPosition;
+  #entries: Entry[] = [];
+  #first = 0;
+  #bytes = 0;
+
+  constructor(channel: string, maxEntries: number, maxBytes: number, at: LogPosition) {
+    this.#channel = channel;
+    this.#maxEntries = maxEntries;
+    this.#maxBytes = maxBytes;
+    this.#before = at;
+  }
+
+  /** Empties it; the next entry follows `at`. */
+  reset(at: LogPosition): void {
+    this.#before = at;
+    this.#entries = [];
+    this.#first = 0;
+    this.#bytes = 0;
+  }
+
+  /** Starts from the last entries of the log, as far as they lead up to the head without a hole. */
+  fill(records: readonly LogRecord[], lineage: readonly LineageEntry[], head: LogPosition): void {
+    const first = records[0];
+    const offset = first ? first.offset - 1 : head.offset;
+    this.reset(first ? { epoch: epochAt(lineage, offset), offset } : head);
+    for (const record of records) {
+      const expected = this.#before.offset + (this.#entries.length - this.#first) + 1;
+      if (record.offset !== expected) this.reset({ epoch: record.epoch, offset: record.offset - 1 });
+      this.push(record);
+    }
+    if (records.at(-1)?.offset !== head.offset) this.reset(head);
+  }
+
+  push(record: LogRecord): Entry {
+    const entry = new Entry(this.#channel, record, true);
+    this.#entries.push(entry);
+    this.#bytes += record.size;
+    while (this.#entries.length - this.#first > this.#maxEntries || this.#bytes > this.#maxBytes) {
+      const oldest = this.#entries[this.#first] as Entry;
+      (this.#entries as (Entry | undefined)[])[this.#first++] = undefined;
+      this.#before = oldest.record;
+      this.#bytes -= oldest.record.size;
+      if (this.#first === this.#entries.length) break;
+    }
+    if (this.#first > this.#maxEntries) {
+      this.#entries.splice(0, this.#first);
+      this.#first = 0;
+    }
+    return entry;
+  }
+
+  /**
+   * The entry after this position: only if the tail holds the entry at exactly that epoch and
+   * offset, or starts right after that pair; offsets alone prove nothing. `undefined`: not covered,
+   * or nothing after it.
+   */
+  after(position: LogPosition): Entry | undefined {
+    const index = position.offset - this.#before.offset;
+    if (index < 0) return undefined;
+    const at = index === 0 ? this.#before : this.#at(index - 1);
+    return at?.epoch === position.epoch && at.offset === position.offset ? this.#entries[this.#first + index] : undefined;
+  }
+
+  /** Where someone stands who wants all from this time on, ms; `undefined` if that may lie before the tail. */
+  since(timeMs: number): LogPosition | undefined {
+    if (this.#before.offset > 0 && !((this.#at(0)?.time ?? Number.POSITIVE_INFINITY) < timeMs)) return undefined;
+    let low = this.#first;
+    let high = this.#entries.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#entries[middle] as Entry).record.time < timeMs) low = middle + 1;
+      else high = middle;
+    }
+    return low === this.#first ? this.#before : (this.#entries[low - 1] as Entry).record;
+  }
+
+  /** Where someone stands who wants what comes after this offset. */
+  positionAt(offset: number): LogPosition | undefined {
+    return offset === this.#before.offset ? this.#before : this.#at(offset - this.#before.offset - 1);
+  }
+
+  #at(index: number): LogRecord | undefined {
+    return index < 0 ? undefined : this.#entries[this.#first + index]?.record;
+  }
+}

@@ -1,0 +1,110 @@
+/**
+ * What a gateway counts: plain numbers, incremented where things happen (`stats.commands++`) and read
+ * when `/metrics` is asked. Imports nothing but types, so that every layer may count.
+ */
+import type { ErrorCode, ResetReason } from '@fanfare/protocol';
+
+export interface Stats {
+  // --- connections ---
+  /** Open WebSocket connections now. */
+  connections: number;
+  /** Connections ever accepted. */
+  connectionsTotal: number;
+  /** Closed connections by close code. */
+  readonly closes: Map<number, number>;
+  /** Subscriptions of all connections now. */
+  subscriptions: number;
+  // --- commands ---
+  /** Frames received from clients, pongs included. */
+  framesReceived: number;
+  bytesReceived: number;
+  /** Frames that were no frame of the protocol. */
+  malformed: number;
+  /** Commands refused because they came too fast. */
+  rateLimited: number;
+  /** `error` frames sent, by code. */
+  readonly errors: Map<ErrorCode, number>;
+  // --- publishing: messages acknowledged ---
+  publishedDurableWs: number;
+  publishedLiveWs: number;
+  publishedDurableHttp: number;
+  publishedLiveHttp: number;
+  /** Publishes answered with the first position because their key was seen. */
+  duplicates: number;
+  /** Publishes that failed, by code; transports together. */
+  readonly publishFailures: Map<ErrorCode, number>;
+  // --- fan-out ---
+  /** Messages handed to the transport for fan-out, once a dialect. */
+  framesFlushed: number;
+  bytesFlushed: number;
+  /** Frames times subscribers: what left for clients by fan-out. */
+  deliveries: number;
+  // --- slow readers ---
+  /** Times a connection was taken off its channels because it read too slowly. */
+  lagged: number;
+  /** Drops that the transport reported. */
+  dropped: number;
+  // --- joining and healing ---
+  joins: number;
+  /** Joins and resumes that needed no read of the log. */
+  joinsFromTail: number;
+  /** Pages of the log sent to clients that caught up. */
+  replayPages: number;
+  /** Subscribes with `since` that continued without a hole. */
+  resumesRecovered: number;
+  /** Resumes and replays that had to tell a reset, by reason. */
+  readonly resets: Map<ResetReason, number>;
+  /** Channels active on this gateway now. */
+  channels: number;
+  /** Reads of the log asked of the broker. */
+  logReads: number;
+  /** Times a channel repaired itself from the log. */
+  repairs: number;
+  audits: number;
+  /** Audits that found a channel behind its log without knowing it. Should stay 0. */
+  auditFindings: number;
+  // --- HTTP ---
+  /** Answers by status. */
+  readonly httpResponses: Map<number, number>;
+}
+
+export function createStats(): Stats {
+  return {
+    connections: 0,
+    connectionsTotal: 0,
+    closes: new Map(),
+    subscriptions: 0,
+    framesReceived: 0,
+    bytesReceived: 0,
+    malformed: 0,
+    rateLimited: 0,
+    errors: new Map(),
+    publishedDurableWs: 0,
+    publishedLiveWs: 0,
+    publishedDurableHttp: 0,
+    publishedLiveHttp: 0,
+    duplicates: 0,
+    publishFailures: new Map(),
+    framesFlushed: 0,
+    bytesFlushed: 0,
+    deliveries: 0,
+    lagged: 0,
+    dropped: 0,
+    joins: 0,
+    joinsFromTail: 0,
+    replayPages: 0,
+    resumesRecovered: 0,
+    resets: new Map(),
+    channels: 0,
+    logReads: 0,
+    repairs: 0,
+    audits: 0,
+    auditFindings: 0,
+    httpResponses: new Map(),
+  };
+}
+
+/** Adds one under a key. */
+export function count<Key>(counts: Map<Key, number>, key: Key): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1);
+}
