@@ -7,8 +7,9 @@
  *             [u16be length, UTF-8 user] [u16be length, UTF-8 key] [u16be length, tags as JSON text]
  *             payload verbatim, to the end
  */
+import type { Tags } from '@fanfare/protocol';
 import { FanfareError } from '../errors.js';
-import type { LogPosition, LogRecord, NewMessage, Tags } from './record.js';
+import type { LogPosition, LogRecord, NewMessage } from './record.js';
 
 export const RECORD_VERSION = 1;
 export const RECORD_HEADER_BYTES = 25;

@@ -1,0 +1,103 @@
+import type { LineageEntry, LogPage, ReadRange } from '../broker.js';
+import type { LogPosition, LogRecord, NewMessage } from '../record.js';
+import { isBefore } from '../resume.js';
+
+/** Entries above `historySize` that wait to be trimmed together: trimming one by one would cost more. */
+const TRIM_SLACK = 0.25;
+/** Epochs kept in the lineage. */
+const MAX_LINEAGE = 16;
+
+/** The log of one durable channel: entries, head, lineage. Offsets are contiguous, also across epochs. */
+export class ChannelLog {
+  #records: LogRecord[] = [];
+  #head: LogPosition;
+  #lineage: readonly LineageEntry[] = [];
+  #lastTimeMs = 0;
+
+  constructor(epoch: number) {
+    this.#head = { epoch, offset: 0 };
+    this.beginEpoch(epoch, 0);
+  }
+
+  get head(): LogPosition {
+    return this.#head;
+  }
+
+  get lineage(): readonly LineageEntry[] {
+    return this.#lineage;
+  }
+
+  /** Entries behind `baseOffset` are lost; the next ones are of this epoch. */
+  beginEpoch(epoch: number, baseOffset: number): void {
+    this.#records.length = this.#indexAfter(baseOffset);
+    this.#lineage = [...this.#lineage, { epoch, baseOffset }].slice(-MAX_LINEAGE);
+    this.#head = { epoch, offset: baseOffset };
+  }
+
+  /** Times never go backwards: an earlier `nowMs` than the last entry's is taken as equal. */
+  append(message: NewMessage, nowMs: number, sizeBytes: number, historySize: number): LogRecord {
+    this.#lastTimeMs = Math.max(this.#lastTimeMs, nowMs);
+    const record: LogRecord = {
+      epoch: this.#head.epoch,
+      offset: this.#head.offset + 1,
+      time: this.#lastTimeMs,
+      user: message.user,
+      key: message.key,
+      tags: message.tags,
+      payload: message.payload,
+      size: sizeBytes,
+    };
+    this.#head = { epoch: record.epoch, offset: record.offset };
+    this.#records.push(record);
+    const surplus = this.#records.length - historySize;
+    if (surplus > historySize * TRIM_SLACK) this.#records.splice(0, surplus);
+    return record;
+  }
+
+  /** Drops the entries up to this offset; head and lineage stay. */
+  trim(toOffset: number): void {
+    this.#records.splice(0, this.#indexAfter(toOffset));
+  }
+
+  read(range: ReadRange): LogPage {
+    const [start, end, more] = this.#select(range);
+    return { head: this.#head, lineage: this.#lineage, entries: this.#records.slice(start, end), more };
+  }
+
+  /** Index range of a page, and whether there are entries beyond it in the direction of the range. */
+  #select(range: ReadRange): [start: number, end: number, more: boolean] {
+    const { limit, maxBytes = Number.POSITIVE_INFINITY } = range;
+    const records = this.#records;
+    const backwards = 'before' in range || 'last' in range;
+    let start: number;
+    if ('after' in range) start = this.#firstIndex((record) => isBefore(range.after, record));
+    else if ('before' in range) start = this.#firstIndex((record) => !isBefore(record, range.before));
+    else if ('last' in range) start = records.length;
+    else start = this.#firstIndex((record) => record.time >= range.sinceTime);
+    let end = start;
+    let bytes = 0;
+    while (end - start < limit && (backwards ? start > 0 : end < records.length)) {
+      bytes += (records[backwards ? start - 1 : end] as LogRecord).size;
+      if (bytes > maxBytes && end > start) break;
+      if (backwards) start--;
+      else end++;
+    }
+    return [start, end, backwards ? start > 0 : end < records.length];
+  }
+
+  #indexAfter(offset: number): number {
+    return this.#firstIndex((record) => record.offset > offset);
+  }
+
+  /** Index of the first entry for which `matches`, which holds for all entries behind it too. */
+  #firstIndex(matches: (record: LogRecord) => boolean): number {
+    let low = 0;
+    let high = this.#records.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (matches(this.#records[middle] as LogRecord)) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  }
+}

@@ -1,0 +1,90 @@
+import type { Cancel } from '../../clock.js';
+import { FanfareError } from '../../errors.js';
+import type { Broker, PublishOutcome } from '../broker.js';
+import { MemoryLog, type MemoryLogOptions } from './memory-log.js';
+
+/** A log of its own, or one shared with other brokers of this process. */
+export type MemoryBrokerOptions = MemoryLogOptions | { readonly log: MemoryLog };
+
+/** How long what has expired may stay in memory where nobody reads or publishes. */
+const SWEEP_INTERVAL_MS = 60_000;
+
+/**
+ * The broker of a single process: everything is lost with it. Pushes come inside `publish`, before
+ * its promise resolves. Payload bytes handed to `publish` belong to the broker from then on.
+ * A replica is never reached: `durability: "replicated"` is answered as `stored`, 0 replicas.
+ */
+export function createMemoryBroker(options: MemoryBrokerOptions): Broker {
+  const log = 'log' in options ? options.log : new MemoryLog(options);
+  const { clock } = log;
+  const subscriptions = new Set<() => void>();
+  let cancelSweep: Cancel | undefined;
+  let closed = false;
+
+  const scheduleSweep = () => {
+    cancelSweep = clock.after(SWEEP_INTERVAL_MS, () => {
+      log.sweep();
+      scheduleSweep();
+    });
+  };
+  const ensureOpen = () => {
+    if (closed) throw new FanfareError('unavailable', 'the broker is closed');
+  };
+
+  return {
+    name: 'memory',
+    idempotencyMs: log.idempotencyMs,
+
+    async start() {
+      scheduleSweep();
+    },
+
+    async close() {
+      closed = true;
+      cancelSweep?.();
+      for (const end of subscriptions) end();
+    },
+
+    async publish(channel, messages, publishOptions) {
+      ensureOpen();
+      const outcomes = log.publish(channel, messages);
+      const replicated = channel.durable && publishOptions?.durability === 'replicated';
+      return replicated ? outcomes.map(storedOnly) : outcomes;
+    },
+
+    async subscribe(channel, listener) {
+      ensureOpen();
+      const stop = log.subscribe(channel.name, (record) => listener.onRecord(record));
+      const end = () => {
+        stop();
+        subscriptions.delete(end);
+      };
+      subscriptions.add(end);
+      return {
+        async unsubscribe() {
+          end();
+        },
+        distrust() {
+          clock.soon(() => {
+            if (!subscriptions.has(end)) return;
+            listener.onInterrupted();
+            listener.onResumed();
+          });
+        },
+      };
+    },
+
+    async read(channel, range) {
+      ensureOpen();
+      return log.read(channel, range);
+    },
+
+    health() {
+      return [{ shard: 'memory', state: closed ? 'lost' : 'ok' }];
+    },
+  };
+}
+
+function storedOnly(outcome: PublishOutcome): PublishOutcome {
+  return outcome instanceof Error ? outcome : { ...outcome, durability: 'stored', replicas: 0 };
+}

@@ -1,0 +1,168 @@
+import type { Clock } from '../../clock.js';
+import { FanfareError } from '../../errors.js';
+import type { ChannelSpec, LogPage, Published, PublishOutcome, ReadRange } from '../broker.js';
+import type { LogPosition, LogRecord, NewMessage } from '../record.js';
+import { recordSize } from '../record-codec.js';
+import { ChannelLog } from './channel-log.js';
+import { nextEpoch } from './epochs.js';
+import { KeyWindow } from './key-window.js';
+
+export interface MemoryLogOptions {
+  readonly clock: Clock;
+  /** How long an idempotency key holds, ms. Default 5 min. */
+  readonly idempotencyMs?: number;
+  /** Most idempotency keys held; beyond, publishes with a key are `unavailable`. Default 1,000,000. */
+  readonly maxKeys?: number;
+}
+
+export type RecordListener = (record: LogRecord) => void;
+
+/** How long a channel that was published to keeps its positions after its entries are gone. */
+const IDENTITY_TTL_MS = 30 * 24 * 3600 * 1000;
+
+/**
+ * All logs of one process and the pushes from them; synchronous. Several brokers may share one.
+ * A push is made inside the publish; one made from inside a listener follows when that one is done,
+ * so that every listener sees a channel in log order.
+ */
+export class MemoryLog {
+  readonly clock: Clock;
+  readonly idempotencyMs: number;
+  protected readonly keys: KeyWindow;
+  readonly #channels = new Map<string, ChannelState>();
+  readonly #pushes: [state: ChannelState, record: LogRecord][] = [];
+  #pushing = false;
+
+  constructor({ clock, idempotencyMs = 300_000, maxKeys = 1_000_000 }: MemoryLogOptions) {
+    this.clock = clock;
+    this.idempotencyMs = idempotencyMs;
+    this.keys = new KeyWindow(idempotencyMs, maxKeys);
+  }
+
+  /** The payloads' bytes are kept, not copied: nobody may change them afterwards. */
+  publish(channel: ChannelSpec, messages: readonly NewMessage[]): PublishOutcome[] {
+    const nowMs = this.clock.now();
+    const publishOne = channel.durable ? this.#store : this.#pushLive;
+    return messages.map((message) => {
+      try {
+        return publishOne.call(this, channel, message, nowMs);
+      } catch (error) {
+        if (error instanceof FanfareError) return error;
+        throw error;
+      }
+    });
+  }
+
+  read(channel: ChannelSpec, range: ReadRange): LogPage {
+    return this.logOf(channel).read(range);
+  }
+
+  /** Returns what ends it; the listener is not called after that. */
+  subscribe(name: string, listener: RecordListener): () => void {
+    const state = this.#stateOf(name);
+    state.listeners.add(listener);
+    return () => {
+      state.listeners.delete(listener);
+      if (state.isForgotten(this.clock.now())) this.#channels.delete(name);
+    };
+  }
+
+  /** Frees what has expired. What is read or published frees itself; this is for the idle rest. */
+  sweep(): void {
+    const nowMs = this.clock.now();
+    this.keys.evict(nowMs);
+    for (const [name, state] of this.#channels) {
+      state.expireEntries(nowMs);
+      if (state.isForgotten(nowMs)) this.#channels.delete(name);
+    }
+  }
+
+  /** The channel's log as it is now; created, or begun anew, where it has no identity. */
+  protected logOf(channel: ChannelSpec): ChannelLog {
+    return this.#durableState(channel, this.clock.now()).log as ChannelLog;
+  }
+
+  #store(channel: ChannelSpec, message: NewMessage, nowMs: number): Published {
+    const size = recordSize(message);
+    const state = this.#durableState(channel, nowMs);
+    const { key } = message;
+    if (key !== undefined) {
+      const position = this.keys.find(channel.name, key, nowMs);
+      if (position) return { position, duplicate: true };
+      const retryAfterMs = this.keys.fullForMs(nowMs);
+      if (retryAfterMs > 0) throw new FanfareError('unavailable', 'too many idempotency keys', { retryAfterMs });
+    }
+    const record = (state.log as ChannelLog).append(message, nowMs, size, channel.historySize);
+    state.entriesExpireAt = nowMs + channel.historyTtlMs;
+    state.identityExpiresAt = Math.max(state.entriesExpireAt, nowMs + IDENTITY_TTL_MS);
+    const position: LogPosition = { epoch: record.epoch, offset: record.offset };
+    if (key !== undefined) this.keys.remember(channel.name, key, position, nowMs);
+    this.#push(state, record);
+    return { position };
+  }
+
+  /** Nothing is stored, so nothing says whether a key was seen. */
+  #pushLive(channel: ChannelSpec, message: NewMessage, nowMs: number): Published {
+    const size = recordSize(message);
+    const state = this.#channels.get(channel.name);
+    if (state) {
+      const { user, key, tags, payload } = message;
+      this.#push(state, { epoch: 0, offset: 0, time: nowMs, user, key, tags, payload, size });
+    }
+    return {};
+  }
+
+  #push(state: ChannelState, record: LogRecord): void {
+    this.#pushes.push([state, record]);
+    if (this.#pushing) return;
+    this.#pushing = true;
+    try {
+      for (const [{ listeners }, next] of this.#pushes) {
+        for (const listener of listeners) listener(next);
+      }
+    } finally {
+      this.#pushes.length = 0;
+      this.#pushing = false;
+    }
+  }
+
+  #durableState(channel: ChannelSpec, nowMs: number): ChannelState {
+    const state = this.#stateOf(channel.name);
+    if (!state.log || state.isForgotten(nowMs)) {
+      state.log = new ChannelLog(nextEpoch(nowMs));
+      state.entriesExpireAt = Number.POSITIVE_INFINITY;
+      state.identityExpiresAt = 0;
+    }
+    state.expireEntries(nowMs);
+    const keepMs = state.log.head.offset > 0 ? IDENTITY_TTL_MS : channel.historyTtlMs;
+    state.identityExpiresAt = Math.max(state.identityExpiresAt, nowMs + keepMs);
+    return state;
+  }
+
+  #stateOf(name: string): ChannelState {
+    let state = this.#channels.get(name);
+    if (!state) {
+      state = new ChannelState();
+      this.#channels.set(name, state);
+    }
+    return state;
+  }
+}
+
+class ChannelState {
+  readonly listeners = new Set<RecordListener>();
+  /** Absent on live channels. */
+  log: ChannelLog | undefined;
+  entriesExpireAt = Number.POSITIVE_INFINITY;
+  identityExpiresAt = 0;
+
+  expireEntries(nowMs: number): void {
+    if (nowMs < this.entriesExpireAt) return;
+    this.log?.trim(Number.POSITIVE_INFINITY);
+    this.entriesExpireAt = Number.POSITIVE_INFINITY;
+  }
+
+  isForgotten(nowMs: number): boolean {
+    return this.listeners.size === 0 && nowMs >= this.identityExpiresAt;
+  }
+}

@@ -1,0 +1,247 @@
+/**
+ * A broker that fails on command: memory brokers over one shared log, for tests of what stands above.
+ * The log forks and is trimmed as failover and retention do it to a real one; each broker is one
+ * gateway's link to it, delayed, interrupted or deposed by the test.
+ */
+import type {
+  Broker,
+  ChannelListener,
+  ChannelSpec,
+  LogHead,
+  LogPage,
+  PublishOptions,
+  PublishOutcome,
+  ReadRange,
+  ShardHealth,
+  Subscription,
+} from '../../src/broker/broker.js';
+import { nextEpoch } from '../../src/broker/memory/epochs.js';
+import { MemoryLog } from '../../src/broker/memory/memory-log.js';
+import type { LogRecord, NewMessage } from '../../src/broker/record.js';
+import { FanfareError } from '../../src/errors.js';
+import { selectPage } from './select-page.js';
+
+export class FaultyLog extends MemoryLog {
+  /** Begins a new epoch. Entries behind `keepOffset` are lost, their keys with them; default: none. */
+  fork(channel: ChannelSpec, keepOffset = Number.POSITIVE_INFINITY): void {
+    const log = this.logOf(channel);
+    const baseOffset = Math.min(keepOffset, log.head.offset);
+    log.beginEpoch(nextEpoch(this.clock.now()), baseOffset);
+    for (const [name, entry] of this.keys.entries) {
+      if (entry.channel === channel.name && entry.position.offset > baseOffset) this.keys.entries.delete(name);
+    }
+  }
+
+  /** Drops the entries up to this offset. */
+  trim(channel: ChannelSpec, toOffset: number): void {
+    this.logOf(channel).trim(toOffset);
+  }
+
+  /** Everything the log holds now. */
+  view(channel: ChannelSpec): LogPage {
+    return this.read(channel, { last: true, limit: Number.POSITIVE_INFINITY });
+  }
+}
+
+/** Runs the task now or at any later time; `what` names it in traces. */
+export type Schedule = (task: () => void, what: string) => void;
+
+/** One gateway's view of one channel. */
+interface Line {
+  /** Grows when the line is cut: what was on its way is gone. */
+  cuts: number;
+  up: boolean;
+  /** Pushes to lose without a word. */
+  losing: number;
+  /** What a deposed master still holds. */
+  frozen: (LogHead & { readonly entries: readonly LogRecord[] }) | undefined;
+  listener: ChannelListener | undefined;
+}
+
+/**
+ * Every request and everything that comes back is a task of `schedule`. Whatever order the tasks run
+ * in, pushes and the answers of `read` and `subscribe` arrive in the order the engine made them, as on
+ * one connection; publishes travel apart, so their outcomes come before or after the push.
+ */
+export class FaultyBroker implements Broker {
+  readonly name = 'memory';
+  readonly idempotencyMs: number;
+  readonly #log: FaultyLog;
+  readonly #schedule: Schedule;
+  readonly #lines = new Map<string, Line>();
+  readonly #requests: (() => void)[] = [];
+  readonly #arrivals: (() => void)[] = [];
+  /** Calls of `read` that reached the engine, per channel. */
+  readonly reads = new Map<string, number>();
+
+  constructor(log: FaultyLog, schedule: Schedule = (task) => task()) {
+    this.#log = log;
+    this.idempotencyMs = log.idempotencyMs;
+    this.#schedule = schedule;
+  }
+
+  async start(): Promise<void> {}
+
+  async close(): Promise<void> {
+    for (const name of this.#lines.keys()) this.#cut(name);
+  }
+
+  publish(channel: ChannelSpec, messages: readonly NewMessage[], options?: PublishOptions): Promise<PublishOutcome[]> {
+    const stored = channel.durable && options?.durability === 'replicated';
+    return new Promise((resolve) => {
+      this.#schedule(() => {
+        const outcomes = this.#log
+          .publish(channel, messages)
+          .map((one) =>
+            stored && !(one instanceof Error) ? { ...one, durability: 'stored' as const, replicas: 0 } : one,
+          );
+        this.#schedule(() => resolve(outcomes), `outcome ${channel.name}`);
+      }, `publish ${channel.name}`);
+    });
+  }
+
+  subscribe(channel: ChannelSpec, listener: ChannelListener): Promise<Subscription> {
+    const line = this.#line(channel.name);
+    let stop = () => {};
+    const leave = () => {
+      if (line.listener === listener) line.listener = undefined;
+    };
+    return new Promise((resolve, reject) => {
+      const refuse = (error: Error) => {
+        leave();
+        stop();
+        reject(error);
+      };
+      this.#request(channel.name, refuse, () => {
+        line.listener = listener;
+        stop = this.#log.subscribe(channel.name, (record) => this.#push(channel.name, listener, record));
+        const subscription: Subscription = {
+          unsubscribe: () => {
+            leave();
+            return new Promise((ended) => {
+              this.#send(() => {
+                stop();
+                this.#arrive(ended, `unsubscribed ${channel.name}`);
+              }, `unsubscribe ${channel.name}`);
+            });
+          },
+          distrust: () => {
+            this.interrupt(channel.name);
+            this.#schedule(() => this.resume(channel.name), `reconnect ${channel.name}`);
+          },
+        };
+        return () => resolve(subscription);
+      });
+    });
+  }
+
+  read(channel: ChannelSpec, range: ReadRange): Promise<LogPage> {
+    const line = this.#line(channel.name);
+    return new Promise((resolve, reject) => {
+      this.#request(channel.name, reject, () => {
+        this.reads.set(channel.name, (this.reads.get(channel.name) ?? 0) + 1);
+        if (line.frozen && range.confirmed) return () => reject(unavailable());
+        const page = line.frozen ? selectPage(line.frozen, range) : this.#log.read(channel, range);
+        return () => resolve(page);
+      });
+    });
+  }
+
+  health(): ShardHealth[] {
+    const down = [...this.#lines].filter(([, line]) => !line.up).map(([name]) => name);
+    return [
+      down.length > 0 ? { shard: 'memory', state: 'lost', detail: down.join(' ') } : { shard: 'memory', state: 'ok' },
+    ];
+  }
+
+  /** The link is lost: what is on its way is gone, reads and subscribes are `unavailable`. Publishes are not. */
+  interrupt(name: string): void {
+    const line = this.#cut(name);
+    line.listener?.onInterrupted();
+  }
+
+  /** The link is back and acknowledged. */
+  resume(name: string): void {
+    const line = this.#line(name);
+    if (line.up && !line.frozen) return;
+    line.up = true;
+    line.frozen = undefined;
+    this.#arrive(() => line.listener?.onResumed(), `resumed ${name}`);
+  }
+
+  /** The next pushes vanish, and nothing tells. */
+  loseNext(name: string, count = 1): void {
+    this.#line(name).losing += count;
+  }
+
+  /** Something moved: the listener is asked to compare with the log. */
+  doubt(name: string): void {
+    const line = this.#line(name);
+    this.#arrive(() => line.listener?.onDoubt(), `doubt ${name}`);
+  }
+
+  /**
+   * The link leads to a deposed master from now on: it answers from what it holds and pushes nothing
+   * more; confirmed reads are `unavailable`. Ends with `interrupt` and `resume`.
+   */
+  depose(channel: ChannelSpec): void {
+    this.#line(channel.name).frozen = this.#log.view(channel);
+  }
+
+  #line(name: string): Line {
+    let line = this.#lines.get(name);
+    if (!line) {
+      line = { cuts: 0, up: true, losing: 0, frozen: undefined, listener: undefined };
+      this.#lines.set(name, line);
+    }
+    return line;
+  }
+
+  #cut(name: string): Line {
+    const line = this.#line(name);
+    line.cuts++;
+    line.up = false;
+    line.frozen = undefined;
+    return line;
+  }
+
+  #push(name: string, listener: ChannelListener, record: LogRecord): void {
+    const line = this.#line(name);
+    if (!line.up || line.frozen) return;
+    if (line.losing > 0) {
+      line.losing--;
+      return;
+    }
+    const { cuts } = line;
+    this.#arrive(() => {
+      if (line.cuts === cuts && line.listener === listener) listener.onRecord(record);
+    }, `push ${name} ${record.epoch}-${record.offset}`);
+  }
+
+  /** A request on the line; `execute` runs at the engine and returns what the answer does here. */
+  #request(name: string, reject: (error: Error) => void, execute: () => () => void): void {
+    const line = this.#line(name);
+    const { cuts } = line;
+    const refuse = () => reject(unavailable());
+    this.#send(() => {
+      const answer = line.up && line.cuts === cuts ? execute() : refuse;
+      this.#arrive(() => (line.cuts === cuts ? answer() : refuse()), `answer ${name}`);
+    }, `request ${name}`);
+  }
+
+  /** In order, whenever the task runs. */
+  #send(task: () => void, what: string): void {
+    this.#requests.push(task);
+    this.#schedule(() => this.#requests.shift()?.(), what);
+  }
+
+  /** In order, whenever the task runs. */
+  #arrive(task: () => void, what: string): void {
+    this.#arrivals.push(task);
+    this.#schedule(() => this.#arrivals.shift()?.(), what);
+  }
+}
+
+function unavailable(): FanfareError {
+  return new FanfareError('unavailable', 'the link to the log is lost');
+}
