@@ -37,12 +37,7 @@ export interface RawDialect extends Dialect {
   /** One `message` frame. A payload of the other format is transcoded. */
   encodeMessage(channel: string, message: RawMessage): Uint8Array;
   /** One `history` reply. */
-  encodeHistory(
-    id: number,
-    channel: string,
-    messages: readonly (RawMessage & Position)[],
-    more: boolean,
-  ): Wire;
+  encodeHistory(id: number, channel: string, messages: readonly (RawMessage & Position)[], more: boolean): Wire;
 }
 
 /** The wire bytes are no frame of this dialect, or its data is outside the data model. */

@@ -1,0 +1,62 @@
+/**
+ * Binary in JSON: an object whose only key is `$binary`, with base64 as its value. The spelling is
+ * reserved: no other value of the data model looks like it, in either dialect.
+ */
+import { MAX_DEPTH } from '../payload.js';
+import { decodeBase64, encodeBase64 } from './base64.js';
+import { MalformedFrameError } from './dialect.js';
+
+export const BINARY_KEY = '$binary';
+
+/** A frame, its list of messages, and a message stand around the data of a history reply. */
+export const MAX_FRAME_DEPTH = MAX_DEPTH + 3;
+
+/** Whether JSON text can hold binary; escapes can spell the key too. */
+export function mayHoldBinary(text: string): boolean {
+  return text.includes(BINARY_KEY) || text.includes('\\u');
+}
+
+/**
+ * Turns every `{"$binary": base64}` of a parsed JSON value into a `Uint8Array`, in place where it can.
+ * @throws {MalformedFrameError} on invalid base64, or deeper than `depth`.
+ */
+export function reviveBinary(value: unknown, depth = MAX_FRAME_DEPTH): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  const container = value as Record<string, unknown>;
+  const keys = Object.keys(container);
+  if (keys.length === 1 && keys[0] === BINARY_KEY) return readBinary(container[BINARY_KEY]);
+  if (depth === 0) throw new MalformedFrameError('nests too deep');
+  for (const key of keys) {
+    const child = container[key];
+    const revived = reviveBinary(child, depth - 1);
+    if (revived !== child) setOwn(container, key, revived);
+  }
+  return value;
+}
+
+/** Replacer for `JSON.stringify` that spells binary; asks for the value before its `toJSON` (Buffer has one). */
+export function spellBinary(this: unknown, key: string, value: unknown): unknown {
+  const bytes = asBinary((this as Record<string, unknown>)[key]);
+  return bytes ? { [BINARY_KEY]: encodeBase64(bytes) } : value;
+}
+
+/** The bytes of what counts as binary in application data: `Uint8Array` and `ArrayBuffer`. */
+export function asBinary(value: unknown): Uint8Array | undefined {
+  if (value instanceof Uint8Array) return value;
+  return value instanceof ArrayBuffer ? new Uint8Array(value) : undefined;
+}
+
+/** Sets a member as `JSON.parse` does: `__proto__` is a key like any other. */
+export function setOwn(object: Record<string, unknown>, key: string, value: unknown): void {
+  if (key === '__proto__') {
+    Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true });
+  } else {
+    object[key] = value;
+  }
+}
+
+function readBinary(base64: unknown): Uint8Array {
+  const bytes = typeof base64 === 'string' ? decodeBase64(base64) : undefined;
+  if (!bytes) throw new MalformedFrameError('$binary is no base64');
+  return bytes;
+}

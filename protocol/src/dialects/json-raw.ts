@@ -1,0 +1,151 @@
+import { MAX_DEPTH, type Payload, type RawMessage } from '../payload.js';
+import { encodeUtf8 } from '../utf8.js';
+import { mayHoldBinary, reviveBinary } from './binary.js';
+import { type ByteWriter, buildBytes, copyBytes } from './byte-writer.js';
+import { MalformedFrameError, type RawDialect, type RawFrame } from './dialect.js';
+import { asObject, idOf, isObject, jsonDialect, parseJson, readText } from './json.js';
+import { JsonCursor } from './json-cursor.js';
+import { transcode } from './transcode.js';
+
+/** The gateway's JSON dialect: `data` keeps its text, to the letter, on the way in and out. */
+export const jsonRawDialect: RawDialect = {
+  ...jsonDialect,
+  decodeRaw(wire) {
+    const text = readText(wire);
+    const frame = asObject(parseJson(text));
+    const read = new RawJsonReader(text, wire).readFrame(frame);
+    if (read instanceof MalformedFrameError) throw new MalformedFrameError(read.message, idOf(frame));
+    return read;
+  },
+  encodeMessage: (channel, message) =>
+    buildBytes((writer) => {
+      writer.text(`{"type":"message","channel":${JSON.stringify(channel)},`);
+      writeMessageFields(writer, message);
+    }),
+  encodeHistory: (id, channel, messages, more) =>
+    buildBytes((writer) => {
+      writer.text(`{"type":"history","id":${id},"channel":${JSON.stringify(channel)},"messages":[`);
+      messages.forEach((message, index) => {
+        writer.text(`${index === 0 ? '' : ','}{"epoch":${JSON.stringify(message.epoch)},`);
+        writeMessageFields(writer, message);
+      });
+      writer.text(`],"more":${more}}`);
+    }),
+};
+
+/** A publish request: one message, or several. */
+export interface PublishBody extends RawFrame {
+  /**
+   * The items of `messages` (which is not among `fields` then), each with its own payload.
+   * `undefined` if there is no such array. An item that is no object, or holds what is outside the
+   * data model, is an error of its own.
+   */
+  readonly messages: readonly (RawFrame | MalformedFrameError)[] | undefined;
+}
+
+/**
+ * Reads the JSON body of `POST /v1/publish`: `{"channel":..,"data":..}` or `{"messages":[{..},..]}`.
+ * One `JSON.parse` and one linear scan; each `data` is a {@link Payload} with its text verbatim.
+ * Fields are not validated.
+ * @throws {MalformedFrameError} if it is no JSON object in UTF-8, or its own `data` is outside the data model.
+ */
+export function parsePublishBody(body: Uint8Array): PublishBody {
+  const text = readText(body);
+  const whole = asObject(parseJson(text));
+  const reader = new RawJsonReader(text, body);
+  if (!Array.isArray(whole.messages)) return { ...frameOrThrow(reader.readFrame(whole)), messages: undefined };
+  const { messages: items, ...rest } = whole;
+  let messages: PublishBody['messages'];
+  const frame = reader.readFrame(rest, (key) => {
+    if (key !== 'messages' || !reader.cursor.atArray()) return false;
+    messages = reader.readItems(items as unknown[]);
+    return true;
+  });
+  return { ...frameOrThrow(frame), messages };
+}
+
+/** Pairs what `JSON.parse` made of a text with the places in the text where each `data` stands. */
+class RawJsonReader {
+  readonly cursor: JsonCursor;
+  readonly #bytes: Uint8Array;
+  /** In ASCII, positions in the text are those in its bytes. */
+  readonly #ascii: boolean;
+  readonly #mayHoldBinary: boolean;
+
+  constructor(text: string, bytes: Uint8Array) {
+    this.cursor = new JsonCursor(text);
+    this.#bytes = bytes;
+    this.#ascii = text.length === bytes.length;
+    this.#mayHoldBinary = mayHoldBinary(text);
+  }
+
+  /** Steps over the object at the cursor, which was parsed as `parsed`; `visit` may take a member over. */
+  readFrame(parsed: Record<string, unknown>, visit?: (key: string) => boolean): RawFrame | MalformedFrameError {
+    let start = -1;
+    let end = 0;
+    let deepest = 0;
+    this.cursor.eachMember((key) => {
+      if (visit?.(key)) return;
+      const value = this.cursor.skipValue();
+      if (key !== 'data') return;
+      start = value.start;
+      end = this.cursor.at;
+      deepest = value.depth;
+    });
+    if (deepest > MAX_DEPTH) return new MalformedFrameError(`data nests deeper than ${MAX_DEPTH}`);
+    const fields = this.#revive(parsed);
+    if (fields instanceof MalformedFrameError || start < 0) return asFrame(fields);
+    const { data: _, ...others } = fields;
+    return { fields: others, payload: this.#cut(start, end) };
+  }
+
+  /** Steps over the array at the cursor, which was parsed as `parsed` (or is a duplicate of that one). */
+  readItems(parsed: readonly unknown[]): (RawFrame | MalformedFrameError)[] {
+    const frames: (RawFrame | MalformedFrameError)[] = [];
+    this.cursor.eachElement((index) => {
+      const item = parsed[index];
+      if (isObject(item) && this.cursor.atObject()) {
+        frames.push(this.readFrame(item));
+      } else {
+        this.cursor.skipValue();
+        frames.push(new MalformedFrameError('not an object'));
+      }
+    });
+    return frames;
+  }
+
+  #revive(parsed: Record<string, unknown>): Record<string, unknown> | MalformedFrameError {
+    if (!this.#mayHoldBinary) return parsed;
+    try {
+      return asObject(reviveBinary(parsed));
+    } catch (error) {
+      if (error instanceof MalformedFrameError) return error;
+      throw error;
+    }
+  }
+
+  #cut(start: number, end: number): Payload {
+    const bytes = this.#ascii ? copyBytes(this.#bytes, start, end) : encodeUtf8(this.cursor.text.slice(start, end));
+    return { format: 'json', bytes };
+  }
+}
+
+function asFrame(fields: Record<string, unknown> | MalformedFrameError): RawFrame | MalformedFrameError {
+  return fields instanceof MalformedFrameError ? fields : { fields, payload: undefined };
+}
+
+function frameOrThrow(frame: RawFrame | MalformedFrameError): RawFrame {
+  if (frame instanceof MalformedFrameError) throw frame;
+  return frame;
+}
+
+/** The members that `message` frames and `history` items share, and the closing brace. */
+function writeMessageFields(writer: ByteWriter, { offset, time, user, key, tags, payload }: RawMessage): void {
+  writer.text(offset === undefined ? '"data":' : `"offset":${offset},"data":`);
+  writer.bytes(transcode(payload, 'json').bytes);
+  let rest = `,"time":${time}`;
+  if (user !== undefined) rest += `,"user":${JSON.stringify(user)}`;
+  if (key !== undefined) rest += `,"key":${JSON.stringify(key)}`;
+  if (tags !== undefined) rest += `,"tags":${JSON.stringify(tags)}`;
+  writer.text(`${rest}}`);
+}

@@ -1,0 +1,63 @@
+import type { Frame } from '../frames.js';
+import { decodeUtf8 } from '../utf8.js';
+import { mayHoldBinary, reviveBinary, spellBinary } from './binary.js';
+import { type Dialect, MalformedFrameError, type Wire } from './dialect.js';
+
+export const JSON_SUBPROTOCOL = 'fanfare.json.v1';
+
+/** Frames as JSON text; binary data as `{"$binary": base64}`. */
+export const jsonDialect: Dialect = {
+  name: 'json',
+  subprotocol: JSON_SUBPROTOCOL,
+  binary: false,
+  encode: encodeJson,
+  decode: (wire) => parseJsonObject(typeof wire === 'string' ? wire : readText(wire)),
+};
+
+/** Only frames with application data can hold binary. */
+function encodeJson(frame: Frame): Wire {
+  return 'data' in frame || 'messages' in frame ? JSON.stringify(frame, spellBinary) : JSON.stringify(frame);
+}
+
+function parseJsonObject(text: string): Record<string, unknown> {
+  const value = parseJson(text);
+  try {
+    return asObject(mayHoldBinary(text) ? reviveBinary(value) : value);
+  } catch (error) {
+    throw new MalformedFrameError((error as Error).message, idOf(value));
+  }
+}
+
+/** @throws {MalformedFrameError} */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new MalformedFrameError('not valid JSON');
+  }
+}
+
+/** @throws {MalformedFrameError} if the value is anything but an object. */
+export function asObject(value: unknown): Record<string, unknown> {
+  if (isObject(value)) return value;
+  throw new MalformedFrameError('not an object');
+}
+
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array);
+}
+
+/** UTF-8 bytes as text. @throws {MalformedFrameError} */
+export function readText(bytes: Uint8Array): string {
+  try {
+    return decodeUtf8(bytes);
+  } catch {
+    throw new MalformedFrameError('not valid UTF-8');
+  }
+}
+
+/** The request id of what may be a frame. */
+export function idOf(frame: unknown): number | undefined {
+  const id = (frame as { id?: unknown } | null)?.id;
+  return Number.isSafeInteger(id) && (id as number) > 0 ? (id as number) : undefined;
+}
