@@ -1,0 +1,264 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type Config, ConfigError, type ConfigInput, formatProblem, loadConfig } from './config.js';
+import { describeConfig, hideCredentials } from './config-print.js';
+import { parseDuration } from './config-schema.js';
+
+let cwd: string;
+beforeEach(() => {
+  cwd = mkdtempSync(join(tmpdir(), 'fanfare-config-'));
+});
+afterEach(() => rmSync(cwd, { recursive: true, force: true }));
+
+const load = (input: Partial<ConfigInput> = {}): Config => loadConfig({ argv: [], env: {}, cwd, ...input });
+const file = (values: unknown, name = 'fanfare.config.json') => writeFileSync(join(cwd, name), JSON.stringify(values));
+const production = { FANFARE_MODE: 'production', FANFARE_API_KEYS: 'k1' };
+
+/** `path (source): message` of every problem. */
+function problemsOf(input: Partial<ConfigInput>): string[] {
+  try {
+    load(input);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems.map(formatProblem);
+    throw error;
+  }
+  return [];
+}
+
+describe('where settings come from', () => {
+  it('lets flags win over the environment, and the environment over the file', () => {
+    file({ port: 1, host: 'file', logLevel: 'warn', limits: { subscriptions: 1, lagMs: '1s' } });
+    const env = { FANFARE_PORT: '2', FANFARE_HOST: 'env', FANFARE_LIMIT_SUBSCRIPTIONS: '2' };
+    const config = load({ argv: ['--port', '3', '--limit-subscriptions=3'], env });
+    expect(config).toMatchObject({ port: 3, host: 'env', logLevel: 'warn', limits: { subscriptions: 3, lagMs: 1000 } });
+  });
+
+  it('honours PORT and REDIS_URL behind its own names, and takes an empty variable as not set', () => {
+    expect(load({ env: { PORT: '81', REDIS_URL: 'redis://a' } })).toMatchObject({ port: 81, redisUrl: 'redis://a' });
+    const env = { PORT: '81', FANFARE_PORT: '82', REDIS_URL: 'redis://a', FANFARE_REDIS_URL: 'redis://b' };
+    expect(load({ env })).toMatchObject({ port: 82, redisUrl: 'redis://b' });
+    expect(load({ env: { PORT: '81', FANFARE_PORT: '' } }).port).toBe(81);
+  });
+
+  it('reads the file that --config names, and says so when it is missing or no JSON object', () => {
+    file({ port: 5 }, 'other.json');
+    expect(load({ argv: ['--config', 'other.json'] }).port).toBe(5);
+    expect(problemsOf({ argv: ['--config', 'none.json'] })).toEqual(['none.json: no such file']);
+    writeFileSync(join(cwd, 'fanfare.config.json'), '{"port":');
+    expect(problemsOf({})[0]).toMatch(/^fanfare\.config\.json: is not JSON: /);
+    file([]);
+    expect(problemsOf({})).toEqual(['fanfare.config.json: must hold one JSON object']);
+  });
+
+  it('splits lists at commas', () => {
+    const env = { FANFARE_API_KEYS: 'a, b,', FANFARE_ALLOWED_ORIGINS: 'https://a.example,https://*.b.example' };
+    expect(load({ env })).toMatchObject({
+      apiKeys: ['a', 'b'],
+      allowedOrigins: ['https://a.example', 'https://*.b.example'],
+    });
+  });
+});
+
+describe('problems', () => {
+  it('are all listed at once, each with its path and where the value came from', () => {
+    file({
+      host: '',
+      prot: 1,
+      workers: 1.5,
+      namespaces: {
+        chat: { durable: 'yes', history: { size: 0, ttl: '1 day' }, publish: 'all', colour: 'red' },
+        'a:b': {},
+      },
+      limits: { subscriptions: -1, speed: 1 },
+    });
+    const env = { FANFARE_PORT: 'http', FANFARE_LIMIT_LAG_MS: 'long', FANFARE_MODE: 'prod', REDIS_URL: 'http://x' };
+    const problems = problemsOf({ argv: ['--transport', 'tcp', '--colour', 'serve'], env });
+    for (const start of [
+      '--colour: unknown flag',
+      'mode (FANFARE_MODE): expected one of development, production',
+      'host (fanfare.config.json): expected a host name',
+      'port (FANFARE_PORT): expected an integer from 0 to 65535',
+      'redisUrl (REDIS_URL): expected redis://',
+      'transport (--transport): expected one of auto, uws, ws',
+      'workers (fanfare.config.json): expected an integer from 1 to 256',
+      'namespaces.chat.durable (fanfare.config.json): expected true or false',
+      'namespaces.chat.history.size (fanfare.config.json): expected an integer from 1',
+      'namespaces.chat.history.ttl (fanfare.config.json): expected a duration like "500ms"',
+      'namespaces.chat.publish (fanfare.config.json): expected one of none, token, authenticated, anyone',
+      'namespaces.chat.colour (fanfare.config.json): unknown setting',
+      'namespaces.a:b (fanfare.config.json): a namespace is the part of a channel name before its first colon',
+      'limits.subscriptions (fanfare.config.json): expected an integer from 0',
+      'limits.lagMs (FANFARE_LIMIT_LAG_MS): expected a duration',
+      'limits.speed (fanfare.config.json): unknown setting',
+      'prot (fanfare.config.json): unknown setting',
+    ]) {
+      expect(
+        problems.filter((one) => one.startsWith(start)),
+        start,
+      ).toHaveLength(1);
+    }
+  });
+
+  it('name settings of a later version plainly instead of ignoring them', () => {
+    const problems = problemsOf({
+      argv: ['--jwt-issuer', 'me'],
+      env: { FANFARE_JWT_SECRET: 's3cret', FANFARE_LIMIT_CONNECTIONS_PER_IP: '5' },
+    });
+    expect(problems).toEqual([
+      'limits.connectionsPerIp (FANFARE_LIMIT_CONNECTIONS_PER_IP): not available in this version',
+      'jwtSecret (FANFARE_JWT_SECRET): not available in this version',
+      'jwtIssuer (--jwt-issuer): not available in this version',
+    ]);
+  });
+
+  it('name a misspelt limit in the environment, and leave foreign variables alone', () => {
+    expect(problemsOf({ env: { FANFARE_LIMIT_COMANDS: '5' } })).toEqual([
+      'FANFARE_LIMIT_COMANDS (environment): unknown setting',
+    ]);
+    expect(problemsOf({ env: { FANFARE_SERVICE_HOST: '10.0.0.1' } })).toEqual([]);
+  });
+
+  it('name a flag without a value and a stray argument', () => {
+    expect(problemsOf({ argv: ['extra', '--port'] })).toEqual(['extra: unexpected argument', '--port: needs a value']);
+  });
+});
+
+describe('modes', () => {
+  it('opens everything in development: demo and default durable, live live, key dev, no rate limits', () => {
+    const config = load();
+    expect(config).toMatchObject({ mode: 'development', host: '127.0.0.1', port: 8080, apiKeys: ['dev'], workers: 1 });
+    expect(config.namespaces.policy('demo:x')).toMatchObject({ durable: true, subscribe: 'anyone', publish: 'anyone' });
+    expect(config.namespaces.policy('x')).toMatchObject({ durable: true, subscribe: 'anyone', publish: 'anyone' });
+    expect(config.namespaces.policy('live:x')).toMatchObject({ durable: false, publish: 'anyone' });
+    expect(config.namespaces.policy('chat:x')).toBeUndefined();
+    expect(config.limits.commandsPerSecond).toBe(Infinity);
+    expect(config.limits.subscriptions).toBe(1000);
+  });
+
+  it('takes production from NODE_ENV, unless FANFARE_MODE says otherwise', () => {
+    expect(load({ env: { NODE_ENV: 'production', FANFARE_API_KEYS: 'k1' } }).mode).toBe('production');
+    expect(load({ env: { NODE_ENV: 'production', FANFARE_MODE: 'development' } }).mode).toBe('development');
+  });
+
+  it('opens nothing in production', () => {
+    const config = load({ env: production });
+    expect(config).toMatchObject({ host: '0.0.0.0', allowedOrigins: [] });
+    expect([...config.namespaceSettings.keys()]).toEqual(['']);
+    expect(config.namespaces.policy('x')).toMatchObject({ durable: true, subscribe: 'token', publish: 'none' });
+    expect(config.limits).toMatchObject({ commandsPerSecond: 100, publishesPerSecond: 50, bytesPerSecond: 524_288 });
+  });
+
+  it('refuses production without keys and with the key dev', () => {
+    expect(problemsOf({ env: { FANFARE_MODE: 'production' } })[0]).toMatch(/^apiKeys: production needs/);
+    expect(problemsOf({ env: { ...production, FANFARE_API_KEYS: 'k1,dev' } })).toEqual([
+      'apiKeys (FANFARE_API_KEYS): production refuses the API key "dev"',
+    ]);
+  });
+
+  it('refuses more than one worker with the memory broker only', () => {
+    expect(problemsOf({ env: { FANFARE_WORKERS: '2' } })[0]).toMatch(/^workers \(FANFARE_WORKERS\): the memory broker/);
+    expect(load({ env: { FANFARE_WORKERS: '2', REDIS_URL: 'redis://a' } }).workers).toBe(2);
+    expect(problemsOf({ env: { FANFARE_WORKERS: '0' } })[0]).toMatch(/^workers/);
+  });
+});
+
+describe('namespaces', () => {
+  it('are closed where the file says nothing, in both modes, and keep the default namespace', () => {
+    file({ namespaces: { chat: {} } });
+    const config = load();
+    expect(config.namespaces.policy('chat:1')).toEqual({
+      name: 'chat:1',
+      durable: true,
+      historySize: 1000,
+      historyTtlMs: 86_400_000,
+      subscribe: 'token',
+      publish: 'none',
+      presence: false,
+      maxMessageBytes: 65_536,
+    });
+    expect(config.namespaces.policy('x')).toMatchObject({ publish: 'anyone' });
+    expect(config.namespaces.policy('demo:x')).toBeUndefined();
+    expect(load({ env: production }).namespaces.policy('x')).toMatchObject({ publish: 'none' });
+  });
+
+  it('take what the file says, the default namespace by its empty name', () => {
+    const history = { size: 10, ttl: '7d' };
+    file({ namespaces: { '': { durable: false, subscribe: 'anyone', maxMessageBytes: 100, history } } });
+    expect(load({ env: production }).namespaces.policy('x')).toMatchObject({
+      durable: false,
+      subscribe: 'anyone',
+      historySize: 10,
+      historyTtlMs: 7 * 86_400_000,
+      maxMessageBytes: 100,
+    });
+  });
+});
+
+describe('limits', () => {
+  it('are off at 0: endless, or as high as the transports go', () => {
+    const limits = { commandsPerSecond: 0, subscriptions: 0, lagMs: 0, bufferedBytes: 0, frameBytes: 0 };
+    file({ limits });
+    expect(load({ env: production }).limits).toMatchObject({
+      commandsPerSecond: Infinity,
+      subscriptions: Infinity,
+      lagMs: 2 ** 31 - 1,
+      bufferedBytes: 2 ** 30,
+      frameBytes: 2 ** 26,
+    });
+  });
+
+  it('fit the largest message: frames, buffers and bytes a second follow it unless set', () => {
+    file({ namespaces: { big: { maxMessageBytes: 2_000_000 } } });
+    expect(load({ env: production }).limits).toMatchObject({
+      frameBytes: 2_008_192,
+      bufferedBytes: 2_008_192,
+      bytesPerSecond: 2_008_192,
+      messageBytes: 65_536,
+    });
+    expect(load().limits.frameBytes).toBe(2_008_192);
+  });
+
+  it('are refused where a message that is allowed could not pass', () => {
+    file({ limits: { frameBytes: 70_000, bufferedBytes: 60_000, bytesPerSecond: 1000 } });
+    expect(problemsOf({}).map((one) => one.split(' ')[0])).toEqual([
+      'limits.frameBytes',
+      'limits.bufferedBytes',
+      'limits.bytesPerSecond',
+    ]);
+  });
+});
+
+it.each([
+  ['500ms', 500],
+  ['90s', 90_000],
+  ['1.5m', 90_000],
+  ['24h', 86_400_000],
+  ['7d', 604_800_000],
+  ['250', 250],
+  [250, 250],
+  ['1 day', undefined],
+  ['-1s', undefined],
+  ['', undefined],
+  [-1, undefined],
+])('reads the duration %j as %j ms', (text, ms) => {
+  expect(parseDuration(text)).toBe(ms);
+});
+
+describe('printing', () => {
+  it('hides secrets and can be used as a file again', () => {
+    const env = { ...production, FANFARE_REDIS_URL: 'redis://user:s3cret@h:1', FANFARE_API_KEYS: 'k1s3cret' };
+    const printed = describeConfig(load({ env: { ...env, FANFARE_LIMIT_SUBSCRIPTIONS: '0' } }));
+    const text = JSON.stringify(printed);
+    expect(text).not.toContain('s3cret');
+    expect(printed).toMatchObject({ apiKeys: ['***'], redisUrl: 'redis://***@h:1', limits: { subscriptions: 0 } });
+    file(JSON.parse(text));
+    expect(JSON.stringify(describeConfig(load()))).toBe(text);
+  });
+
+  it('hides credentials in any URL, even where that hides hosts', () => {
+    expect(hideCredentials('redis+cluster://u:p@a:1,u:p@b:2')).toBe('redis+cluster://***@b:2');
+    expect(hideCredentials('redis://:p,q:r@a:1/0?password=x')).toBe('redis://***@a:1/0?***');
+  });
+});

@@ -1,0 +1,50 @@
+import { type DestinationStream, pino } from 'pino';
+
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
+
+/** What the gateway logs to. Fields first, then a constant message. Secrets never go in. */
+export interface Logger {
+  trace(fields: object, message: string): void;
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+  fatal(fields: object, message: string): void;
+}
+
+export interface LoggerOptions {
+  readonly level: LogLevel;
+  /** `json`: one object a line. `text`: one readable line. */
+  readonly format: 'json' | 'text';
+  /** The gateway's name, in every JSON line. */
+  readonly node: string;
+  readonly destination: { write(text: string): unknown };
+}
+
+export function createLogger({ level, format, node, destination }: LoggerOptions): Logger {
+  const stream: DestinationStream =
+    format === 'json' ? (destination as DestinationStream) : { write: (line) => void destination.write(toText(line)) };
+  return pino(
+    {
+      level,
+      base: { node },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      serializers: { error: pino.stdSerializers.err },
+    },
+    stream,
+  );
+}
+
+/** `12:00:01.123 info  listening  port=8080`; an error's stack follows on its own lines. */
+function toText(line: string): string {
+  const { level, time, msg, node: _node, error, ...fields } = JSON.parse(line) as Record<string, unknown>;
+  const pairs = Object.entries(fields).map(([name, value]) => `${name}=${plain(value)}`);
+  const stack = error && typeof error === 'object' && 'stack' in error ? `\n${String(error.stack)}` : '';
+  const words = [String(time).slice(11, 23), String(level).padEnd(5), String(msg), ...pairs];
+  return `${words.join(' ')}${stack}\n`;
+}
+
+function plain(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}

@@ -1,0 +1,122 @@
+/** `/metrics`: turns the plain counters of {@link Stats} into Prometheus text when it is asked. */
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { Stats } from '../stats.js';
+
+export interface MetricsOptions {
+  readonly stats: Stats;
+  readonly node: string;
+  readonly version: string;
+  /** Parts of the broker and whether they are `ok`, as in `Broker.health`. */
+  readonly health: () => readonly { readonly shard: string; readonly state: 'ok' | 'lost' }[];
+}
+
+export interface Metrics {
+  readonly contentType: string;
+  /** Prometheus text exposition. */
+  text(): Promise<string>;
+}
+
+export function createMetrics({ stats, node, version, health }: MetricsOptions): Metrics {
+  const registry = new Registry();
+  registry.setDefaultLabels({ node });
+  collectDefaultMetrics({ register: registry });
+
+  const gauge = (name: string, help: string, read: () => number) =>
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(read());
+      },
+    });
+  const counter = (name: string, help: string, read: () => number) =>
+    new Counter({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        this.reset();
+        this.inc(read());
+      },
+    });
+  const counters = <Label extends string>(
+    name: string,
+    help: string,
+    label: Label,
+    read: () => Iterable<[unknown, number]>,
+  ) =>
+    new Counter({
+      name,
+      help,
+      labelNames: [label],
+      registers: [registry],
+      collect() {
+        this.reset();
+        for (const [value, sum] of read()) this.inc({ [label]: String(value) } as Record<Label, string>, sum);
+      },
+    });
+
+  new Gauge({
+    name: 'fanfare_info',
+    help: 'Version of this gateway',
+    labelNames: ['version'],
+    registers: [registry],
+  }).set({ version }, 1);
+  gauge('fanfare_connections', 'Open WebSocket connections', () => stats.connections);
+  counter('fanfare_connections_total', 'WebSocket connections accepted', () => stats.connectionsTotal);
+  counters('fanfare_closes_total', 'WebSocket connections closed, by close code', 'code', () => stats.closes);
+  gauge('fanfare_subscriptions', 'Subscriptions of all connections', () => stats.subscriptions);
+  gauge('fanfare_channels', 'Channels active on this gateway', () => stats.channels);
+
+  counter('fanfare_frames_received_total', 'Frames received from clients', () => stats.framesReceived);
+  counter('fanfare_bytes_received_total', 'Bytes of frames received from clients', () => stats.bytesReceived);
+  counter('fanfare_malformed_frames_total', 'Frames that were not of the protocol', () => stats.malformed);
+  counter('fanfare_rate_limited_total', 'Commands refused because they came too fast', () => stats.rateLimited);
+  counters('fanfare_errors_total', 'Error frames sent, by code', 'code', () => stats.errors);
+
+  new Counter({
+    name: 'fanfare_published_total',
+    help: 'Messages acknowledged to publishers',
+    labelNames: ['kind', 'via'],
+    registers: [registry],
+    collect() {
+      this.reset();
+      this.inc({ kind: 'durable', via: 'ws' }, stats.publishedDurableWs);
+      this.inc({ kind: 'live', via: 'ws' }, stats.publishedLiveWs);
+      this.inc({ kind: 'durable', via: 'http' }, stats.publishedDurableHttp);
+      this.inc({ kind: 'live', via: 'http' }, stats.publishedLiveHttp);
+    },
+  });
+  counter('fanfare_publish_duplicates_total', 'Publishes whose key was seen before', () => stats.duplicates);
+  counters('fanfare_publish_failures_total', 'Publishes that failed, by code', 'code', () => stats.publishFailures);
+
+  counter('fanfare_fanout_frames_total', 'Messages handed to the transport, per dialect', () => stats.framesFlushed);
+  counter('fanfare_fanout_bytes_total', 'Bytes of messages handed to the transport', () => stats.bytesFlushed);
+  counter('fanfare_deliveries_total', 'Messages sent to clients by fan-out', () => stats.deliveries);
+  counter('fanfare_lagged_total', 'Connections taken off their channels as too slow', () => stats.lagged);
+  counter('fanfare_dropped_frames_total', 'Drops reported by the transport', () => stats.dropped);
+
+  counter('fanfare_joins_total', 'Subscribes that joined a channel', () => stats.joins);
+  counter('fanfare_joins_from_tail_total', 'Joins that needed no read of the log', () => stats.joinsFromTail);
+  counter('fanfare_replay_pages_total', 'Pages of the log sent to clients', () => stats.replayPages);
+  counter('fanfare_resumes_recovered_total', 'Resumes without a hole', () => stats.resumesRecovered);
+  counters('fanfare_resets_total', 'Resets told to clients, by reason', 'reason', () => stats.resets);
+  counter('fanfare_log_reads_total', 'Reads of the log', () => stats.logReads);
+  counter('fanfare_repairs_total', 'Channels repaired from the log', () => stats.repairs);
+  counter('fanfare_audits_total', 'Comparisons of a channel with its log', () => stats.audits);
+  counter('fanfare_audit_findings_total', 'Audits that found a silent loss; should stay 0', () => stats.auditFindings);
+
+  counters('fanfare_http_responses_total', 'HTTP answers, by status', 'status', () => stats.httpResponses);
+  new Gauge({
+    name: 'fanfare_broker_shard_ok',
+    help: 'Whether a part of the broker can serve (1) or is lost (0)',
+    labelNames: ['shard'],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const { shard, state } of health()) this.set({ shard }, state === 'ok' ? 1 : 0);
+    },
+  });
+  return { contentType: registry.contentType, text: () => registry.metrics() };
+}
