@@ -38,16 +38,27 @@ export function endOf({ lineage, head }: LogHead, epoch: number): number | undef
   return undefined;
 }
 
+/** Index of the first entry after a position; the number of entries if there is none. */
+export function indexAfter(entries: readonly LogPosition[], position: LogPosition): number {
+  let low = 0;
+  for (let high = entries.length; low < high; ) {
+    const middle = (low + high) >> 1;
+    if (isBefore(position, entries[middle] as LogPosition)) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
 /**
  * Judges a position against a page that was read `after` it.
- * A page with `limit: 0` judges too, except that it cannot tell `expired`.
+ * The page must hold at least one entry if the log has one after the position.
  */
 export function judge(position: LogPosition, page: LogPage): Verdict {
   const end = endOf(page, position.epoch);
   if (end === undefined) return { ok: false, reason: 'unrecoverable', at: page.head };
   const diverged = position.offset > end;
   const at = diverged ? { epoch: position.epoch, offset: end } : position;
-  const next = page.entries.find((entry) => isBefore(at, entry));
+  const next = page.entries[indexAfter(page.entries, at)];
   if (at.offset !== page.head.offset && next?.offset !== at.offset + 1) {
     const offset = next ? next.offset - 1 : page.head.offset;
     const epoch = next ? epochAt(page.lineage, offset) : page.head.epoch;

@@ -7,6 +7,7 @@ import { Channel, type Membership } from './channel.js';
 import { epochFrame, Notice, resetFrame } from './entry.js';
 import { LogReader } from './log-reader.js';
 import type { Joined, Start } from './member.js';
+import { count } from '../stats.js';
 import { replay } from './replay.js';
 import { Tail } from './tail.js';
 
@@ -173,7 +174,7 @@ export class DurableChannel extends Channel {
       this.reader.forget();
       this.cursor = verdict.at;
       this.tail.reset(verdict.at);
-      this.context.stats.resets[verdict.reason]++;
+      count(this.context.stats.resets, verdict.reason);
       this.feed.push(new Notice(verdict.at, resetFrame(this.spec.name, verdict.reason, verdict.at)));
     }
     for (const record of page.entries) {

@@ -1,9 +1,10 @@
 import type { Wire } from '@fanfare/protocol';
 import type { LogPage } from '../broker/broker.js';
 import type { LogPosition } from '../broker/record.js';
-import { endOf, epochAt, isBefore, judge, samePosition, type Verdict } from '../broker/resume.js';
+import { endOf, epochAt, indexAfter, isBefore, judge, samePosition, type Verdict } from '../broker/resume.js';
 import { pause } from '../clock.js';
 import { toFanfareError } from '../errors.js';
+import { count } from '../stats.js';
 import type { Membership } from './channel.js';
 import type { DurableChannel } from './durable-channel.js';
 import { Entry, epochFrame, resetFrame } from './entry.js';
@@ -148,7 +149,7 @@ class Replay {
     const { recovered } = this.#untold;
     this.#untold = undefined;
     this.#clamp = false;
-    if (recovered !== undefined) this.#context.stats.resumed++;
+    if (recovered !== undefined) this.#context.stats.resumesRecovered++;
     this.#onJoined({ position: this.#position, ...(recovered !== undefined && { recovered }) });
   }
 
@@ -188,7 +189,7 @@ class Replay {
   #break(verdict: Verdict & { ok: false }): void {
     this.#position = verdict.at;
     if (this.#clamp) return;
-    this.#context.stats.resets[verdict.reason]++;
+    count(this.#context.stats.resets, verdict.reason);
     if (this.#untold) {
       this.#untold = undefined;
       this.#onJoined({ position: verdict.at, recovered: false, reason: verdict.reason });
@@ -205,12 +206,7 @@ class Replay {
     this.#tell();
     this.#context.stats.replayPages++;
     const { entries } = page;
-    let next = 0;
-    for (let low = 0, high = entries.length; low < high; next = low) {
-      const middle = (low + high) >> 1;
-      if (isBefore(this.#position, entries[middle] as LogPosition)) high = middle;
-      else low = middle + 1;
-    }
+    let next = indexAfter(entries, this.#position);
     for (;;) {
       if (!member.isDrained) await member.drained();
       if (this.#membership.hasLeft) return;

@@ -1,0 +1,134 @@
+import type { CloseCode, RawDialect, Wire } from '@fanfare/protocol';
+import type { Cancel, Clock } from '../clock.js';
+import { type Outbox, Feed } from '../hub/outbox.js';
+
+export interface LivenessTimings {
+  readonly pingIntervalMs: number;
+  /** Silence beyond an interval of pings that means the link is dead. */
+  readonly pongTimeoutMs: number;
+  /** For the first frame. */
+  readonly connectTimeoutMs: number;
+  /** How long a client may stay behind. */
+  readonly lagMs: number;
+}
+
+/** A connection as its liveness sees it. */
+export interface Living {
+  readonly dialectIndex: number;
+  /** Last sign of life: a frame received or bytes drained, ms. */
+  readonly lastSeenMs: number;
+  /** When it connected, and since when it lags, ms. */
+  readonly openedAtMs: number;
+  readonly laggingSinceMs: number | undefined;
+  subscribe(topic: string): void;
+  close(code: CloseCode, reason: string): void;
+}
+
+/** Buckets of sockets that are pinged together, spread over the interval. */
+const BUCKETS = 25;
+
+const PING = {
+  position: undefined,
+  frame: (dialect: RawDialect): Wire => dialect.encode({ type: 'ping' }),
+};
+
+/**
+ * Pings and deadlines of all connections: one timer, one publish per bucket and dialect, no timer
+ * per connection.
+ */
+export class Liveness {
+  readonly #clock: Clock;
+  readonly #timings: LivenessTimings;
+  readonly #buckets: Feed[];
+  readonly #connecting = new Set<Living>();
+  readonly #sessions = new Map<Living, number>();
+  readonly #lagging = new Set<Living>();
+  #tick = 0;
+  #sweptAtMs: number;
+  #timer: Cancel;
+
+  constructor(outbox: Outbox, clock: Clock, timings: LivenessTimings) {
+    this.#clock = clock;
+    this.#timings = timings;
+    // A space can't be in a channel's name: these topics are no client's to subscribe to.
+    this.#buckets = Array.from({ length: BUCKETS }, (_, bucket) => new Feed(outbox, ` ping ${bucket}`));
+    this.#sweptAtMs = clock.now();
+    this.#timer = this.#schedule();
+  }
+
+  /** Connections that are accepted and connected. */
+  get sessions(): Iterable<Living> {
+    return this.#sessions.keys();
+  }
+
+  /** Connections that have not sent `connect` yet. */
+  get connecting(): Iterable<Living> {
+    return this.#connecting;
+  }
+
+  /** It must connect in time. */
+  opened(session: Living): void {
+    this.#connecting.add(session);
+  }
+
+  /** It is pinged from now on. */
+  connected(session: Living): void {
+    this.#connecting.delete(session);
+    const bucket = this.#sessions.size % BUCKETS;
+    this.#sessions.set(session, bucket);
+    const feed = this.#buckets[bucket] as Feed;
+    feed.members[session.dialectIndex] = (feed.members[session.dialectIndex] as number) + 1;
+    session.subscribe(feed.topics[session.dialectIndex] as string);
+  }
+
+  lagging(session: Living): void {
+    this.#lagging.add(session);
+  }
+
+  caughtUp(session: Living): void {
+    this.#lagging.delete(session);
+  }
+
+  closed(session: Living): void {
+    this.#connecting.delete(session);
+    this.#lagging.delete(session);
+    const bucket = this.#sessions.get(session);
+    if (bucket === undefined) return;
+    this.#sessions.delete(session);
+    const feed = this.#buckets[bucket] as Feed;
+    feed.members[session.dialectIndex] = (feed.members[session.dialectIndex] as number) - 1;
+  }
+
+  stop(): void {
+    this.#timer();
+  }
+
+  #schedule(): Cancel {
+    return this.#clock.after(this.#timings.pingIntervalMs / BUCKETS, () => {
+      this.#run();
+      this.#timer = this.#schedule();
+    });
+  }
+
+  #run(): void {
+    (this.#buckets[this.#tick++ % BUCKETS] as Feed).push(PING);
+    const now = this.#clock.now();
+    const { pingIntervalMs, pongTimeoutMs, connectTimeoutMs, lagMs } = this.#timings;
+    // Both sets are in the order of their deadlines.
+    for (const session of this.#connecting) {
+      if (now - session.openedAtMs < connectTimeoutMs) break;
+      this.#connecting.delete(session);
+      session.close(4002, 'no connect frame in time');
+    }
+    for (const session of this.#lagging) {
+      if (now - (session.laggingSinceMs ?? now) < lagMs) break;
+      this.#lagging.delete(session);
+      session.close(4001, 'behind for too long');
+    }
+    if (now - this.#sweptAtMs < pongTimeoutMs / 4) return;
+    this.#sweptAtMs = now;
+    for (const session of this.#sessions.keys()) {
+      if (now - session.lastSeenMs >= pingIntervalMs + pongTimeoutMs) session.close(4002, 'no sign of life');
+    }
+  }
+}
