@@ -1,0 +1,162 @@
+/** The Lua scripts as typed functions; nothing else names a script. */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { ChannelSpec, LineageEntry, LogPage, ReadRange } from '../broker.js';
+import type { LogPosition } from '../record.js';
+import { decodeRecord } from '../record-codec.js';
+import { channelKeys } from './keys.js';
+
+/** How long a log's identity outlives the last publish, ms (a log kept longer keeps it as long). */
+export const META_TTL_MS = 30 * 24 * 3600_000;
+
+/** What of an ioredis connection the scripts use: any to the master of the channel's slot. */
+export interface ScriptConnection {
+  evalshaBuffer(sha: string, keyCount: number, ...args: ScriptArgument[]): Promise<unknown>;
+  evalBuffer(source: string, keyCount: number, ...args: ScriptArgument[]): Promise<unknown>;
+}
+
+export type ScriptArgument = string | Buffer | number;
+
+/** A script's text, as it is sent. */
+export class Script {
+  readonly source: string;
+  readonly sha: string;
+
+  constructor(
+    file: string,
+    readonly keyCount: number,
+  ) {
+    this.source = readScript('include-log.lua') + readScript(file);
+    this.sha = createHash('sha1').update(this.source).digest('hex');
+  }
+
+  /** Runs it; sends the text only where the server does not have it. */
+  async run(connection: ScriptConnection, args: readonly ScriptArgument[]): Promise<unknown> {
+    try {
+      return await connection.evalshaBuffer(this.sha, this.keyCount, ...args);
+    } catch (error) {
+      if (!isScriptMissing(error)) throw error;
+      return connection.evalBuffer(this.source, this.keyCount, ...args);
+    }
+  }
+}
+
+function readScript(file: string): string {
+  return readFileSync(new URL(`scripts/${file}`, import.meta.url), 'utf8');
+}
+
+/** The server does not know the script (it restarted, or SCRIPT FLUSH): nothing was run. */
+export function isScriptMissing(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith('NOSCRIPT');
+}
+
+// --- publish -----------------------------------------------------------------------------------
+
+export const publishScript = new Script('publish-3.lua', 3);
+
+/** One message for the log: the body of its record, and its idempotency key. */
+export interface ScriptMessage {
+  readonly body: Buffer;
+  readonly key?: string | undefined;
+}
+
+export interface Appended {
+  readonly position: LogPosition;
+  readonly duplicate: boolean;
+}
+
+/** KEYS and ARGV of the publish script for messages of one channel. */
+export function publishArguments(
+  channel: ChannelSpec,
+  messages: readonly ScriptMessage[],
+  idempotencyMs: number,
+): ScriptArgument[] {
+  const { log, meta, idempotency, push } = channelKeys(channel.name);
+  const metaTtlMs = Math.max(META_TTL_MS, channel.historyTtlMs);
+  const args: ScriptArgument[] = [log, meta, idempotency];
+  args.push(push, channel.historySize, channel.historyTtlMs, metaTtlMs, idempotencyMs);
+  for (const { body, key = '' } of messages) args.push(body, key);
+  return args;
+}
+
+/** The publish script's reply, one for each message in the order given. */
+export function parsePublishReply(reply: unknown): Appended[] {
+  const [epoch, ...items] = reply as [number, ...(number | Buffer)[]];
+  return items.map((item) =>
+    typeof item === 'number'
+      ? { position: { epoch, offset: item }, duplicate: false }
+      : { position: parseStreamId(item.toString('latin1')), duplicate: true },
+  );
+}
+
+// --- read --------------------------------------------------------------------------------------
+
+const readLogScript = new Script('read-2.lua', 2);
+
+/** A page, and who told it. */
+export interface ServedLogPage extends LogPage {
+  /** `master_replid` of the server that answered. */
+  readonly replicationId: string;
+  /** `slave`: a replica answered, which may be behind. */
+  readonly role: 'master' | 'slave';
+}
+
+export interface ReadOptions {
+  /** Lengthen the life of the log's identity, because somebody stands on the channel. Default false. */
+  readonly renew?: boolean;
+}
+
+/**
+ * Head, lineage and a page in one view, from the server behind this connection; may create the
+ * log's identity there. `range.confirmed` is up to the caller.
+ *
+ * With `sinceTime` entry times are taken as growing; where a clock stepped back the page may begin
+ * somewhat early or late.
+ * @throws ioredis' errors as they are
+ */
+export async function readLog(
+  connection: ScriptConnection,
+  channel: ChannelSpec,
+  range: ReadRange,
+  options: ReadOptions = {},
+): Promise<ServedLogPage> {
+  const { log, meta } = channelKeys(channel.name);
+  const renewTtlMs = options.renew ? Math.max(META_TTL_MS, channel.historyTtlMs) : 0;
+  const maxBytes = range.maxBytes ?? Number.MAX_SAFE_INTEGER;
+  const args = [log, meta, channel.historyTtlMs, renewTtlMs, range.limit, maxBytes, ...rangeArguments(range)];
+  const [epoch, offset, lineage, more, replicationId, role, ...records] = (await readLogScript.run(
+    connection,
+    args,
+  )) as [number, number, Buffer, number, Buffer, Buffer, ...Buffer[]];
+  return {
+    head: { epoch, offset },
+    lineage: parseLineage(lineage.toString('latin1')),
+    entries: records.map(decodeRecord),
+    more: more === 1,
+    replicationId: replicationId.toString('latin1'),
+    role: role.toString('latin1') as ServedLogPage['role'],
+  };
+}
+
+function rangeArguments(range: ReadRange): [string, string] {
+  if ('after' in range) return ['after', formatStreamId(range.after)];
+  if ('before' in range) return ['before', formatStreamId(range.before)];
+  if ('last' in range) return ['last', ''];
+  return ['since', String(range.sinceTime)];
+}
+
+function formatStreamId({ epoch, offset }: LogPosition): string {
+  return `${epoch}-${offset}`;
+}
+
+function parseStreamId(id: string): LogPosition {
+  const [epoch, offset] = id.split('-');
+  return { epoch: Number(epoch), offset: Number(offset) };
+}
+
+function parseLineage(text: string): LineageEntry[] {
+  return text.split(',').map((entry) => {
+    const [epoch, baseOffset] = entry.split(':');
+    return { epoch: Number(epoch), baseOffset: Number(baseOffset) };
+  });
+}

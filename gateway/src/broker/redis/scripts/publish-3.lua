@@ -1,0 +1,79 @@
+--[[
+  Appends messages to the log of one channel, in the order given, and pushes them: all, or none.
+
+  KEYS  1 log (stream)   2 meta (hash)   3 beginning of the idempotency keys; all in one slot
+  ARGV  1 sharded pub/sub channel, in the slot of the keys
+        2 entries to keep at least
+        3 ms after which a log without publishes ends
+        4 ms for which meta is kept after a publish
+        5 ms for which an idempotency key holds
+        then two for each message: body, idempotency key ('' for none)
+
+  Reply: the epoch of what was appended, then for each message its offset (integer), or, if its key
+  was seen, the position of the first one as `<epoch>-<offset>` (bulk).
+
+  The first write is an XADD, which a server that is out of memory, read-only or short of replicas
+  refuses; what follows a first write is not refused. SPUBLISH comes last: nothing is delivered that
+  is not stored.
+]]
+local log, meta, idempotency = KEYS[1], KEYS[2], KEYS[3]
+local push, size, log_ttl, meta_ttl, key_ttl = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local FIRST_MESSAGE = 6
+local LINEAGE_LENGTH = 16
+
+if #ARGV < FIRST_MESSAGE + 1 or (#ARGV - FIRST_MESSAGE) % 2 == 0 then
+  return redis.error_reply('ERR publish: messages come as pairs of body and key')
+end
+
+local now = now_us()
+local replid = replication_id()
+local epoch, offset, lineage, known_replid = head_of(log, meta)
+local lineage_is_new = known_replid ~= replid
+
+if not epoch then
+  epoch, offset = now, 0
+  lineage = digits(epoch) .. ':0'
+elseif lineage_is_new then
+  -- The log may have forked: another server may have appended other entries after this head.
+  epoch = epoch_after(epoch, now, replid)
+  lineage = lineage .. ',' .. digits(epoch) .. ':' .. digits(offset)
+  local _, commas = string.gsub(lineage, ',', '')
+  for _ = LINEAGE_LENGTH, commas do
+    lineage = string.gsub(lineage, '^[^,]*,', '')
+  end
+end
+
+local epoch_digits = digits(epoch)
+local time_ms = math.floor(now / 1000)
+local reply = { epoch }
+local pushes = {}
+
+for i = FIRST_MESSAGE, #ARGV, 2 do
+  local body, key = ARGV[i], ARGV[i + 1]
+  local first = key ~= '' and redis.call('GET', idempotency .. key)
+  if first then
+    reply[#reply + 1] = first
+  else
+    offset = offset + 1
+    local id = epoch_digits .. '-' .. digits(offset)
+    local record = struct.pack('>BI8I8I8', 1, epoch, offset, time_ms) .. body
+    redis.call('XADD', log, 'MAXLEN', '~', size, id, 'r', record)
+    if key ~= '' then redis.call('SET', idempotency .. key, id, 'PX', key_ttl) end
+    reply[#reply + 1] = offset
+    pushes[#pushes + 1] = record
+  end
+end
+
+if #pushes > 0 then
+  if lineage_is_new then
+    redis.call('HSET', meta, 'epoch', epoch_digits, 'offset', digits(offset), 'replid', replid, 'lineage', lineage)
+  else
+    redis.call('HSET', meta, 'offset', digits(offset))
+  end
+  redis.call('PEXPIRE', log, log_ttl)
+  redis.call('PEXPIRE', meta, meta_ttl)
+  for i = 1, #pushes do
+    redis.call('SPUBLISH', push, pushes[i])
+  end
+end
+return reply
