@@ -1,0 +1,70 @@
+/** Pages through the log of a durable channel, for the `history` command and `GET /v1/history`. */
+import type { Position, ResetReason } from '@fanfare/protocol';
+import type { Broker, ChannelSpec, LogPage, ReadRange } from '../broker/broker.js';
+import type { LogPosition, LogRecord } from '../broker/record.js';
+import { endOf, judge } from '../broker/resume.js';
+
+/** At most one of `after` and `before`; without them, the newest messages. */
+export interface HistoryRange {
+  /** Messages after this position; */
+  readonly after?: Position | undefined;
+  /** or those right before it. */
+  readonly before?: Position | undefined;
+  /** Most messages. */
+  readonly limit: number;
+  /** Most bytes of messages, about; at least one message is returned if there is one. Default 256 KiB. */
+  readonly maxBytes?: number;
+}
+
+export type HistoryPage =
+  | {
+      readonly ok: true;
+      /** Oldest first, without a hole. May be fewer than `limit` though there are more. */
+      readonly messages: readonly LogRecord[];
+      /** Whether the log goes on: newer ones with `after`, older ones otherwise. */
+      readonly more: boolean;
+    }
+  /** The position cannot be used, as in a `reset`. */
+  | { readonly ok: false; readonly reason: ResetReason };
+
+const MAX_PAGE_BYTES = 256 * 1024;
+
+/**
+ * Before a client is told that its position is unusable, the log is asked again by a confirmed read.
+ * @throws {FanfareError} `unavailable`
+ */
+export async function readHistory(broker: Broker, channel: ChannelSpec, range: HistoryRange): Promise<HistoryPage> {
+  const { after, before, limit, maxBytes = MAX_PAGE_BYTES } = range;
+  const given = after ?? before;
+  if (given === undefined) return toPage(await broker.read(channel, { last: true, limit, maxBytes }));
+  const position = toLogPosition(given);
+  if (position === undefined) return { ok: false, reason: 'unrecoverable' };
+  const wanted: ReadRange = { ...(after ? { after: position } : { before: position }), limit, maxBytes };
+  const faultOf = after ? faultAfter : faultBefore;
+  let page = await broker.read(channel, wanted);
+  if (faultOf(position, page)) page = await broker.read(channel, { ...wanted, confirmed: true });
+  const reason = faultOf(position, page);
+  return reason ? { ok: false, reason } : toPage(page);
+}
+
+function toPage({ entries, more }: LogPage): HistoryPage {
+  return { ok: true, messages: entries, more };
+}
+
+/** `undefined`: an epoch as no log has it. */
+function toLogPosition({ epoch, offset }: Position): LogPosition | undefined {
+  const number = Number(epoch);
+  return Number.isSafeInteger(number) && String(number) === epoch ? { epoch: number, offset } : undefined;
+}
+
+function faultAfter(position: LogPosition, page: LogPage): ResetReason | undefined {
+  const verdict = judge(position, page);
+  return verdict.ok ? undefined : verdict.reason;
+}
+
+/** Trimmed messages before a position are no fault: the history ends there. */
+function faultBefore(position: LogPosition, page: LogPage): ResetReason | undefined {
+  const end = endOf(page, position.epoch);
+  if (end === undefined) return 'unrecoverable';
+  return position.offset > end ? 'diverged' : undefined;
+}
