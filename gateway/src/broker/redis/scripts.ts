@@ -17,32 +17,32 @@ export interface ScriptConnection {
 
 export type ScriptArgument = string | Buffer | number;
 
-/** A script's text, as it is sent. */
-export class Script {
+/** A script's text and the digest by which servers know it. */
+export interface Script {
   readonly source: string;
   readonly sha: string;
-
-  constructor(
-    file: string,
-    readonly keyCount: number,
-  ) {
-    this.source = readScript('include-log.lua') + readScript(file);
-    this.sha = createHash('sha1').update(this.source).digest('hex');
-  }
-
-  /** Runs it; sends the text only where the server does not have it. */
-  async run(connection: ScriptConnection, args: readonly ScriptArgument[]): Promise<unknown> {
-    try {
-      return await connection.evalshaBuffer(this.sha, this.keyCount, ...args);
-    } catch (error) {
-      if (!isScriptMissing(error)) throw error;
-      return connection.evalBuffer(this.source, this.keyCount, ...args);
-    }
-  }
 }
 
-function readScript(file: string): string {
+function loadScript(file: string): Script {
+  const source = readScriptFile('include-log.lua') + readScriptFile(file);
+  return { source, sha: createHash('sha1').update(source).digest('hex') };
+}
+
+function readScriptFile(file: string): string {
   return readFileSync(new URL(`scripts/${file}`, import.meta.url), 'utf8');
+}
+
+/** KEYS and ARGV of a script, as EVALSHA takes them after the digest. */
+export type ScriptArguments = [keyCount: number, ...rest: ScriptArgument[]];
+
+/** Runs a script; sends its text only where the server does not have it. */
+export async function runScript(connection: ScriptConnection, script: Script, args: ScriptArguments): Promise<unknown> {
+  try {
+    return await connection.evalshaBuffer(script.sha, ...args);
+  } catch (error) {
+    if (!isScriptMissing(error)) throw error;
+    return connection.evalBuffer(script.source, ...args);
+  }
 }
 
 /** The server does not know the script (it restarted, or SCRIPT FLUSH): nothing was run. */
@@ -52,7 +52,7 @@ export function isScriptMissing(error: unknown): boolean {
 
 // --- publish -----------------------------------------------------------------------------------
 
-export const publishScript = new Script('publish-3.lua', 3);
+export const publishScript = loadScript('publish.lua');
 
 /** One message for the log: the body of its record, and its idempotency key. */
 export interface ScriptMessage {
@@ -62,21 +62,25 @@ export interface ScriptMessage {
 
 export interface Appended {
   readonly position: LogPosition;
+  /** The key was seen: this is the first one's position, and nothing was appended. */
   readonly duplicate: boolean;
 }
 
-/** KEYS and ARGV of the publish script for messages of one channel. */
+/** The arguments of the publish script for messages of one channel, at least one. */
 export function publishArguments(
   channel: ChannelSpec,
   messages: readonly ScriptMessage[],
   idempotencyMs: number,
-): ScriptArgument[] {
+): ScriptArguments {
   const { log, meta, idempotency, push } = channelKeys(channel.name);
+  const keys: ScriptArgument[] = [log, meta];
   const metaTtlMs = Math.max(META_TTL_MS, channel.historyTtlMs);
-  const args: ScriptArgument[] = [log, meta, idempotency];
-  args.push(push, channel.historySize, channel.historyTtlMs, metaTtlMs, idempotencyMs);
-  for (const { body, key = '' } of messages) args.push(body, key);
-  return args;
+  const values: ScriptArgument[] = [push, channel.historySize, channel.historyTtlMs, metaTtlMs, idempotencyMs];
+  for (const { body, key } of messages) {
+    if (key !== undefined) keys.push(idempotency + key);
+    values.push(body, key === undefined ? 0 : 1);
+  }
+  return [keys.length, ...keys, ...values];
 }
 
 /** The publish script's reply, one for each message in the order given. */
@@ -91,7 +95,7 @@ export function parsePublishReply(reply: unknown): Appended[] {
 
 // --- read --------------------------------------------------------------------------------------
 
-const readLogScript = new Script('read-2.lua', 2);
+const logScript = loadScript('read-2.lua');
 
 /** A page, and who told it. */
 export interface ServedLogPage extends LogPage {
@@ -123,9 +127,19 @@ export async function readLog(
   const { log, meta } = channelKeys(channel.name);
   const renewTtlMs = options.renew ? Math.max(META_TTL_MS, channel.historyTtlMs) : 0;
   const maxBytes = range.maxBytes ?? Number.MAX_SAFE_INTEGER;
-  const args = [log, meta, channel.historyTtlMs, renewTtlMs, range.limit, maxBytes, ...rangeArguments(range)];
-  const [epoch, offset, lineage, more, replicationId, role, ...records] = (await readLogScript.run(
+  const args: ScriptArguments = [
+    2,
+    log,
+    meta,
+    channel.historyTtlMs,
+    renewTtlMs,
+    range.limit,
+    maxBytes,
+    ...rangeArguments(range),
+  ];
+  const [epoch, offset, lineage, more, replicationId, role, ...records] = (await runScript(
     connection,
+    logScript,
     args,
   )) as [number, number, Buffer, number, Buffer, Buffer, ...Buffer[]];
   return {

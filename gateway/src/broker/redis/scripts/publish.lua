@@ -1,13 +1,15 @@
 --[[
   Appends messages to the log of one channel, in the order given, and pushes them: all, or none.
 
-  KEYS  1 log (stream)   2 meta (hash)   3 beginning of the idempotency keys; all in one slot
+  KEYS  1 log (stream)   2 meta (hash)   then the idempotency key of each message that has one.
+        All in one slot. All are named: while a slot migrates, keys of it that this server already
+        gave away would look like keys that never were; so it answers TRYAGAIN instead.
   ARGV  1 sharded pub/sub channel, in the slot of the keys
         2 entries to keep at least
         3 ms after which a log without publishes ends
         4 ms for which meta is kept after a publish
         5 ms for which an idempotency key holds
-        then two for each message: body, idempotency key ('' for none)
+        then two for each message: body, and 1 if it has an idempotency key, else 0
 
   Reply: the epoch of what was appended, then for each message its offset (integer), or, if its key
   was seen, the position of the first one as `<epoch>-<offset>` (bulk).
@@ -16,13 +18,13 @@
   refuses; what follows a first write is not refused. SPUBLISH comes last: nothing is delivered that
   is not stored.
 ]]
-local log, meta, idempotency = KEYS[1], KEYS[2], KEYS[3]
+local log, meta = KEYS[1], KEYS[2]
 local push, size, log_ttl, meta_ttl, key_ttl = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-local FIRST_MESSAGE = 6
+local FIRST_MESSAGE, FIRST_KEY = 6, 3
 local LINEAGE_LENGTH = 16
 
 if #ARGV < FIRST_MESSAGE + 1 or (#ARGV - FIRST_MESSAGE) % 2 == 0 then
-  return redis.error_reply('ERR publish: messages come as pairs of body and key')
+  return redis.error_reply('ERR publish: messages come as pairs of body and flag')
 end
 
 local now = now_us()
@@ -47,18 +49,23 @@ local epoch_digits = digits(epoch)
 local time_ms = math.floor(now / 1000)
 local reply = { epoch }
 local pushes = {}
+local next_key = FIRST_KEY
 
 for i = FIRST_MESSAGE, #ARGV, 2 do
-  local body, key = ARGV[i], ARGV[i + 1]
-  local first = key ~= '' and redis.call('GET', idempotency .. key)
+  local key
+  if ARGV[i + 1] == '1' then
+    key = KEYS[next_key]
+    next_key = next_key + 1
+  end
+  local first = key and redis.call('GET', key)
   if first then
     reply[#reply + 1] = first
   else
     offset = offset + 1
     local id = epoch_digits .. '-' .. digits(offset)
-    local record = struct.pack('>BI8I8I8', 1, epoch, offset, time_ms) .. body
+    local record = struct.pack('>BI8I8I8', 1, epoch, offset, time_ms) .. ARGV[i]
     redis.call('XADD', log, 'MAXLEN', '~', size, id, 'r', record)
-    if key ~= '' then redis.call('SET', idempotency .. key, id, 'PX', key_ttl) end
+    if key then redis.call('SET', key, id, 'PX', key_ttl) end
     reply[#reply + 1] = offset
     pushes[#pushes + 1] = record
   end
@@ -71,9 +78,10 @@ if #pushes > 0 then
     redis.call('HSET', meta, 'offset', digits(offset))
   end
   redis.call('PEXPIRE', log, log_ttl)
-  redis.call('PEXPIRE', meta, meta_ttl)
-  for i = 1, #pushes do
-    redis.call('SPUBLISH', push, pushes[i])
-  end
+end
+-- Also where all were duplicates: a write makes WAIT on this connection cover what came before it.
+redis.call('PEXPIRE', meta, meta_ttl)
+for i = 1, #pushes do
+  redis.call('SPUBLISH', push, pushes[i])
 end
 return reply
