@@ -152,3 +152,6 @@ export function fitCloseReason(reason: string): string {
   bytes = bytes.subarray(0, end);
   return bytes.toString();
 }
+
+/** How long a peer has to finish the close handshake before the link is cut, ms. */
+export const FORCED_CLOSE_MS = 5_000;

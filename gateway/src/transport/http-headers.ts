@@ -1,0 +1,39 @@
+import { STATUS_CODES } from 'node:http';
+import { KEPT_HEADERS } from './transport.js';
+
+/** The values of {@link KEPT_HEADERS}, in that order; `''` for those absent. */
+export type KeptHeaders = readonly string[];
+
+export function keepHeaders(read: (name: string) => string): KeptHeaders {
+  return KEPT_HEADERS.map(read);
+}
+
+export function keptHeader(headers: KeptHeaders, name: string): string {
+  return headers[(KEPT_HEADERS as readonly string[]).indexOf(name)] ?? '';
+}
+
+/** `404` as `404 Not Found`. */
+export function statusLine(status: number): string {
+  return `${status} ${STATUS_CODES[status] ?? ''}`;
+}
+
+/** 1xx, 204 and 304 have no body and no `Content-Length` (RFC 9110 section 8.6). */
+export function hasBody(status: number): boolean {
+  return status >= 200 && status !== 204 && status !== 304;
+}
+
+/**
+ * How much of a body over the limit is read and thrown away before the answer, bytes: a connection
+ * closed with unread bytes is reset, and the client may never see the 413.
+ */
+export const DISCARDED_BODY_BYTES = 4 * 1024 * 1024;
+
+/** A list header (`Sec-WebSocket-Protocol`) as its items. */
+export function listItems(value: string): string[] {
+  return value === ''
+    ? []
+    : value
+        .split(',')
+        .map((item) => item.trim())
+        .filter((item) => item !== '');
+}

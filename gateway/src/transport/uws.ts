@@ -1,0 +1,123 @@
+import type { us_listen_socket } from 'uWebSockets.js';
+import { DropNotices } from './drop-notices.js';
+import { listItems, statusLine } from './http-headers.js';
+import { listenFailure } from './listen-failure.js';
+import type {
+  ListenAddress,
+  Socket,
+  SocketSession,
+  Transport,
+  TransportHandlers,
+  TransportOptions,
+} from './transport.js';
+import { loadUws } from './uws-addon.js';
+import { serveUws } from './uws-http.js';
+import { addressText, UwsSocket, type UwsUserData, type UwsWebSocket } from './uws-socket.js';
+
+export { loadUws } from './uws-addon.js';
+
+/**
+ * The transport on uWebSockets.js. Topics are native: one call a frame, no JavaScript a subscriber.
+ *
+ * What differs from the port: a socket's limit is checked before a frame is added, so that one frame
+ * more than `maxBufferedBytes` may wait; idle timeouts have a resolution of 4 s and lie within
+ * 8-960 s; responses carry `Date` and `uWebSockets` headers.
+ *
+ * @throws {Error} if the addon does not load here; ask {@link loadUws} first.
+ */
+export function createUwsTransport<S extends SocketSession>(
+  options: TransportOptions,
+  handlers: TransportHandlers<S>,
+): Transport {
+  const loaded = loadUws();
+  if (loaded.addon === undefined) throw new Error(`uWebSockets.js does not load: ${loaded.reason}`);
+  const uws = loaded.addon;
+  const notices = new DropNotices();
+  let listening: us_listen_socket | undefined;
+  /** From the accepted upgrade to `open`, which comes inside of it. */
+  let openSession: ((socket: Socket) => S) | undefined;
+
+  const app = uws.App();
+  app.ws<UwsUserData<S>>('/*', {
+    compression: uws.DISABLED,
+    maxPayloadLength: options.maxFrameBytes,
+    maxBackpressure: options.maxBufferedBytes,
+    closeOnBackpressureLimit: 0,
+    idleTimeout: idleTimeoutSeconds(options.idleTimeoutMs),
+    sendPingsAutomatically: false,
+    upgrade(response, request, context) {
+      const result = handlers.onUpgrade({
+        path: request.getUrl(),
+        query: request.getQuery() ?? '',
+        subprotocols: listItems(request.getHeader('sec-websocket-protocol')),
+        header: (name) => request.getHeader(name),
+        remoteAddress: addressText(response.getRemoteAddressAsText()),
+      });
+      if (!result.accept) {
+        response.writeStatus(statusLine(result.status)).end(result.body);
+        return;
+      }
+      openSession = result.session;
+      const key = request.getHeader('sec-websocket-key');
+      response.upgrade<UwsUserData<S>>({}, key, result.subprotocol ?? '', '', context);
+    },
+    open(ws: UwsWebSocket<S>) {
+      const socket = new UwsSocket(ws, notices);
+      ws.socket = socket;
+      socket.session = (openSession as (socket: Socket) => S)(socket);
+      openSession = undefined;
+    },
+    message: (ws: UwsWebSocket<S>, message, isBinary) => ws.socket?.onMessage(message, isBinary),
+    dropped: (ws: UwsWebSocket<S>) => ws.socket?.onDropped(),
+    drain: (ws: UwsWebSocket<S>) => ws.socket?.onDrain(),
+    close: (ws: UwsWebSocket<S>, code, reason) => ws.socket?.onClose(code, Buffer.from(reason).toString()),
+  });
+  app.any('/*', (response, request) => serveUws(response, request, handlers.onRequest, options.maxBodyBytes));
+
+  return {
+    name: 'uws',
+
+    async listen({ host, port, shared = false }: ListenAddress) {
+      const mode = shared ? LISTEN_SHARED : LISTEN_EXCLUSIVE;
+      const socket = await new Promise<us_listen_socket | false>((resolve) => {
+        (app as unknown as ListenWithMode).listen(host, port, mode, resolve);
+      });
+      if (socket === false) throw await listenFailure(host, port);
+      listening = socket;
+      return { port: uws.us_socket_local_port(socket) };
+    },
+
+    publish(topic, frame, binary) {
+      notices.tell();
+      app.publish(topic, frame, binary);
+      notices.tell();
+    },
+
+    subscribers: (topic) => app.numSubscribers(topic),
+
+    stopListening() {
+      if (listening !== undefined) uws.us_listen_socket_close(listening);
+      listening = undefined;
+    },
+
+    async close() {
+      listening = undefined;
+      app.close();
+      // Every `onClose` comes before this.
+      await new Promise((resolve) => setImmediate(resolve));
+    },
+  };
+}
+
+// The options are bits of uSockets (`libusockets.h`); the types lack the overload with host and options.
+const LISTEN_SHARED = 0;
+const LISTEN_EXCLUSIVE = 1;
+
+interface ListenWithMode {
+  listen(host: string, port: number, mode: number, callback: (socket: us_listen_socket | false) => void): void;
+}
+
+/** uWebSockets.js ends the process over values outside of 8-960 s; 0 means never. */
+function idleTimeoutSeconds(ms: number): number {
+  return ms === 0 ? 0 : Math.min(960, Math.max(8, Math.ceil(ms / 1000)));
+}

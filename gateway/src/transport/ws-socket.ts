@@ -1,0 +1,158 @@
+import type { Socket as NetSocket } from 'node:net';
+import type { WebSocket } from 'ws';
+import { type Cancel, systemClock } from '../clock.js';
+import type { DropListener, DropNotices } from './drop-notices.js';
+import type { TopicTable } from './topic-table.js';
+import { FORCED_CLOSE_MS, fitCloseReason, type SendResult, type Socket, type SocketSession } from './transport.js';
+
+/**
+ * Most bytes handed to Node at a time; the rest waits here. Node reports a write when all of it has
+ * left, and joins what waits into one write: with a larger one, a slow reader's progress is not seen.
+ */
+const WRITE_AHEAD_BYTES = 64 * 1024;
+
+/** What the sockets of one transport share. */
+export interface WsSocketContext<S extends SocketSession> {
+  readonly maxBufferedBytes: number;
+  readonly topics: TopicTable<WsSocket<S>>;
+  readonly notices: DropNotices;
+}
+
+/** One connection. */
+export class WsSocket<S extends SocketSession> implements Socket, DropListener {
+  readonly remoteAddress: string;
+  /** When bytes last came in or left, ms of `performance.now()`. */
+  activeAtMs = performance.now();
+  /** Set right after construction: the session is made with the socket. */
+  session!: S;
+  readonly #ws: WebSocket;
+  readonly #net: NetSocket;
+  readonly #context: WsSocketContext<S>;
+  readonly #topics = new Set<string>();
+  readonly #onWritten = () => this.#progress();
+  #waiting: { readonly frame: Uint8Array | string; readonly binary: boolean }[] = [];
+  #waitingBytes = 0;
+  /** Whether a send was told `buffered` and not all bytes have left since. */
+  #behind = false;
+  #dropUntold = false;
+  #state: 'open' | 'closing' | 'closed' = 'open';
+  #afterBacklog: (() => void) | undefined;
+  #cancelForce: Cancel | undefined;
+
+  constructor(ws: WebSocket, net: NetSocket, context: WsSocketContext<S>) {
+    this.#ws = ws;
+    this.#net = net;
+    this.#context = context;
+    this.remoteAddress = plainAddress(net.remoteAddress);
+    const active = () => {
+      this.activeAtMs = performance.now();
+    };
+    ws.on('message', (data: Buffer, binary) => {
+      active();
+      this.tellDrop();
+      if (this.#state === 'open') this.session.onMessage(data, binary);
+    });
+    ws.on('ping', active);
+    ws.on('pong', active);
+    ws.on('close', (code, reason) => this.#closed(code, reason.toString()));
+    // 'close' follows.
+    ws.on('error', () => {});
+  }
+
+  send(frame: Uint8Array | string, binary: boolean): SendResult {
+    if (this.#state !== 'open') return 'dropped';
+    if (this.bufferedBytes > this.#context.maxBufferedBytes) {
+      if (!this.#dropUntold) this.#context.notices.add(this);
+      this.#dropUntold = true;
+      return 'dropped';
+    }
+    if (this.#waiting.length > 0 || this.#ws.bufferedAmount > WRITE_AHEAD_BYTES) {
+      this.#waiting.push({ frame, binary });
+      this.#waitingBytes += Buffer.byteLength(frame);
+    } else {
+      this.#ws.send(frame, { binary }, this.#onWritten);
+      if (this.#ws.bufferedAmount === 0) return 'sent';
+    }
+    this.#behind = true;
+    return 'buffered';
+  }
+
+  cork(callback: () => void): void {
+    this.#net.cork();
+    callback();
+    this.#net.uncork();
+  }
+
+  subscribe(topic: string): void {
+    if (this.#state !== 'open') return;
+    this.#topics.add(topic);
+    this.#context.topics.add(topic, this);
+  }
+
+  unsubscribe(topic: string): void {
+    if (this.#topics.delete(topic)) this.#context.topics.remove(topic, this);
+  }
+
+  get bufferedBytes(): number {
+    return this.#state === 'closed' ? 0 : this.#ws.bufferedAmount + this.#waitingBytes;
+  }
+
+  close(code: number, reason: string): void {
+    if (this.#state !== 'open') return;
+    this.#state = 'closing';
+    this.#leaveTopics();
+    this.#cancelForce = systemClock.after(FORCED_CLOSE_MS, () => this.terminate());
+    const sendClose = () => this.#ws.close(code, fitCloseReason(reason));
+    if (this.#behind) this.#afterBacklog = sendClose;
+    else sendClose();
+  }
+
+  terminate(): void {
+    this.#ws.terminate();
+  }
+
+  tellDrop(): void {
+    if (!this.#dropUntold) return;
+    this.#dropUntold = false;
+    if (this.#state === 'open') this.session.onDropped();
+  }
+
+  #progress(): void {
+    if (!this.#behind || this.#state === 'closed') return;
+    this.activeAtMs = performance.now();
+    let taken = 0;
+    while (taken < this.#waiting.length && this.#ws.bufferedAmount <= WRITE_AHEAD_BYTES) {
+      const { frame, binary } = this.#waiting[taken++] as { frame: Uint8Array | string; binary: boolean };
+      this.#waitingBytes -= Buffer.byteLength(frame);
+      this.#ws.send(frame, { binary }, this.#onWritten);
+    }
+    this.#waiting.splice(0, taken);
+    if (this.bufferedBytes === 0) this.#behind = false;
+    if (this.#state === 'open') {
+      this.tellDrop();
+      this.session.onDrain();
+    } else if (!this.#behind) {
+      this.#afterBacklog?.();
+      this.#afterBacklog = undefined;
+    }
+  }
+
+  #closed(code: number, reason: string): void {
+    this.#state = 'closed';
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    this.#cancelForce?.();
+    this.#leaveTopics();
+    this.session.onClose(code, reason);
+  }
+
+  #leaveTopics(): void {
+    for (const topic of this.#topics) this.#context.topics.remove(topic, this);
+    this.#topics.clear();
+  }
+}
+
+/** Node tells IPv4 peers of a dual-stack listener as `::ffff:192.0.2.1`. */
+export function plainAddress(address: string | undefined): string {
+  return (address ?? '').replace(/^::ffff:(?=\d+\.)/, '');
+}

@@ -1,0 +1,130 @@
+import { createServer } from 'node:http';
+import type { Socket as NetSocket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { WebSocketServer } from 'ws';
+import { DropNotices } from './drop-notices.js';
+import { listItems, statusLine } from './http-headers.js';
+import { toListenError } from './listen-failure.js';
+import { TopicTable } from './topic-table.js';
+import {
+  FORCED_CLOSE_MS,
+  type SocketSession,
+  type Transport,
+  type TransportHandlers,
+  type TransportOptions,
+} from './transport.js';
+import { headerOf, serveWs, splitTarget } from './ws-http.js';
+import { plainAddress, WsSocket, type WsSocketContext } from './ws-socket.js';
+
+/** How often idle sockets are looked for, ms; less if the idle timeout is short. */
+const IDLE_SWEEP_MS = 4_000;
+
+/**
+ * The transport on `ws` and node:http, for machines where uWebSockets.js does not load. A topic is a
+ * set of sockets and publishing is a loop over it.
+ *
+ * What differs from the port: a socket's limit is checked before a frame is added, as uWebSockets.js
+ * does it, so that one frame more than `maxBufferedBytes` may wait. With `shared`, listening is left
+ * to node:cluster.
+ */
+export function createWsTransport<S extends SocketSession>(
+  options: TransportOptions,
+  handlers: TransportHandlers<S>,
+): Transport {
+  const sockets = new Set<WsSocket<S>>();
+  const context: WsSocketContext<S> = {
+    maxBufferedBytes: options.maxBufferedBytes,
+    topics: new TopicTable(),
+    notices: new DropNotices(),
+  };
+  /** Read by `handleProtocols`, which runs within `handleUpgrade`. */
+  let subprotocol: string | undefined;
+  const upgraderOptions = {
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    maxPayload: options.maxFrameBytes,
+    handleProtocols: () => subprotocol ?? false,
+    // For handshakes the peer began; @types/ws does not know it yet.
+    closeTimeout: FORCED_CLOSE_MS,
+  };
+  const upgrader = new WebSocketServer(upgraderOptions);
+  const server = createServer((message, response) => {
+    void serveWs(message, response, handlers.onRequest, options.maxBodyBytes);
+  });
+
+  server.on('upgrade', (message, stream: Duplex, head) => {
+    const net = stream as NetSocket;
+    const result = handlers.onUpgrade({
+      ...splitTarget(message.url ?? '/'),
+      subprotocols: listItems(headerOf(message, 'sec-websocket-protocol')),
+      header: (name) => headerOf(message, name),
+      remoteAddress: plainAddress(net.remoteAddress),
+    });
+    if (!result.accept) {
+      net.on('error', () => {});
+      net.end(
+        `HTTP/1.1 ${statusLine(result.status)}\r\nConnection: close\r\n` +
+          `Content-Length: ${Buffer.byteLength(result.body)}\r\n\r\n${result.body}`,
+      );
+      return;
+    }
+    subprotocol = result.subprotocol;
+    upgrader.handleUpgrade(message, net, head, (ws) => {
+      const socket = new WsSocket<S>(ws, net, context);
+      socket.session = result.session(socket);
+      sockets.add(socket);
+      ws.on('close', () => sockets.delete(socket));
+    });
+  });
+
+  const sweeper =
+    options.idleTimeoutMs > 0 &&
+    setInterval(endIdleSockets, Math.min(IDLE_SWEEP_MS, options.idleTimeoutMs / 2)).unref();
+
+  function endIdleSockets(): void {
+    const oldest = performance.now() - options.idleTimeoutMs;
+    for (const socket of sockets) if (socket.activeAtMs < oldest) socket.terminate();
+  }
+
+  let closed: Promise<void> | undefined;
+  function stopListening(): Promise<void> {
+    closed ??= new Promise((resolve) => server.close(() => resolve()));
+    return closed;
+  }
+
+  return {
+    name: 'ws',
+
+    listen: ({ host, port, shared = false }) =>
+      new Promise((resolve, reject) => {
+        // Stays for good: an accept that fails must not end the process.
+        server.on('error', (error) => reject(toListenError(error, host, port)));
+        server.listen({ host, port, exclusive: !shared }, () => {
+          const address = server.address();
+          resolve({ port: typeof address === 'object' && address !== null ? address.port : port });
+        });
+      }),
+
+    publish(topic, frame, binary) {
+      context.notices.tell();
+      const bytes = typeof frame === 'string' ? Buffer.from(frame) : frame;
+      for (const socket of context.topics.members(topic)) socket.send(bytes, binary);
+      context.notices.tell();
+    },
+
+    subscribers: (topic) => context.topics.size(topic),
+
+    stopListening() {
+      void stopListening();
+    },
+
+    async close() {
+      if (sweeper) clearInterval(sweeper);
+      const allClosed = stopListening();
+      for (const socket of sockets) socket.terminate();
+      server.closeAllConnections();
+      await allClosed;
+    },
+  };
+}
