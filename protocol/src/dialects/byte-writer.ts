@@ -1,15 +1,19 @@
 import { writeUtf8 } from '../utf8.js';
 
-const INITIAL_BYTES = 4096;
-/** A writer that grew beyond this is not kept. */
-const KEPT_BYTES = 65_536;
+/**
+ * Results up to a part of this size share one buffer: memory of their own costs the engine more than
+ * the encoding of a small frame.
+ */
+const CHUNK_BYTES = 8192;
 /** Up to here a loop beats the call into `TextEncoder`. */
-const SHORT_TEXT = 96;
+const SHORT_TEXT = 16;
 
-/** A growing buffer that frames are put together in. */
+/** Frames are put together here. */
 export class ByteWriter {
-  #bytes = new Uint8Array(INITIAL_BYTES);
+  #bytes = new Uint8Array(CHUNK_BYTES);
   #view = new DataView(this.#bytes.buffer);
+  /** Where the bytes written since the last `take` start, and end. */
+  #start = 0;
   #at = 0;
 
   byte(value: number): void {
@@ -48,8 +52,8 @@ export class ByteWriter {
   }
 
   /**
-   * Appends `text` behind a header that tells its length: `header` is called with the bytes of text
-   * and writes the header; `headerSize` says how many bytes that takes.
+   * Appends `text` behind a header that tells its length in bytes: `header` writes it, `headerSize`
+   * says how many bytes it takes.
    */
   textAfterHeader(text: string, headerSize: (bytes: number) => number, header: (bytes: number) => void): void {
     const expected = headerSize(text.length);
@@ -62,13 +66,21 @@ export class ByteWriter {
     this.#at = start + actual + length;
   }
 
-  reset(): void {
-    this.#at = 0;
-    if (this.#bytes.length > KEPT_BYTES) this.#resize(INITIAL_BYTES);
+  /** What was written since the last `take`, as a view that nothing else will write to. */
+  take(): Uint8Array {
+    if (this.#bytes.length > CHUNK_BYTES) {
+      const result = this.#bytes.slice(this.#start, this.#at);
+      this.#renew(CHUNK_BYTES, 0);
+      return result;
+    }
+    const result = this.#bytes.subarray(this.#start, this.#at);
+    this.#start = this.#at;
+    return result;
   }
 
-  copy(): Uint8Array {
-    return this.#bytes.slice(0, this.#at);
+  /** Forgets what was written since the last `take`. */
+  discard(): void {
+    this.#at = this.#start;
   }
 
   #put(text: string, at: number): number {
@@ -82,36 +94,51 @@ export class ByteWriter {
   }
 
   #reserve(count: number): void {
-    const needed = this.#at + count;
-    if (needed > this.#bytes.length) this.#resize(Math.max(needed, this.#bytes.length * 2));
+    if (this.#at + count <= this.#bytes.length) return;
+    const used = this.#at - this.#start;
+    this.#renew(Math.max(CHUNK_BYTES, used * 2 + count), used);
   }
 
-  #resize(capacity: number): void {
+  /** Goes on in a new buffer, with the last `used` bytes. */
+  #renew(capacity: number, used: number): void {
     const old = this.#bytes;
     this.#bytes = new Uint8Array(capacity);
     this.#view = new DataView(this.#bytes.buffer);
-    this.#bytes.set(old.subarray(0, this.#at));
+    this.#bytes.set(old.subarray(this.#start, this.#start + used));
+    this.#start = 0;
+    this.#at = used;
   }
 }
 
 let spare: ByteWriter | undefined;
 
-/** The bytes that `write` writes. May be called again from within (a `toJSON` that encodes). */
+/**
+ * The bytes that `write` writes: a view, which may share its buffer with others of its kind.
+ * May be called again from within (a `toJSON` that encodes).
+ */
 export function buildBytes(write: (writer: ByteWriter) => void): Uint8Array {
   const writer = spare ?? new ByteWriter();
   spare = undefined;
   try {
     write(writer);
-    return writer.copy();
+    return writer.take();
   } finally {
-    writer.reset();
+    writer.discard();
     spare = writer;
   }
 }
 
-/** A copy of a part of `bytes`; unlike `slice`, also where they are a Node `Buffer`. */
+/** Copies live longer than frames, so they have a writer of their own. */
+const copies = new ByteWriter();
+/** Up to here the engine has cheap memory for an array of its own. */
+const SMALL_COPY = 64;
+/** From here on a shared buffer saves nothing. */
+const LARGE_COPY = CHUNK_BYTES / 2;
+
+/** A copy of a part of `bytes`; a view, which may share its buffer with other copies. */
 export function copyBytes(bytes: Uint8Array, start: number, end: number): Uint8Array {
-  const copy = new Uint8Array(end - start);
-  copy.set(bytes.subarray(start, end));
-  return copy;
+  const part = bytes.subarray(start, end);
+  if (part.length <= SMALL_COPY || part.length >= LARGE_COPY) return new Uint8Array(part);
+  copies.bytes(part);
+  return copies.take();
 }

@@ -53,7 +53,10 @@ export function parsePublishBody(body: Uint8Array): PublishBody {
   const text = readText(body);
   const whole = asObject(parseJson(text));
   const reader = new RawJsonReader(text, body);
-  if (!Array.isArray(whole.messages)) return { ...frameOrThrow(reader.readFrame(whole)), messages: undefined };
+  if (!Array.isArray(whole.messages)) {
+    const { fields, payload } = frameOrThrow(reader.readFrame(whole));
+    return { fields, payload, messages: undefined };
+  }
   const { messages: items, ...rest } = whole;
   let messages: PublishBody['messages'];
   const frame = reader.readFrame(rest, (key) => {
@@ -61,7 +64,8 @@ export function parsePublishBody(body: Uint8Array): PublishBody {
     messages = reader.readItems(items as unknown[]);
     return true;
   });
-  return { ...frameOrThrow(frame), messages };
+  const { fields, payload } = frameOrThrow(frame);
+  return { fields, payload, messages };
 }
 
 /** Pairs what `JSON.parse` made of a text with the places in the text where each `data` stands. */

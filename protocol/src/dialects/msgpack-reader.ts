@@ -11,7 +11,7 @@ import { MalformedFrameError } from './dialect.js';
 
 const TWO_32 = 0x1_0000_0000;
 /** Up to here a loop beats the call into `TextDecoder`. */
-const SHORT_STRING = 24;
+const SHORT_STRING = 16;
 
 /** One whole value. @throws {MalformedFrameError} */
 export function decodeMsgpack(bytes: Uint8Array, depth = MAX_DEPTH): unknown {
