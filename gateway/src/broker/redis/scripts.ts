@@ -1,6 +1,7 @@
 /** The Lua scripts as typed functions; nothing else names a script. */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import type { Redis } from 'ioredis';
 import type { ChannelSpec, LineageEntry, LogPage, ReadRange } from '../broker.js';
 import type { LogPosition } from '../record.js';
 import { decodeRecord } from '../record-codec.js';
@@ -10,10 +11,7 @@ import { channelKeys } from './keys.js';
 export const META_TTL_MS = 30 * 24 * 3600_000;
 
 /** What of an ioredis connection the scripts use: any to the master of the channel's slot. */
-export interface ScriptConnection {
-  evalshaBuffer(sha: string, keyCount: number, ...args: ScriptArgument[]): Promise<unknown>;
-  evalBuffer(source: string, keyCount: number, ...args: ScriptArgument[]): Promise<unknown>;
-}
+export type ScriptConnection = Pick<Redis, 'evalshaBuffer' | 'evalBuffer'>;
 
 export type ScriptArgument = string | Buffer | number;
 
