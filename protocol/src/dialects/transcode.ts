@@ -1,6 +1,6 @@
-import type { Payload, PayloadFormat } from '../payload.js';
+import { MAX_DEPTH, type Payload, type PayloadFormat } from '../payload.js';
 import { encodeUtf8 } from '../utf8.js';
-import { mayHoldBinary, reviveBinary, spellBinary } from './binary.js';
+import { reviveBinary, spellBinary } from './binary.js';
 import { parseJson, readText } from './json.js';
 import { decodeMsgpack } from './msgpack-reader.js';
 import { encodeMsgpack } from './msgpack-writer.js';
@@ -16,10 +16,5 @@ export function transcode(payload: Payload, format: PayloadFormat): Payload {
   if (payload.format === format) return payload;
   return format === 'json'
     ? { format, bytes: encodeUtf8(JSON.stringify(decodeMsgpack(payload.bytes), spellBinary)) }
-    : { format, bytes: encodeMsgpack(parseData(readText(payload.bytes))) };
-}
-
-function parseData(text: string): unknown {
-  const value = parseJson(text);
-  return mayHoldBinary(text) ? reviveBinary(value) : value;
+    : { format, bytes: encodeMsgpack(reviveBinary(parseJson(readText(payload.bytes)), MAX_DEPTH)) };
 }
