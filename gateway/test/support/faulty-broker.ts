@@ -73,6 +73,7 @@ export class FaultyBroker implements Broker {
   readonly #arrivals: (() => void)[] = [];
   /** Calls of `read` that reached the engine, per channel. */
   readonly reads = new Map<string, number>();
+  #closed = false;
 
   constructor(log: FaultyLog, schedule: Schedule = (task) => task()) {
     this.#log = log;
@@ -83,12 +84,14 @@ export class FaultyBroker implements Broker {
   async start(): Promise<void> {}
 
   async close(): Promise<void> {
+    this.#closed = true;
     for (const name of this.#lines.keys()) this.#cut(name);
   }
 
   publish(channel: ChannelSpec, messages: readonly NewMessage[], options?: PublishOptions): Promise<PublishOutcome[]> {
     const stored = channel.durable && options?.durability === 'replicated';
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
+      if (this.#closed) return reject(unavailable());
       this.#schedule(() => {
         const outcomes = this.#log
           .publish(channel, messages)
@@ -126,8 +129,11 @@ export class FaultyBroker implements Broker {
             });
           },
           distrust: () => {
-            this.interrupt(channel.name);
-            this.#schedule(() => this.resume(channel.name), `reconnect ${channel.name}`);
+            this.#schedule(() => {
+              if (line.listener !== listener) return;
+              this.interrupt(channel.name);
+              this.#schedule(() => this.resume(channel.name), `reconnect ${channel.name}`);
+            }, `distrust ${channel.name}`);
           },
         };
         return () => resolve(subscription);
@@ -149,9 +155,8 @@ export class FaultyBroker implements Broker {
 
   health(): ShardHealth[] {
     const down = [...this.#lines].filter(([, line]) => !line.up).map(([name]) => name);
-    return [
-      down.length > 0 ? { shard: 'memory', state: 'lost', detail: down.join(' ') } : { shard: 'memory', state: 'ok' },
-    ];
+    if (!this.#closed && down.length === 0) return [{ shard: 'memory', state: 'ok' }];
+    return [{ shard: 'memory', state: 'lost', detail: down.join(' ') }];
   }
 
   /** The link is lost: what is on its way is gone, reads and subscribes are `unavailable`. Publishes are not. */
@@ -163,7 +168,7 @@ export class FaultyBroker implements Broker {
   /** The link is back and acknowledged. */
   resume(name: string): void {
     const line = this.#line(name);
-    if (line.up && !line.frozen) return;
+    if (this.#closed || (line.up && !line.frozen)) return;
     line.up = true;
     line.frozen = undefined;
     this.#arrive(() => line.listener?.onResumed(), `resumed ${name}`);
@@ -191,7 +196,7 @@ export class FaultyBroker implements Broker {
   #line(name: string): Line {
     let line = this.#lines.get(name);
     if (!line) {
-      line = { cuts: 0, up: true, losing: 0, frozen: undefined, listener: undefined };
+      line = { cuts: 0, up: !this.#closed, losing: 0, frozen: undefined, listener: undefined };
       this.#lines.set(name, line);
     }
     return line;
