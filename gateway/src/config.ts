@@ -71,10 +71,6 @@ export interface Timings {
   readonly connectTimeoutMs: number;
   /** After the start of a connection, in which subscribes with `since` are not rate limited. */
   readonly resumeGraceMs: number;
-  /** A channel without members stays active for this long. */
-  readonly lingerMs: number;
-  /** Between two comparisons of a channel with its log. */
-  readonly auditIntervalMs: number;
   /** Given to clients to leave before a gateway that stops ends them. */
   readonly drainMs: number;
 }
@@ -84,8 +80,6 @@ export const DEFAULT_TIMINGS: Timings = {
   pongTimeoutMs: 10_000,
   connectTimeoutMs: 10_000,
   resumeGraceMs: 10_000,
-  lingerMs: 2_000,
-  auditIntervalMs: 30_000,
   drainMs: 5_000,
 };
 
@@ -189,8 +183,8 @@ function resolveLimits(
   const frameBytes = or(asked.frameBytes, largestMessageBytes + FRAME_OVERHEAD_BYTES, MAX_FRAME_BYTES);
   const rate = (value: number | undefined, production: number) => or(value, development ? 0 : production, Infinity);
   return {
-    commandsPerSecond: rate(asked.commandsPerSecond, 100),
-    bytesPerSecond: rate(asked.bytesPerSecond, Math.max(512 * 1024, frameBytes)),
+    commandsPerSecond: rate(asked.commandsPerSecond, 200),
+    bytesPerSecond: rate(asked.bytesPerSecond, 512 * 1024),
     publishesPerSecond: rate(asked.publishesPerSecond, 50),
     subscriptions: or(asked.subscriptions, 1000, Infinity),
     frameBytes,
@@ -259,8 +253,6 @@ function checkTogether(config: Config, refused: ReadonlySet<string>, sourceOf: S
     }
     if (limits.bufferedBytes < limits.frameBytes)
       say('limits.bufferedBytes', 'must not be less than limits.frameBytes');
-    if (limits.bytesPerSecond < limits.frameBytes)
-      say('limits.bytesPerSecond', 'must not be less than limits.frameBytes');
   }
   return problems;
 }

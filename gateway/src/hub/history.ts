@@ -33,7 +33,11 @@ const MAX_PAGE_BYTES = 256 * 1024;
  * Before a client is told that its position is unusable, the log is asked again by a confirmed read.
  * @throws {FanfareError} `unavailable`
  */
-export async function readHistory(broker: Broker, channel: ChannelSpec, range: HistoryRange): Promise<HistoryPage> {
+export async function readHistory(
+  broker: Pick<Broker, 'read'>,
+  channel: ChannelSpec,
+  range: HistoryRange,
+): Promise<HistoryPage> {
   const { after, before, limit, maxBytes = MAX_PAGE_BYTES } = range;
   const given = after ?? before;
   if (given === undefined) return toPage(await broker.read(channel, { last: true, limit, maxBytes }));

@@ -1,0 +1,63 @@
+/** `GET /v1/history` */
+import { isChannelName, type Position, parsePosition, RESET_REASONS } from '@fanfare/protocol';
+import { transcode } from '@fanfare/protocol/raw';
+import { isHistoryLimit, MAX_HISTORY_LIMIT } from '@fanfare/protocol/validate';
+import type { Broker } from '../broker/broker.js';
+import type { LogRecord } from '../broker/record.js';
+import { FanfareError } from '../errors.js';
+import { readHistory } from '../hub/history.js';
+import type { ChannelPolicy, Namespaces } from '../namespaces.js';
+import type { HttpResponse } from '../transport/transport.js';
+import { problem } from './problem.js';
+
+const DEFAULT_LIMIT = 100;
+/** Most bytes of messages in one answer, about; a longer page is cut and says `more`. */
+const MAX_ANSWER_BYTES = 1024 * 1024;
+
+/** @throws {FanfareError} */
+export async function history(
+  query: URLSearchParams,
+  { broker, namespaces }: { readonly broker: Pick<Broker, 'read'>; readonly namespaces: Namespaces },
+): Promise<HttpResponse> {
+  const channel = readChannel(query.get('channel'), namespaces);
+  const after = readPosition(query, 'after');
+  const before = readPosition(query, 'before');
+  if (after && before) throw new FanfareError('bad_request', 'give at most one of after and before');
+  const limit = readLimit(query.get('limit'));
+  const page = await readHistory(broker, channel, { after, before, limit, maxBytes: MAX_ANSWER_BYTES });
+  if (!page.ok) return problem(page.reason, RESET_REASONS[page.reason]);
+  return {
+    status: 200,
+    headers: [['content-type', 'application/json']],
+    body: `{"messages":[${page.messages.map(toItem).join(',')}],"more":${page.more}}`,
+  };
+}
+
+function readChannel(name: string | null, namespaces: Namespaces): ChannelPolicy {
+  if (!isChannelName(name)) throw new FanfareError('bad_request', 'channel must be a channel name');
+  const channel = namespaces.policy(name);
+  if (!channel) throw new FanfareError('unknown_channel', `the namespace of ${name} is not configured`);
+  if (!channel.durable) throw new FanfareError('bad_request', 'a live channel has no history');
+  return channel;
+}
+
+function readPosition(query: URLSearchParams, name: 'after' | 'before'): Position | undefined {
+  const text = query.get(name);
+  if (text === null) return undefined;
+  const position = parsePosition(text);
+  if (!position) throw new FanfareError('bad_request', `${name} must be <epoch>-<offset>`);
+  return position;
+}
+
+function readLimit(text: string | null): number {
+  const limit = text === null ? DEFAULT_LIMIT : Number(text);
+  if (text !== '' && isHistoryLimit(limit)) return limit;
+  throw new FanfareError('bad_request', `limit must be an integer from 1 to ${MAX_HISTORY_LIMIT}`);
+}
+
+/** The payload goes in as it was published. */
+function toItem({ epoch, offset, payload, time, user, key, tags }: LogRecord): string {
+  const data = Buffer.from(transcode(payload, 'json').bytes).toString();
+  const rest = JSON.stringify({ time, user, key, tags });
+  return `{"epoch":"${epoch}","offset":${offset},"data":${data},${rest.slice(1)}`;
+}

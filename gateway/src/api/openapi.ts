@@ -1,0 +1,153 @@
+/** `GET /v1/openapi.json`: the API for programs. */
+import { MAX_HISTORY_LIMIT } from '@fanfare/protocol/validate';
+import { SCHEMAS, type SchemaName } from './openapi-schemas.js';
+
+const ref = (name: SchemaName) => ({ $ref: `#/components/schemas/${name}` });
+const jsonOf = (name: SchemaName, type = 'application/json') => ({ [type]: { schema: ref(name) } });
+const ok = (name: SchemaName, description: string) => ({ description, content: jsonOf(name) });
+
+const PROBLEMS: Readonly<Record<number, string>> = {
+  400: 'bad_request',
+  401: 'unauthorized: no or a wrong API key',
+  404: 'unknown_channel: the namespace is not configured',
+  409: 'expired, unrecoverable or diverged: the position cannot be used',
+  413: 'too_large: the message, or the body',
+  415: 'unsupported_media_type: the body must be JSON',
+  429: 'rate_limited or limit_exceeded',
+  503: 'unavailable: not done, try again after `Retry-After`; outcome_unknown: may have been done',
+};
+
+function problems(...statuses: readonly number[]) {
+  return Object.fromEntries(
+    statuses.map((status) => [
+      status,
+      {
+        description: PROBLEMS[status],
+        content: jsonOf('Problem', 'application/problem+json'),
+        ...((status === 429 || status === 503) && {
+          headers: { 'Retry-After': { schema: { type: 'integer' }, description: 's; if the request is retryable' } },
+        }),
+      },
+    ]),
+  );
+}
+
+const parameter = (name: string, description: string, schema: object = { type: 'string' }, required = false) => ({
+  name,
+  in: 'query',
+  description,
+  required,
+  schema,
+});
+
+const open = { security: [] };
+
+export function openApiDocument(version: string) {
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Fanfare HTTP API',
+      version,
+      description: 'For backends: publish, read the history, see what is alive. docs/HTTP-API.md says it in prose.',
+      license: { name: 'MIT', identifier: 'MIT' },
+    },
+    security: [{ apiKey: [] }],
+    paths: {
+      '/v1/publish': {
+        post: {
+          operationId: 'publish',
+          summary: 'Publish one message, one to many channels, or a batch',
+          requestBody: {
+            required: true,
+            content: {
+              'application/json': {
+                schema: { anyOf: [ref('PublishOne'), ref('PublishToMany'), ref('PublishBatch')] },
+              },
+            },
+          },
+          responses: {
+            200: {
+              description: 'In the log (durable) or pushed (live). Several: each item has its position or its error.',
+              content: { 'application/json': { schema: { anyOf: [ref('Results'), ref('Published')] } } },
+            },
+            ...problems(400, 401, 404, 413, 415, 429, 503),
+          },
+        },
+      },
+      '/v1/history': {
+        get: {
+          operationId: 'history',
+          summary: 'Read the log of a durable channel; without a position, its newest messages',
+          parameters: [
+            parameter('channel', 'Name of the channel.', { type: 'string' }, true),
+            parameter('after', 'Messages after this position, <epoch>-<offset>.'),
+            parameter('before', 'Messages right before this position; not with after.'),
+            parameter('limit', 'Most messages; fewer may come though there are more.', {
+              type: 'integer',
+              minimum: 1,
+              maximum: MAX_HISTORY_LIMIT,
+              default: 100,
+            }),
+          ],
+          responses: { 200: ok('History', 'A page, oldest first.'), ...problems(400, 401, 404, 409, 503) },
+        },
+      },
+      '/v1/channels': {
+        get: {
+          operationId: 'channels',
+          summary: 'Channels with subscribers, by name',
+          parameters: [
+            parameter('prefix', 'Names that start with this.'),
+            parameter('cursor', 'The cursor of the answer before.'),
+          ],
+          responses: { 200: ok('Channels', 'A page.'), ...problems(400, 401) },
+        },
+      },
+      '/v1/nodes': {
+        get: {
+          operationId: 'nodes',
+          summary: 'The gateways',
+          responses: { 200: ok('Nodes', 'All of them.'), ...problems(401) },
+        },
+      },
+      '/v1/openapi.json': {
+        get: {
+          ...open,
+          operationId: 'openapi',
+          summary: 'This document',
+          responses: { 200: { description: 'OpenAPI 3.1', content: { 'application/json': { schema: {} } } } },
+        },
+      },
+      '/health/live': {
+        get: {
+          ...open,
+          operationId: 'live',
+          summary: 'The process answers',
+          responses: { 200: ok('Live', 'It does.') },
+        },
+      },
+      '/health/ready': {
+        get: {
+          ...open,
+          operationId: 'ready',
+          summary: 'Whether every part of the broker can serve',
+          responses: { 200: ok('Ready', 'All can.'), 503: ok('Ready', 'A part is lost, or the gateway stops.') },
+        },
+      },
+      '/metrics': {
+        get: {
+          ...open,
+          operationId: 'metrics',
+          summary: 'Prometheus metrics',
+          responses: {
+            200: { description: 'Text exposition', content: { 'text/plain': { schema: { type: 'string' } } } },
+          },
+        },
+      },
+    },
+    components: {
+      securitySchemes: { apiKey: { type: 'http', scheme: 'bearer', description: 'One of FANFARE_API_KEYS.' } },
+      schemas: SCHEMAS,
+    },
+  };
+}

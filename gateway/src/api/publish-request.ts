@@ -1,0 +1,105 @@
+/** Reads and checks the body of `POST /v1/publish`, in its three forms. */
+import { isChannelName, MalformedFrameError, type Payload, type RawFrame, type Tags } from '@fanfare/protocol';
+import { parsePublishBody } from '@fanfare/protocol/raw';
+import { isDurability, isKey, isTags } from '@fanfare/protocol/validate';
+import type { NewMessage } from '../broker/record.js';
+import { FanfareError } from '../errors.js';
+import type { ChannelPolicy, Namespaces } from '../namespaces.js';
+
+/** Most items of `messages`, and most names in `channels`. */
+export const MAX_BATCH = 1000;
+
+/** One message for one channel, checked. */
+export interface PublishItem {
+  readonly channel: ChannelPolicy;
+  readonly message: NewMessage;
+  /** Whether a replica is asked for. */
+  readonly replicated: boolean;
+}
+
+export type PublishRequest =
+  | { readonly one: PublishItem }
+  /** In the order given; each answered on its own. */
+  | { readonly many: readonly (PublishItem | FanfareError)[] };
+
+/**
+ * @throws {MalformedFrameError} if the body is no JSON object.
+ * @throws {FanfareError} if the request as a whole, or its only message, cannot be taken.
+ */
+export function readPublishRequest(body: Uint8Array, namespaces: Namespaces): PublishRequest {
+  const { fields, payload, messages } = parsePublishBody(body);
+  const forms = Number(fields.channel !== undefined) + Number(fields.channels !== undefined);
+  if (messages === undefined && fields.messages === undefined) {
+    if (forms !== 1) throw invalid('give one of channel, channels, messages');
+    if (fields.channels !== undefined) return { many: readChannels(fields, payload, namespaces) };
+    return { one: readItem(fields, payload, namespaces) };
+  }
+  if (messages === undefined) throw invalid('messages must be an array');
+  if (
+    forms > 0 ||
+    payload ||
+    fields.key !== undefined ||
+    fields.tags !== undefined ||
+    fields.durability !== undefined
+  ) {
+    throw invalid('with messages, all else stands in its items');
+  }
+  if (messages.length > MAX_BATCH) throw invalid(`messages has more than ${MAX_BATCH} items`);
+  return { many: messages.map((item) => readBatchItem(item, namespaces)) };
+}
+
+function readBatchItem(item: RawFrame | MalformedFrameError, namespaces: Namespaces): PublishItem | FanfareError {
+  if (item instanceof MalformedFrameError) return invalid(item.message);
+  return attempt(() => readItem(item.fields, item.payload, namespaces));
+}
+
+function readChannels(
+  fields: RawFrame['fields'],
+  payload: Payload | undefined,
+  namespaces: Namespaces,
+): (PublishItem | FanfareError)[] {
+  const { channels } = fields;
+  if (!Array.isArray(channels)) throw invalid('channels must be an array of channel names');
+  if (channels.length > MAX_BATCH) throw invalid(`channels has more than ${MAX_BATCH} names`);
+  const { message, replicated } = readMessage(fields, payload);
+  return channels.map((name: unknown) =>
+    attempt(() => ({ channel: findChannel(name, message.payload, namespaces), message, replicated })),
+  );
+}
+
+function readItem(fields: RawFrame['fields'], payload: Payload | undefined, namespaces: Namespaces): PublishItem {
+  const { message, replicated } = readMessage(fields, payload);
+  return { channel: findChannel(fields.channel, message.payload, namespaces), message, replicated };
+}
+
+function readMessage({ key, tags, durability }: RawFrame['fields'], payload: Payload | undefined) {
+  if (payload === undefined) throw invalid('data is missing');
+  if (key !== undefined && !isKey(key)) throw invalid('key must be 1 to 128 bytes of text');
+  if (tags !== undefined && !isTags(tags)) throw invalid('tags must map short texts to short texts');
+  if (durability !== undefined && !isDurability(durability)) throw invalid('durability must be stored or replicated');
+  const message: NewMessage = { payload, key: key as string | undefined, tags: tags as Tags | undefined };
+  return { message, replicated: durability === 'replicated' };
+}
+
+function findChannel(name: unknown, payload: Payload, namespaces: Namespaces): ChannelPolicy {
+  if (!isChannelName(name)) throw invalid('channel must be a channel name');
+  const channel = namespaces.policy(name);
+  if (!channel) throw new FanfareError('unknown_channel', `the namespace of ${name} is not configured`);
+  if (payload.bytes.length > channel.maxMessageBytes) {
+    throw new FanfareError('too_large', `data of ${payload.bytes.length} bytes is over ${channel.maxMessageBytes}`);
+  }
+  return channel;
+}
+
+function attempt<Value>(read: () => Value): Value | FanfareError {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof FanfareError) return error;
+    throw error;
+  }
+}
+
+function invalid(message: string): FanfareError {
+  return new FanfareError('bad_request', message);
+}

@@ -1,0 +1,111 @@
+/** `POST /v1/publish`: the hot path of the HTTP API. */
+import type { Broker, Published, PublishOutcome } from '../broker/broker.js';
+import { FanfareError } from '../errors.js';
+import type { Namespaces } from '../namespaces.js';
+import { count, type Stats } from '../stats.js';
+import type { HttpResponse } from '../transport/transport.js';
+import { type Header, toErrorItem, toFailure, toProblem } from './problem.js';
+import { type PublishItem, readPublishRequest } from './publish-request.js';
+
+export interface PublishDependencies {
+  readonly broker: Pick<Broker, 'publish'>;
+  readonly namespaces: Namespaces;
+  readonly stats: Stats;
+  /** Told of faults that should not happen. */
+  readonly onFault: (message: string, error?: unknown) => void;
+}
+
+const JSON_HEADERS: readonly Header[] = [['content-type', 'application/json']];
+
+/** @throws {FanfareError | MalformedFrameError} if the request itself cannot be taken. */
+export function publish(body: Uint8Array, dependencies: PublishDependencies): Promise<HttpResponse> {
+  const request = readPublishRequest(body, dependencies.namespaces);
+  return 'one' in request ? publishOne(request.one, dependencies) : publishMany(request.many, dependencies);
+}
+
+async function publishOne(item: PublishItem, dependencies: PublishDependencies): Promise<HttpResponse> {
+  const [outcome] = await publishGroup([item], dependencies);
+  if (outcome instanceof FanfareError) return toProblem(outcome);
+  return { status: 200, headers: JSON_HEADERS, body: published(item, outcome as Published) };
+}
+
+/** One publish a channel, all at once; the results stand in the order of the items. */
+async function publishMany(
+  items: readonly (PublishItem | FanfareError)[],
+  dependencies: PublishDependencies,
+): Promise<HttpResponse> {
+  const results = items.map((item) => (item instanceof FanfareError ? toErrorItem(item) : ''));
+  await Promise.all(
+    groupByChannel(items).map(async (indexes) => {
+      const group = indexes.map((index) => items[index] as PublishItem);
+      const outcomes = await publishGroup(group, dependencies);
+      indexes.forEach((index, nth) => {
+        const outcome = outcomes[nth] as Published | FanfareError;
+        results[index] =
+          outcome instanceof FanfareError ? toErrorItem(outcome) : published(group[nth] as PublishItem, outcome);
+      });
+    }),
+  );
+  return { status: 200, headers: JSON_HEADERS, body: `{"results":[${results.join(',')}]}` };
+}
+
+/** Indexes of the items that can be published, by channel, in the order given. */
+function groupByChannel(items: readonly (PublishItem | FanfareError)[]): readonly number[][] {
+  const groups = new Map<string, number[]>();
+  items.forEach((item, index) => {
+    if (item instanceof FanfareError) return;
+    const group = groups.get(item.channel.name);
+    if (group) group.push(index);
+    else groups.set(item.channel.name, [index]);
+  });
+  return [...groups.values()];
+}
+
+/**
+ * Publishes items of one channel in one call, which keeps their order; where one asks for a replica
+ * the others wait with it. Never rejects: each item has its position or its error.
+ */
+async function publishGroup(
+  items: readonly PublishItem[],
+  dependencies: PublishDependencies,
+): Promise<(Published | FanfareError)[]> {
+  const { channel } = items[0] as PublishItem;
+  const replicated = items.some((item) => item.replicated);
+  let outcomes: readonly PublishOutcome[];
+  try {
+    outcomes = await dependencies.broker.publish(
+      channel,
+      items.map((item) => item.message),
+      replicated ? { durability: 'replicated' } : undefined,
+    );
+  } catch (error) {
+    outcomes = items.map(() => error as Error);
+  }
+  return items.map((_, index) => settle(outcomes[index], channel.durable, dependencies));
+}
+
+function settle(
+  outcome: PublishOutcome | undefined,
+  durable: boolean,
+  { stats, onFault }: PublishDependencies,
+): Published | FanfareError {
+  if (outcome === undefined || outcome instanceof Error) {
+    const failure = toFailure(outcome ?? new Error('the broker gave no outcome'));
+    count(stats.publishFailures, failure.code);
+    if (failure.code === 'internal') onFault('publish failed', failure.cause);
+    return failure;
+  }
+  if (outcome.duplicate) stats.duplicates++;
+  else if (durable) stats.publishedDurableHttp++;
+  else stats.publishedLiveHttp++;
+  return outcome;
+}
+
+function published(item: PublishItem, { position, duplicate, replicas, durability }: Published): string {
+  let text = `{"channel":${JSON.stringify(item.channel.name)}`;
+  if (position) text += `,"epoch":"${position.epoch}","offset":${position.offset}`;
+  if (duplicate) text += ',"duplicate":true';
+  if (item.replicated && durability) text += `,"durability":"${durability}"`;
+  if (item.replicated && replicas !== undefined) text += `,"replicas":${replicas}`;
+  return `${text}}`;
+}

@@ -1,0 +1,116 @@
+/** The HTTP API over a real memory broker, asked through request objects instead of a socket. */
+import { type ApiDependencies, createApi, createHealthApi, type HttpHandler } from '../../src/api/api.js';
+import type { ChannelInfo } from '../../src/api/fleet.js';
+import { createOriginCheck } from '../../src/auth/origin.js';
+import type { Broker, ShardHealth } from '../../src/broker/broker.js';
+import { createMemoryBroker } from '../../src/broker/memory/memory-broker.js';
+import { systemClock } from '../../src/clock.js';
+import { loadConfig } from '../../src/config.js';
+import type { Namespaces } from '../../src/namespaces.js';
+import { createMetrics } from '../../src/observability/metrics.js';
+import { createStats, type Stats } from '../../src/stats.js';
+import type { HttpRequest, HttpResponse } from '../../src/transport/transport.js';
+import { FaultyLog } from './faulty-broker.js';
+
+export interface Asked {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly text: string;
+  /** The body as JSON; `undefined` if it is none. */
+  readonly json: Record<string, unknown>;
+}
+
+export interface Call {
+  readonly method?: string;
+  readonly body?: string | Uint8Array | 'too_large';
+  /** Over those sent by default: the key `dev`, and JSON as the content type. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface ApiHarness {
+  readonly log: FaultyLog;
+  readonly broker: Broker;
+  readonly namespaces: Namespaces;
+  readonly stats: Stats;
+  readonly faults: string[];
+  readonly channels: ChannelInfo[];
+  readonly shards: ShardHealth[];
+  stopping: boolean;
+  readonly healthHandler: HttpHandler;
+  ask(path: string, call?: Call): Promise<Asked>;
+  /** POSTs to `/v1/publish`; text goes as it is. */
+  publish(body: unknown): Promise<Asked>;
+}
+
+export function createApiHarness(over: (harness: ApiHarness) => Partial<ApiDependencies> = () => ({})): ApiHarness {
+  const log = new FaultyLog({ clock: systemClock });
+  const stats = createStats();
+  const { namespaces, apiKeys } = loadConfig({ argv: [], env: {}, cwd: '/nowhere' });
+  const shards: ShardHealth[] = [{ shard: 'memory', state: 'ok' }];
+  const harness: ApiHarness = {
+    log,
+    broker: createMemoryBroker({ log }),
+    namespaces,
+    stats,
+    faults: [],
+    channels: [],
+    shards,
+    stopping: false,
+    get healthHandler() {
+      return healthHandler;
+    },
+    ask: (path, call) => ask(handler, path, call),
+    publish: (body) =>
+      harness.ask('/v1/publish', { method: 'POST', body: typeof body === 'string' ? body : JSON.stringify(body) }),
+  };
+  const dependencies: ApiDependencies = {
+    broker: harness.broker,
+    namespaces,
+    apiKeys: [...apiKeys, 'second-key'],
+    stats,
+    version: '1.2.3',
+    fleet: {
+      channels: async () => harness.channels,
+      nodes: async () => [{ node: 'n1', version: '1.2.3', connections: 7, uptimeMs: 5 }],
+    },
+    isAllowedOrigin: createOriginCheck(['https://app.example']),
+    health: () => shards,
+    isStopping: () => harness.stopping,
+    metrics: createMetrics({ stats, node: 'n1', version: '1.2.3', health: () => shards }),
+    onFault: (message) => harness.faults.push(message),
+    ...over(harness),
+  };
+  const handler = createApi(dependencies);
+  const healthHandler = createHealthApi(dependencies);
+  return harness;
+}
+
+export async function ask(handler: HttpHandler, path: string, call: Call = {}): Promise<Asked> {
+  const { method = 'GET', body = '' } = call;
+  const [pathname = '', query = ''] = path.split('?');
+  const headers: Record<string, string> = {
+    authorization: 'Bearer dev',
+    'content-type': 'application/json',
+    ...call.headers,
+  };
+  const request: HttpRequest = {
+    method,
+    path: pathname,
+    query,
+    header: (name) => headers[name] ?? '',
+    remoteAddress: '127.0.0.1',
+    body: body === 'too_large' ? body : Buffer.from(body),
+  };
+  return toAsked(await handler(request));
+}
+
+function toAsked({ status, headers, body }: HttpResponse): Asked {
+  const text = Buffer.from(body).toString();
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    json = undefined;
+  }
+  return { status, headers: Object.fromEntries(headers), text, json: json as Record<string, unknown> };
+}
