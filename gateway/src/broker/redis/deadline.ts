@@ -1,0 +1,47 @@
+import type { Cancel, Clock } from '../../clock.js';
+
+const TICKS = 8;
+
+/**
+ * Calls back when `deadlineMs` of this process's own running time are over. It waits in short ticks,
+ * so that a pause of this process counts as one tick: what the other side sent meanwhile is read
+ * first, and silence is not blamed on it.
+ */
+export class Deadline {
+  readonly #clock: Clock;
+  readonly #tickMs: number;
+  readonly #onExpired: () => void;
+  #ticksLeft = TICKS;
+  #cancel: Cancel;
+
+  constructor(clock: Clock, deadlineMs: number, onExpired: () => void) {
+    this.#clock = clock;
+    this.#tickMs = deadlineMs / TICKS;
+    this.#onExpired = onExpired;
+    this.#cancel = this.#next();
+  }
+
+  /** Begins anew; cheap, meant to be called for every chunk that arrives. */
+  restart(): void {
+    this.#ticksLeft = TICKS;
+  }
+
+  cancel(): void {
+    this.#cancel();
+  }
+
+  #next(): Cancel {
+    return this.#clock.after(this.#tickMs, () => {
+      if (--this.#ticksLeft > 0) this.#cancel = this.#next();
+      else this.#onExpired();
+    });
+  }
+}
+
+/** The promise's outcome, or a rejection with `what` once the deadline is over. */
+export function within<T>(clock: Clock, deadlineMs: number, what: string, promise: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const deadline = new Deadline(clock, deadlineMs, () => reject(new Error(`${what}: not within ${deadlineMs} ms`)));
+    promise.then(resolve, reject).finally(() => deadline.cancel());
+  });
+}

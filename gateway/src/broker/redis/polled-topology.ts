@@ -1,0 +1,153 @@
+import type { Redis } from 'ioredis';
+import type { Clock } from '../../clock.js';
+import type { BackoffTimings } from './backoff.js';
+import type { LinkOptions } from './link.js';
+import { NodeProbe } from './node-probe.js';
+import { formatAddress, type RedisAddress } from './redis-url.js';
+import { sameView, type Topology, type TopologyOptions, type TopologyView } from './topology.js';
+
+/** How those who know are asked, and what their answers mean together. */
+export interface Census<Answer> {
+  ask(redis: Redis, address: RedisAddress): Promise<Answer>;
+  /** Everybody who should be asked, the answering ones included. */
+  peers(answers: Answers<Answer>): RedisAddress[];
+  agree(answers: Answers<Answer>): Agreement;
+}
+
+/** Answers by the name of the node that gave them. */
+export type Answers<Answer> = ReadonlyMap<string, Answer>;
+
+export interface Agreement {
+  readonly view: TopologyView;
+  /** Whether those who answered are a majority of those who know. */
+  readonly isMajority: boolean;
+}
+
+export interface PollTimings {
+  /** Between two questions to one node, ms. */
+  readonly topologyPollMs: number;
+  /** The same while something is lost. */
+  readonly topologyHurriedPollMs: number;
+  /** How long an answer may take, ms. */
+  readonly topologyAnswerMs: number;
+  readonly handshakeMs: number;
+  readonly retry: BackoffTimings;
+}
+
+export interface PolledTopologyOptions extends TopologyOptions {
+  readonly seeds: readonly RedisAddress[];
+  readonly clock: Clock;
+  readonly link: LinkOptions;
+  readonly timings: PollTimings;
+  /** Whether something is lost, so that news are worth more questions. */
+  readonly isHurried: () => boolean;
+}
+
+/** How long `confirm` and `refresh` wait for the slow ones, ms. */
+const STRAGGLERS_MS = 500;
+
+/**
+ * The view is what all known nodes say together, each asked every second on its own connection, so
+ * that a frozen one delays nothing. Without a majority the view stays as it was.
+ */
+export class PolledTopology<Answer> implements Topology {
+  readonly #census: Census<Answer>;
+  readonly #options: PolledTopologyOptions;
+  readonly #probes = new Map<string, NodeProbe<Answer>>();
+  #closed = false;
+  view: TopologyView | undefined;
+
+  constructor(census: Census<Answer>, options: PolledTopologyOptions) {
+    this.#census = census;
+    this.#options = options;
+  }
+
+  get problem(): string | undefined {
+    for (const probe of this.#probes.values()) if (probe.problem) return probe.problem;
+    return undefined;
+  }
+
+  start(): void {
+    for (const seed of this.#options.seeds) this.#probe(seed);
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const probe of this.#probes.values()) probe.close();
+    this.#probes.clear();
+  }
+
+  async refresh(): Promise<void> {
+    await this.#askAnew();
+  }
+
+  async confirm(slot: number, master: string): Promise<boolean> {
+    const answers = await this.#askAnew();
+    if (answers.size === 0) return false;
+    const { view, isMajority } = this.#census.agree(answers);
+    return isMajority && view.owners.get(slot) === master;
+  }
+
+  async #askAnew(): Promise<Answers<Answer>> {
+    const answers = new Map<string, Answer>();
+    const all = Promise.all(
+      [...this.#probes].map(async ([name, probe]) => {
+        const answer = await probe.fresh();
+        if (answer !== undefined) answers.set(name, answer);
+      }),
+    );
+    await new Promise<void>((resolve) => {
+      const cancel = this.#options.clock.after(STRAGGLERS_MS, resolve);
+      all.then(() => {
+        cancel();
+        resolve();
+      });
+    });
+    return new Map(answers);
+  }
+
+  #probe(address: RedisAddress): void {
+    const { clock, link, timings, isHurried } = this.#options;
+    const probe = new NodeProbe<Answer>(address, {
+      clock,
+      link,
+      handshakeMs: timings.handshakeMs,
+      answerMs: timings.topologyAnswerMs,
+      retry: timings.retry,
+      intervalMs: () => (isHurried() ? timings.topologyHurriedPollMs : timings.topologyPollMs),
+      ask: (redis, at) => this.#census.ask(redis, at),
+      onAnswered: () => this.#learn(),
+    });
+    this.#probes.set(formatAddress(address), probe);
+  }
+
+  #learn(): void {
+    if (this.#closed) return;
+    const answers = this.#answers();
+    if (answers.size === 0) return;
+    const { view, isMajority } = this.#census.agree(answers);
+    this.#meet(this.#census.peers(answers));
+    if (this.view && (!isMajority || sameView(this.view, view))) return;
+    this.view = view;
+    this.#options.onChange(view);
+  }
+
+  #answers(): Map<string, Answer> {
+    const answers = new Map<string, Answer>();
+    for (const [name, { answer }] of this.#probes) if (answer !== undefined) answers.set(name, answer);
+    return answers;
+  }
+
+  /** Asks newcomers too, and no longer those whom nobody knows. Seeds stay until a listed node answers. */
+  #meet(peers: readonly RedisAddress[]): void {
+    const listed = new Set(peers.map(formatAddress));
+    for (const peer of peers) if (!this.#probes.has(formatAddress(peer))) this.#probe(peer);
+    const someoneAnswers = [...this.#probes].some(([name, { answer }]) => listed.has(name) && answer !== undefined);
+    if (!someoneAnswers) return;
+    for (const [name, probe] of this.#probes) {
+      if (listed.has(name)) continue;
+      probe.close();
+      this.#probes.delete(name);
+    }
+  }
+}

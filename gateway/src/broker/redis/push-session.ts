@@ -1,0 +1,227 @@
+import type { Redis } from 'ioredis';
+import type { Cancel, Clock } from '../../clock.js';
+import { Deadline, within } from './deadline.js';
+import { type LinkOptions, openLink, parseInfo } from './link.js';
+import type { RedisAddress } from './redis-url.js';
+
+export interface PushSessionOptions {
+  readonly clock: Clock;
+  readonly link: LinkOptions;
+  readonly timings: PushSessionTimings;
+}
+
+export interface PushSessionTimings {
+  /** Most time until a new connection has shown that it leads to a master, ms. */
+  readonly handshakeMs: number;
+  /** Between two heartbeats, ms. */
+  readonly heartbeatMs: number;
+  /** A connection on which nothing came for this long is lost, ms; the heartbeat and time to answer it. */
+  readonly silenceMs: number;
+}
+
+export interface PushSessionEvents {
+  /** A record was pushed; the bytes are the callee's. */
+  onPush(name: string, record: Buffer): void;
+  /** The server ended these subscriptions: their slot moved. */
+  onGone(names: string[]): void;
+  /** It is over, once; not called for `end`. */
+  onLost(reason: string): void;
+}
+
+/** What makes a server the one we connected to. */
+interface Identity {
+  readonly role: string;
+  readonly replicationId: string;
+}
+
+/**
+ * One life of a subscribing connection to one master: from the handshake, in which the server showed
+ * that it is a master with its data loaded, until it is lost. Pushes, heartbeats and reads of the log
+ * share the connection, so that what is read and what is pushed are one view.
+ */
+export class PushSession {
+  readonly redis: Redis;
+  /** `master_replid` of the server; if it changes, this is not the same log any more. */
+  readonly replicationId: string;
+  readonly #clock: Clock;
+  readonly #timings: PushSessionTimings;
+  readonly #events: PushSessionEvents;
+  readonly #silence: Deadline;
+  /** Subscriptions that the server acknowledged and that were not asked to end. */
+  readonly #names = new Set<string>();
+  #operationsPending = 0;
+  #operationsBegun = 0;
+  #pushed: [Buffer, Buffer][] = [];
+  #cancelHeartbeat: Cancel;
+  #checkingGone = false;
+  #verifying: Promise<boolean> | undefined;
+  #open = true;
+
+  /** Connects. Rejects with one clear line if this is no master that serves. */
+  static async open(address: RedisAddress, options: PushSessionOptions, events: PushSessionEvents) {
+    const { clock, link, timings } = options;
+    const redis = await openLink(address, link, clock, timings.handshakeMs);
+    try {
+      const asked = redis.call('INFO', 'replication', 'persistence') as Promise<string>;
+      const info = parseInfo(await within(clock, timings.handshakeMs, 'INFO', asked));
+      if (info.get('role') !== 'master') throw new Error('it is a replica');
+      if (info.get('loading') !== '0') throw new Error('it is loading its data');
+      return new PushSession(redis, info.get('master_replid') as string, options, events);
+    } catch (error) {
+      redis.disconnect();
+      throw error;
+    }
+  }
+
+  private constructor(redis: Redis, replicationId: string, options: PushSessionOptions, events: PushSessionEvents) {
+    this.redis = redis;
+    this.replicationId = replicationId;
+    this.#clock = options.clock;
+    this.#timings = options.timings;
+    this.#events = events;
+    this.#silence = new Deadline(this.#clock, this.#timings.silenceMs, () => this.#lose('nothing came from it'));
+    this.#cancelHeartbeat = this.#scheduleHeartbeat();
+    redis.stream.on('data', () => this.#silence.restart());
+    redis.on('smessageBuffer', (name: Buffer, record: Buffer) => this.#onPush(name, record));
+    redis.on('moved', () => this.#checkGone());
+    redis.on('end', () => this.#lose('the connection ended'));
+    if (redis.status !== 'ready') this.#clock.soon(() => this.#lose('the connection ended'));
+  }
+
+  get isOpen(): boolean {
+    return this.#open;
+  }
+
+  /** Resolves once the server acknowledged all of them; they must share a slot. */
+  subscribe(names: readonly string[]): Promise<void> {
+    return this.#operate(async () => {
+      await this.redis.ssubscribe(...names);
+      for (const name of names) this.#names.add(name);
+    });
+  }
+
+  /** Resolves once the server has forgotten them; they must share a slot. */
+  unsubscribe(names: readonly string[]): Promise<void> {
+    for (const name of names) this.#names.delete(name);
+    return this.#operate(async () => {
+      await this.redis.sunsubscribe(...names);
+    });
+  }
+
+  /** Whether the server, asked from now on, is still the master it was. The session is lost if not. */
+  verify(): Promise<boolean> {
+    this.#verifying ??= new Promise((resolve) => {
+      this.#clock.soon(async () => {
+        this.#verifying = undefined;
+        if (this.#open) await this.#ask();
+        resolve(this.#open);
+      });
+    });
+    return this.#verifying;
+  }
+
+  /** Treats the connection as lost. */
+  lose(reason: string): void {
+    this.#lose(reason);
+  }
+
+  /** Ends it without a word. */
+  end(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#silence.cancel();
+    this.#cancelHeartbeat();
+    this.redis.disconnect();
+  }
+
+  #lose(reason: string): void {
+    if (!this.#open) return;
+    this.end();
+    this.#events.onLost(reason);
+  }
+
+  async #operate(run: () => Promise<void>): Promise<void> {
+    this.#operationsBegun++;
+    this.#operationsPending++;
+    try {
+      await run();
+    } finally {
+      this.#operationsPending--;
+    }
+  }
+
+  /**
+   * Pushes wait until every reply that came in the same chunk has been taken in: what a reader of the
+   * log has seen pushed by then is not newer than the head it was told.
+   */
+  #onPush(name: Buffer, record: Buffer): void {
+    this.#pushed.push([name, record]);
+    if (this.#pushed.length === 1) queueMicrotask(() => process.nextTick(() => this.#deliver()));
+  }
+
+  #deliver(): void {
+    const pushed = this.#pushed;
+    this.#pushed = [];
+    for (const [name, record] of pushed) {
+      // A copy, because the chunk that both point into may be far larger than what is kept of it.
+      if (this.#open) this.#events.onPush(name.toString(), Buffer.from(record));
+    }
+  }
+
+  /** ioredis tells that the server ended subscriptions, but not which: compare. */
+  #checkGone(): void {
+    if (this.#checkingGone) return;
+    this.#checkingGone = true;
+    this.#clock.soon(() => {
+      this.#checkingGone = false;
+      if (this.#open) this.#reportGone();
+    });
+  }
+
+  #reportGone(): void {
+    const { condition } = this.redis;
+    const held = new Set(condition?.subscriber ? condition.subscriber.channels('ssubscribe') : []);
+    const gone = [...this.#names].filter((name) => !held.has(name));
+    if (gone.length === 0) return;
+    for (const name of gone) this.#names.delete(name);
+    this.#events.onGone(gone);
+  }
+
+  #scheduleHeartbeat(): Cancel {
+    return this.#clock.after(this.#timings.heartbeatMs, async () => {
+      await this.#ask();
+      if (this.#open) this.#cancelHeartbeat = this.#scheduleHeartbeat();
+    });
+  }
+
+  async #ask(): Promise<void> {
+    const begun = this.#operationsBegun;
+    const isQuiet = this.#operationsPending === 0;
+    try {
+      const [info, client] = await Promise.all([
+        this.redis.info('replication'),
+        this.redis.client('INFO').catch(() => ''), // not everybody may ask this
+      ]);
+      const identity = identityOf(info);
+      if (identity.role !== 'master') return this.#lose('it is no master any more');
+      if (identity.replicationId !== this.replicationId) return this.#lose('its replication id changed');
+      if (isQuiet && begun === this.#operationsBegun) this.#compareSubscriptions(String(client));
+    } catch (error) {
+      this.#lose((error as Error).message);
+    }
+  }
+
+  /** The server's own count: what it dropped without our noticing comes to light here. */
+  #compareSubscriptions(client: string): void {
+    const counted = /\bssub=(\d+)/.exec(client)?.[1];
+    if (counted === undefined || Number(counted) === this.#names.size) return;
+    this.#reportGone();
+    if (Number(counted) === this.#names.size) return;
+    this.#lose(`it holds ${counted} subscriptions, not ${this.#names.size}`);
+  }
+}
+
+function identityOf(info: string): Identity {
+  const fields = parseInfo(info);
+  return { role: fields.get('role') ?? '', replicationId: fields.get('master_replid') ?? '' };
+}

@@ -1,0 +1,62 @@
+import type { Redis } from 'ioredis';
+import type { Agreement, Answers, Census } from './polled-topology.js';
+import { formatAddress, type RedisAddress } from './redis-url.js';
+import { singleMasterView } from './topology.js';
+
+export interface SentinelAnswer {
+  readonly self: RedisAddress;
+  readonly master: RedisAddress;
+  /** Grows with every failover. */
+  readonly configEpoch: number;
+  /** The other sentinels that watch this master. */
+  readonly others: readonly RedisAddress[];
+}
+
+/**
+ * What the sentinels say together: the highest config epoch wins. The address is the one of
+ * GET-MASTER-ADDR-BY-NAME: in the middle of a failover SENTINEL MASTER already tells the new epoch,
+ * but still the old address.
+ */
+export class SentinelCensus implements Census<SentinelAnswer> {
+  readonly #masterName: string;
+
+  constructor(masterName: string) {
+    this.#masterName = masterName;
+  }
+
+  async ask(redis: Redis, self: RedisAddress): Promise<SentinelAnswer> {
+    const name = this.#masterName;
+    const [address, master, others] = (await Promise.all([
+      redis.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', name),
+      redis.call('SENTINEL', 'MASTER', name),
+      redis.call('SENTINEL', 'SENTINELS', name),
+    ])) as [string[] | null, string[], string[][]];
+    if (!address) throw new Error(`the sentinel at ${formatAddress(self)} watches no master "${name}"`);
+    return {
+      self,
+      master: { host: address[0] as string, port: Number(address[1]) },
+      configEpoch: Number(fieldOf(master, 'config-epoch')),
+      others: others.map((one) => ({ host: fieldOf(one, 'ip'), port: Number(fieldOf(one, 'port')) })),
+    };
+  }
+
+  peers(answers: Answers<SentinelAnswer>): RedisAddress[] {
+    return [...answers.values()].flatMap(({ self, others }) => [self, ...others]);
+  }
+
+  agree(answers: Answers<SentinelAnswer>): Agreement {
+    const given = [...answers.values()];
+    const epoch = Math.max(...given.map(({ configEpoch }) => configEpoch));
+    const newest = given.filter(({ configEpoch }) => configEpoch === epoch).map(({ master }) => master);
+    const votesFor = (master: RedisAddress) =>
+      newest.filter((one) => formatAddress(one) === formatAddress(master)).length;
+    const master = newest.reduce((best, one) => (votesFor(one) > votesFor(best) ? one : best));
+    const known = Math.max(...given.map(({ others }) => others.length + 1));
+    return { view: singleMasterView(formatAddress(master), master), isMajority: given.length * 2 > known };
+  }
+}
+
+/** Sentinel replies are flat lists of names and values. */
+function fieldOf(flat: readonly string[], name: string): string {
+  return flat[flat.indexOf(name) + 1] as string;
+}
