@@ -30,6 +30,7 @@ export class Membership {
   /** @internal Onto the topic: from here on the client gets what the channel flushes. */
   goLive(): void {
     this.#state = 'live';
+    this.channel.context.stats.subscriptions++;
     const { feed } = this.channel;
     const { member } = this;
     feed.members[member.dialectIndex] = (feed.members[member.dialectIndex] as number) + 1;
@@ -40,6 +41,7 @@ export class Membership {
   leave(): void {
     if (this.#state === 'left') return;
     if (this.#state === 'live') {
+      this.channel.context.stats.subscriptions--;
       const { feed } = this.channel;
       const { member } = this;
       feed.members[member.dialectIndex] = (feed.members[member.dialectIndex] as number) - 1;
@@ -57,7 +59,8 @@ export class Membership {
 export abstract class Channel implements ChannelListener {
   readonly spec: ChannelSpec;
   readonly feed: Feed;
-  protected readonly context: HubContext;
+  /** @internal */
+  readonly context: HubContext;
   protected subscription: Subscription | undefined;
   /** Set once the channel serves; cleared never: an interruption repairs in place. */
   protected active = false;

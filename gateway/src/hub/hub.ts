@@ -74,6 +74,7 @@ export class Hub {
       );
       channel = made;
       this.#channels.set(name, channel);
+      this.#context.stats.channels++;
     }
     return channel.enter(member);
   }
@@ -88,6 +89,7 @@ export class Hub {
   #onEnd(channel: Channel, done: Promise<void>): void {
     const { name } = channel.spec;
     this.#channels.delete(name);
+    this.#context.stats.channels--;
     this.#ending.set(name, done);
     void done.then(() => {
       if (this.#ending.get(name) === done) this.#ending.delete(name);

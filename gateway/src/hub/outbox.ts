@@ -72,6 +72,7 @@ export class Outbox {
           const frame = item.frame(dialect);
           this.#transport.publish(feed.topics[d] as string, frame, dialect.binary);
           frames++;
+          this.#stats.deliveries += feed.members[d] as number;
           bytes += frame.length;
         }
         feed.sent(item);

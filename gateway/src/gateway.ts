@@ -1,0 +1,173 @@
+/** The composition root: the one place that picks engines and puts the parts together. */
+import { RAW_DIALECTS } from '@fanfare/protocol/raw';
+import { type ApiDependencies, createApi, createHealthApi } from './api/api.js';
+import type { Fleet } from './api/fleet.js';
+import type { StaticFiles } from './api/static-files.js';
+import { createOpenAuthenticator } from './auth/open.js';
+import { createOriginCheck } from './auth/origin.js';
+import type { Broker } from './broker/broker.js';
+import { createMemoryBroker } from './broker/memory/memory-broker.js';
+import { type Clock, sleep, systemClock } from './clock.js';
+import type { Config } from './config.js';
+import { Hub } from './hub/hub.js';
+import type { Logger } from './observability/logger.js';
+import { createMetrics } from './observability/metrics.js';
+import { createAcceptor } from './session/acceptor.js';
+import { Liveness } from './session/liveness.js';
+import type { Session } from './session/session.js';
+import { createStats, type Stats } from './stats.js';
+import type { Transport, TransportHandlers, TransportOptions } from './transport/transport.js';
+import { createUwsTransport, loadUws } from './transport/uws.js';
+import { createWsTransport } from './transport/ws.js';
+import { VERSION } from './version.js';
+
+export interface Gateway {
+  readonly port: number;
+  /** Where `/health/*` and `/metrics` are, if not on `port`. */
+  readonly healthPort: number | undefined;
+  readonly transport: Transport['name'];
+  readonly stats: Stats;
+  /** Sends everyone elsewhere (4000, spread over time), waits up to `drainMs`, then ends. */
+  close(): Promise<void>;
+}
+
+export interface GatewayOptions {
+  readonly clock?: Clock;
+  /** Share the port with the other workers of this gateway. */
+  readonly sharedPort?: boolean;
+  /** The page at `/`, in development. */
+  readonly files?: StaticFiles | undefined;
+}
+
+/** A request body: 1,000 messages rarely come near; what does is sent in several batches. */
+const MAX_BODY_BYTES = 8 * 1024 * 1024;
+/** Clients that are sent away come back elsewhere spread over this time. */
+const DRAIN_SPREAD_MS = 5_000;
+
+/** @throws if the broker can't serve or the port is taken, with one clear line. */
+export async function startGateway(config: Config, logger: Logger, options: GatewayOptions = {}): Promise<Gateway> {
+  const clock = options.clock ?? systemClock;
+  const stats = createStats();
+  const onFault = (message: string, error?: unknown) => logger.error({ error }, message);
+  const broker = await createBroker(config, clock, logger);
+  await broker.start();
+
+  let accepting = true;
+  const dialects = [RAW_DIALECTS.json, RAW_DIALECTS.msgpack];
+  // The transport calls into sessions and api, which send through the transport.
+  let handlers: TransportHandlers<Session>;
+  const create = pickTransport(config, logger);
+  const transport = create<Session>(
+    {
+      maxFrameBytes: 4 * config.limits.frameBytes,
+      maxBufferedBytes: config.limits.bufferedBytes,
+      maxBodyBytes: MAX_BODY_BYTES,
+      idleTimeoutMs: 2 * (config.timings.pingIntervalMs + config.timings.pongTimeoutMs),
+    },
+    {
+      onUpgrade: (request) => handlers.onUpgrade(request),
+      onRequest: (request) => handlers.onRequest(request),
+    },
+  );
+  const hub = new Hub({ broker, transport, dialects, clock, stats, onFault });
+  const { namespaces, limits, timings, node } = config;
+  const liveness = new Liveness(hub.outbox, clock, { ...timings, lagMs: limits.lagMs });
+  const authenticator = createOpenAuthenticator({ tokens: config.mode === 'development' ? 'ignored' : 'refused' });
+  const isAllowedOrigin = createOriginCheck(config.allowedOrigins);
+  const dependencies: ApiDependencies = {
+    broker,
+    namespaces,
+    apiKeys: config.apiKeys,
+    fleet: createFleet(hub, stats, node, clock),
+    isAllowedOrigin,
+    stats,
+    version: VERSION,
+    files: options.files,
+    healthElsewhere: config.healthPort !== undefined,
+    health: () => broker.health(),
+    isStopping: () => !accepting,
+    metrics: createMetrics({ stats, node, version: VERSION, health: () => broker.health() }),
+    onFault,
+  };
+  handlers = {
+    onUpgrade: createAcceptor(
+      { hub, broker, namespaces, authenticator, liveness, clock, stats, limits, timings, node, onFault },
+      { path: '/ws', isAllowedOrigin, isAccepting: () => accepting },
+    ),
+    onRequest: createApi(dependencies),
+  };
+
+  const closing: (() => Promise<void>)[] = [() => transport.close(), () => hub.close(), () => broker.close()];
+  try {
+    const { port } = await transport.listen({
+      host: config.host,
+      port: config.port,
+      shared: options.sharedPort ?? false,
+    });
+    let healthPort: number | undefined;
+    if (config.healthPort !== undefined) {
+      const aside = createWsTransport<never>(HEALTH_TRANSPORT, {
+        onUpgrade: () => ({ accept: false, status: 404, body: 'not found' }),
+        onRequest: createHealthApi(dependencies),
+      });
+      closing.unshift(() => aside.close());
+      ({ port: healthPort } = await aside.listen({ host: config.host, port: config.healthPort }));
+    }
+    return {
+      port,
+      healthPort,
+      transport: transport.name,
+      stats,
+      async close() {
+        accepting = false;
+        transport.stopListening();
+        for (const session of [...liveness.connecting, ...liveness.sessions]) {
+          const retryAfter = Math.round(clock.random() * DRAIN_SPREAD_MS);
+          session.close(4000, JSON.stringify({ retryAfter }));
+        }
+        const endsAt = clock.now() + timings.drainMs;
+        while (stats.connections > 0 && clock.now() < endsAt) await sleep(clock, 20);
+        liveness.stop();
+        for (const close of closing) await close();
+      },
+    };
+  } catch (error) {
+    liveness.stop();
+    for (const close of closing) await close();
+    throw error;
+  }
+}
+
+const HEALTH_TRANSPORT: TransportOptions = {
+  maxFrameBytes: 1024,
+  maxBufferedBytes: 1024 * 1024,
+  maxBodyBytes: 64 * 1024,
+  idleTimeoutMs: 60_000,
+};
+
+async function createBroker(config: Config, clock: Clock, logger: Logger): Promise<Broker> {
+  if (config.redisUrl === undefined) return createMemoryBroker({ clock });
+  const { createRedisBroker } = await import('./broker/redis/redis-broker.js');
+  return createRedisBroker({ url: config.redisUrl, clock, logger });
+}
+
+/** `auto` takes uWebSockets.js where its addon loads. */
+function pickTransport(config: Config, logger: Logger): typeof createUwsTransport {
+  if (config.transport === 'ws') return createWsTransport;
+  const loaded = loadUws();
+  if (loaded.addon) return createUwsTransport;
+  if (config.transport === 'uws') throw new Error(`uWebSockets.js does not load here: ${loaded.reason}`);
+  logger.warn({ reason: loaded.reason }, 'uWebSockets.js does not load here, using the slower ws transport');
+  return createWsTransport;
+}
+
+/** What the API tells of the gateways; without a way to ask the others, this one. */
+function createFleet(hub: Hub, stats: Stats, node: string, clock: Clock): Fleet {
+  const startedAt = clock.now();
+  return {
+    channels: async () => hub.channels(),
+    nodes: async () => [
+      { node, version: VERSION, connections: stats.connections, uptimeMs: clock.now() - startedAt },
+    ],
+  };
+}

@@ -1,0 +1,117 @@
+import { RAW_DIALECTS } from '@fanfare/protocol/raw';
+import { createOpenAuthenticator } from '../../src/auth/open.js';
+import { Hub } from '../../src/hub/hub.js';
+import { type NamespaceSettings, Namespaces } from '../../src/namespaces.js';
+import { createAcceptor } from '../../src/session/acceptor.js';
+import { Liveness } from '../../src/session/liveness.js';
+import { createStats, type Stats } from '../../src/stats.js';
+import type { SocketSession } from '../../src/transport/transport.js';
+import { FaultyBroker, type FaultyLog } from '../support/faulty-broker.js';
+import { type ClientEnd, type NetworkOptions, type VirtualSocket, VirtualTransport } from './virtual-network.js';
+import type { VirtualWorld } from './virtual-world.js';
+
+const OPEN: NamespaceSettings = {
+  durable: true,
+  historySize: 1_000,
+  historyTtlMs: 24 * 3_600_000,
+  subscribe: 'anyone',
+  publish: 'anyone',
+  presence: false,
+  maxMessageBytes: 65_536,
+};
+
+export const NAMESPACES = new Namespaces(
+  new Map([
+    ['', OPEN],
+    ['live', { ...OPEN, durable: false }],
+  ]),
+);
+
+const PING_INTERVAL_MS = 25_000;
+
+/** A real hub and real sessions on a virtual network and a broker that fails on command. */
+export class VirtualGateway {
+  readonly broker: FaultyBroker;
+  readonly stats: Stats = createStats();
+  readonly faults: string[] = [];
+  readonly #transport: VirtualTransport;
+  readonly #hub: Hub;
+  readonly #liveness: Liveness;
+  readonly #accept: ReturnType<typeof createAcceptor>;
+
+  constructor(world: VirtualWorld, log: FaultyLog, network: NetworkOptions, node: string) {
+    this.broker = new FaultyBroker(log, world.schedule);
+    this.#transport = new VirtualTransport(world, network);
+    const { broker, stats } = this;
+    const onFault = (message: string, error?: unknown) => this.faults.push(`${message}: ${String(error)}`);
+    this.#hub = new Hub({
+      broker,
+      transport: this.#transport,
+      dialects: [RAW_DIALECTS.json, RAW_DIALECTS.msgpack],
+      clock: world,
+      stats,
+      onFault,
+      // Small enough that a short run reaches every border.
+      options: { tailEntries: 4, tailBytes: 2_048, pageEntries: 3, pageBytes: 1_024, bufferRecords: 6, lingerMs: 500 },
+    });
+    this.#liveness = new Liveness(this.#hub.outbox, world, {
+      pingIntervalMs: PING_INTERVAL_MS,
+      pongTimeoutMs: 10_000,
+      connectTimeoutMs: 10_000,
+      lagMs: 60_000,
+    });
+    const unlimited = Number.POSITIVE_INFINITY;
+    this.#accept = createAcceptor(
+      {
+        hub: this.#hub,
+        broker,
+        namespaces: NAMESPACES,
+        authenticator: createOpenAuthenticator({ tokens: 'ignored' }),
+        liveness: this.#liveness,
+        clock: world,
+        stats,
+        limits: {
+          commandsPerSecond: unlimited,
+          bytesPerSecond: unlimited,
+          publishesPerSecond: unlimited,
+          subscriptions: unlimited,
+          frameBytes: 73_728,
+        },
+        timings: { pingIntervalMs: PING_INTERVAL_MS, resumeGraceMs: 10_000 },
+        node,
+        onFault,
+      },
+      { path: '/ws', isAllowedOrigin: () => true, isAccepting: () => true },
+    );
+  }
+
+  /** Subscribers of a channel on this gateway. */
+  subscribers(channel: string): number {
+    for (const one of this.#hub.channels()) if (one.channel === channel) return one.subscribers;
+    return 0;
+  }
+
+  connect(client: ClientEnd, subprotocol: string): VirtualSocket {
+    const result = this.#accept({
+      path: '/ws',
+      query: '',
+      subprotocols: [subprotocol],
+      header: () => '',
+      remoteAddress: '127.0.0.1',
+    });
+    if (!result.accept) throw new Error(result.body);
+    return this.#transport.connect(client, (socket): SocketSession => result.session(socket));
+  }
+
+  /** The process dies. A new one is a new gateway. */
+  kill(): void {
+    this.#transport.kill();
+    this.#liveness.stop();
+    void this.broker.close();
+    void this.#hub.close();
+  }
+
+  cutAll(): void {
+    this.#transport.kill();
+  }
+}
