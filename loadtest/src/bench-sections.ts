@@ -1,0 +1,260 @@
+/** The sections of `fanfare-load bench`: which cases they measure, and with which bar. */
+import { Lane } from './generators/lane.js';
+import type { Bench } from './plan.js';
+import * as bars from './report/bars.js';
+import type { CpuShares } from './report/cpu.js';
+import { summarize } from './report/report.js';
+import { runChannels } from './scenarios/channels.js';
+import { type FanoutResult, runFanout } from './scenarios/fanout.js';
+import { runLatency } from './scenarios/latency.js';
+import { measureMemory } from './scenarios/memory.js';
+import { runPublishes } from './scenarios/publishes.js';
+import { measureMinimalScript, measurePublish } from './scenarios/redis-ceilings.js';
+import type { BenchChannel, Contender, FeedKind } from './servers/contender.js';
+
+const DURABLE: BenchChannel = { name: 'bench', durable: true };
+const LIVE: BenchChannel = { name: 'live:bench', durable: false };
+const SIZES = [64, 512];
+/** Not measured: code gets compiled, buffers grow. */
+const WARM_MS = 150;
+
+interface Pair<T> {
+  readonly baseline: T;
+  readonly fanfare: T;
+}
+
+/** Both servers at once on the same core, of which only one at a time has something to do. */
+async function withPair(bench: Bench, action: (pair: Pair<Contender>) => Promise<void>): Promise<void> {
+  const baseline = await bench.startBaseline();
+  const fanfare = await bench.startFanfare().catch(async (error: Error) => {
+    await baseline.server.stop();
+    throw error;
+  });
+  try {
+    await action({ baseline, fanfare });
+  } finally {
+    await Promise.all([baseline.server.stop(), fanfare.server.stop()]);
+  }
+}
+
+async function withLanes(open: () => Promise<Pair<Lane>>, action: (lanes: Pair<Lane>) => Promise<void>): Promise<void> {
+  const lanes = await open();
+  try {
+    await action(lanes);
+  } finally {
+    await lanes.baseline.close();
+    await lanes.fanfare.close();
+  }
+}
+
+/** Baseline and Fanfare in turn, after a round that does not count. */
+async function alternate<Subject, Result>(
+  rounds: number,
+  pair: Pair<Subject>,
+  run: (subject: Subject, isWarmUp: boolean) => Promise<Result>,
+): Promise<Pair<Result[]>> {
+  const results: Pair<Result[]> = { baseline: [], fanfare: [] };
+  await run(pair.baseline, true);
+  await run(pair.fanfare, true);
+  for (let round = 0; round < rounds; round++) {
+    results.baseline.push(await run(pair.baseline, false));
+    results.fanfare.push(await run(pair.fanfare, false));
+  }
+  return results;
+}
+
+/** Values and CPU of a row. */
+function columns<Result extends { readonly cpu: CpuShares }>(
+  results: Pair<Result[]>,
+  figureOf: (result: Result) => number,
+) {
+  return {
+    baseline: results.baseline.map(figureOf),
+    fanfare: results.fanfare.map(figureOf),
+    baselineCpu: results.baseline.at(-1)?.cpu,
+    fanfareCpu: results.fanfare.at(-1)?.cpu,
+  };
+}
+
+/** How the two are fed: the same way, except that behind Redis only the baseline takes plain PUBLISH. */
+function feedsOf({ redis }: Bench, direct: FeedKind): Pair<FeedKind> {
+  return redis ? { baseline: 'redis', fanfare: direct } : { baseline: direct, fanfare: direct };
+}
+
+function describeFeed(bench: Bench, direct: FeedKind): string {
+  if (bench.redis) return `baseline fed by Redis PUBLISH, Fanfare by ${direct} and Redis`;
+  return `both fed by ${direct === 'http' ? 'HTTP, one request a burst' : 'one WebSocket, one frame a message'}`;
+}
+
+export async function benchFanout(bench: Bench): Promise<void> {
+  const { plan, report } = bench;
+  await withPair(bench, async (pair) => {
+    for (const feed of bench.redis ? (['http'] as const) : plan.feeds) {
+      for (const channel of [DURABLE, LIVE]) {
+        const kind = channel.durable ? 'durable' : 'live';
+        report.begin(`fan-out, ${kind}`, `${plan.subscribers} subscribers, bursts; ${describeFeed(bench, feed)}`);
+        const feeds = feedsOf(bench, feed);
+        const shared = { channels: [channel], subscribers: plan.subscribers, promptShare: 0.02 };
+        const open = async () => ({
+          baseline: await Lane.open({ ...shared, contender: pair.baseline, feed: feeds.baseline }),
+          fanfare: await Lane.open({ ...shared, contender: pair.fanfare, feed: feeds.fanfare }),
+        });
+        await withLanes(open, (lanes) => fanoutCases(bench, lanes, `fan-out ${kind} ${feed}`, channel));
+      }
+    }
+  });
+}
+
+async function fanoutCases(
+  { plan, report }: Bench,
+  lanes: Pair<Lane>,
+  group: string,
+  channel: BenchChannel,
+): Promise<void> {
+  for (const size of SIZES) {
+    const large: number[] = [];
+    for (const burst of plan.bursts) {
+      const results = await alternate(plan.rounds, lanes, (lane, isWarmUp) =>
+        runFanout(lane, { burst, size }, isWarmUp ? WARM_MS : plan.runMs),
+      );
+      const bar = channel.durable ? bars.DURABLE_FANOUT : burst < 32 ? bars.SMALL_BURSTS : bars.LIVE_FANOUT;
+      const name = `${size} B, ${burst} in flight`;
+      const row = {
+        group,
+        name,
+        unit: 'deliveries/s',
+        bar,
+        ...columns(results, (one) => one.deliveriesPerSecond),
+      } as const;
+      report.add(row);
+      if (burst >= 32) large.push(summarize(row).fanfare);
+    }
+    const share = Math.min(...large) / Math.max(...large);
+    const verdict = share >= bars.NO_CLIFF_SHARE ? 'met' : 'MISSED';
+    if (large.length > 1)
+      report.note(
+        `no cliff, ${size} B: the worst burst from 32 up has ${Math.round(share * 100)} % of the best (>= 80 % ${verdict})`,
+      );
+  }
+}
+
+export async function benchLatency(bench: Bench): Promise<void> {
+  const { plan, report } = bench;
+  const rate = 50_000 / plan.subscribers;
+  report.begin(
+    'latency',
+    `50,000 deliveries/s, ${plan.subscribers} subscribers x ${rate} messages/s of 64 B; ${describeFeed(bench, 'http')}`,
+  );
+  await withPair(bench, async (pair) => {
+    const feeds = feedsOf(bench, 'http');
+    const shared = { channels: [DURABLE], subscribers: plan.subscribers, promptShare: 1 };
+    const open = async () => ({
+      baseline: await Lane.open({ ...shared, contender: pair.baseline, feed: feeds.baseline }),
+      fanfare: await Lane.open({ ...shared, contender: pair.fanfare, feed: feeds.fanfare }),
+    });
+    await withLanes(open, async (lanes) => {
+      const results = await alternate(plan.rounds, lanes, (lane, isWarmUp) =>
+        runLatency(lane, { messagesPerSecond: rate, size: 64 }, isWarmUp ? 500 : plan.latencyMs),
+      );
+      const group = 'latency';
+      report.add({ group, name: 'p50', unit: 'ms', ...columns(results, (one) => one.p50Ms) });
+      report.add({ group, name: 'p99', unit: 'ms', bar: bars.LATENCY, ...columns(results, (one) => one.p99Ms) });
+    });
+  });
+}
+
+export async function benchChannels(bench: Bench): Promise<void> {
+  const { plan, report } = bench;
+  report.begin(
+    'many channels',
+    `${plan.connections} connections over ${plan.channels} durable channels, one message a write; ${describeFeed(bench, 'websocket')}`,
+  );
+  await withPair(bench, async (pair) => {
+    const feeds = feedsOf(bench, 'websocket');
+    const channels = Array.from({ length: plan.channels }, (_, index) => ({ name: `bench-${index}`, durable: true }));
+    // One server after the other: the subscribers of both would be more sockets than a process may have.
+    const measure = async (contender: Contender, feed: FeedKind) => {
+      const promptShare = plan.channels / plan.connections;
+      const lane = await Lane.open({ contender, channels, subscribers: plan.connections, promptShare, feed });
+      const results: FanoutResult[] = [];
+      try {
+        await runChannels(lane, { size: 64, inFlight: 64 }, WARM_MS);
+        for (let round = 0; round < plan.rounds; round++) {
+          results.push(await runChannels(lane, { size: 64, inFlight: 64 }, plan.runMs));
+        }
+      } finally {
+        await lane.close();
+      }
+      return results;
+    };
+    const results = {
+      baseline: await measure(pair.baseline, feeds.baseline),
+      fanfare: await measure(pair.fanfare, feeds.fanfare),
+    };
+    report.add({
+      group: 'many channels',
+      name: '64 B, 64 in flight',
+      unit: 'deliveries/s',
+      bar: bars.MANY_CHANNELS,
+      ...columns(results, (one) => one.deliveriesPerSecond),
+    });
+  });
+}
+
+export async function benchPublishes(bench: Bench): Promise<void> {
+  const { plan, report, redis } = bench;
+  const baselineIs = redis
+    ? 'baseline: what Redis itself does, pipelined (PUBLISH; the minimal durable script)'
+    : 'baseline: a bare uWS that answers ok and logs nothing';
+  report.begin('durable publishes', `HTTP, keep-alive, 64 B, no subscribers; ${baselineIs}`);
+  await withPair(bench, async (pair) => {
+    for (const [name, batch, connections] of [
+      ['single', 1, 16],
+      ['batches of 100', 100, 4],
+    ] as const) {
+      const options = { channel: DURABLE, batch, connections, size: 64 };
+      const results = await alternate(plan.rounds, pair, async (contender, isWarmUp) => {
+        const runMs = isWarmUp ? WARM_MS : plan.runMs;
+        if (!redis || contender === pair.fanfare) return runPublishes(contender, options, runMs);
+        const ceiling = batch === 1 ? measurePublish : measureMinimalScript;
+        return {
+          publishesPerSecond: await ceiling(redis.port, 64, runMs),
+          cpu: { client: Number.NaN, server: Number.NaN },
+        };
+      });
+      const bar = redis ? (batch === 1 ? bars.SINGLE_PUBLISH : bars.BATCH_PUBLISH) : undefined;
+      report.add({
+        group: 'durable publishes',
+        name,
+        unit: 'publishes/s',
+        bar,
+        ...columns(results, (one) => one.publishesPerSecond),
+      });
+    }
+  });
+}
+
+export async function benchMemory(bench: Bench): Promise<void> {
+  const { plan, report } = bench;
+  report.begin(
+    'memory per idle connection',
+    `${plan.connections} connections; growth of the resident memory, garbage collected`,
+  );
+  const cases = [
+    { name: 'all on one durable channel', bar: bars.MEMORY, channelOf: () => DURABLE },
+    {
+      name: 'each on its own',
+      bar: undefined,
+      channelOf: (index: number) => ({ name: `bench-${index}`, durable: true }),
+    },
+  ];
+  for (const { name, bar, channelOf } of cases) {
+    const measure = async (start: () => Promise<Contender>) => {
+      const contender = await start();
+      return measureMemory(contender, plan.connections, channelOf).finally(() => contender.server.stop());
+    };
+    const baseline = await measure(bench.startBaseline);
+    const fanfare = await measure(bench.startFanfare);
+    report.add({ group: 'memory', name, unit: 'bytes', bar, baseline: [baseline], fanfare: [fanfare] });
+  }
+}

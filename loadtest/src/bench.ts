@@ -1,0 +1,53 @@
+import { benchChannels, benchFanout, benchLatency, benchMemory, benchPublishes } from './bench-sections.js';
+import { type Bench, PLANS, type Plan, SECTIONS, type Section } from './plan.js';
+import { Report } from './report/report.js';
+import { startBareUws, startFanfare } from './servers/contender.js';
+import { startRedis } from './servers/redis.js';
+import { pinSelf } from './servers/server-process.js';
+
+export interface BenchOptions {
+  readonly extent: keyof typeof PLANS;
+  /** Default: the plan's. */
+  readonly rounds: number | undefined;
+  readonly sections: readonly Section[];
+  /** Whether Redis is in the path of both servers. */
+  readonly redis: boolean;
+  readonly print: (line: string) => void;
+}
+
+const RUNS: Record<Section, (bench: Bench) => Promise<void>> = {
+  'fan-out': benchFanout,
+  latency: benchLatency,
+  channels: benchChannels,
+  publishes: benchPublishes,
+  memory: benchMemory,
+};
+
+/** Runs the sections one after the other; a section that fails is told and the next one runs. */
+export async function runBench(options: BenchOptions): Promise<Report> {
+  const plan: Plan = { ...PLANS[options.extent], ...(options.rounds === undefined ? {} : { rounds: options.rounds }) };
+  const report = new Report(options.print);
+  const isPinned = pinSelf();
+  report.note(
+    `Node ${process.version}; ${isPinned ? 'servers on one core, subscribers and publisher on another' : 'NOT PINNED: taskset is missing'}`,
+  );
+  report.note(
+    `${plan.rounds} rounds, baseline and Fanfare in turn; medians. CPU: shares of one core, baseline / Fanfare`,
+  );
+  const redis = options.redis ? await startRedis() : undefined;
+  const bench: Bench = {
+    plan,
+    report,
+    redis,
+    startBaseline: () => startBareUws(redis?.port),
+    startFanfare: () => startFanfare({ redisPort: redis?.port }),
+  };
+  try {
+    for (const section of SECTIONS.filter((name) => options.sections.includes(name))) {
+      await RUNS[section](bench).catch((error: Error) => report.fault(`${section}: ${error.message}`));
+    }
+  } finally {
+    await redis?.stop();
+  }
+  return report;
+}

@@ -1,0 +1,84 @@
+import type { BenchChannel, Contender, FeedKind } from '../servers/contender.js';
+import { BulkReaders } from './bulk-readers.js';
+import type { FeedConnection } from './feed.js';
+import { ReaderPool } from './reader-pool.js';
+
+/** Prompt and bulk subscribers connect in turn, this often. */
+const INTERLEAVED = 10;
+
+export interface LaneOptions {
+  readonly contender: Contender;
+  readonly channels: readonly BenchChannel[];
+  /** On all channels together; each channel gets as many as the others. */
+  readonly subscribers: number;
+  /** Share of them that is read at once; the others are read in bulk. */
+  readonly promptShare: number;
+  readonly feed: FeedKind;
+}
+
+/** Subscribers and a publisher of some channels on one server. */
+export class Lane {
+  /** Subscribers spread evenly over all, whose messages are read as they arrive. */
+  readonly prompt = new ReaderPool();
+  /** All the others. */
+  readonly bulk = new BulkReaders();
+  readonly contender: Contender;
+  readonly channels: readonly BenchChannel[];
+  readonly subscribers: number;
+  readonly #kind: FeedKind;
+  #feed: FeedConnection | undefined;
+  #turn = 0;
+  #sequence = 1;
+
+  private constructor({ contender, channels, subscribers, feed }: LaneOptions) {
+    this.contender = contender;
+    this.channels = channels;
+    this.subscribers = subscribers;
+    this.#kind = feed;
+  }
+
+  static async open(options: LaneOptions): Promise<Lane> {
+    const lane = new Lane(options);
+    const { contender, channels, subscribers, promptShare } = options;
+    const perPart = subscribers / INTERLEAVED;
+    const subscribe = (count: number, part: number) =>
+      Array.from({ length: count }, (_, i) =>
+        contender.subscribe(channels[(part * count + i) % channels.length] as BenchChannel),
+      );
+    for (let part = 0; part < INTERLEAVED; part++) {
+      const prompt = Math.round(perPart * promptShare);
+      await lane.bulk.open(subscribe(perPart - prompt, part));
+      await lane.prompt.open(subscribe(prompt, part));
+    }
+    lane.#feed = await contender.openFeed(options.feed);
+    return lane;
+  }
+
+  /** Starts to count anew. */
+  async reset(): Promise<void> {
+    this.prompt.reset();
+    await this.bulk.reset();
+  }
+
+  /** Publishes `count` messages with payloads of `size` bytes, in one write, to the channel whose turn it is. */
+  publish(count: number, size: number): void {
+    const channel = this.channels[this.#turn] as BenchChannel;
+    this.#feed?.write(this.contender.encode(this.#kind, channel, this.#sequence, count, size));
+    this.#turn = (this.#turn + 1) % this.channels.length;
+    if (this.#turn === 0) this.#sequence += count;
+  }
+
+  /** Rejects if a publish was refused, or if not every subscriber receives exactly `messages` of them. */
+  async check(messages: number, deadlineMs: number): Promise<void> {
+    if (this.#feed?.fault) throw new Error(`${this.contender.name} refused a publish: ${this.#feed.fault}`);
+    await this.bulk.waitFor(messages * (this.subscribers - this.prompt.readers.length), deadlineMs);
+    this.prompt.check(messages);
+    await this.bulk.check(messages);
+  }
+
+  async close(): Promise<void> {
+    this.prompt.close();
+    this.#feed?.close();
+    await this.bulk.close();
+  }
+}

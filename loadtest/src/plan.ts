@@ -1,0 +1,46 @@
+import type { Report } from './report/report.js';
+import type { Contender, FeedKind } from './servers/contender.js';
+import type { RedisServer } from './servers/redis.js';
+
+export const SECTIONS = ['fan-out', 'latency', 'channels', 'publishes', 'memory'] as const;
+export type Section = (typeof SECTIONS)[number];
+
+/** How much a run measures, and for how long. */
+export interface Plan {
+  readonly rounds: number;
+  /** Of one measurement, ms. */
+  readonly runMs: number;
+  readonly latencyMs: number;
+  readonly subscribers: number;
+  readonly bursts: readonly number[];
+  /** Ways in which both servers are fed directly. */
+  readonly feeds: readonly FeedKind[];
+  readonly connections: number;
+  readonly channels: number;
+}
+
+const NORMAL: Plan = {
+  rounds: 3,
+  runMs: 300,
+  latencyMs: 2_500,
+  subscribers: 1_000,
+  bursts: [1, 8, 32, 128],
+  feeds: ['http'],
+  connections: 10_000,
+  channels: 1_000,
+};
+
+export const PLANS = {
+  quick: { ...NORMAL, rounds: 1, bursts: [1, 32], latencyMs: 1_500, connections: 2_000, channels: 200 },
+  normal: NORMAL,
+  full: { ...NORMAL, runMs: 1_000, latencyMs: 5_000, bursts: [1, 8, 32, 128, 1_000], feeds: ['http', 'websocket'] },
+} satisfies Record<string, Plan>;
+
+/** What each section gets. */
+export interface Bench {
+  readonly plan: Plan;
+  readonly report: Report;
+  readonly redis: RedisServer | undefined;
+  startBaseline(): Promise<Contender>;
+  startFanfare(): Promise<Contender>;
+}

@@ -1,0 +1,35 @@
+/** What Fanfare must reach beside the baseline in the same run (docs/BENCHMARKS.md). */
+export interface Bar {
+  /** As printed. */
+  readonly text: string;
+  /** `ratio` is Fanfare's value by the baseline's; `difference` is Fanfare's less the baseline's. */
+  isMet(ratio: number, difference: number): boolean;
+}
+
+const atLeast = (share: number): Bar => ({
+  text: `>= ${Math.round(share * 1000) / 10} %`,
+  isMet: (ratio) => ratio >= share,
+});
+
+/** Deliveries a second on a durable channel; bursts below 32 have a bar of the same height. */
+export const DURABLE_FANOUT = atLeast(0.85);
+export const LIVE_FANOUT = atLeast(0.92);
+/** Live channels at bursts below 32. */
+export const SMALL_BURSTS = atLeast(0.85);
+/** 10,000 connections over 1,000 channels, published one by one. */
+export const MANY_CHANNELS = atLeast(0.75);
+/** By Redis' own pipelined PUBLISH. */
+export const SINGLE_PUBLISH = atLeast(0.045);
+/** By the minimal script's rate. */
+export const BATCH_PUBLISH = atLeast(0.5);
+
+export const LATENCY: Bar = { text: '<= 1.4 x', isMet: (ratio) => ratio <= 1.4 };
+
+const MEMORY_ALLOWANCE_BYTES = 1536;
+export const MEMORY: Bar = {
+  text: '<= B + 1.5 KB',
+  isMet: (_ratio, difference) => difference <= MEMORY_ALLOWANCE_BYTES,
+};
+
+/** From bursts of 32 up, each must reach this share of the best of them. */
+export const NO_CLIFF_SHARE = 0.8;

@@ -1,0 +1,19 @@
+import type { ServerProcess } from '../servers/server-process.js';
+
+/** Shares of one core, 0-1. */
+export interface CpuShares {
+  readonly client: number;
+  readonly server: number;
+}
+
+/** Begins to watch; the result tells the shares since then. */
+export function watchCpu(server: ServerProcess): () => CpuShares {
+  const begin = performance.now();
+  const clientBegin = process.cpuUsage();
+  const serverBeginMs = server.cpuMs();
+  return () => {
+    const elapsedMs = performance.now() - begin;
+    const { user, system } = process.cpuUsage(clientBegin);
+    return { client: (user + system) / 1000 / elapsedMs, server: (server.cpuMs() - serverBeginMs) / elapsedMs };
+  };
+}

@@ -1,0 +1,57 @@
+import type { Lane } from '../generators/lane.js';
+import { watchCpu } from '../report/cpu.js';
+import type { FanoutResult } from './fanout.js';
+
+const STALL_MS = 20_000;
+
+export interface ChannelsCase {
+  /** Bytes of a payload. */
+  readonly size: number;
+  /** Messages that one prompt subscriber of their channel has not received yet. */
+  readonly inFlight: number;
+}
+
+/**
+ * One message after another, each to the next channel, each a write of its own, whole rounds over all
+ * channels until `durationMs` are over. One subscriber of every channel is read promptly, the others
+ * afterwards. Rejects unless every subscriber has received every message.
+ */
+export async function runChannels(
+  lane: Lane,
+  { size, inFlight }: ChannelsCase,
+  durationMs: number,
+): Promise<FanoutResult> {
+  const { prompt, bulk, channels } = lane;
+  await lane.reset();
+  bulk.sleep();
+  let rounds = 1;
+  let published = 0;
+  const cpu = watchCpu(lane.contender.server);
+  const begin = performance.now();
+  await new Promise<void>((resolve, reject) => {
+    const onStall = () =>
+      reject(new Error(`${lane.contender.name}: ${prompt.received} of ${published} messages arrived`));
+    const stall = setTimeout(onStall, durationMs + STALL_MS);
+    const fill = () => {
+      while (published - prompt.received < inFlight && published < rounds * channels.length) {
+        published++;
+        lane.publish(1, size);
+      }
+    };
+    prompt.onProgress = () => {
+      if (published === rounds * channels.length && performance.now() - begin < durationMs) rounds++;
+      if (prompt.received === rounds * channels.length) {
+        clearTimeout(stall);
+        resolve();
+      } else {
+        fill();
+      }
+    };
+    fill();
+  });
+  const elapsedMs = performance.now() - begin;
+  const shares = cpu();
+  bulk.wake();
+  await lane.check(rounds, STALL_MS);
+  return { deliveriesPerSecond: (rounds * lane.subscribers * 1000) / elapsedMs, cpu: shares };
+}

@@ -1,0 +1,57 @@
+import type { Lane } from '../generators/lane.js';
+import { type CpuShares, watchCpu } from '../report/cpu.js';
+
+export interface FanoutCase {
+  /** Messages published at once. */
+  readonly burst: number;
+  /** Bytes of a payload. */
+  readonly size: number;
+}
+
+export interface FanoutResult {
+  readonly deliveriesPerSecond: number;
+  readonly cpu: CpuShares;
+}
+
+/** A burst that takes longer than this has lost something. */
+const STALL_MS = 10_000;
+
+/**
+ * Bursts until `durationMs` are over. The next one follows when the prompt subscribers, spread evenly
+ * over all, have received the one before: the server never idles, and bursts leave one by one.
+ * Rejects unless every subscriber has received every message.
+ */
+export async function runFanout(lane: Lane, { burst, size }: FanoutCase, durationMs: number): Promise<FanoutResult> {
+  const { prompt } = lane;
+  await lane.reset();
+  let published = 0;
+  const cpu = watchCpu(lane.contender.server);
+  const begin = performance.now();
+  await new Promise<void>((resolve, reject) => {
+    const onStall = () => {
+      const expected = published * prompt.readers.length;
+      reject(
+        new Error(`${lane.contender.name}: ${prompt.received} of ${expected} messages arrived; ${prompt.fault ?? ''}`),
+      );
+    };
+    const stall = setTimeout(onStall, durationMs + STALL_MS);
+    const next = () => {
+      published += burst;
+      lane.publish(burst, size);
+    };
+    prompt.onProgress = () => {
+      if (prompt.received < published * prompt.readers.length) return;
+      if (performance.now() - begin < durationMs) {
+        next();
+        return;
+      }
+      clearTimeout(stall);
+      resolve();
+    };
+    next();
+  });
+  const elapsedMs = performance.now() - begin;
+  const shares = cpu();
+  await lane.check(published, STALL_MS);
+  return { deliveriesPerSecond: (published * lane.subscribers * 1000) / elapsedMs, cpu: shares };
+}

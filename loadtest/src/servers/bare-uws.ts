@@ -1,0 +1,124 @@
+/**
+ * The baseline: a bare uWebSockets.js server that does nothing but fan out what it is fed.
+ *
+ * `node bare-uws.js [--redis <port>]`; it prints `listening <port>`. Subscribers connect to
+ * `/ws?<topic>`. It is fed messages, each `<topic> <frame to send on>`,
+ * - by a WebSocket at `/feed`, one a frame;
+ * - by `POST /feed`, one a line, answered `ok`;
+ * - with `--redis`, by a plain Redis subscription to each topic that has subscribers.
+ *
+ * As fast as uWebSockets.js goes: frames wait in a queue and leave outside of any handler, at most 32
+ * of them and about 15 KB a turn of the loop (more would fall to a write each, or overrun the 16 KiB
+ * cork buffer).
+ */
+
+import uWS from 'uWebSockets.js';
+import { Redis } from 'ioredis';
+
+const MAX_PUBLISHES_PER_TURN = 32;
+const MAX_BYTES_PER_TURN = 15_000;
+const LINE_FEED = 0x0a;
+const SPACE = 0x20;
+
+interface Queued {
+  readonly topic: string;
+  readonly frame: Buffer;
+}
+
+const app = uWS.App();
+let queue: Queued[] = [];
+let next = 0;
+let isFlushing = false;
+
+function enqueue(topic: string, frame: Buffer): void {
+  queue.push({ topic, frame });
+  if (isFlushing) return;
+  isFlushing = true;
+  setImmediate(flush);
+}
+
+function enqueueMessage(message: Buffer): void {
+  const space = message.indexOf(SPACE);
+  enqueue(message.toString('latin1', 0, space), message.subarray(space + 1));
+}
+
+function flush(): void {
+  let bytes = 0;
+  for (let count = 0; next < queue.length && count < MAX_PUBLISHES_PER_TURN; count++) {
+    const { topic, frame } = queue[next] as Queued;
+    if (count > 0 && bytes + frame.byteLength > MAX_BYTES_PER_TURN) break;
+    bytes += frame.byteLength;
+    next++;
+    app.publish(topic, frame, false);
+  }
+  if (next < queue.length) {
+    setImmediate(flush);
+    return;
+  }
+  queue = [];
+  next = 0;
+  isFlushing = false;
+}
+
+const redisFlag = process.argv.indexOf('--redis');
+const subscriber = redisFlag < 0 ? undefined : new Redis(Number(process.argv[redisFlag + 1]), '127.0.0.1');
+const subscribed = new Set<string>();
+subscriber?.on('messageBuffer', (topic: Buffer, frame: Buffer) => enqueue(topic.toString('latin1'), frame));
+
+function subscribeToRedis(topic: string): void {
+  if (!subscriber || subscribed.has(topic)) return;
+  subscribed.add(topic);
+  void subscriber.subscribe(topic);
+}
+
+interface Link {
+  /** Of a subscriber; a feed has none. */
+  readonly topic: string | undefined;
+}
+
+for (const path of ['/ws', '/feed']) {
+  app.ws<Link>(path, {
+    compression: uWS.DISABLED,
+    idleTimeout: 0,
+    maxBackpressure: 1024 * 1024,
+    maxPayloadLength: 1024 * 1024,
+    upgrade(response, request, context) {
+      response.upgrade<Link>(
+        { topic: path === '/feed' ? undefined : request.getQuery() },
+        request.getHeader('sec-websocket-key'),
+        request.getHeader('sec-websocket-protocol'),
+        request.getHeader('sec-websocket-extensions'),
+        context,
+      );
+    },
+    open(socket) {
+      const { topic } = socket.getUserData();
+      if (topic === undefined) return;
+      socket.subscribe(topic);
+      subscribeToRedis(topic);
+    },
+    message(socket, message) {
+      if (socket.getUserData().topic === undefined) enqueueMessage(Buffer.from(message.slice(0)));
+    },
+  });
+}
+
+app.post('/feed', (response) => {
+  let body = Buffer.alloc(0);
+  response.onAborted(() => {});
+  response.onData((chunk, isLast) => {
+    body = body.length === 0 ? Buffer.from(chunk.slice(0)) : Buffer.concat([body, Buffer.from(chunk)]);
+    if (!isLast) return;
+    for (let begin = 0; begin < body.length; ) {
+      const end = body.indexOf(LINE_FEED, begin);
+      enqueueMessage(body.subarray(begin, end));
+      begin = end + 1;
+    }
+    response.end('ok');
+  });
+});
+
+app.listen('127.0.0.1', 0, (listening) => {
+  if (!listening) process.exit(1);
+  process.stdout.write(`listening ${uWS.us_socket_local_port(listening)}\n`);
+});

@@ -1,0 +1,130 @@
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { FeedConnection, httpPost, openWebSocketFeed, takeHttpReply, takeRedisReply } from '../generators/feed.js';
+import { payload, type Subscribe } from '../generators/reader.js';
+import { textFrame } from '../generators/websocket-frames.js';
+import { ServerProcess } from './server-process.js';
+
+/** How messages reach a server: both contenders of a comparison are fed the same way where they can be. */
+export type FeedKind = 'http' | 'websocket' | 'redis';
+
+export interface BenchChannel {
+  readonly name: string;
+  readonly durable: boolean;
+}
+
+/** A server under test: the baseline or Fanfare. */
+export interface Contender {
+  readonly name: 'bare uWS' | 'Fanfare';
+  readonly server: ServerProcess;
+  readonly port: number;
+  /** What a subscriber of the channel does. */
+  subscribe(channel: BenchChannel): Subscribe;
+  openFeed(kind: FeedKind): Promise<FeedConnection>;
+  /** What to write to such a feed: `count` messages numbered from `sequence`, payloads of `size` bytes. */
+  encode(kind: FeedKind, channel: BenchChannel, sequence: number, count: number, size: number): Buffer | string;
+}
+
+/** Lets {@link ServerProcess.collectGarbage} ask for a collection. */
+const COLLECT = ['--expose-gc', '--import', "data:text/javascript,process.on('SIGUSR2', () => gc())"];
+
+/** Without `redisPort` it is fed directly. */
+export async function startBareUws(redisPort?: number): Promise<Contender> {
+  const script = fileURLToPath(new URL('./bare-uws.js', import.meta.url));
+  const args = [...COLLECT, script, ...(redisPort === undefined ? [] : ['--redis', String(redisPort)])];
+  const { server, match } = await ServerProcess.start(process.execPath, args, /listening (\d+)/);
+  const port = Number(match[1]);
+  return {
+    name: 'bare uWS',
+    server,
+    port,
+    subscribe: ({ name }) => ({ port, path: `/ws?${name}`, greeting: Buffer.alloc(0), ready: undefined }),
+    openFeed(kind) {
+      if (kind === 'redis') return FeedConnection.open(redisPort as number, takeRedisReply);
+      return kind === 'http' ? FeedConnection.open(port, takeHttpReply) : openWebSocketFeed(port, '/feed');
+    },
+    encode(kind, channel, sequence, count, size) {
+      const frames = numbers(sequence, count).map((number) => messageFrame(channel, number, size));
+      if (kind === 'redis') return frames.map((frame) => redisCommand('PUBLISH', channel.name, frame)).join('');
+      const messages = frames.map((frame) => `${channel.name} ${frame}`);
+      if (kind === 'websocket') return Buffer.concat(messages.map(textFrame));
+      return httpPost(port, '/feed', `${messages.join('\n')}\n`);
+    },
+  };
+}
+
+const FANFARE = fileURLToPath(new URL('../../../gateway/bin/fanfare.mjs', import.meta.url));
+
+export interface FanfareOptions {
+  /** Unset: the memory broker. */
+  readonly redisPort?: number | undefined;
+  /** Further flags for Node, e.g. of its profiler. */
+  readonly nodeFlags?: readonly string[];
+}
+
+/** A gateway as `npm start` runs it, in development mode, without limits on rates and counts. */
+export async function startFanfare({ redisPort, nodeFlags = [] }: FanfareOptions = {}): Promise<Contender> {
+  if (!existsSync(FANFARE)) throw new Error('the gateway is not built: npm run build');
+  const env: NodeJS.ProcessEnv = {
+    NODE_ENV: '',
+    FANFARE_MODE: 'development',
+    FANFARE_LOG_LEVEL: 'info',
+    FANFARE_LIMIT_CONNECTIONS: '0',
+    FANFARE_REDIS_URL: redisPort === undefined ? '' : `redis://127.0.0.1:${redisPort}`,
+  };
+  const args = [...COLLECT, ...nodeFlags, FANFARE, 'serve', '--port', '0'];
+  const { server, match } = await ServerProcess.start(
+    process.execPath,
+    args,
+    /"port":\s*(\d+)|127\.0\.0\.1:(\d+)/,
+    env,
+  );
+  const port = Number(match[1] ?? match[2]);
+  return {
+    name: 'Fanfare',
+    server,
+    port,
+    subscribe: ({ name }) => ({
+      port,
+      path: '/ws',
+      greeting: Buffer.concat([
+        textFrame('{"type":"connect","id":1,"client":"bench/1"}'),
+        textFrame(JSON.stringify({ type: 'subscribe', id: 2, channel: name })),
+      ]),
+      ready: '{"type":"subscribed"',
+    }),
+    async openFeed(kind) {
+      if (kind !== 'websocket') return FeedConnection.open(port, takeHttpReply);
+      const feed = await openWebSocketFeed(port, '/ws');
+      feed.write(textFrame('{"type":"connect","id":1,"client":"bench/1"}'));
+      return feed;
+    },
+    encode(kind, { name }, sequence, count, size) {
+      const channel = JSON.stringify(name);
+      const payloads = numbers(sequence, count).map((number) => payload(number, size));
+      if (kind === 'websocket') {
+        const frame = (data: string, index: number) =>
+          textFrame(`{"type":"publish","id":${sequence + index + 2},"channel":${channel},"data":${data}}`);
+        return Buffer.concat(payloads.map(frame));
+      }
+      const messages = payloads.map((data) => `{"channel":${channel},"data":${data}}`);
+      const body = messages.length === 1 ? (messages[0] as string) : `{"messages":[${messages.join(',')}]}`;
+      return httpPost(port, '/v1/publish', body);
+    },
+  };
+}
+
+/** What a gateway would send: the baseline is fed frames of the same size. */
+function messageFrame({ name, durable }: BenchChannel, sequence: number, size: number): string {
+  const offset = durable ? `"offset":${sequence},` : '';
+  return `{"type":"message","channel":"${name}",${offset}"data":${payload(sequence, size)},"time":${Date.now()}}`;
+}
+
+function numbers(from: number, count: number): number[] {
+  return Array.from({ length: count }, (_, index) => from + index);
+}
+
+/** A command in the protocol of Redis. */
+export function redisCommand(...words: readonly string[]): string {
+  return `*${words.length}\r\n${words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`).join('')}`;
+}

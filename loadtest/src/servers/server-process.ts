@@ -1,0 +1,88 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** Core of the server under test, and of Redis where it is in the path. */
+export const SERVER_CORE = 0;
+/** Core of this process: subscribers and publisher. */
+export const CLIENT_CORE = 1;
+
+/** Ticks a second of the times in /proc (`getconf CLK_TCK`; 100 on every Linux of today). */
+const TICKS_PER_SECOND = 100;
+const START_DEADLINE_MS = 15_000;
+
+/** Keeps all threads of this process on the client's core; `false` if the system cannot. */
+export function pinSelf(): boolean {
+  return spawnSync('taskset', ['-a', '-cp', String(CLIENT_CORE), String(process.pid)]).status === 0;
+}
+
+/** A child process, pinned to the server's core, that is killed with us. */
+export class ServerProcess {
+  readonly pid: number;
+  readonly #child: ChildProcess;
+
+  private constructor(child: ChildProcess) {
+    this.#child = child;
+    this.pid = child.pid as number;
+  }
+
+  /**
+   * Starts a program and waits for a line of its output that `ready` matches.
+   * Resolves with that match as well. Rejects with its output if it ends or stays silent.
+   */
+  static async start(
+    program: string,
+    args: readonly string[],
+    ready: RegExp,
+    env: NodeJS.ProcessEnv = {},
+  ): Promise<{ server: ServerProcess; match: RegExpExecArray }> {
+    const child = spawn('taskset', ['-c', String(SERVER_CORE), program, ...args], {
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    process.once('exit', () => child.kill('SIGKILL'));
+    let output = '';
+    let match: RegExpExecArray | null = null;
+    const collect = (chunk: Buffer) => {
+      if (match) return;
+      output += chunk.toString();
+      match = ready.exec(output);
+    };
+    child.stdout.on('data', collect);
+    child.stderr.on('data', collect);
+    const deadline = Date.now() + START_DEADLINE_MS;
+    while (!match && child.exitCode === null && Date.now() < deadline) await sleep(10);
+    if (!match) {
+      child.kill('SIGKILL');
+      throw new Error(`${program} ${args.join(' ')} did not start:\n${output}`);
+    }
+    return { server: new ServerProcess(child), match };
+  }
+
+  /** CPU time used so far, ms. */
+  cpuMs(): number {
+    const fields = readFileSync(`/proc/${this.pid}/stat`, 'latin1').split(') ')[1]?.split(' ') ?? [];
+    return ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS_PER_SECOND;
+  }
+
+  /** Resident memory, bytes. */
+  residentBytes(): number {
+    const match = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${this.pid}/status`, 'latin1'));
+    return Number(match?.[1]) * 1024;
+  }
+
+  /** Asks for a garbage collection (the program must do so at SIGUSR2) and gives it time. */
+  async collectGarbage(): Promise<void> {
+    for (let i = 0; i < 3; i++) {
+      process.kill(this.pid, 'SIGUSR2');
+      await sleep(300);
+    }
+  }
+
+  async stop(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    this.#child.kill('SIGKILL');
+    await once(this.#child, 'exit');
+  }
+}
