@@ -13,7 +13,7 @@ import {
   runScript,
 } from '../../src/broker/redis/scripts.js';
 import { judge } from '../../src/broker/resume.js';
-import { jsonMessage, randomChannel } from '../support/redis-channel.js';
+import { durableChannel, json, offsets } from '../support/broker-kit.js';
 import { type RedisNode, type StandaloneServers, startRedis, until } from '../support/redis-servers.js';
 
 const WINDOW_MS = 300_000;
@@ -32,7 +32,7 @@ afterAll(() => servers?.stop());
 async function publish(connection: Redis, channel: ChannelSpec, ...values: (number | [number, string])[]) {
   const messages = values.map((value) => {
     const [n, key] = Array.isArray(value) ? value : [value];
-    return { body: encodeBody(jsonMessage(n, { key })), key };
+    return { body: encodeBody(json(n, { key })), key };
   });
   const reply = await runScript(connection, publishScript, publishArguments(channel, messages, WINDOW_MS));
   return parsePublishReply(reply);
@@ -43,11 +43,10 @@ async function publishOne(connection: Redis, channel: ChannelSpec, value: number
 }
 
 const values = (entries: readonly LogRecord[]) => entries.map(({ payload }) => Number(Buffer.from(payload.bytes)));
-const offsets = (entries: readonly LogRecord[]) => entries.map(({ offset }) => offset);
 
 describe('publishing', () => {
   it('appends a batch in the order given, in one stretch of offsets', async () => {
-    const channel = randomChannel();
+    const channel = durableChannel();
     const before = Date.now();
     expect((await publish(redis, channel, 10, 11)).map(({ position }) => position.offset)).toEqual([1, 2]);
     expect((await publish(redis, channel, 12)).map(({ position }) => position.offset)).toEqual([3]);
@@ -63,7 +62,7 @@ describe('publishing', () => {
   });
 
   it('pushes exactly what it stores, to the sharded channel of the app channel', async () => {
-    const channel = randomChannel({ name: 'with{braces}:and}more{' });
+    const channel = durableChannel({ name: 'with{braces}:c:and}more{' });
     const { push, log } = channelKeys(channel.name);
     const subscriber = new Redis(servers.node.port);
     const pushed: Buffer[] = [];
@@ -81,7 +80,7 @@ describe('publishing', () => {
   });
 
   it('answers a key seen within the window with the first position', async () => {
-    const channel = randomChannel();
+    const channel = durableChannel();
     const [first, repeated] = await publish(redis, channel, [1, 'k'], [2, 'k']);
     expect(repeated).toEqual({ position: first?.position, duplicate: true });
     expect(await publish(redis, channel, [3, 'k'])).toEqual([{ position: first?.position, duplicate: true }]);
@@ -92,25 +91,25 @@ describe('publishing', () => {
   });
 
   it('keeps key "c" of channel "a:b" apart from key "b:c" of channel "a"', async () => {
-    const unique = randomChannel().name;
-    const [one, other] = [randomChannel({ name: `${unique}:b` }), randomChannel({ name: unique })];
+    const other = durableChannel();
+    const one = { ...other, name: `${other.name}:b` };
     expect(await publish(redis, one, [1, 'c'])).toMatchObject([{ duplicate: false }]);
     expect(await publish(redis, other, [2, 'b:c'])).toMatchObject([{ duplicate: false }]);
   });
 
   it('lets an idle log end, and keeps its identity for longer', async () => {
-    const channel = randomChannel({ historyTtlMs: 5000 });
+    const channel = durableChannel({ historyTtlMs: 5000 });
     const { log, meta } = channelKeys(channel.name);
     await publish(redis, channel, 1);
     expect(await redis.pttl(log)).toBeLessThanOrEqual(5000);
     expect(await redis.pttl(meta)).toBeGreaterThan(META_TTL_MS - 10_000);
-    const kept = randomChannel({ historyTtlMs: META_TTL_MS * 2 });
+    const kept = durableChannel({ historyTtlMs: META_TTL_MS * 2 });
     await publish(redis, kept, 1);
     expect(await redis.pttl(channelKeys(kept.name).meta)).toBeGreaterThan(META_TTL_MS);
   });
 
   it('trims to about the size of the history, never below it', async () => {
-    const channel = randomChannel({ historySize: 200 });
+    const channel = durableChannel({ historySize: 200 });
     for (let i = 0; i < 10; i++) await publish(redis, channel, ...Array.from({ length: 100 }, (_, n) => n));
     const length = await redis.xlen(channelKeys(channel.name).log);
     expect(length).toBeGreaterThanOrEqual(200);
@@ -118,7 +117,7 @@ describe('publishing', () => {
   });
 
   it('refuses a whole batch when memory is full, and delivers none of it', async () => {
-    const channel = randomChannel();
+    const channel = durableChannel();
     const { push, log } = channelKeys(channel.name);
     await publish(redis, channel, [1, 'seen']);
     const subscriber = new Redis(servers.node.port);
@@ -140,7 +139,7 @@ describe('publishing', () => {
   });
 
   it('is loaded again after SCRIPT FLUSH', async () => {
-    const channel = randomChannel();
+    const channel = durableChannel();
     await publish(redis, channel, 1);
     await redis.script('FLUSH');
     expect(await publish(redis, channel, 2)).toMatchObject([{ position: { offset: 2 } }]);
@@ -151,7 +150,7 @@ describe('publishing', () => {
 
 describe('epochs', () => {
   it('begins a new one when the server restarted, and says where', async () => {
-    const channel = randomChannel();
+    const channel = durableChannel();
     const first = await publishOne(redis, channel);
     await publish(redis, channel, 2);
     await servers.node.restart();
@@ -169,7 +168,7 @@ describe('epochs', () => {
   });
 
   it('is another one although meta and log vanished a moment ago', async () => {
-    const channel = randomChannel();
+    const channel = durableChannel();
     const { log, meta } = channelKeys(channel.name);
     const epochs = new Set<number>();
     for (let i = 0; i < 20; i++) {
@@ -180,7 +179,7 @@ describe('epochs', () => {
   });
 
   it('grows when the log forked under a clock that stepped back', async () => {
-    const channel = randomChannel();
+    const channel = durableChannel();
     const { meta } = channelKeys(channel.name);
     await publish(redis, channel, 1, 2);
     const ahead = (Date.now() + 3600_000) * 1000;
@@ -194,7 +193,7 @@ describe('epochs', () => {
   it('differs between two forks of one log whose clocks are slow', async () => {
     const forked = await startRedis({ replicas: 2 });
     try {
-      const channel = randomChannel();
+      const channel = durableChannel();
       const { meta } = channelKeys(channel.name);
       await publish(forked.node.client, channel, 1);
       const ahead = (Date.now() + 3600_000) * 1000;
@@ -215,7 +214,7 @@ describe('epochs', () => {
   });
 
   it('survives the loss of meta: the log tells its head, and readers and publishers agree', async () => {
-    const channel = randomChannel();
+    const channel = durableChannel();
     const { log, meta } = channelKeys(channel.name);
     const first = await publishOne(redis, channel);
     await publish(redis, channel, 2, 3);
@@ -236,7 +235,7 @@ describe('epochs', () => {
   });
 
   it('survives the loss of the log: offsets run on, and who missed something is told', async () => {
-    const channel = randomChannel();
+    const channel = durableChannel();
     const first = await publishOne(redis, channel);
     await publish(redis, channel, 2, 3);
     await redis.del(channelKeys(channel.name).log);
@@ -252,7 +251,7 @@ describe('epochs', () => {
   });
 
   it('keeps the last 16 in the lineage', async () => {
-    const channel = randomChannel();
+    const channel = durableChannel();
     const { meta } = channelKeys(channel.name);
     const epochs: number[] = [];
     for (let i = 0; i < 20; i++) {
@@ -266,7 +265,7 @@ describe('epochs', () => {
   it('refuses to publish on a read-only replica, and reads there without writing', async () => {
     const pair = await startRedis({ replicas: 1 });
     try {
-      const channel = randomChannel();
+      const channel = durableChannel();
       const replica = pair.replicas[0] as RedisNode;
       await publish(pair.node.client, channel, [1, 'k']);
       await pair.node.client.wait(1, 5000);
@@ -274,7 +273,7 @@ describe('epochs', () => {
       await expect(publish(replica.client, channel, [2, 'k'])).rejects.toThrow(/^READONLY/);
       const page = await readLog(replica.client, channel, ALL, { renew: true });
       expect(page).toMatchObject({ head: { offset: 1 }, role: 'slave' });
-      await expect(readLog(replica.client, randomChannel(), ALL)).rejects.toThrow(/^READONLY/);
+      await expect(readLog(replica.client, durableChannel(), ALL)).rejects.toThrow(/^READONLY/);
     } finally {
       await pair.stop();
     }
@@ -283,7 +282,7 @@ describe('epochs', () => {
 
 describe('reading', () => {
   it('gives a channel that has neither meta nor log an identity, once, for the time of its history', async () => {
-    const channel = randomChannel({ historyTtlMs: 60_000 });
+    const channel = durableChannel({ historyTtlMs: 60_000 });
     const first = await readLog(redis, channel, { last: true, limit: 0 });
     expect(first).toMatchObject({ head: { offset: 0 }, entries: [], more: false, role: 'master' });
     expect((await readLog(redis, channel, ALL)).head).toEqual(first.head);
@@ -298,7 +297,7 @@ describe('reading', () => {
   });
 
   it('pages in each direction and says whether there is more', async () => {
-    const channel = randomChannel();
+    const channel = durableChannel();
     await publish(redis, channel, ...Array.from({ length: 100 }, (_, n) => n));
     const { head } = await readLog(redis, channel, ALL);
     const at = (offset: number) => ({ epoch: head.epoch, offset });
@@ -319,7 +318,7 @@ describe('reading', () => {
   });
 
   it('finds the first entry at or after a time, across epochs', async () => {
-    const channel = randomChannel({ historySize: 10_000 });
+    const channel = durableChannel({ historySize: 10_000 });
     const { log, meta } = channelKeys(channel.name);
     const times: number[] = [];
     for (let round = 0; round < 5; round++) {

@@ -1,7 +1,6 @@
 /** The Lua scripts as typed functions; nothing else names a script. */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import type { Redis } from 'ioredis';
 import type { ChannelSpec, LineageEntry, LogPage, ReadRange } from '../broker.js';
 import type { LogPosition } from '../record.js';
 import { decodeRecord } from '../record-codec.js';
@@ -11,7 +10,9 @@ import { channelKeys } from './keys.js';
 export const META_TTL_MS = 30 * 24 * 3600_000;
 
 /** What of an ioredis connection the scripts use: any to the master of the channel's slot. */
-export type ScriptConnection = Pick<Redis, 'evalshaBuffer' | 'evalBuffer'>;
+export interface ScriptConnection {
+  callBuffer(command: string, ...args: ScriptArgument[]): Promise<unknown>;
+}
 
 export type ScriptArgument = string | Buffer | number;
 
@@ -36,10 +37,10 @@ export type ScriptArguments = [keyCount: number, ...rest: ScriptArgument[]];
 /** Runs a script; sends its text only where the server does not have it. */
 export async function runScript(connection: ScriptConnection, script: Script, args: ScriptArguments): Promise<unknown> {
   try {
-    return await connection.evalshaBuffer(script.sha, ...args);
+    return await connection.callBuffer('EVALSHA', script.sha, ...args);
   } catch (error) {
     if (!isScriptMissing(error)) throw error;
-    return connection.evalBuffer(script.source, ...args);
+    return connection.callBuffer('EVAL', script.source, ...args);
   }
 }
 
