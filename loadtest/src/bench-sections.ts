@@ -1,14 +1,15 @@
 /** The sections of `fanfare-load bench`: which cases they measure, and with which bar. */
 import { Lane } from './generators/lane.js';
-import type { Bench } from './plan.js';
+import type { Bench, Plan } from './plan.js';
 import * as bars from './report/bars.js';
 import type { CpuShares } from './report/cpu.js';
 import { summarize } from './report/report.js';
+import { mean } from './report/statistics.js';
 import { runChannels } from './scenarios/channels.js';
 import { type FanoutResult, runFanout } from './scenarios/fanout.js';
 import { runLatency } from './scenarios/latency.js';
 import { measureMemory } from './scenarios/memory.js';
-import { runPublishes } from './scenarios/publishes.js';
+import { type PublishesResult, runPublishes } from './scenarios/publishes.js';
 import { measureMinimalScript, measurePublish } from './scenarios/redis-ceilings.js';
 import type { BenchChannel, Contender, FeedKind } from './servers/contender.js';
 
@@ -47,33 +48,53 @@ async function withLanes(open: () => Promise<Pair<Lane>>, action: (lanes: Pair<L
   }
 }
 
-/** Baseline and Fanfare in turn, after a round that does not count. */
+/** What one server did: rounds of slices. */
+type Results<Result> = readonly (readonly Result[])[];
+
+/**
+ * Baseline and Fanfare in turn, after a run that does not count. A round has many short slices, in the
+ * order B F, F B, ...: a machine whose speed wanders is as fast for the one as for the other.
+ */
 async function alternate<Subject, Result>(
-  rounds: number,
+  { rounds, slices }: Plan,
   pair: Pair<Subject>,
   run: (subject: Subject, isWarmUp: boolean) => Promise<Result>,
-): Promise<Pair<Result[]>> {
-  const results: Pair<Result[]> = { baseline: [], fanfare: [] };
+): Promise<Pair<Results<Result>>> {
   await run(pair.baseline, true);
   await run(pair.fanfare, true);
+  const results: Pair<Result[][]> = { baseline: [], fanfare: [] };
   for (let round = 0; round < rounds; round++) {
-    results.baseline.push(await run(pair.baseline, false));
-    results.fanfare.push(await run(pair.fanfare, false));
+    const slicesOf: Pair<Result[]> = { baseline: [], fanfare: [] };
+    for (let slice = 0; slice < slices; slice++) {
+      for (const side of slice % 2 === 0 ? SIDES : SIDES.toReversed())
+        slicesOf[side].push(await run(pair[side], false));
+    }
+    results.baseline.push(slicesOf.baseline);
+    results.fanfare.push(slicesOf.fanfare);
   }
   return results;
 }
 
-/** Values and CPU of a row. */
-function columns<Result extends { readonly cpu: CpuShares }>(
-  results: Pair<Result[]>,
+const SIDES = ['baseline', 'fanfare'] as const;
+
+/** Figures and CPU of a row: means of the slices of each round. */
+function columns<Result extends { readonly cpu?: CpuShares }>(
+  { baseline, fanfare }: Pair<Results<Result>>,
   figureOf: (result: Result) => number,
 ) {
+  const figures = (rounds: Results<Result>) => rounds.map((slices) => mean(slices.map(figureOf)));
   return {
-    baseline: results.baseline.map(figureOf),
-    fanfare: results.fanfare.map(figureOf),
-    baselineCpu: results.baseline.at(-1)?.cpu,
-    fanfareCpu: results.fanfare.at(-1)?.cpu,
+    baseline: figures(baseline),
+    fanfare: figures(fanfare),
+    baselineCpu: meanShares(baseline.flat()),
+    fanfareCpu: meanShares(fanfare.flat()),
   };
+}
+
+function meanShares(results: readonly { readonly cpu?: CpuShares }[]): CpuShares | undefined {
+  const shares = results.flatMap(({ cpu }) => cpu ?? []);
+  if (shares.length === 0) return undefined;
+  return { client: mean(shares.map(({ client }) => client)), server: mean(shares.map(({ server }) => server)) };
 }
 
 /** How the two are fed: the same way, except that behind Redis only the baseline takes plain PUBLISH. */
@@ -114,8 +135,8 @@ async function fanoutCases(
   for (const size of SIZES) {
     const large: number[] = [];
     for (const burst of plan.bursts) {
-      const results = await alternate(plan.rounds, lanes, (lane, isWarmUp) =>
-        runFanout(lane, { burst, size }, isWarmUp ? WARM_MS : plan.runMs),
+      const results = await alternate(plan, lanes, (lane, isWarmUp) =>
+        runFanout(lane, { burst, size }, isWarmUp ? WARM_MS : plan.sliceMs),
       );
       const bar = channel.durable ? bars.DURABLE_FANOUT : burst < 32 ? bars.SMALL_BURSTS : bars.LIVE_FANOUT;
       const name = `${size} B, ${burst} in flight`;
@@ -153,8 +174,8 @@ export async function benchLatency(bench: Bench): Promise<void> {
       fanfare: await Lane.open({ ...shared, contender: pair.fanfare, feed: feeds.fanfare }),
     });
     await withLanes(open, async (lanes) => {
-      const results = await alternate(plan.rounds, lanes, (lane, isWarmUp) =>
-        runLatency(lane, { messagesPerSecond: rate, size: 64 }, isWarmUp ? 500 : plan.latencyMs),
+      const results = await alternate(plan, lanes, (lane, isWarmUp) =>
+        runLatency(lane, { messagesPerSecond: rate, size: 64 }, isWarmUp ? WARM_MS : plan.latencySliceMs),
       );
       const group = 'latency';
       report.add({ group, name: 'p50', unit: 'ms', ...columns(results, (one) => one.p50Ms) });
@@ -176,11 +197,11 @@ export async function benchChannels(bench: Bench): Promise<void> {
     const measure = async (contender: Contender, feed: FeedKind) => {
       const promptShare = plan.channels / plan.connections;
       const lane = await Lane.open({ contender, channels, subscribers: plan.connections, promptShare, feed });
-      const results: FanoutResult[] = [];
+      const results: FanoutResult[][] = [];
       try {
         await runChannels(lane, { size: 64, inFlight: 64 }, WARM_MS);
         for (let round = 0; round < plan.rounds; round++) {
-          results.push(await runChannels(lane, { size: 64, inFlight: 64 }, plan.runMs));
+          results.push([await runChannels(lane, { size: 64, inFlight: 64 }, plan.sliceMs * plan.slices)]);
         }
       } finally {
         await lane.close();
@@ -213,14 +234,11 @@ export async function benchPublishes(bench: Bench): Promise<void> {
       ['batches of 100', 100, 4],
     ] as const) {
       const options = { channel: DURABLE, batch, connections, size: 64 };
-      const results = await alternate(plan.rounds, pair, async (contender, isWarmUp) => {
-        const runMs = isWarmUp ? WARM_MS : plan.runMs;
+      const results = await alternate(plan, pair, async (contender, isWarmUp): Promise<PublishesResult> => {
+        const runMs = isWarmUp ? WARM_MS : plan.sliceMs;
         if (!redis || contender === pair.fanfare) return runPublishes(contender, options, runMs);
         const ceiling = batch === 1 ? measurePublish : measureMinimalScript;
-        return {
-          publishesPerSecond: await ceiling(redis.port, 64, runMs),
-          cpu: { client: Number.NaN, server: Number.NaN },
-        };
+        return { publishesPerSecond: await ceiling(redis.port, 64, runMs) };
       });
       const bar = redis ? (batch === 1 ? bars.SINGLE_PUBLISH : bars.BATCH_PUBLISH) : undefined;
       report.add({

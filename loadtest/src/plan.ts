@@ -8,9 +8,12 @@ export type Section = (typeof SECTIONS)[number];
 /** How much a run measures, and for how long. */
 export interface Plan {
   readonly rounds: number;
-  /** Of one measurement, ms. */
-  readonly runMs: number;
-  readonly latencyMs: number;
+  /** Measurements of each server in a round. */
+  readonly slices: number;
+  /** Length of one measurement, */
+  readonly sliceMs: number;
+  /** and of one of latency. */
+  readonly latencySliceMs: number;
   readonly subscribers: number;
   readonly bursts: readonly number[];
   /** Ways in which both servers are fed directly. */
@@ -21,8 +24,9 @@ export interface Plan {
 
 const NORMAL: Plan = {
   rounds: 3,
-  runMs: 300,
-  latencyMs: 2_500,
+  slices: 4,
+  sliceMs: 100,
+  latencySliceMs: 700,
   subscribers: 1_000,
   bursts: [1, 8, 32, 128],
   feeds: ['http'],
@@ -31,9 +35,9 @@ const NORMAL: Plan = {
 };
 
 export const PLANS = {
-  quick: { ...NORMAL, rounds: 1, bursts: [1, 32], latencyMs: 1_500, connections: 2_000, channels: 200 },
+  quick: { ...NORMAL, rounds: 1, bursts: [1, 32], connections: 2_000, channels: 200 },
   normal: NORMAL,
-  full: { ...NORMAL, runMs: 1_000, latencyMs: 5_000, bursts: [1, 8, 32, 128, 1_000], feeds: ['http', 'websocket'] },
+  full: { ...NORMAL, slices: 10, bursts: [1, 8, 32, 128, 1_000], feeds: ['http', 'websocket'] },
 } satisfies Record<string, Plan>;
 
 /** What each section gets. */

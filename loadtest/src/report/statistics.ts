@@ -7,3 +7,7 @@ export function median(values: readonly number[]): number {
 export function percentile(sorted: Float64Array | Float32Array, share: number): number {
   return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN;
 }
+
+export function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}

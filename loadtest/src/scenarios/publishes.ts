@@ -14,7 +14,7 @@ export interface PublishesCase {
 
 export interface PublishesResult {
   readonly publishesPerSecond: number;
-  readonly cpu: CpuShares;
+  readonly cpu?: CpuShares;
 }
 
 /** Publishes over HTTP as fast as they are acknowledged. Rejects if one is refused. */

@@ -62,24 +62,18 @@ export interface FanfareOptions {
   readonly nodeFlags?: readonly string[];
 }
 
-/** A gateway as `npm start` runs it, in development mode, without limits on rates and counts. */
+/** A gateway as `npm start` runs it, in development mode: no limits on rates. */
 export async function startFanfare({ redisPort, nodeFlags = [] }: FanfareOptions = {}): Promise<Contender> {
   if (!existsSync(FANFARE)) throw new Error('the gateway is not built: npm run build');
   const env: NodeJS.ProcessEnv = {
     NODE_ENV: '',
     FANFARE_MODE: 'development',
     FANFARE_LOG_LEVEL: 'info',
-    FANFARE_LIMIT_CONNECTIONS: '0',
     FANFARE_REDIS_URL: redisPort === undefined ? '' : `redis://127.0.0.1:${redisPort}`,
   };
   const args = [...COLLECT, ...nodeFlags, FANFARE, 'serve', '--port', '0'];
-  const { server, match } = await ServerProcess.start(
-    process.execPath,
-    args,
-    /"port":\s*(\d+)|127\.0\.0\.1:(\d+)/,
-    env,
-  );
-  const port = Number(match[1] ?? match[2]);
+  const { server, match } = await ServerProcess.start(process.execPath, args, /listening.*http:\/\/\S+:(\d+)/, env);
+  const port = Number(match[1]);
   return {
     name: 'Fanfare',
     server,

@@ -17,6 +17,11 @@ export function pinSelf(): boolean {
   return spawnSync('taskset', ['-a', '-cp', String(CLIENT_CORE), String(process.pid)]).status === 0;
 }
 
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 /** A child process, pinned to the server's core, that is killed with us. */
 export class ServerProcess {
   readonly pid: number;
@@ -41,7 +46,8 @@ export class ServerProcess {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    process.once('exit', () => child.kill('SIGKILL'));
+    running.add(child);
+    child.once('exit', () => running.delete(child));
     let output = '';
     let match: RegExpExecArray | null = null;
     const collect = (chunk: Buffer) => {
