@@ -1,0 +1,149 @@
+import { readFileSync } from 'node:fs';
+import { Unpackr } from 'msgpackr';
+import { describe, expect, it } from 'vitest';
+import { type DialectName, MalformedFrameError, type RawDialect } from './dialects/dialect.js';
+import { RAW_DIALECTS } from './dialects/raw.js';
+import type { Frame } from './frames.js';
+import type { RawMessage } from './payload.js';
+import { CLIENT_FRAMES, parseClientFrame, parseServerFrame, SERVER_FRAMES } from './validate.js';
+
+interface FrameVector {
+  name: string;
+  direction: 'client' | 'gateway';
+  frame: Record<string, unknown>;
+  json?: string;
+  msgpack?: string;
+  readOnly?: boolean;
+  data?: { json?: string; msgpack?: string };
+}
+
+interface RefusedVector {
+  name: string;
+  dialect: DialectName;
+  text?: string;
+  bytes?: string;
+  json?: string;
+  msgpack?: string;
+  error: string;
+  id?: number;
+}
+
+function load<T>(file: string): T[] {
+  return JSON.parse(readFileSync(new URL(`../vectors/${file}`, import.meta.url), 'utf8')) as T[];
+}
+
+const vectors = [...load<FrameVector>('client-frames.json'), ...load<FrameVector>('gateway-frames.json')];
+const { json, msgpack } = RAW_DIALECTS;
+const utf8 = (text: string) => new TextEncoder().encode(text);
+const unhex = (hex: string) => new Uint8Array(Buffer.from(hex, 'hex'));
+const hex = (bytes: Uint8Array | string) => Buffer.from(bytes as Uint8Array).toString('hex');
+const jsonForm = (frame: unknown) => JSON.parse(json.encode(frame as Frame) as string) as unknown;
+
+/** The vector in each dialect that it has. */
+function wiresOf(vector: { json?: string; msgpack?: string }): [RawDialect, Uint8Array][] {
+  const wires: [RawDialect, Uint8Array][] = [];
+  if (vector.json !== undefined) wires.push([json, utf8(vector.json)]);
+  if (vector.msgpack !== undefined) wires.push([msgpack, unhex(vector.msgpack)]);
+  return wires;
+}
+
+describe('golden frames', () => {
+  it('cover every frame type in both directions, each vector under its own name', () => {
+    const types = (direction: string) => [
+      ...new Set(vectors.filter((v) => v.direction === direction).map((v) => v.frame.type)),
+    ];
+    expect(types('client').sort()).toEqual(Object.keys(CLIENT_FRAMES).sort());
+    expect(types('gateway').sort()).toEqual(Object.keys(SERVER_FRAMES).sort());
+    const names = vectors.map((v) => `${v.direction} ${v.name}`);
+    expect(new Set(names).size).toBe(names.length);
+  });
+
+  it('show every field that a frame can have', () => {
+    for (const [direction, tables] of [
+      ['client', CLIENT_FRAMES],
+      ['gateway', SERVER_FRAMES],
+    ] as const) {
+      for (const [type, shape] of Object.entries(tables)) {
+        const shown = vectors.filter((v) => v.direction === direction && v.frame.type === type && !v.readOnly);
+        const fields = new Set(shown.flatMap((v) => Object.keys(v.frame)));
+        const data = type === 'publish' ? ['data'] : [];
+        const known = ['type', ...data, ...Object.keys(shape.required), ...Object.keys(shape.optional)];
+        expect([...fields].sort(), `${direction} ${type}`).toEqual(known.sort());
+      }
+    }
+  });
+
+  it.each(vectors.map((v) => [v.direction, v.name, v] as const))('%s: %s', (direction, _, vector) => {
+    for (const [dialect, wire] of wiresOf(vector)) {
+      const frame = dialect.decode(wire);
+      expect(jsonForm(frame)).toEqual(vector.frame);
+      if (!vector.readOnly) expect(hex(dialect.encode(frame as unknown as Frame))).toBe(hex(wire));
+      if (direction === 'gateway') {
+        expect(parseServerFrame(frame)).toEqual({ ok: true, frame });
+        if (frame.type === 'message' || frame.type === 'history') expectSplicing(dialect, frame, wire);
+        continue;
+      }
+      const { fields, payload } = dialect.decodeRaw(wire);
+      expect(parseClientFrame(fields, payload !== undefined)).toEqual({ ok: true, frame: fields });
+      const { data, ...others } = vector.frame;
+      expect(jsonForm(fields)).toEqual(others);
+      expect(payload !== undefined).toBe(data !== undefined);
+      const verbatim = vector.data?.[dialect.name];
+      if (verbatim) expect(hex(payload?.bytes as Uint8Array)).toBe(dialect === json ? hex(utf8(verbatim)) : verbatim);
+    }
+  });
+
+  it('are read alike by another implementation of MessagePack', () => {
+    const other = new Unpackr({ useRecords: false, mapsAsObjects: true, int64AsType: 'number' });
+    for (const { msgpack: bytes, frame, name } of vectors) {
+      // That one renames __proto__.
+      if (bytes !== undefined && !name.includes('__proto__'))
+        expect(jsonForm(other.unpack(unhex(bytes)))).toEqual(frame);
+    }
+  });
+});
+
+describe('what must be refused', () => {
+  it.each(load<RefusedVector>('malformed.json').map((v) => [v.dialect, v.name, v] as const))(
+    'malformed %s: %s',
+    (name, _, { text, bytes, error, id }) => {
+      const wire = text === undefined ? unhex(bytes as string) : utf8(text);
+      const decode = () => RAW_DIALECTS[name].decodeRaw(wire);
+      expect(decode).toThrow(MalformedFrameError);
+      expect(decode).toThrow(expect.objectContaining({ code: error, id }));
+    },
+  );
+
+  it.each(load<RefusedVector>('invalid.json').map((v) => [v.name, v] as const))('invalid: %s', (_, vector) => {
+    const wires = wiresOf(vector);
+    expect(wires.length).toBe(2);
+    for (const [dialect, wire] of wires) {
+      const { fields, payload } = dialect.decodeRaw(wire);
+      const parsed = parseClientFrame(fields, payload !== undefined);
+      expect(parsed.ok ? parsed : parsed.id).toBe(vector.id);
+    }
+  });
+});
+
+/** What the gateway splices from raw payloads, of either format, is what the plain encoder writes. */
+function expectSplicing(dialect: RawDialect, frame: Record<string, unknown>, wire: Uint8Array): void {
+  for (const source of [json, msgpack]) {
+    const raw = (message: Record<string, unknown>) =>
+      ({ ...message, payload: payloadOf(source, message.data) }) as never;
+    const spliced =
+      frame.type === 'message'
+        ? dialect.encodeMessage(frame.channel as string, raw(frame) as RawMessage)
+        : dialect.encodeHistory(
+            frame.id as number,
+            frame.channel as string,
+            (frame.messages as Record<string, unknown>[]).map(raw),
+            frame.more as boolean,
+          );
+    expect(hex(spliced)).toBe(hex(wire));
+  }
+}
+
+function payloadOf(dialect: RawDialect, data: unknown) {
+  const wire = dialect.encode({ type: 'publish', id: 1, channel: 'a', data });
+  return dialect.decodeRaw(typeof wire === 'string' ? utf8(wire) : wire).payload;
+}
