@@ -1,14 +1,15 @@
 /** The layers of docs/ARCHITECTURE.md: which folder may import which, and no cycles. */
+const TESTS = '\\.test\\.ts$';
+/** Tests beside their file may use whatever they need. */
 const only = (name, from, allowed) => ({
   name,
   severity: 'error',
-  from: { path: from },
+  from: { path: from, pathNot: TESTS },
   to: { path: '^(protocol|client-sdk|gateway|loadtest)/', pathNot: allowed },
 });
 const G = '^gateway/src';
 const PORTS = `${G}/(transport/transport|broker/(broker|record|resume)|auth/authenticator|clock|errors|namespaces|stats)\\.ts$`;
 const PROTOCOL = '^protocol/src/';
-const TESTS = '\\.test\\.ts$';
 
 module.exports = {
   forbidden: [

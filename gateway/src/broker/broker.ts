@@ -31,6 +31,8 @@ export interface Broker {
   /**
    * Stores (durable) or pushes (live) the messages in the order given, each on its own: the outcomes
    * stand in the same order. One call is one round trip to the engine, however many messages.
+   * Calls that do not wait for each other are stored in call order, unless one had to be retried.
+   * The payloads' bytes belong to the broker from then on.
    */
   publish(channel: ChannelSpec, messages: readonly NewMessage[], options?: PublishOptions): Promise<PublishOutcome[]>;
   /**

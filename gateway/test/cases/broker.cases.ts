@@ -3,29 +3,14 @@
  * It uses real time, channels of its own, and asks nothing of an engine that the port does not say.
  */
 import { afterAll, beforeAll, describe } from 'vitest';
-import type { Broker } from '../../src/broker/broker.js';
 import { closingCases } from './broker/closing.cases.js';
 import { idempotencyCases } from './broker/idempotency.cases.js';
 import { liveCases } from './broker/live.cases.js';
+import type { BrokerPair, MakeBrokers } from './broker/pair.js';
 import { publishCases } from './broker/publish.cases.js';
 import { readCases } from './broker/read.cases.js';
 import { retentionCases } from './broker/retention.cases.js';
 import { subscribeCases } from './broker/subscribe.cases.js';
-
-/** Two gateways' brokers on one log, started. */
-export interface BrokerPair {
-  readonly broker: Broker;
-  readonly second: Broker;
-  /** Closes both (they may be closed already) and what they stand on. */
-  stop(): Promise<void>;
-}
-
-export interface BrokerPairOptions {
-  /** How long an idempotency key holds, ms. */
-  readonly idempotencyMs: number;
-}
-
-export type MakeBrokers = (options: BrokerPairOptions) => Promise<BrokerPair>;
 
 export function brokerCases(name: string, makeBrokers: MakeBrokers): void {
   describe(`${name} broker`, () => {

@@ -16,20 +16,26 @@ import type {
   Subscription,
 } from '../../src/broker/broker.js';
 import { nextEpoch } from '../../src/broker/memory/epochs.js';
+import { storedOnly } from '../../src/broker/memory/memory-broker.js';
 import { MemoryLog } from '../../src/broker/memory/memory-log.js';
 import type { LogRecord, NewMessage } from '../../src/broker/record.js';
 import { FanfareError } from '../../src/errors.js';
 import { selectPage } from './select-page.js';
 
 export class FaultyLog extends MemoryLog {
-  /** Begins a new epoch. Entries behind `keepOffset` are lost, their keys with them; default: none. */
+  /** A promotion: a new epoch. Entries behind `keepOffset` are lost, their keys with them; default: none. */
   fork(channel: ChannelSpec, keepOffset = Number.POSITIVE_INFINITY): void {
     const log = this.logOf(channel);
     const baseOffset = Math.min(keepOffset, log.head.offset);
     log.beginEpoch(nextEpoch(this.clock.now()), baseOffset);
-    for (const [name, entry] of this.keys.entries) {
-      if (entry.channel === channel.name && entry.position.offset > baseOffset) this.keys.entries.delete(name);
-    }
+    this.#forgetKeys(channel.name, baseOffset);
+  }
+
+  /** A restart without data: log, lineage and keys are gone, the next use begins a new identity. */
+  wipe(channel: ChannelSpec): void {
+    const state = this.channels.get(channel.name);
+    if (state) state.log = undefined;
+    this.#forgetKeys(channel.name, 0);
   }
 
   /** Drops the entries up to this offset. */
@@ -41,10 +47,31 @@ export class FaultyLog extends MemoryLog {
   view(channel: ChannelSpec): LogPage {
     return this.read(channel, { last: true, limit: Number.POSITIVE_INFINITY });
   }
+
+  #forgetKeys(channel: string, afterOffset: number): void {
+    for (const [name, entry] of this.keys.entries) {
+      if (entry.channel === channel && entry.position.offset > afterOffset) this.keys.entries.delete(name);
+    }
+  }
 }
 
 /** Runs the task now or at any later time; `what` names it in traces. */
 export type Schedule = (task: () => void, what: string) => void;
+
+/** Runs what it is given in that order, whatever order the scheduled tasks run in: one direction of a connection. */
+class Lane {
+  readonly #waiting: (() => void)[] = [];
+  readonly #schedule: Schedule;
+
+  constructor(schedule: Schedule) {
+    this.#schedule = schedule;
+  }
+
+  add(task: () => void, what: string): void {
+    this.#waiting.push(task);
+    this.#schedule(() => this.#waiting.shift()?.(), what);
+  }
+}
 
 /** One gateway's view of one channel. */
 interface Line {
@@ -61,7 +88,7 @@ interface Line {
 /**
  * Every request and everything that comes back is a task of `schedule`. Whatever order the tasks run
  * in, pushes and the answers of `read` and `subscribe` arrive in the order the engine made them, as on
- * one connection; publishes travel apart, so their outcomes come before or after the push.
+ * one connection; publishes travel on another, so their outcomes come before or after the push.
  */
 export class FaultyBroker implements Broker {
   readonly name = 'memory';
@@ -69,8 +96,10 @@ export class FaultyBroker implements Broker {
   readonly #log: FaultyLog;
   readonly #schedule: Schedule;
   readonly #lines = new Map<string, Line>();
-  readonly #requests: (() => void)[] = [];
-  readonly #arrivals: (() => void)[] = [];
+  readonly #requests: Lane;
+  readonly #arrivals: Lane;
+  readonly #publishes: Lane;
+  readonly #outcomes: Lane;
   /** Calls of `read` that reached the engine, per channel. */
   readonly reads = new Map<string, number>();
   #closed = false;
@@ -79,6 +108,10 @@ export class FaultyBroker implements Broker {
     this.#log = log;
     this.idempotencyMs = log.idempotencyMs;
     this.#schedule = schedule;
+    this.#requests = new Lane(schedule);
+    this.#arrivals = new Lane(schedule);
+    this.#publishes = new Lane(schedule);
+    this.#outcomes = new Lane(schedule);
   }
 
   async start(): Promise<void> {}
@@ -92,13 +125,9 @@ export class FaultyBroker implements Broker {
     const stored = channel.durable && options?.durability === 'replicated';
     return new Promise((resolve, reject) => {
       if (this.#closed) return reject(unavailable());
-      this.#schedule(() => {
-        const outcomes = this.#log
-          .publish(channel, messages)
-          .map((one) =>
-            stored && !(one instanceof Error) ? { ...one, durability: 'stored' as const, replicas: 0 } : one,
-          );
-        this.#schedule(() => resolve(outcomes), `outcome ${channel.name}`);
+      this.#publishes.add(() => {
+        const outcomes = this.#log.publish(channel, messages);
+        this.#outcomes.add(() => resolve(stored ? outcomes.map(storedOnly) : outcomes), `outcome ${channel.name}`);
       }, `publish ${channel.name}`);
     });
   }
@@ -122,9 +151,9 @@ export class FaultyBroker implements Broker {
           unsubscribe: () => {
             leave();
             return new Promise((ended) => {
-              this.#send(() => {
+              this.#requests.add(() => {
                 stop();
-                this.#arrive(ended, `unsubscribed ${channel.name}`);
+                this.#arrivals.add(ended, `unsubscribed ${channel.name}`);
               }, `unsubscribe ${channel.name}`);
             });
           },
@@ -171,7 +200,7 @@ export class FaultyBroker implements Broker {
     if (this.#closed || (line.up && !line.frozen)) return;
     line.up = true;
     line.frozen = undefined;
-    this.#arrive(() => line.listener?.onResumed(), `resumed ${name}`);
+    this.#arrivals.add(() => line.listener?.onResumed(), `resumed ${name}`);
   }
 
   /** The next pushes vanish, and nothing tells. */
@@ -182,7 +211,7 @@ export class FaultyBroker implements Broker {
   /** Something moved: the listener is asked to compare with the log. */
   doubt(name: string): void {
     const line = this.#line(name);
-    this.#arrive(() => line.listener?.onDoubt(), `doubt ${name}`);
+    this.#arrivals.add(() => line.listener?.onDoubt(), `doubt ${name}`);
   }
 
   /**
@@ -218,7 +247,7 @@ export class FaultyBroker implements Broker {
       return;
     }
     const { cuts } = line;
-    this.#arrive(() => {
+    this.#arrivals.add(() => {
       if (line.cuts === cuts && line.listener === listener) listener.onRecord(record);
     }, `push ${name} ${record.epoch}-${record.offset}`);
   }
@@ -228,22 +257,10 @@ export class FaultyBroker implements Broker {
     const line = this.#line(name);
     const { cuts } = line;
     const refuse = () => reject(unavailable());
-    this.#send(() => {
+    this.#requests.add(() => {
       const answer = line.up && line.cuts === cuts ? execute() : refuse;
-      this.#arrive(() => (line.cuts === cuts ? answer() : refuse()), `answer ${name}`);
+      this.#arrivals.add(() => (line.cuts === cuts ? answer() : refuse()), `answer ${name}`);
     }, `request ${name}`);
-  }
-
-  /** In order, whenever the task runs. */
-  #send(task: () => void, what: string): void {
-    this.#requests.push(task);
-    this.#schedule(() => this.#requests.shift()?.(), what);
-  }
-
-  /** In order, whenever the task runs. */
-  #arrive(task: () => void, what: string): void {
-    this.#arrivals.push(task);
-    this.#schedule(() => this.#arrivals.shift()?.(), what);
   }
 }
 

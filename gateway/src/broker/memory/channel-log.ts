@@ -27,10 +27,12 @@ export class ChannelLog {
     return this.#lineage;
   }
 
-  /** Entries behind `baseOffset` are lost; the next ones are of this epoch. */
+  /** The next entries are of this epoch. What is behind `baseOffset` is lost, epochs that began there too. */
   beginEpoch(epoch: number, baseOffset: number): void {
+    const begins = (one: LineageEntry) => one.baseOffset < baseOffset || one.baseOffset === 0;
+    const known = baseOffset < this.#head.offset ? this.#lineage.filter(begins) : this.#lineage;
     this.#records.length = this.#indexAfter(baseOffset);
-    this.#lineage = [...this.#lineage, { epoch, baseOffset }].slice(-MAX_LINEAGE);
+    this.#lineage = [...known, { epoch, baseOffset }].slice(-MAX_LINEAGE);
     this.#head = { epoch, offset: baseOffset };
   }
 

@@ -85,6 +85,7 @@ export function createMemoryBroker(options: MemoryBrokerOptions): Broker {
   };
 }
 
-function storedOnly(outcome: PublishOutcome): PublishOutcome {
+/** The outcome of a publish that asked for replicas where there are none. */
+export function storedOnly(outcome: PublishOutcome): PublishOutcome {
   return outcome instanceof Error ? outcome : { ...outcome, durability: 'stored', replicas: 0 };
 }

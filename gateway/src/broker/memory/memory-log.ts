@@ -29,7 +29,7 @@ export class MemoryLog {
   readonly clock: Clock;
   readonly idempotencyMs: number;
   protected readonly keys: KeyWindow;
-  readonly #channels = new Map<string, ChannelState>();
+  protected readonly channels = new Map<string, ChannelState>();
   readonly #pushes: [state: ChannelState, record: LogRecord][] = [];
   #pushing = false;
 
@@ -63,7 +63,7 @@ export class MemoryLog {
     state.listeners.add(listener);
     return () => {
       state.listeners.delete(listener);
-      if (state.isForgotten(this.clock.now())) this.#channels.delete(name);
+      if (state.isForgotten(this.clock.now())) this.channels.delete(name);
     };
   }
 
@@ -71,9 +71,9 @@ export class MemoryLog {
   sweep(): void {
     const nowMs = this.clock.now();
     this.keys.evict(nowMs);
-    for (const [name, state] of this.#channels) {
+    for (const [name, state] of this.channels) {
       state.expireEntries(nowMs);
-      if (state.isForgotten(nowMs)) this.#channels.delete(name);
+      if (state.isForgotten(nowMs)) this.channels.delete(name);
     }
   }
 
@@ -104,7 +104,7 @@ export class MemoryLog {
   /** Nothing is stored, so nothing says whether a key was seen. */
   #pushLive(channel: ChannelSpec, message: NewMessage, nowMs: number): Published {
     const size = recordSize(message);
-    const state = this.#channels.get(channel.name);
+    const state = this.channels.get(channel.name);
     if (state) {
       const { user, key, tags, payload } = message;
       this.#push(state, { epoch: 0, offset: 0, time: nowMs, user, key, tags, payload, size });
@@ -140,16 +140,16 @@ export class MemoryLog {
   }
 
   #stateOf(name: string): ChannelState {
-    let state = this.#channels.get(name);
+    let state = this.channels.get(name);
     if (!state) {
       state = new ChannelState();
-      this.#channels.set(name, state);
+      this.channels.set(name, state);
     }
     return state;
   }
 }
 
-class ChannelState {
+export class ChannelState {
   readonly listeners = new Set<RecordListener>();
   /** Absent on live channels. */
   log: ChannelLog | undefined;

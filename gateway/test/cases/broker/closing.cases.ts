@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { collect, delay, durableChannel, json, liveChannel, payloadValue } from '../../support/broker-kit.js';
-import type { BrokerPair, MakeBrokers } from '../broker.cases.js';
+import type { BrokerPair, MakeBrokers } from './pair.js';
 
 export function closingCases(brokers: () => BrokerPair, makeBrokers: MakeBrokers): void {
   it('ends the pushes of that gateway only', async () => {

@@ -12,7 +12,7 @@ import {
   readAll,
   unique,
 } from '../../support/broker-kit.js';
-import type { BrokerPair, MakeBrokers } from '../broker.cases.js';
+import type { BrokerPair, MakeBrokers } from './pair.js';
 
 export function idempotencyCases(brokers: () => BrokerPair, makeBrokers: MakeBrokers): void {
   it('tells how long a key holds', () => {

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { collect, delay, json, liveChannel, numbered, payloadValue, range } from '../../support/broker-kit.js';
-import type { BrokerPair } from '../broker.cases.js';
+import type { BrokerPair } from './pair.js';
 
 export function liveCases(brokers: () => BrokerPair): void {
   it('push to those who are subscribed now, on every gateway, without a position', async () => {

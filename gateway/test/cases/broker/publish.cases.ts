@@ -16,7 +16,7 @@ import {
   readAll,
   unique,
 } from '../../support/broker-kit.js';
-import type { BrokerPair } from '../broker.cases.js';
+import type { BrokerPair } from './pair.js';
 
 export function publishCases(brokers: () => BrokerPair): void {
   it('gives offsets from 1, contiguous, in one epoch', async () => {

@@ -16,7 +16,7 @@ import {
   turn,
 } from '../../support/broker-kit.js';
 import { selectPage } from '../../support/select-page.js';
-import type { BrokerPair } from '../broker.cases.js';
+import type { BrokerPair } from './pair.js';
 
 export function readCases(brokers: () => BrokerPair): void {
   /** 40 entries of different sizes, in four steps of time. */

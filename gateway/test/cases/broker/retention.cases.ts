@@ -13,7 +13,7 @@ import {
   range,
   readAll,
 } from '../../support/broker-kit.js';
-import type { BrokerPair } from '../broker.cases.js';
+import type { BrokerPair } from './pair.js';
 
 /** Trimming is approximate: Redis drops whole nodes of a stream, 100 entries each. */
 const SLACK = 200;

@@ -14,7 +14,7 @@ import {
   readAll,
   turn,
 } from '../../support/broker-kit.js';
-import type { BrokerPair } from '../broker.cases.js';
+import type { BrokerPair } from './pair.js';
 
 export function subscribeCases(brokers: () => BrokerPair): void {
   /** A record without what may differ between engines' views of the same bytes. */
