@@ -11,7 +11,7 @@ import { type Clock, sleep, systemClock } from './clock.js';
 import type { Config } from './config.js';
 import { Hub } from './hub/hub.js';
 import type { Logger } from './observability/logger.js';
-import { createMetrics } from './observability/metrics.js';
+import { createMetrics, type Metrics, type MetricsOptions } from './observability/metrics.js';
 import { createAcceptor } from './session/acceptor.js';
 import { Liveness } from './session/liveness.js';
 import type { Session } from './session/session.js';
@@ -33,8 +33,15 @@ export interface Gateway {
 
 export interface GatewayOptions {
   readonly clock?: Clock;
-  /** Share the port with the other workers of this gateway. */
-  readonly sharedPort?: boolean;
+  /** This process is one of several on the same port. */
+  readonly worker?: {
+    /** From 1. */
+    readonly index: number;
+    /** Name of the gateway that they make up; in the metrics of all. */
+    readonly node: string;
+    /** Turns this worker's metrics into those of all. */
+    readonly share: (registry: Metrics['registry']) => () => Promise<string>;
+  };
   /** The page at `/`, in development. */
   readonly files?: StaticFiles | undefined;
 }
@@ -86,7 +93,7 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
     healthElsewhere: config.healthPort !== undefined,
     health: () => broker.health(),
     isStopping: () => !accepting,
-    metrics: createMetrics({ stats, node, version: VERSION, health: () => broker.health() }),
+    metrics: createSharedMetrics({ stats, node, version: VERSION, health: () => broker.health() }, options.worker),
     onFault,
   };
   handlers = {
@@ -102,7 +109,7 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
     const { port } = await transport.listen({
       host: config.host,
       port: config.port,
-      shared: options.sharedPort ?? false,
+      shared: options.worker !== undefined,
     });
     let healthPort: number | undefined;
     if (config.healthPort !== undefined) {
@@ -111,7 +118,11 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
         onRequest: createHealthApi(dependencies),
       });
       closing.unshift(() => aside.close());
-      ({ port: healthPort } = await aside.listen({ host: config.host, port: config.healthPort }));
+      ({ port: healthPort } = await aside.listen({
+        host: config.host,
+        port: config.healthPort,
+        shared: options.worker !== undefined,
+      }));
     }
     return {
       port,
@@ -136,6 +147,15 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
     for (const close of closing) await close();
     throw error;
   }
+}
+
+function createSharedMetrics(
+  metricsOptions: MetricsOptions,
+  worker: GatewayOptions['worker'],
+): Omit<Metrics, 'registry'> {
+  if (!worker) return createMetrics(metricsOptions);
+  const { registry, contentType } = createMetrics({ ...metricsOptions, node: worker.node, worker: worker.index });
+  return { contentType, text: worker.share(registry) };
 }
 
 const HEALTH_TRANSPORT: TransportOptions = {
@@ -166,8 +186,6 @@ function createFleet(hub: Hub, stats: Stats, node: string, clock: Clock): Fleet 
   const startedAt = clock.now();
   return {
     channels: async () => hub.channels(),
-    nodes: async () => [
-      { node, version: VERSION, connections: stats.connections, uptimeMs: clock.now() - startedAt },
-    ],
+    nodes: async () => [{ node, version: VERSION, connections: stats.connections, uptimeMs: clock.now() - startedAt }],
   };
 }

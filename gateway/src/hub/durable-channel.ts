@@ -3,11 +3,11 @@ import type { LogPosition, LogRecord } from '../broker/record.js';
 import { endOf, isBefore, judge, samePosition } from '../broker/resume.js';
 import { pause } from '../clock.js';
 import { FanfareError, toFanfareError } from '../errors.js';
+import { count } from '../stats.js';
 import { Channel, type Membership } from './channel.js';
 import { epochFrame, Notice, resetFrame } from './entry.js';
 import { LogReader } from './log-reader.js';
 import type { Joined, Start } from './member.js';
-import { count } from '../stats.js';
 import { replay } from './replay.js';
 import { Tail } from './tail.js';
 
@@ -148,7 +148,10 @@ export class DurableChannel extends Channel {
           return;
         }
         unexplainedSince = this.#held?.length ? (unexplainedSince ?? this.context.clock.now()) : undefined;
-        if (unexplainedSince !== undefined && this.context.clock.now() - unexplainedSince >= this.context.options.distrustMs) {
+        if (
+          unexplainedSince !== undefined &&
+          this.context.clock.now() - unexplainedSince >= this.context.options.distrustMs
+        ) {
           unexplainedSince = undefined;
           this.#held = [];
           this.subscription?.distrust();
@@ -229,5 +232,9 @@ export class DurableChannel extends Channel {
 
 /** Whether only the epoch is behind: a log that was taken over and not published to since. */
 function samePlace(cursor: LogPosition, page: LogPage): boolean {
-  return cursor.offset === page.head.offset && endOf(page, cursor.epoch) === cursor.offset && !samePosition(cursor, page.head);
+  return (
+    cursor.offset === page.head.offset &&
+    endOf(page, cursor.epoch) === cursor.offset &&
+    !samePosition(cursor, page.head)
+  );
 }

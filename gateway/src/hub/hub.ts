@@ -52,7 +52,8 @@ export class Hub {
 
   /** Channels alive here, and how many of this gateway's clients are on each. */
   *channels(): Iterable<{ readonly channel: string; readonly subscribers: number }> {
-    for (const channel of this.#channels.values()) yield { channel: channel.spec.name, subscribers: channel.subscribers };
+    for (const channel of this.#channels.values())
+      yield { channel: channel.spec.name, subscribers: channel.subscribers };
   }
 
   get size(): number {

@@ -24,12 +24,7 @@ export class Outbox {
   #ready: Feed[] = [];
   #scheduled = false;
 
-  constructor(
-    transport: Pick<Transport, 'publish'>,
-    dialects: readonly RawDialect[],
-    clock: Clock,
-    stats: Stats,
-  ) {
+  constructor(transport: Pick<Transport, 'publish'>, dialects: readonly RawDialect[], clock: Clock, stats: Stats) {
     this.#transport = transport;
     this.dialects = dialects;
     this.#clock = clock;

@@ -1,6 +1,6 @@
-import { epochAt } from '../broker/resume.js';
 import type { LineageEntry } from '../broker/broker.js';
 import type { LogPosition, LogRecord } from '../broker/record.js';
+import { epochAt } from '../broker/resume.js';
 import { Entry } from './entry.js';
 
 /** The last entries of a channel, with their frames: feeds clients that missed little without a log read. */
@@ -69,7 +69,9 @@ export class Tail {
     const index = position.offset - this.#before.offset;
     if (index < 0) return undefined;
     const at = index === 0 ? this.#before : this.#at(index - 1);
-    return at?.epoch === position.epoch && at.offset === position.offset ? this.#entries[this.#first + index] : undefined;
+    return at?.epoch === position.epoch && at.offset === position.offset
+      ? this.#entries[this.#first + index]
+      : undefined;
   }
 
   /** Where someone stands who wants all from this time on, ms; `undefined` if that may lie before the tail. */

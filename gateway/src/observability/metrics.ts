@@ -6,17 +6,20 @@ export interface MetricsOptions {
   readonly stats: Stats;
   readonly node: string;
   readonly version: string;
+  /** Number of this process among the workers of the gateway, whose metrics are added up. */
+  readonly worker?: number | undefined;
   /** Parts of the broker and whether they are `ok`, as in `Broker.health`. */
   readonly health: () => readonly { readonly shard: string; readonly state: 'ok' | 'lost' }[];
 }
 
 export interface Metrics {
+  readonly registry: Registry;
   readonly contentType: string;
   /** Prometheus text exposition. */
   text(): Promise<string>;
 }
 
-export function createMetrics({ stats, node, version, health }: MetricsOptions): Metrics {
+export function createMetrics({ stats, node, version, worker, health }: MetricsOptions): Metrics {
   const registry = new Registry();
   registry.setDefaultLabels({ node });
   collectDefaultMetrics({ register: registry });
@@ -63,6 +66,17 @@ export function createMetrics({ stats, node, version, health }: MetricsOptions):
     labelNames: ['version'],
     registers: [registry],
   }).set({ version }, 1);
+  if (worker !== undefined) {
+    new Gauge({
+      name: 'fanfare_worker_connections',
+      help: 'Open WebSocket connections of each worker',
+      labelNames: ['worker', 'pid'],
+      registers: [registry],
+      collect() {
+        this.set({ worker: String(worker), pid: String(process.pid) }, stats.connections);
+      },
+    });
+  }
   gauge('fanfare_connections', 'Open WebSocket connections', () => stats.connections);
   counter('fanfare_connections_total', 'WebSocket connections accepted', () => stats.connectionsTotal);
   counters('fanfare_closes_total', 'WebSocket connections closed, by close code', 'code', () => stats.closes);
@@ -118,5 +132,5 @@ export function createMetrics({ stats, node, version, health }: MetricsOptions):
       for (const { shard, state } of health()) this.set({ shard }, state === 'ok' ? 1 : 0);
     },
   });
-  return { contentType: registry.contentType, text: () => registry.metrics() };
+  return { registry, contentType: registry.contentType, text: () => registry.metrics() };
 }

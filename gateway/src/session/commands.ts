@@ -1,4 +1,12 @@
-import type { ClientFrame, HistoryFrame, Payload, PublishFrame, RefreshFrame, SubscribeFrame, UnsubscribeFrame } from '@fanfare/protocol';
+import type {
+  ClientFrame,
+  HistoryFrame,
+  Payload,
+  PublishFrame,
+  RefreshFrame,
+  SubscribeFrame,
+  UnsubscribeFrame,
+} from '@fanfare/protocol';
 import type { Action } from '../auth/authenticator.js';
 import { FanfareError, toFanfareError } from '../errors.js';
 import { readHistory } from '../hub/history.js';

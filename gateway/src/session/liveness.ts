@@ -1,6 +1,6 @@
 import type { CloseCode, RawDialect, Wire } from '@fanfare/protocol';
 import type { Cancel, Clock } from '../clock.js';
-import { type Outbox, Feed } from '../hub/outbox.js';
+import { Feed, type Outbox } from '../hub/outbox.js';
 
 export interface LivenessTimings {
   readonly pingIntervalMs: number;

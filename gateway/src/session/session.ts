@@ -1,4 +1,11 @@
-import { type CloseCode, type ErrorCode, MalformedFrameError, type RawDialect, type ServerFrame, type Wire } from '@fanfare/protocol';
+import {
+  type CloseCode,
+  type ErrorCode,
+  MalformedFrameError,
+  type RawDialect,
+  type ServerFrame,
+  type Wire,
+} from '@fanfare/protocol';
 import { parseClientFrame } from '@fanfare/protocol/validate';
 import type { Identity } from '../auth/authenticator.js';
 import { FanfareError, toFanfareError } from '../errors.js';
@@ -100,7 +107,10 @@ export class Session implements SocketSession, Member, Living {
       command = { frame: parsed.frame, payload };
     } catch (error) {
       if (!(error instanceof MalformedFrameError)) this.#services.onFault('decoding failed', error);
-      this.#malformed(error instanceof MalformedFrameError ? error.message : 'malformed frame', (error as MalformedFrameError).id);
+      this.#malformed(
+        error instanceof MalformedFrameError ? error.message : 'malformed frame',
+        (error as MalformedFrameError).id,
+      );
       return;
     }
     const { frame } = command;
@@ -126,7 +136,10 @@ export class Session implements SocketSession, Member, Living {
       const refusal = toFanfareError(error);
       if (refusal.code === 'internal') this.#services.onFault('authentication failed', error);
       this.replyError(id, refusal);
-      this.close(refusal.code === 'forbidden' ? 4403 : refusal.retryable || refusal.code === 'internal' ? 4003 : 4401, refusal.code);
+      this.close(
+        refusal.code === 'forbidden' ? 4403 : refusal.retryable || refusal.code === 'internal' ? 4003 : 4401,
+        refusal.code,
+      );
     };
     try {
       const identity = this.authenticate(token);

@@ -188,7 +188,10 @@ export class VirtualSocket implements Socket {
 
   #refill(): void {
     let moved = false;
-    while (this.#buffered.length > 0 && this.#kernelBytes + (this.#buffered[0]?.length ?? 0) <= this.#options.kernelBytes) {
+    while (
+      this.#buffered.length > 0 &&
+      this.#kernelBytes + (this.#buffered[0]?.length ?? 0) <= this.#options.kernelBytes
+    ) {
       const next = this.#buffered.shift() as string | Uint8Array;
       this.#bufferedBytes -= next.length;
       this.#toKernel(next);
