@@ -1,0 +1,25 @@
+/** The `fanfare` program: the only place that reads the environment, takes signals and exits. */
+import { runCommand } from './cli/commands.js';
+
+const STOP_SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+
+/** The first signal asks to stop; a second one ends the process at once. */
+function untilStopped(): Promise<string> {
+  return new Promise((resolve) => {
+    for (const signal of STOP_SIGNALS) {
+      process.once(signal, () => {
+        for (const again of STOP_SIGNALS) process.on(again, () => process.exit(130));
+        resolve(signal);
+      });
+    }
+  });
+}
+
+const exitCode = await runCommand(process.argv.slice(2), {
+  env: process.env,
+  cwd: process.cwd(),
+  out: (text) => void process.stdout.write(text),
+  err: (text) => void process.stderr.write(text),
+  untilStopped,
+});
+process.exit(exitCode);

@@ -1,0 +1,83 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { runCommand } from './commands.js';
+
+const cwd = mkdtempSync(join(tmpdir(), 'fanfare-cli-'));
+afterAll(() => rmSync(cwd, { recursive: true }));
+
+async function fanfare(argv: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  let stdout = '';
+  let stderr = '';
+  const code = await runCommand(argv, {
+    env,
+    cwd,
+    out: (text) => {
+      stdout += text;
+    },
+    err: (text) => {
+      stderr += text;
+    },
+    untilStopped: () => new Promise(() => undefined),
+  });
+  return { code, stdout, stderr };
+}
+
+describe('fanfare', () => {
+  it('names its commands: when asked on stdout, else on stderr with exit 2', async () => {
+    const help = await fanfare(['--help']);
+    expect(help).toMatchObject({ code: 0, stderr: '' });
+    for (const name of ['serve', 'publish', 'tail', 'config']) expect(help.stdout).toContain(`\n  ${name} `);
+    expect(await fanfare([])).toEqual({ code: 2, stdout: '', stderr: help.stdout });
+    expect((await fanfare(['sevre'])).stderr).toMatch(/^fanfare: no command "sevre"\n/);
+  });
+
+  it.each(['serve', 'publish', 'tail', 'config'])('%s has a help of its own', async (name) => {
+    const { code, stdout } = await fanfare([name, '--help']);
+    expect([code, stdout]).toEqual([0, expect.stringMatching(new RegExp(`^usage: fanfare ${name} .*\n\n\\w`))]);
+  });
+
+  it('tells its version', async () => {
+    expect(await fanfare(['--version'])).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
+  });
+});
+
+describe('config', () => {
+  it('prints what serve would use, without secrets', async () => {
+    const { code, stdout } = await fanfare(['config', '--port', '1'], { FANFARE_API_KEYS: 's3cret' });
+    expect([code, JSON.parse(stdout)]).toMatchObject([0, { port: 1, apiKeys: ['***'], mode: 'development' }]);
+  });
+
+  it.each(['config', 'serve'])('%s lists every problem and exits 2', async (command) => {
+    const env = { FANFARE_PORT: 'x', FANFARE_MODE: 'production' };
+    const { code, stdout, stderr } = await fanfare([command, '--bogus'], env);
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr.split('\n')).toEqual([
+      'fanfare: the configuration has 3 problem(s)',
+      '  --bogus: unknown flag',
+      '  port (FANFARE_PORT): expected an integer from 0 to 65535',
+      '  apiKeys: production needs at least one API key (FANFARE_API_KEYS)',
+      '',
+    ]);
+  });
+});
+
+describe('what is called wrongly exits 2 and says how to call it', () => {
+  it.each([
+    [['publish'], '<channel> is missing'],
+    [['publish', 'demo:a'], '<json> is missing'],
+    [['publish', 'demo:a', '{'], '<json> is not JSON'],
+    [['publish', 'demo:a', '1', '2'], 'unexpected argument "2"'],
+    [['publish', 'demo:a', '1', '--url', 'ftp://x'], '"ftp://x" is not an http'],
+    [['publish', 'demo:a', '1', '--tag', 'x'], '--tag wants name=value'],
+    [['publish', 'demo:a', '1', '--speed'], "Unknown option '--speed'"],
+    [['tail'], '<channel> is missing'],
+    [['tail', 'demo:a', '--rewind', 'x'], '--rewind wants a number'],
+  ])('%j', async (argv, message) => {
+    const { code, stderr } = await fanfare(argv);
+    expect(code).toBe(2);
+    expect(stderr).toContain(message);
+    expect(stderr).toContain(`usage: fanfare ${argv[0]} `);
+  });
+});

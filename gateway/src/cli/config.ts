@@ -1,0 +1,15 @@
+import { loadConfig } from '../config.js';
+import { describeConfig } from '../config-print.js';
+import type { Command } from './command.js';
+import { settingsHelp } from './settings-help.js';
+
+export const config: Command = {
+  name: 'config',
+  usage: '[flags]',
+  about: 'Prints the configuration as `serve` would use it, as JSON, secrets hidden.',
+  details: settingsHelp(),
+  async run(argv, { env, cwd, out }) {
+    out(`${JSON.stringify(describeConfig(loadConfig({ argv, env, cwd })), null, 2)}\n`);
+    return 0;
+  },
+};
