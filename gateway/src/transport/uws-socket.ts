@@ -104,10 +104,12 @@ export class UwsSocket<S extends SocketSession> implements Socket, DropListener 
   }
 
   /** Told in a turn of its own: it comes inside `close` and `terminate`, and while the app closes all. */
-  onClose(code: number, reason: string): void {
+  onClose(code: number, reason: ArrayBuffer): void {
     this.#ws = undefined;
     this.#closing?.cancelForce();
-    setImmediate(() => this.session.onClose(code, reason));
+    // With 1006 it is uWebSockets.js that gives a reason, not the peer.
+    const text = code === 1006 ? '' : Buffer.from(reason).toString();
+    setImmediate(() => this.session.onClose(code, text));
   }
 }
 

@@ -1,7 +1,7 @@
 import type { us_listen_socket } from 'uWebSockets.js';
 import { DropNotices } from './drop-notices.js';
 import { listItems, statusLine } from './http-headers.js';
-import { listenFailure } from './listen-failure.js';
+import { probePort } from './listen-probe.js';
 import type {
   ListenAddress,
   Socket,
@@ -70,7 +70,7 @@ export function createUwsTransport<S extends SocketSession>(
     message: (ws: UwsWebSocket<S>, message, isBinary) => ws.socket?.onMessage(message, isBinary),
     dropped: (ws: UwsWebSocket<S>) => ws.socket?.onDropped(),
     drain: (ws: UwsWebSocket<S>) => ws.socket?.onDrain(),
-    close: (ws: UwsWebSocket<S>, code, reason) => ws.socket?.onClose(code, Buffer.from(reason).toString()),
+    close: (ws: UwsWebSocket<S>, code, reason) => ws.socket?.onClose(code, reason),
   });
   app.any('/*', (response, request) => serveUws(response, request, handlers.onRequest, options.maxBodyBytes));
 
@@ -78,13 +78,19 @@ export function createUwsTransport<S extends SocketSession>(
     name: 'uws',
 
     async listen({ host, port, shared = false }: ListenAddress) {
-      const mode = shared ? LISTEN_SHARED : LISTEN_EXCLUSIVE;
+      // With port 0 uSockets sets neither SO_REUSEADDR nor SO_REUSEPORT: nobody could share the port,
+      // and a successor could not have it while connections linger.
+      const named = port === 0 ? await probePort(host, 0) : port;
       const socket = await new Promise<us_listen_socket | false>((resolve) => {
-        (app as unknown as ListenWithMode).listen(host, port, mode, resolve);
+        (app as unknown as ListenWithMode).listen(host, named, shared ? LISTEN_SHARED : LISTEN_EXCLUSIVE, resolve);
       });
-      if (socket === false) throw await listenFailure(host, port);
+      if (socket === false) {
+        // It does not say why it failed; the probe does.
+        await probePort(host, named);
+        throw new Error(`cannot listen on ${host}:${named}`);
+      }
       listening = socket;
-      return { port: uws.us_socket_local_port(socket) };
+      return { port: named };
     },
 
     publish(topic, frame, binary) {

@@ -18,6 +18,12 @@ export interface WsSocketContext<S extends SocketSession> {
   readonly notices: DropNotices;
 }
 
+interface Closing {
+  readonly code: number;
+  readonly reason: string;
+  readonly cancelForce: Cancel;
+}
+
 /** One connection. */
 export class WsSocket<S extends SocketSession> implements Socket, DropListener {
   readonly remoteAddress: string;
@@ -36,8 +42,7 @@ export class WsSocket<S extends SocketSession> implements Socket, DropListener {
   #behind = false;
   #dropUntold = false;
   #state: 'open' | 'closing' | 'closed' = 'open';
-  #afterBacklog: (() => void) | undefined;
-  #cancelForce: Cancel | undefined;
+  #closing: Closing | undefined;
 
   constructor(ws: WebSocket, net: NetSocket, context: WsSocketContext<S>) {
     this.#ws = ws;
@@ -97,17 +102,17 @@ export class WsSocket<S extends SocketSession> implements Socket, DropListener {
     return this.#state === 'closed' ? 0 : this.#ws.bufferedAmount + this.#waitingBytes;
   }
 
+  /** What waits goes out first. */
   close(code: number, reason: string): void {
     if (this.#state !== 'open') return;
-    this.#state = 'closing';
-    this.#leaveTopics();
-    this.#cancelForce = systemClock.after(FORCED_CLOSE_MS, () => this.terminate());
-    const sendClose = () => this.#ws.close(code, fitCloseReason(reason));
-    if (this.#behind) this.#afterBacklog = sendClose;
-    else sendClose();
+    this.#leave();
+    const cancelForce = systemClock.after(FORCED_CLOSE_MS, () => this.terminate());
+    this.#closing = { code, reason: fitCloseReason(reason), cancelForce };
+    if (!this.#behind) this.#ws.close(code, this.#closing.reason);
   }
 
   terminate(): void {
+    this.#leave();
     this.#ws.terminate();
   }
 
@@ -131,22 +136,25 @@ export class WsSocket<S extends SocketSession> implements Socket, DropListener {
     if (this.#state === 'open') {
       this.tellDrop();
       this.session.onDrain();
-    } else if (!this.#behind) {
-      this.#afterBacklog?.();
-      this.#afterBacklog = undefined;
+    } else if (!this.#behind && this.#closing !== undefined) {
+      this.#ws.close(this.#closing.code, this.#closing.reason);
     }
   }
 
   #closed(code: number, reason: string): void {
+    this.#leave();
     this.#state = 'closed';
     this.#waiting = [];
     this.#waitingBytes = 0;
-    this.#cancelForce?.();
-    this.#leaveTopics();
-    this.session.onClose(code, reason);
+    this.#closing?.cancelForce();
+    // Peers echo the code of a close handshake, seldom the reason.
+    const { code: told, reason: why } = code !== 1006 && this.#closing ? this.#closing : { code, reason };
+    this.session.onClose(told, why);
   }
 
-  #leaveTopics(): void {
+  /** From now on nothing is taken, nor told but `onClose`. */
+  #leave(): void {
+    if (this.#state === 'open') this.#state = 'closing';
     for (const topic of this.#topics) this.#context.topics.remove(topic, this);
     this.#topics.clear();
   }

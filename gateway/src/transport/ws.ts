@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import { DropNotices } from './drop-notices.js';
 import { listItems, statusLine } from './http-headers.js';
-import { toListenError } from './listen-failure.js';
+import { toListenError } from './listen-probe.js';
 import { TopicTable } from './topic-table.js';
 import {
   FORCED_CLOSE_MS,
@@ -74,7 +74,10 @@ export function createWsTransport<S extends SocketSession>(
       const socket = new WsSocket<S>(ws, net, context);
       socket.session = result.session(socket);
       sockets.add(socket);
-      ws.on('close', () => sockets.delete(socket));
+      ws.on('close', () => {
+        sockets.delete(socket);
+        if (sockets.size === 0) onLastGone();
+      });
     });
   });
 
@@ -87,6 +90,7 @@ export function createWsTransport<S extends SocketSession>(
     for (const socket of sockets) if (socket.activeAtMs < oldest) socket.terminate();
   }
 
+  let onLastGone = (): void => {};
   let closed: Promise<void> | undefined;
   function stopListening(): Promise<void> {
     closed ??= new Promise((resolve) => server.close(() => resolve()));
@@ -121,10 +125,14 @@ export function createWsTransport<S extends SocketSession>(
 
     async close() {
       if (sweeper) clearInterval(sweeper);
-      const allClosed = stopListening();
+      const allGone =
+        sockets.size > 0 &&
+        new Promise<void>((resolve) => {
+          onLastGone = resolve;
+        });
       for (const socket of sockets) socket.terminate();
       server.closeAllConnections();
-      await allClosed;
+      await Promise.all([stopListening(), allGone]);
     },
   };
 }

@@ -1,0 +1,260 @@
+import { Agent, request as httpRequest } from 'node:http';
+import { connect as connectTcp } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect, it } from 'vitest';
+import type { HttpResponse } from '../../src/transport/transport.js';
+import { type CreateTransport, serve, TEST_OPTIONS, textResponse, until } from '../support/transport-harness.js';
+
+interface Exchange {
+  readonly text: () => string;
+  readonly write: (bytes: string | Uint8Array) => void;
+  readonly destroy: () => void;
+  readonly ended: Promise<void>;
+}
+
+/** A TCP connection that speaks HTTP as it likes. */
+function openTcp(port: number): Exchange {
+  const tcp = connectTcp({ host: '127.0.0.1', port });
+  let received = '';
+  tcp.on('data', (chunk) => {
+    received += chunk.toString();
+  });
+  tcp.on('error', () => {});
+  return {
+    text: () => received,
+    write: (bytes) => void tcp.write(bytes),
+    destroy: () => void tcp.destroy(),
+    ended: new Promise((resolve) => tcp.on('close', () => resolve())),
+  };
+}
+
+export function transportHttpCases(name: 'uws' | 'ws', create: CreateTransport): void {
+  it('hands a request over as it came, and the answer back', async ({ onTestFinished }) => {
+    const server = await serve(create, onTestFinished, {
+      onRequest: () => ({
+        status: 429,
+        headers: [
+          ['Content-Type', 'application/problem+json'],
+          ['Retry-After', '3'],
+          ['Set-Cookie', 'a=1'],
+          ['Set-Cookie', 'b=2'],
+        ],
+        body: '{"code":"rate_limited","text":"grüße"}',
+      }),
+    });
+    const answer = await fetch(`http://127.0.0.1:${server.port}/v1/publish?a=b%20c&d`, {
+      method: 'POST',
+      headers: { Authorization: 'Bearer dev', 'Content-Type': 'application/json', 'X-Other': 'dropped' },
+      body: '{"é":1}',
+    });
+    expect(answer.status).toBe(429);
+    expect(answer.statusText).toBe('Too Many Requests');
+    expect(answer.headers.get('content-type')).toBe('application/problem+json');
+    expect(answer.headers.get('retry-after')).toBe('3');
+    expect(answer.headers.getSetCookie()).toEqual(['a=1', 'b=2']);
+    expect(await answer.text()).toBe('{"code":"rate_limited","text":"grüße"}');
+    const [request] = server.requests;
+    expect(request).toMatchObject({ method: 'POST', path: '/v1/publish', query: 'a=b%20c&d' });
+    expect(Buffer.from(request?.body as Uint8Array).toString()).toBe('{"é":1}');
+    expect(request?.header('authorization')).toBe('Bearer dev');
+    expect(request?.header('content-type')).toBe('application/json');
+    expect(request?.header('origin')).toBe('');
+    expect(request?.header('x-other')).toBe('');
+  });
+
+  it('tells the address of the peer while the request is answered', async ({ onTestFinished }) => {
+    const server = await serve(create, onTestFinished, {
+      onRequest: async (request) => {
+        await delay(5);
+        return textResponse(200, request.remoteAddress);
+      },
+    });
+    expect(await (await fetch(`http://127.0.0.1:${server.port}/`)).text()).toBe('127.0.0.1');
+  });
+
+  for (const kind of ['at once', 'later'] as const) {
+    it(`answers ${kind}: GET, HEAD, POST, DELETE, OPTIONS, with bodies, without, binary`, async ({
+      onTestFinished,
+    }) => {
+      const server = await serve(create, onTestFinished, {
+        onRequest: (request) => {
+          const status = request.path === '/none' ? 204 : request.path === '/same' ? 304 : 200;
+          const body = request.path === '/binary' ? Buffer.from([0, 255]) : status === 200 ? request.method : '';
+          const answer: HttpResponse = { status, headers: [['X-Kind', kind]], body };
+          return kind === 'at once' ? answer : delay(5).then(() => answer);
+        },
+      });
+      const call = (method: string, path: string, body?: string) =>
+        fetch(`http://127.0.0.1:${server.port}${path}`, { method, ...(body === undefined ? {} : { body }) });
+      for (const method of ['GET', 'POST', 'DELETE', 'OPTIONS', 'PUT']) {
+        expect(await (await call(method, '/')).text()).toBe(method);
+      }
+      const head = await call('HEAD', '/');
+      expect([head.headers.get('content-length'), head.headers.get('x-kind'), await head.text()]).toEqual([
+        '3',
+        kind,
+        '',
+      ]);
+      expect((await call('GET', '/none')).status).toBe(204);
+      expect((await call('POST', '/none', 'body')).status).toBe(204);
+      expect((await call('GET', '/same')).status).toBe(304);
+      expect(new Uint8Array(await (await call('GET', '/binary')).arrayBuffer())).toEqual(new Uint8Array([0, 255]));
+      expect(await (await call('GET', '/after')).text()).toBe('GET');
+    });
+  }
+
+  it('gives the request a body of its own', async ({ onTestFinished }) => {
+    const server = await serve(create, onTestFinished);
+    const bodies = Array.from({ length: 20 }, (_, i) => `${i % 10}`.repeat(10 + i * 3_000));
+    for (const body of bodies) await fetch(`http://127.0.0.1:${server.port}/`, { method: 'POST', body });
+    expect(server.requests.map(({ body }) => Buffer.from(body as Uint8Array).toString())).toEqual(bodies);
+  });
+
+  it('reads chunked bodies, and large answers', async ({ onTestFinished }) => {
+    const large = 'z'.repeat(5_000_000);
+    const server = await serve(create, onTestFinished, { onRequest: () => textResponse(200, large) });
+    const client = openTcp(server.port);
+    client.write('POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n');
+    await delay(10);
+    client.write('6\r\n world\r\n0\r\n\r\n');
+    await until(() => client.text().length > large.length);
+    expect(Buffer.from(server.requests[0]?.body as Uint8Array).toString()).toBe('hello world');
+    client.destroy();
+  });
+
+  it('answers one request after another on a connection', async ({ onTestFinished }) => {
+    const server = await serve(create, onTestFinished, {
+      onRequest: (request) =>
+        request.path === '/1' ? delay(5).then(() => textResponse(200, '1')) : textResponse(200, 'n'),
+    });
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    onTestFinished(() => agent.destroy());
+    const ports = new Set<number | undefined>();
+    for (let i = 0; i < 4; i++) {
+      await new Promise<void>((resolve, reject) => {
+        const request = httpRequest(
+          { port: server.port, host: '127.0.0.1', method: 'POST', path: `/${i}`, agent },
+          (response) => {
+            ports.add(response.socket.localPort);
+            response.resume().on('end', () => setImmediate(resolve));
+          },
+        );
+        request.on('error', reject).end('body');
+      });
+    }
+    expect(ports.size).toBe(1);
+    expect(server.requests.map(({ path }) => path)).toEqual(['/0', '/1', '/2', '/3']);
+  });
+
+  it('answers pipelined requests in order where each is answered at once', async ({ onTestFinished }) => {
+    const server = await serve(create, onTestFinished, {
+      onRequest: (request) => textResponse(200, `<${request.path}>`),
+    });
+    const client = openTcp(server.port);
+    client.write(
+      'GET /1 HTTP/1.1\r\nHost: x\r\n\r\nPOST /2 HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\naGET /3 HTTP/1.1\r\nHost: x\r\n\r\n',
+    );
+    await until(() => client.text().includes('</3>'));
+    expect(client.text().match(/<\/\d>/g)).toEqual(['</1>', '</2>', '</3>']);
+    client.destroy();
+  });
+
+  it('ends, or makes wait, a connection that pipelines behind an answer that takes time', async ({
+    onTestFinished,
+  }) => {
+    const server = await serve(create, onTestFinished, {
+      onRequest: (request) => delay(50).then(() => textResponse(200, `<${request.path}>`)),
+    });
+    const client = openTcp(server.port);
+    client.write('GET /1 HTTP/1.1\r\nHost: x\r\n\r\nGET /2 HTTP/1.1\r\nHost: x\r\n\r\n');
+    if (name === 'uws') {
+      // A known trait of uWebSockets.js; nothing was done of the second request.
+      await client.ended;
+      expect(client.text()).toBe('');
+      expect(server.requests.map(({ path }) => path)).toEqual(['/1']);
+    } else {
+      await until(() => client.text().includes('</2>'));
+      expect(client.text().match(/<\/\d>/g)).toEqual(['</1>', '</2>']);
+      client.destroy();
+    }
+    expect((await fetch(`http://127.0.0.1:${server.port}/`)).status).toBe(200);
+  });
+
+  for (const excess of [1, 300_000]) {
+    it(`tells of a body ${excess} bytes over the limit, whose sender still reads the answer`, async ({
+      onTestFinished,
+    }) => {
+      const server = await serve(create, onTestFinished, {
+        onRequest: (request) => textResponse(request.body === 'too_large' ? 413 : 200, 'told'),
+      });
+      const call = (size: number) =>
+        fetch(`http://127.0.0.1:${server.port}/`, { method: 'POST', body: 'x'.repeat(size) });
+      const answer = await call(TEST_OPTIONS.maxBodyBytes + excess);
+      expect([answer.status, await answer.text()]).toEqual([413, 'told']);
+      expect(answer.headers.get('connection')).toBe('close');
+      expect((await call(TEST_OPTIONS.maxBodyBytes)).status).toBe(200);
+    });
+  }
+
+  it('does not read an endless body to its end', async ({ onTestFinished }) => {
+    const server = await serve(create, onTestFinished, {
+      onRequest: (request) => textResponse(request.body === 'too_large' ? 413 : 200, ''),
+    });
+    const client = openTcp(server.port);
+    client.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10000000000\r\n\r\n');
+    const flood = setInterval(() => client.write(Buffer.alloc(256 * 1024)), 1);
+    onTestFinished(() => clearInterval(flood));
+    await client.ended;
+    expect(server.requests.map(({ body }) => body)).toEqual(['too_large']);
+  });
+
+  it('never answers an upload that was given up', async ({ onTestFinished }) => {
+    const server = await serve(create, onTestFinished);
+    for (const head of ['Content-Length: 1000', 'Transfer-Encoding: chunked']) {
+      const client = openTcp(server.port);
+      client.write(`POST / HTTP/1.1\r\nHost: x\r\n${head}\r\n\r\n3\r\nabc\r\n`);
+      await delay(20);
+      client.destroy();
+    }
+    await delay(50);
+    expect(server.requests).toEqual([]);
+    expect((await fetch(`http://127.0.0.1:${server.port}/`)).status).toBe(200);
+  });
+
+  it('drops an answer that nobody waits for any more', async ({ onTestFinished }) => {
+    const release: (() => void)[] = [];
+    const server = await serve(create, onTestFinished, {
+      onRequest: () => new Promise((resolve) => release.push(() => resolve(textResponse(200, 'late')))),
+    });
+    const clients = Array.from({ length: 20 }, () => openTcp(server.port));
+    for (const [i, client] of clients.entries()) {
+      client.write(
+        i % 2 === 0 ? 'GET / HTTP/1.1\r\nHost: x\r\n\r\n' : 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\na',
+      );
+    }
+    await until(() => release.length === clients.length);
+    for (const client of clients) client.destroy();
+    await delay(20);
+    for (const answer of release) answer();
+    await delay(20);
+    expect(server.requests[0]?.remoteAddress).toBeTypeOf('string');
+    expect(server.requests[1]?.header('origin')).toBe('');
+  });
+
+  it('survives what is not HTTP', async ({ onTestFinished }) => {
+    const server = await serve(create, onTestFinished);
+    for (const bytes of [
+      '\r\n\r\n',
+      'GET\r\n\r\n',
+      '\x16\x03\x01\x02\x00',
+      `GET / HTTP/1.1\r\n${'a: b\r\n'.repeat(20_000)}\r\n`,
+    ]) {
+      const client = openTcp(server.port);
+      client.write(bytes);
+      await Promise.race([client.ended, delay(100)]);
+      client.destroy();
+    }
+    expect(server.requests).toEqual([]);
+    expect((await fetch(`http://127.0.0.1:${server.port}/`)).status).toBe(200);
+  });
+}
