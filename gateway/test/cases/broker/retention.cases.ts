@@ -62,7 +62,7 @@ export function retentionCases(brokers: () => BrokerPair): void {
 
   it('ends a log to which nobody published for historyTtlMs; positions keep their meaning', async () => {
     const { broker, second } = brokers();
-    const channel = durableChannel({ historyTtlMs: 300 });
+    const channel = durableChannel({ historyTtlMs: 800 });
     const outcomes = await broker.publish(channel, numbered(5));
     const head = positionOf(outcomes.at(-1));
     const { lineage } = await broker.read(channel, { last: true, limit: 0 });
