@@ -8,7 +8,7 @@ import { VERSION } from '../version.js';
 import { WORKER_VARIABLE } from '../workers/messages.js';
 import { startWorkers } from '../workers/primary.js';
 import { isWorker, reportReady, sharedMetrics } from '../workers/worker.js';
-import type { Command } from './command.js';
+import type { Command, Io } from './command.js';
 import { settingsHelp } from './settings-help.js';
 
 /** Where the build puts the demo page. */
@@ -20,7 +20,7 @@ export const serve: Command = {
   about: 'Runs a gateway until it gets SIGINT or SIGTERM, then sends its clients elsewhere and ends.',
   details: settingsHelp(),
   async run(argv, { env, cwd, out, untilStopped }) {
-    const config = loadConfig({ argv, env, cwd });
+    const config = loadConfig({ argv: isWorker() ? [...argv, ...flagsOfWorker(env)] : argv, env, cwd });
     const { mode, host, node, logLevel } = config;
     const format = mode === 'production' ? 'json' : 'text';
     const logger = createLogger({ level: logLevel, format, node, destination: { write: out } });
@@ -56,6 +56,11 @@ export const serve: Command = {
     return 0;
   },
 };
+
+/** What the primary decided for this worker wins over the flags that both were started with. */
+function flagsOfWorker({ FANFARE_PORT = '', FANFARE_NODE = '' }: Io['env']): readonly string[] {
+  return ['--port', FANFARE_PORT, '--node', FANFARE_NODE];
+}
 
 function urlOf(host: string, port: number): string {
   const name = host === '127.0.0.1' ? 'localhost' : host.includes(':') ? `[${host}]` : host;
