@@ -1,0 +1,276 @@
+import { type Client, createClient, type Subscription } from '@fanfare/client';
+import { FaultyLog } from '../support/faulty-broker.js';
+import { ChannelLedger, ClientLedger } from './ledger.js';
+import { NAMESPACES, VirtualGateway } from './virtual-gateway.js';
+import type { VirtualSocket } from './virtual-network.js';
+import { VirtualWorld } from './virtual-world.js';
+
+export const CHANNELS = ['a', 'b'] as const;
+export const CLIENTS = 3;
+export const GATEWAYS = 2;
+
+/** One step of a run. Indices are taken modulo what there is. */
+export type Step =
+  | { readonly do: 'publish'; readonly channel: number; readonly gateway: number; readonly count: number; readonly key?: number }
+  | { readonly do: 'settle'; readonly steps: number }
+  | { readonly do: 'pass'; readonly ms: number }
+  | { readonly do: 'toggle'; readonly client: number; readonly channel: number }
+  | { readonly do: 'cut' | 'freeze' | 'thaw'; readonly client: number }
+  | { readonly do: 'interrupt' | 'resume' | 'lose' | 'depose' | 'doubt'; readonly gateway: number; readonly channel: number }
+  | { readonly do: 'fork'; readonly channel: number; readonly lost: number }
+  | { readonly do: 'trim'; readonly channel: number; readonly kept: number }
+  | { readonly do: 'kill'; readonly gateway: number };
+
+export interface RunResult {
+  readonly problems: readonly string[];
+  readonly received: number;
+  readonly resets: number;
+  readonly trace: readonly string[];
+}
+
+/** A small network: a window of a few frames, so that slow readers lag within a short run. */
+const NETWORK = { kernelBytes: 400, maxBufferedBytes: 700 };
+
+/**
+ * Runs the steps over two gateways, three SDK clients and one log that fails on command, in virtual
+ * time, then lets everything recover and asks for the ledger: each client was given every message
+ * after its position, once, in order, or a reset that the log justifies.
+ */
+export async function run(steps: readonly Step[], choices: readonly number[]): Promise<RunResult> {
+  let next = 0;
+  const choose = (options: number) => (choices.length === 0 ? 0 : (choices[next++ % choices.length] as number) % options);
+  const world = new VirtualWorld(choose);
+  const scene = new Scene(world, choose);
+  for (const step of steps) {
+    scene.perform(step);
+    if (step.do === 'settle') await world.settle(step.steps);
+    else if (step.do === 'pass') await world.pass(step.ms);
+    else await world.settle(1);
+  }
+  await scene.recover();
+  return scene.result();
+}
+
+class Scene {
+  readonly #world: VirtualWorld;
+  readonly #choose: (options: number) => number;
+  readonly #log: FaultyLog;
+  readonly #channels: ChannelLedger[];
+  readonly #gateways: VirtualGateway[];
+  readonly #clients: SimulatedClient[];
+  readonly #firstByKey = new Map<string, string>();
+  readonly #problems: string[] = [];
+  #published = 0;
+  #nodes = 0;
+
+  constructor(world: VirtualWorld, choose: (options: number) => number) {
+    this.#world = world;
+    this.#choose = choose;
+    this.#log = new FaultyLog({ clock: world });
+    this.#channels = CHANNELS.map((name) => {
+      const policy = NAMESPACES.policy(name);
+      if (!policy) throw new Error('no such namespace');
+      return new ChannelLedger(this.#log, policy);
+    });
+    this.#gateways = Array.from({ length: GATEWAYS }, () => this.#createGateway());
+    this.#clients = Array.from(
+      { length: CLIENTS },
+      (_, index) => new SimulatedClient(`client ${index}`, world, () => this.#pick(this.#gateways, choose(GATEWAYS))),
+    );
+  }
+
+  perform(step: Step): void {
+    switch (step.do) {
+      case 'publish':
+        this.#publish(step);
+        break;
+      case 'toggle': {
+        const channel = this.#pick(this.#channels, step.channel);
+        this.#pick(this.#clients, step.client).toggle(channel);
+        break;
+      }
+      case 'cut':
+      case 'freeze':
+      case 'thaw':
+        this.#pick(this.#clients, step.client)[step.do]();
+        break;
+      case 'interrupt':
+      case 'resume':
+        this.#pick(this.#gateways, step.gateway).broker[step.do](this.#pick(this.#channels, step.channel).spec.name);
+        break;
+      case 'lose':
+        this.#pick(this.#gateways, step.gateway).broker.loseNext(this.#pick(this.#channels, step.channel).spec.name);
+        break;
+      case 'doubt':
+        this.#pick(this.#gateways, step.gateway).broker.doubt(this.#pick(this.#channels, step.channel).spec.name);
+        break;
+      case 'depose':
+        this.#pick(this.#gateways, step.gateway).broker.depose(this.#pick(this.#channels, step.channel).spec);
+        break;
+      case 'fork':
+        this.#fork(this.#pick(this.#channels, step.channel), step.lost);
+        break;
+      case 'trim': {
+        const channel = this.#pick(this.#channels, step.channel);
+        const toOffset = channel.view().head.offset - step.kept;
+        if (toOffset <= channel.trimmedTo) break;
+        channel.trimmedTo = toOffset;
+        this.#log.trim(channel.spec, toOffset);
+        break;
+      }
+      case 'kill': {
+        const index = step.gateway % GATEWAYS;
+        this.#gateways[index]?.kill();
+        this.#gateways[index] = this.#createGateway();
+        break;
+      }
+    }
+  }
+
+  /** Everything works again; then the world comes to rest. */
+  async recover(): Promise<void> {
+    for (const client of this.#clients) client.thaw();
+    await this.#world.pass(1_000);
+    for (const gateway of this.#gateways) {
+      // A link that led to a deposed master, or that lost pushes, is made anew as the engine does it.
+      for (const { spec } of this.#channels) gateway.broker.interrupt(spec.name);
+    }
+    await this.#world.pass(100);
+    for (const gateway of this.#gateways) for (const { spec } of this.#channels) gateway.broker.resume(spec.name);
+    await this.#world.pass(150_000);
+    for (const client of this.#clients) client.finish();
+  }
+
+  result(): RunResult {
+    const ledgers = this.#clients.flatMap((client) => client.ledgers);
+    return {
+      problems: [
+        ...this.#problems,
+        ...ledgers.flatMap((ledger) => ledger.problems),
+        ...this.#clients.flatMap((client) => client.problems),
+        ...this.#gateways.flatMap((gateway) => gateway.faults),
+      ],
+      received: ledgers.reduce((sum, ledger) => sum + ledger.received, 0),
+      resets: ledgers.reduce((sum, ledger) => sum + ledger.resets, 0),
+      trace: this.#world.trace,
+    };
+  }
+
+  /** A promotion is noticed by every gateway's link; what it lost is gone from the log at once. */
+  #fork(channel: ChannelLedger, lost: number): void {
+    this.#log.fork(channel.spec, channel.view().head.offset - lost);
+    for (const gateway of this.#gateways) {
+      gateway.broker.interrupt(channel.spec.name);
+      this.#world.schedule(() => gateway.broker.resume(channel.spec.name), 'link is back');
+    }
+  }
+
+  #publish({ channel, gateway, count, key }: Extract<Step, { do: 'publish' }>): void {
+    const { spec } = this.#pick(this.#channels, channel);
+    for (let i = 0; i < count; i++) {
+      const n = ++this.#published;
+      const payload = { format: 'json' as const, bytes: Buffer.from(JSON.stringify(n)) };
+      const name = key === undefined ? undefined : `key ${key}`;
+      void this.#pick(this.#gateways, gateway)
+        .broker.publish(spec, [{ payload, key: name }])
+        .then(([outcome]) => {
+          if (name === undefined || outcome === undefined || outcome instanceof Error || !outcome.position) return;
+          const position = `${outcome.position.epoch}-${outcome.position.offset}`;
+          const first = this.#firstByKey.get(`${spec.name} ${name}`);
+          // A fork may lose the first one, its key with it.
+          if (first === position || outcome.duplicate !== true) this.#firstByKey.set(`${spec.name} ${name}`, position);
+          else this.#problems.push(`${name} gave ${first}, then ${position}`);
+        });
+    }
+  }
+
+  #createGateway(): VirtualGateway {
+    return new VirtualGateway(this.#world, this.#log, NETWORK, `node${++this.#nodes}`);
+  }
+
+  #pick<T>(list: readonly T[], index: number): T {
+    return list[index % list.length] as T;
+  }
+}
+
+/** The real SDK on the virtual network. */
+class SimulatedClient {
+  readonly ledgers: ClientLedger[] = [];
+  readonly problems: string[] = [];
+  readonly #name: string;
+  readonly #client: Client;
+  readonly #active = new Map<string, { readonly subscription: Subscription; readonly ledger: ClientLedger }>();
+  #socket: VirtualSocket | undefined;
+
+  constructor(name: string, world: VirtualWorld, pickGateway: () => VirtualGateway) {
+    this.#name = name;
+    this.#client = createClient({
+      url: 'ws://virtual/ws',
+      clock: world,
+      socket: ({ subprotocol }, handlers) => {
+        const decoder = new TextDecoder();
+        const socket = pickGateway().connect(
+          {
+            onOpen: () => handlers.onOpen(),
+            onMessage: (wire) => handlers.onMessage(typeof wire === 'string' ? wire : decoder.decode(wire)),
+            onClose: (code, reason) => handlers.onClose(code, reason),
+          },
+          subprotocol,
+        );
+        this.#socket = socket;
+        return {
+          send: (wire) => socket.fromClient(wire),
+          close: (code) => socket.closedByClient(code),
+          terminate: () => socket.closedByClient(1006),
+        };
+      },
+    });
+    this.#client.on('error', (error) => this.problems.push(`${name}: ${String(error)}`));
+    this.#client.connect();
+  }
+
+  toggle(channel: ChannelLedger): void {
+    const { name } = channel.spec;
+    const active = this.#active.get(name);
+    if (active) {
+      active.subscription.unsubscribe();
+      this.#active.delete(name);
+      return;
+    }
+    const ledger = new ClientLedger(`${this.#name} on ${name}`, channel);
+    this.ledgers.push(ledger);
+    const subscription = this.#client.channel(name).subscribe();
+    subscription.on('subscribed', ({ position }) => position && ledger.at === undefined && ledger.stands(position));
+    subscription.on('message', ({ epoch, offset, data }) => {
+      ledger.message({ epoch: epoch as string, offset: offset as number }, JSON.stringify(data));
+    });
+    subscription.on('reset', ({ reason, position, previous }) => {
+      ledger.at = previous;
+      ledger.reset(reason, position);
+    });
+    subscription.on('error', (error) => this.problems.push(`${this.#name} on ${name}: ${String(error)}`));
+    this.#active.set(name, { subscription, ledger });
+  }
+
+  cut(): void {
+    this.#socket?.cut();
+  }
+
+  freeze(): void {
+    if (this.#socket) this.#socket.frozen = true;
+  }
+
+  thaw(): void {
+    this.#socket?.thaw();
+  }
+
+  finish(): void {
+    for (const { subscription, ledger } of this.#active.values()) {
+      if (ledger.at === undefined) continue;
+      ledger.at = subscription.position;
+      ledger.finish();
+    }
+    for (const { ledger } of this.#active.values()) if (ledger.at === undefined) this.problems.push(`${this.#name} was never subscribed`);
+    this.#client.close();
+  }
+}
