@@ -27,12 +27,13 @@ export type PublishRequest =
  * @throws {FanfareError} if the request as a whole, or its only message, cannot be taken.
  */
 export function readPublishRequest(body: Uint8Array, namespaces: Namespaces): PublishRequest {
+  const channels = new ChannelFinder(namespaces);
   const { fields, payload, messages } = parsePublishBody(body);
   const forms = Number(fields.channel !== undefined) + Number(fields.channels !== undefined);
   if (messages === undefined && fields.messages === undefined) {
     if (forms !== 1) throw invalid('give one of channel, channels, messages');
-    if (fields.channels !== undefined) return { many: readChannels(fields, payload, namespaces) };
-    return { one: readItem(fields, payload, namespaces) };
+    if (fields.channels !== undefined) return { many: readChannels(fields, payload, channels) };
+    return { one: readItem(fields, payload, channels) };
   }
   if (messages === undefined) throw invalid('messages must be an array');
   if (
@@ -45,31 +46,31 @@ export function readPublishRequest(body: Uint8Array, namespaces: Namespaces): Pu
     throw invalid('with messages, all else stands in its items');
   }
   if (messages.length > MAX_BATCH) throw invalid(`messages has more than ${MAX_BATCH} items`);
-  return { many: messages.map((item) => readBatchItem(item, namespaces)) };
+  return { many: messages.map((item) => readBatchItem(item, channels)) };
 }
 
-function readBatchItem(item: RawFrame | MalformedFrameError, namespaces: Namespaces): PublishItem | FanfareError {
+function readBatchItem(item: RawFrame | MalformedFrameError, channels: ChannelFinder): PublishItem | FanfareError {
   if (item instanceof MalformedFrameError) return invalid(item.message);
-  return attempt(() => readItem(item.fields, item.payload, namespaces));
+  return attempt(() => readItem(item.fields, item.payload, channels));
 }
 
 function readChannels(
   fields: RawFrame['fields'],
   payload: Payload | undefined,
-  namespaces: Namespaces,
+  channels: ChannelFinder,
 ): (PublishItem | FanfareError)[] {
-  const { channels } = fields;
-  if (!Array.isArray(channels)) throw invalid('channels must be an array of channel names');
-  if (channels.length > MAX_BATCH) throw invalid(`channels has more than ${MAX_BATCH} names`);
+  const names = fields.channels;
+  if (!Array.isArray(names)) throw invalid('channels must be an array of channel names');
+  if (names.length > MAX_BATCH) throw invalid(`channels has more than ${MAX_BATCH} names`);
   const { message, replicated } = readMessage(fields, payload);
-  return channels.map((name: unknown) =>
-    attempt(() => ({ channel: findChannel(name, message.payload, namespaces), message, replicated })),
+  return names.map((name: unknown) =>
+    attempt(() => ({ channel: channels.find(name, message.payload), message, replicated })),
   );
 }
 
-function readItem(fields: RawFrame['fields'], payload: Payload | undefined, namespaces: Namespaces): PublishItem {
+function readItem(fields: RawFrame['fields'], payload: Payload | undefined, channels: ChannelFinder): PublishItem {
   const { message, replicated } = readMessage(fields, payload);
-  return { channel: findChannel(fields.channel, message.payload, namespaces), message, replicated };
+  return { channel: channels.find(fields.channel, message.payload), message, replicated };
 }
 
 function readMessage({ key, tags, durability }: RawFrame['fields'], payload: Payload | undefined) {
@@ -81,14 +82,31 @@ function readMessage({ key, tags, durability }: RawFrame['fields'], payload: Pay
   return { message, replicated: durability === 'replicated' };
 }
 
-function findChannel(name: unknown, payload: Payload, namespaces: Namespaces): ChannelPolicy {
-  if (!isChannelName(name)) throw invalid('channel must be a channel name');
-  const channel = namespaces.policy(name);
-  if (!channel) throw new FanfareError('unknown_channel', `the namespace of ${name} is not configured`);
-  if (payload.bytes.length > channel.maxMessageBytes) {
-    throw new FanfareError('too_large', `data of ${payload.bytes.length} bytes is over ${channel.maxMessageBytes}`);
+/** Looks each channel of a request up once: a batch names the same one many times. */
+class ChannelFinder {
+  readonly #namespaces: Namespaces;
+  readonly #found = new Map<unknown, ChannelPolicy>();
+
+  constructor(namespaces: Namespaces) {
+    this.#namespaces = namespaces;
   }
-  return channel;
+
+  /** @throws {FanfareError} if there is no such channel, or if it does not take this payload. */
+  find(name: unknown, payload: Payload): ChannelPolicy {
+    const channel = this.#found.get(name) ?? this.#lookUp(name);
+    if (payload.bytes.length > channel.maxMessageBytes) {
+      throw new FanfareError('too_large', `data of ${payload.bytes.length} bytes is over ${channel.maxMessageBytes}`);
+    }
+    return channel;
+  }
+
+  #lookUp(name: unknown): ChannelPolicy {
+    if (!isChannelName(name)) throw invalid('channel must be a channel name');
+    const channel = this.#namespaces.policy(name);
+    if (!channel) throw new FanfareError('unknown_channel', `the namespace of ${name} is not configured`);
+    this.#found.set(name, channel);
+    return channel;
+  }
 }
 
 function attempt<Value>(read: () => Value): Value | FanfareError {

@@ -26,7 +26,11 @@ export function publish(body: Uint8Array, dependencies: PublishDependencies): Pr
 async function publishOne(item: PublishItem, dependencies: PublishDependencies): Promise<HttpResponse> {
   const [outcome] = await publishGroup([item], dependencies);
   if (outcome instanceof FanfareError) return toProblem(outcome);
-  return { status: 200, headers: JSON_HEADERS, body: published(item, outcome as Published) };
+  return {
+    status: 200,
+    headers: JSON_HEADERS,
+    body: published(JSON.stringify(item.channel.name), item, outcome as Published),
+  };
 }
 
 /** One publish a channel, all at once; the results stand in the order of the items. */
@@ -39,10 +43,11 @@ async function publishMany(
     groupByChannel(items).map(async (indexes) => {
       const group = indexes.map((index) => items[index] as PublishItem);
       const outcomes = await publishGroup(group, dependencies);
+      const name = JSON.stringify((group[0] as PublishItem).channel.name);
       indexes.forEach((index, nth) => {
         const outcome = outcomes[nth] as Published | FanfareError;
         results[index] =
-          outcome instanceof FanfareError ? toErrorItem(outcome) : published(group[nth] as PublishItem, outcome);
+          outcome instanceof FanfareError ? toErrorItem(outcome) : published(name, group[nth] as PublishItem, outcome);
       });
     }),
   );
@@ -101,8 +106,9 @@ function settle(
   return outcome;
 }
 
-function published(item: PublishItem, { position, duplicate, replicas, durability }: Published): string {
-  let text = `{"channel":${JSON.stringify(item.channel.name)}`;
+/** @param name of the channel, as JSON. */
+function published(name: string, item: PublishItem, { position, duplicate, replicas, durability }: Published): string {
+  let text = `{"channel":${name}`;
   if (position) text += `,"epoch":"${position.epoch}","offset":${position.offset}`;
   if (duplicate) text += ',"duplicate":true';
   if (item.replicated && durability) text += `,"durability":"${durability}"`;
