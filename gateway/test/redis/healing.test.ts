@@ -1,0 +1,126 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, describe, expect, it } from 'vitest';
+import { parseRedisUrl } from '../../src/broker/redis/redis-url.js';
+import { RedisSubscriber } from '../../src/broker/redis/subscriber.js';
+import { systemClock } from '../../src/clock.js';
+import { CLEAN, RedisLoad } from '../support/redis-load.js';
+import { type RedisServers, type StandaloneServers, startRedis, until } from '../support/redis-servers.js';
+
+let servers: RedisServers | undefined;
+let subscriber: RedisSubscriber | undefined;
+
+afterEach(async () => {
+  subscriber?.close();
+  await servers?.stop();
+});
+
+async function start(options: Parameters<typeof startRedis>[0]): Promise<[StandaloneServers, RedisSubscriber]> {
+  const started = await startRedis(options);
+  servers = started;
+  subscriber = new RedisSubscriber({ target: parseRedisUrl(started.url), clock: systemClock });
+  await subscriber.start();
+  return [started, subscriber];
+}
+
+const isLost = (one: RedisSubscriber) => one.health().some(({ state }) => state === 'lost');
+
+describe('healing on one server', () => {
+  it('misses nothing of a restart with AOF', async () => {
+    const [{ node, nodes }, one] = await start({ appendonly: true, config: { appendfsync: 'always' } });
+    const load = new RedisLoad(one, nodes, { channels: 20 });
+    await load.start();
+    await delay(500);
+    await node.restart();
+    console.log(`live ${await load.live()} ms after the restart`);
+    await delay(300);
+    const ledger = await load.stop();
+    console.log('restart with AOF:', ledger);
+    expect(ledger).toMatchObject(CLEAN);
+    expect(load.followers.every(({ calls }) => calls.join() === 'interrupted,resumed')).toBe(true);
+  });
+
+  it('tells everybody when the server comes back empty, and goes on', async () => {
+    const [{ node, nodes }, one] = await start({});
+    const load = new RedisLoad(one, nodes, { channels: 20 });
+    await load.start();
+    await delay(500);
+    await node.restart();
+    await load.live();
+    await delay(300);
+    const ledger = await load.stop();
+    console.log('restart empty:', ledger);
+    expect(ledger).toMatchObject({ lost: 0, duplicated: 0, reordered: 0, resets: { unrecoverable: 20 } });
+  });
+
+  it('notices a frozen server within 3 s, and lives again when it thaws', async () => {
+    const [{ node, nodes }, one] = await start({ appendonly: true });
+    const load = new RedisLoad(one, nodes, { channels: 20 });
+    await load.start();
+    await delay(500);
+    const frozenAt = Date.now();
+    node.pause();
+    await until('noticed', () => isLost(one));
+    const noticedMs = Date.now() - frozenAt;
+    console.log(`a frozen server noticed after ${noticedMs} ms`);
+    expect(noticedMs).toBeLessThan(6_000);
+    expect(load.followers.every(({ calls }) => calls.join() === 'interrupted')).toBe(true);
+    await delay(3_000);
+    node.resume();
+    await load.live();
+    const ledger = await load.stop();
+    console.log('freeze:', ledger);
+    expect(ledger).toMatchObject(CLEAN);
+  });
+
+  it('does not take a pause of its own for silence of the server', async () => {
+    const [{ nodes }, one] = await start({ appendonly: true });
+    const load = new RedisLoad(one, nodes, { channels: 5 });
+    await load.start();
+    await delay(300);
+    for (const end = Date.now() + 4_000; Date.now() < end; ); // the event loop stands still
+    await load.live();
+    const ledger = await load.stop();
+    expect(ledger).toMatchObject(CLEAN);
+    expect(one.stats.lost).toBe(0);
+  });
+
+  it('treats a server that became a replica as lost, though it answers', async () => {
+    const [{ node }, one] = await start({});
+    const other = await startRedis();
+    try {
+      await node.client.replicaof('127.0.0.1', other.node.port);
+      await until('noticed', () => isLost(one));
+      await delay(500);
+      expect(one.health()[0]).toMatchObject({ state: 'lost', detail: expect.stringMatching(/replica|master/) });
+      await node.client.replicaof('NO', 'ONE');
+      await until('back', () => !isLost(one));
+    } finally {
+      await other.stop();
+    }
+  });
+
+  it('connects anew when the replication id changes under it', async () => {
+    const [{ node, nodes }, one] = await start({ config: { 'enable-debug-command': 'yes' } });
+    const load = new RedisLoad(one, nodes, { channels: 10 });
+    await load.start();
+    await delay(300);
+    await node.client.call('DEBUG', 'CHANGE-REPL-ID');
+    await until('noticed', () => one.stats.lost > 0);
+    await load.live();
+    const ledger = await load.stop();
+    expect(ledger).toMatchObject(CLEAN);
+  });
+
+  it('comes back to a dead server with few attempts', async () => {
+    const [{ node }, one] = await start({});
+    await node.kill9();
+    await until('noticed', () => isLost(one));
+    await delay(4_000);
+    await node.restart();
+    await until('back', () => !isLost(one));
+    const stats = await node.client.info('stats');
+    const connections = Number(/total_connections_received:(\d+)/.exec(stats)?.[1]);
+    expect(one.stats).toMatchObject({ connects: 2, lost: 1 });
+    expect(connections).toBeLessThanOrEqual(3); // the test's own, the subscriber's, and one more attempt
+  });
+});
