@@ -39,8 +39,8 @@ export async function runBench(options: BenchOptions): Promise<Report> {
     plan,
     report,
     redis,
-    startBaseline: () => startBareUws(redis?.port),
-    startFanfare: () => startFanfare({ redisPort: redis?.port }),
+    startBaseline: (nodeFlags) => startBareUws({ redisPort: redis?.port, nodeFlags }),
+    startFanfare: (nodeFlags) => startFanfare({ redisPort: redis?.port, nodeFlags }),
   };
   try {
     for (const section of SECTIONS.filter((name) => options.sections.includes(name))) {

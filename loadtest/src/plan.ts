@@ -45,6 +45,7 @@ export interface Bench {
   readonly plan: Plan;
   readonly report: Report;
   readonly redis: RedisServer | undefined;
-  startBaseline(): Promise<Contender>;
-  startFanfare(): Promise<Contender>;
+  /** `nodeFlags`: further flags for Node. */
+  startBaseline(nodeFlags?: readonly string[]): Promise<Contender>;
+  startFanfare(nodeFlags?: readonly string[]): Promise<Contender>;
 }

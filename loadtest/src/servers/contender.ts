@@ -28,10 +28,16 @@ export interface Contender {
 /** Lets {@link ServerProcess.collectGarbage} ask for a collection. */
 const COLLECT = ['--expose-gc', '--import', "data:text/javascript,process.on('SIGUSR2', () => gc())"];
 
-/** Without `redisPort` it is fed directly. */
-export async function startBareUws(redisPort?: number): Promise<Contender> {
+export interface ServerOptions {
+  /** Unset: without Redis. */
+  readonly redisPort?: number | undefined;
+  /** Further flags for Node. */
+  readonly nodeFlags?: readonly string[] | undefined;
+}
+
+export async function startBareUws({ redisPort, nodeFlags = [] }: ServerOptions = {}): Promise<Contender> {
   const script = fileURLToPath(new URL('./bare-uws.js', import.meta.url));
-  const args = [...COLLECT, script, ...(redisPort === undefined ? [] : ['--redis', String(redisPort)])];
+  const args = [...COLLECT, ...nodeFlags, script, ...(redisPort === undefined ? [] : ['--redis', String(redisPort)])];
   const { server, match } = await ServerProcess.start(process.execPath, args, /listening (\d+)/);
   const port = Number(match[1]);
   return {
@@ -55,15 +61,8 @@ export async function startBareUws(redisPort?: number): Promise<Contender> {
 
 const FANFARE = fileURLToPath(new URL('../../../gateway/bin/fanfare.mjs', import.meta.url));
 
-export interface FanfareOptions {
-  /** Unset: the memory broker. */
-  readonly redisPort?: number | undefined;
-  /** Further flags for Node, e.g. of its profiler. */
-  readonly nodeFlags?: readonly string[];
-}
-
 /** A gateway as `npm start` runs it, in development mode: no limits on rates. */
-export async function startFanfare({ redisPort, nodeFlags = [] }: FanfareOptions = {}): Promise<Contender> {
+export async function startFanfare({ redisPort, nodeFlags = [] }: ServerOptions = {}): Promise<Contender> {
   if (!existsSync(FANFARE)) throw new Error('the gateway is not built: npm run build');
   const env: NodeJS.ProcessEnv = {
     NODE_ENV: '',
