@@ -27,7 +27,6 @@ it('keeps the idempotency keys of different channels apart', () => {
 });
 
 it('does not move channels to other shards from version to version', () => {
-  expect(shardOf('chat:1')).toBe(shardOf('chat:1'));
   expect(['', 'a', 'foobar'].map(shardOf)).toEqual(
     [0x811c9dc5, 0xe40c292c, 0xbf9cf968].map((hash) => hash % SHARD_COUNT),
   );

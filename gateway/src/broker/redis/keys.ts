@@ -9,8 +9,8 @@
 /** Virtual shards of a deployment; fixed for its life, held against `SHARD_COUNT_KEY` at start. */
 export const SHARD_COUNT = 256;
 
-/** Holds the shard count with which this deployment was begun. */
-export const SHARD_COUNT_KEY = 'ff:shards';
+/** Holds the shard count with which this deployment was begun; in the slot of shard 0. */
+export const SHARD_COUNT_KEY = 'ff:{s0}:shards';
 
 /** The names of one channel; all in one slot. */
 export interface ChannelKeys {
@@ -48,6 +48,11 @@ export function shardOf(channel: string): number {
 /** The sharded pub/sub name of a channel. */
 export function pushName(channel: string): string {
   return `ff:{s${shardOf(channel)}}:c:${channel}`;
+}
+
+/** A sharded pub/sub name in the slot of this shard that belongs to no channel. */
+export function probeName(shard: number): string {
+  return `ff:{s${shard}}:probe`;
 }
 
 /** The channel of a sharded pub/sub name; `undefined` if the name is not one of ours. */

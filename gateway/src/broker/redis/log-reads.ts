@@ -55,17 +55,12 @@ export class LogReads {
     }
   }
 
-  async #attempt(
-    shard: VirtualShard,
-    channel: ChannelSpec,
-    range: ReadRange,
-    options: ReadOptions,
-  ): Promise<ServedLogPage> {
+  async #attempt(shard: VirtualShard, channel: ChannelSpec, range: ReadRange, options: ReadOptions): Promise<LogPage> {
     const { connection, slot } = shard;
     const session = connection?.session;
     if (!session) throw new Error(connection?.problem ?? 'nobody serves its slot');
-    const [page, answering] = await this.#readAt(session, shard, channel, range, options);
-    if (page.role !== 'master' || page.replicationId !== answering.replicationId) {
+    const [{ page, role, replicationId }, answering] = await this.#readAt(session, shard, channel, range, options);
+    if (role !== 'master' || replicationId !== answering.replicationId) {
       answering.lose('it is no longer the master it was');
       throw new Error('a server answered that is no longer the master it was');
     }

@@ -97,7 +97,8 @@ export function parsePublishReply(reply: unknown): Appended[] {
 const logScript = loadScript('read-2.lua');
 
 /** A page, and who told it. */
-export interface ServedLogPage extends LogPage {
+export interface ServedLogPage {
+  readonly page: LogPage;
   /** `master_replid` of the server that answered. */
   readonly replicationId: string;
   /** `slave`: a replica answered, which may be behind. */
@@ -142,10 +143,12 @@ export async function readLog(
     args,
   )) as [number, number, Buffer, number, Buffer, Buffer, ...Buffer[]];
   return {
-    head: { epoch, offset },
-    lineage: parseLineage(lineage.toString('latin1')),
-    entries: records.map(decodeRecord),
-    more: more === 1,
+    page: {
+      head: { epoch, offset },
+      lineage: parseLineage(lineage.toString('latin1')),
+      entries: records.map(decodeRecord),
+      more: more === 1,
+    },
     replicationId: replicationId.toString('latin1'),
     role: role.toString('latin1') as ServedLogPage['role'],
   };

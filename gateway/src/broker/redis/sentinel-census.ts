@@ -26,15 +26,18 @@ export class SentinelCensus implements Census<SentinelAnswer> {
 
   async ask(redis: Redis, self: RedisAddress): Promise<SentinelAnswer> {
     const name = this.#masterName;
+    const unknown = (cause: Error) => {
+      if (!cause.message.includes('No such master')) throw cause;
+      throw new Error(`the sentinel at ${formatAddress(self)} watches no master "${name}"`, { cause });
+    };
     const [address, master, others] = (await Promise.all([
       redis.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', name),
       redis.call('SENTINEL', 'MASTER', name),
       redis.call('SENTINEL', 'SENTINELS', name),
-    ])) as [string[] | null, string[], string[][]];
-    if (!address) throw new Error(`the sentinel at ${formatAddress(self)} watches no master "${name}"`);
+    ]).catch(unknown)) as [[string, string], string[], string[][]];
     return {
       self,
-      master: { host: address[0] as string, port: Number(address[1]) },
+      master: { host: address[0], port: Number(address[1]) },
       configEpoch: Number(fieldOf(master, 'config-epoch')),
       others: others.map((one) => ({ host: fieldOf(one, 'ip'), port: Number(fieldOf(one, 'port')) })),
     };

@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock.js';
 import type { RedisTarget } from './redis-url.js';
+import type { TopologyView } from './topology.js';
 
 /** Numbers of the subscribing side; times in ms. */
 export interface SubscriberTimings {
@@ -14,7 +15,7 @@ export interface SubscriberTimings {
   readonly handshakeMs: number;
   /** Between two questions to one node for the topology. Default 1000. */
   readonly topologyPollMs: number;
-  /** The same while something is lost. Default 250. */
+  /** The same while something is lost. Default 200. */
   readonly topologyHurriedPollMs: number;
   /** How long such an answer may take. Default 1000. */
   readonly topologyAnswerMs: number;
@@ -39,7 +40,7 @@ export const SUBSCRIBER_TIMINGS: SubscriberTimings = {
   silenceMs: 2_250,
   handshakeMs: 1_500,
   topologyPollMs: 1_000,
-  topologyHurriedPollMs: 250,
+  topologyHurriedPollMs: 200,
   topologyAnswerMs: 1_000,
   retry: { minMs: 50, maxMs: 2_000 },
   startMs: 5_000,
@@ -55,6 +56,8 @@ export interface SubscriberOptions {
   readonly clock: Clock;
   readonly timings?: Partial<SubscriberTimings>;
   readonly log?: SubscriberLog;
+  /** The view of who is master changed. */
+  readonly onTopology?: (view: TopologyView) => void;
 }
 
 export interface SubscriberLog {

@@ -92,6 +92,11 @@ export class RedisSubscriber {
     });
   }
 
+  /** Where the masters are; publishing goes by it too. */
+  get topology(): Topology {
+    return this.#topology;
+  }
+
   /**
    * Resolves once every master is connected, or, after `startMs`, if at least one is.
    * Rejects with one clear line if none is by then.
@@ -108,9 +113,9 @@ export class RedisSubscriber {
     });
     this.#onUp = undefined;
     if (!isTimeUp || [...this.#connections.values()].some(({ session }) => session)) return;
-    const problems = [...this.#connections.values()].map(({ problem }) => problem);
+    const [problem = this.#topology.problem] = [...this.#connections.values()].map((connection) => connection.problem);
     this.close();
-    throw new FanfareError('unavailable', problems[0] ?? this.#topology.problem ?? 'no Redis master was found');
+    throw new FanfareError('unavailable', problem ?? 'no Redis master was found');
   }
 
   close(): void {
@@ -220,6 +225,7 @@ export class RedisSubscriber {
       this.#connections.delete(name);
     }
     this.#log?.info({ masters: [...view.masters.keys()], moving: view.moving.size }, 'redis topology');
+    this.#options.onTopology?.(view);
   }
 
   #connect(address: { host: string; port: number }): ShardConnection {

@@ -91,7 +91,9 @@ if renew_ttl ~= '0' and role == 'master' then
 end
 
 local records, more
-if range == 'after' then
+if range == 'before' and at == '0-0' then
+  records, more = {}, 0 -- Redis takes "before the first possible ID" for a mistake
+elseif range == 'after' then
   records, more = page('XRANGE', '(' .. at, '+')
 elseif range == 'since' then
   records, more = page('XRANGE', first_id_since(tonumber(at), epoch), '+')

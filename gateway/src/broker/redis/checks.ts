@@ -1,0 +1,223 @@
+/** Whether a Redis deployment is fit for Fanfare, and what would make it better. */
+import type { Redis } from 'ioredis';
+import { type Clock, systemClock } from '../../clock.js';
+import { within } from './deadline.js';
+import { probeName, SHARD_COUNT, SHARD_COUNT_KEY, slotOfShard } from './keys.js';
+import { openLink, parseInfo } from './link.js';
+import { dataConnectionOptions, parseRedisUrl, type RedisTarget } from './redis-url.js';
+import { SUBSCRIBER_TIMINGS } from './subscriber-options.js';
+import { createTopology } from './topologies.js';
+import type { Topology, TopologyView } from './topology.js';
+
+/** One finding. `error`: a gateway does not start. `advice`: it starts, and something could be safer. */
+export interface CheckLine {
+  readonly level: 'ok' | 'advice' | 'error';
+  readonly text: string;
+}
+
+const HANDSHAKE_MS = 3_000;
+const ANSWER_MS = 3_000;
+const DISCOVERY_MS = 5_000;
+const MIN_MAJOR_VERSION = 7;
+/** The default of Redis is 32 MiB; https://redis.io/docs/latest/develop/reference/clients/#output-buffer-limits */
+const ROOMY_PUBSUB_BUFFER_BYTES = 64 * 1024 * 1024;
+
+const ok = (text: string): CheckLine => ({ level: 'ok', text });
+const advice = (text: string): CheckLine => ({ level: 'advice', text });
+const error = (text: string): CheckLine => ({ level: 'error', text });
+
+/**
+ * What `fanfare check` prints: every master is asked, nothing is written.
+ * Never rejects: what cannot be reached or read is a line.
+ */
+export async function checkRedis(url: string, clock: Clock = systemClock): Promise<CheckLine[]> {
+  try {
+    const target = parseRedisUrl(url);
+    const view = await discover(target, clock);
+    const checked = await Promise.all([...view.masters.keys()].map((name) => checkMaster(target, view, name, clock)));
+    const served = [ok(`${target.kind}: ${[...view.masters.keys()].join(', ')}`)];
+    const unserved = unservedShards(view);
+    if (unserved > 0) served.push(error(`${unserved} of ${SHARD_COUNT} virtual shards have no master`));
+    return [...served, ...checked.flat()];
+  } catch (cause) {
+    return [error((cause as Error).message)];
+  }
+}
+
+/**
+ * The same at start, for the masters that can be reached, without advice; sets the shard count where
+ * there is none.
+ * @throws {Error} with the first thing that is not fit, as one line
+ */
+export async function assertFit(target: RedisTarget, view: TopologyView, clock: Clock): Promise<void> {
+  await Promise.all(
+    [...view.masters].map(async ([name, address]) => {
+      const redis = await openLink(address, dataConnectionOptions(target), clock, HANDSHAKE_MS).catch(() => undefined);
+      if (!redis) return; // its shards are lost, and known as such
+      try {
+        const lines = await within(clock, ANSWER_MS, `${name}: checks`, essentials(redis, view, name, true));
+        const unfit = lines.find(({ level }) => level === 'error');
+        if (unfit) throw new Error(unfit.text);
+      } finally {
+        redis.disconnect();
+      }
+    }),
+  );
+}
+
+async function checkMaster(target: RedisTarget, view: TopologyView, name: string, clock: Clock): Promise<CheckLine[]> {
+  const address = view.masters.get(name);
+  if (!address) return [];
+  try {
+    const redis = await openLink(address, dataConnectionOptions(target), clock, HANDSHAKE_MS);
+    try {
+      const lines = Promise.all([essentials(redis, view, name, false), recommendations(redis, target, name)]);
+      return (await within(clock, ANSWER_MS, `${name}: checks`, lines)).flat();
+    } finally {
+      redis.disconnect();
+    }
+  } catch (cause) {
+    return [error((cause as Error).message)];
+  }
+}
+
+/** What a gateway cannot do without. */
+async function essentials(redis: Redis, view: TopologyView, name: string, isStart: boolean): Promise<CheckLine[]> {
+  const info = parseInfo(await redis.info());
+  const version = info.get('redis_version') ?? 'unknown';
+  const policy = info.get('maxmemory_policy');
+  const shard = shardOn(view, name);
+  return [
+    Number.parseInt(version, 10) >= MIN_MAJOR_VERSION
+      ? ok(`${name}: version ${version}`)
+      : error(`${name}: version ${version}; Redis 7.0 or later is needed`),
+    info.get('role') === 'master' ? ok(`${name}: is a master`) : error(`${name}: is a replica; name the master`),
+    policy === 'noeviction'
+      ? ok(`${name}: maxmemory-policy noeviction`)
+      : error(`${name}: maxmemory-policy is ${policy}; it must be noeviction, any other drops logs`),
+    ...(shard === undefined ? [] : await Promise.all([mayCall(redis, name, shard), mayPublish(redis, name, shard)])),
+    ...(view.owners.get(slotOfShard(0)) === name ? [await shardCount(redis, name, isStart)] : []),
+  ];
+}
+
+function mayCall(redis: Redis, name: string, shard: number): Promise<CheckLine> {
+  return mayScript(redis, name, shard, ['INFO', 'replication']);
+}
+
+function mayPublish(redis: Redis, name: string, shard: number): Promise<CheckLine> {
+  return mayScript(redis, name, shard, ['SPUBLISH', probeName(shard), '']);
+}
+
+async function mayScript(redis: Redis, name: string, shard: number, command: string[]): Promise<CheckLine> {
+  try {
+    await redis.eval('return redis.call(unpack(ARGV))', 1, probeName(shard), ...command);
+    return ok(`${name}: scripts may call ${command[0]}`);
+  } catch (cause) {
+    return error(`${name}: scripts may not call ${command[0]}: ${(cause as Error).message}`);
+  }
+}
+
+/** Another count would look for every channel in another place. */
+async function shardCount(redis: Redis, name: string, mayWrite: boolean): Promise<CheckLine> {
+  try {
+    if (mayWrite) await redis.set(SHARD_COUNT_KEY, SHARD_COUNT, 'NX');
+    const found = await redis.get(SHARD_COUNT_KEY);
+    if (found === null) return ok(`${name}: no deployment yet; it will have ${SHARD_COUNT} virtual shards`);
+    if (found === String(SHARD_COUNT)) return ok(`${name}: ${SHARD_COUNT} virtual shards`);
+    return error(`${name}: ${SHARD_COUNT_KEY} says ${found} virtual shards, this gateway has ${SHARD_COUNT}`);
+  } catch (cause) {
+    return error(`${name}: ${SHARD_COUNT_KEY} cannot be used: ${(cause as Error).message}`);
+  }
+}
+
+/** What makes a failure lose less. */
+async function recommendations(redis: Redis, target: RedisTarget, name: string): Promise<CheckLine[]> {
+  const info = parseInfo(await redis.info());
+  const lines: CheckLine[] = [];
+  const replicas = Number(info.get('connected_slaves') ?? 0);
+  lines.push(
+    info.get('aof_enabled') === '1'
+      ? ok(`${name}: appendonly yes`)
+      : advice(`${name}: appendonly is off; a restart loses what was published since the last snapshot`),
+    replicas > 0
+      ? ok(`${name}: ${replicas} replicas`)
+      : advice(`${name}: no replicas; while it is down its channels are unavailable`),
+    info.get('maxmemory') !== '0'
+      ? ok(`${name}: maxmemory ${info.get('maxmemory_human')}`)
+      : advice(`${name}: no maxmemory; with one, a full memory refuses publishes instead of ending Redis`),
+  );
+  const settings = await configOf(redis).catch(() => undefined);
+  if (!settings) return [...lines, advice(`${name}: CONFIG is not allowed; its settings were not looked at`)];
+  if (replicas > 0) {
+    lines.push(
+      Number(settings.get('min-replicas-to-write')) > 0
+        ? ok(`${name}: min-replicas-to-write ${settings.get('min-replicas-to-write')}`)
+        : advice(
+            `${name}: min-replicas-to-write is 0; a master cut off from the others goes on taking publishes that are lost`,
+          ),
+    );
+  }
+  const buffer = pubsubBufferBytes(settings.get('client-output-buffer-limit') ?? '');
+  lines.push(
+    buffer === 0 || buffer >= ROOMY_PUBSUB_BUFFER_BYTES
+      ? ok(`${name}: client-output-buffer-limit of pubsub`)
+      : advice(
+          `${name}: client-output-buffer-limit of pubsub is ${buffer} bytes; in bursts gateways are cut and repair themselves, 256mb 64mb 60 is calmer`,
+        ),
+  );
+  if (target.kind === 'cluster') {
+    lines.push(
+      settings.get('cluster-require-full-coverage') === 'no'
+        ? ok(`${name}: cluster-require-full-coverage no`)
+        : advice(`${name}: cluster-require-full-coverage is yes; one dead shard stops all the others`),
+    );
+  }
+  return lines;
+}
+
+async function configOf(redis: Redis): Promise<Map<string, string>> {
+  const names = ['min-replicas-to-write', 'client-output-buffer-limit', 'cluster-require-full-coverage'];
+  const flat = (await redis.config('GET', ...(names as [string, ...string[]]))) as string[];
+  return new Map(flat.flatMap((value, i) => (i % 2 === 0 ? [[value, flat[i + 1] ?? '']] : [])));
+}
+
+/** The hard limit; 0: none. */
+function pubsubBufferBytes(limits: string): number {
+  return Number(/pubsub (\d+)/.exec(limits)?.[1] ?? 0);
+}
+
+/** A virtual shard that this master serves. */
+function shardOn({ owners }: TopologyView, name: string): number | undefined {
+  for (let shard = 0; shard < SHARD_COUNT; shard++) if (owners.get(slotOfShard(shard)) === name) return shard;
+  return undefined;
+}
+
+function unservedShards({ owners }: TopologyView): number {
+  return Array.from({ length: SHARD_COUNT }, (_, shard) => owners.has(slotOfShard(shard))).filter((has) => !has).length;
+}
+
+/** Who the masters are. Rejects with one line if nobody tells. */
+async function discover(target: RedisTarget, clock: Clock): Promise<TopologyView> {
+  let topology: Topology | undefined;
+  try {
+    return await within(
+      clock,
+      DISCOVERY_MS,
+      'discovery',
+      new Promise<TopologyView>((resolve) => {
+        topology = createTopology(target, {
+          clock,
+          timings: SUBSCRIBER_TIMINGS,
+          link: dataConnectionOptions(target),
+          isHurried: () => true,
+          onChange: resolve,
+        });
+        topology.start();
+      }),
+    );
+  } catch (cause) {
+    throw new Error(topology?.problem ?? (cause as Error).message, { cause });
+  } finally {
+    topology?.close();
+  }
+}

@@ -1,0 +1,181 @@
+import type { Redis, RedisOptions } from 'ioredis';
+import type { Cancel, Clock } from '../../clock.js';
+import { Backoff, type BackoffTimings } from './backoff.js';
+import { Deadline, within } from './deadline.js';
+import { openLink } from './link.js';
+import { NotSentError } from './publish-faults.js';
+import { formatAddress, type RedisAddress } from './redis-url.js';
+import { publishScript, type ScriptArgument } from './scripts.js';
+
+export interface PublishLinkOptions {
+  readonly clock: Clock;
+  readonly link: RedisOptions;
+  readonly timings: PublishLinkTimings;
+  /** It can take commands (again). */
+  readonly onUp: () => void;
+}
+
+export interface PublishLinkTimings {
+  /** Until a new connection has shown that it leads to a master, ms. */
+  readonly handshakeMs: number;
+  /** Replies overdue for this long, ms: nothing more is sent until one comes. */
+  readonly suspectMs: number;
+  /** Replies overdue for this long, ms: the connection is given up. */
+  readonly replyMs: number;
+  readonly retry: BackoffTimings;
+}
+
+export type Command = readonly [name: string, ...args: ScriptArgument[]];
+
+/**
+ * A publishing connection to one master, opened anew for as long as it is not closed. What was sent
+ * is never sent again by itself; what cannot be sent now fails at once.
+ */
+export class PublishLink {
+  /** `host:port` of the master. */
+  readonly name: string;
+  readonly address: RedisAddress;
+  readonly #options: PublishLinkOptions;
+  readonly #backoff: Backoff;
+  /** Present while it leads to a master. */
+  #redis: Redis | undefined;
+  /** Why nothing is sent now, if so. */
+  #problem: string | undefined = 'not connected yet';
+  #inFlight = 0;
+  #suspicion: Deadline | undefined;
+  #patience: Deadline | undefined;
+  #cancelRetry: Cancel = () => {};
+  #isCondemned = false;
+  #isClosed = false;
+
+  constructor(address: RedisAddress, options: PublishLinkOptions) {
+    this.name = formatAddress(address);
+    this.address = address;
+    this.#options = options;
+    this.#backoff = new Backoff(options.timings.retry);
+    void this.#connect();
+  }
+
+  /** Whether replies are awaited. */
+  get isBusy(): boolean {
+    return this.#inFlight > 0;
+  }
+
+  /**
+   * Sends these commands in one write, and in this order. Each resolves with its reply or its error;
+   * none rejects.
+   */
+  send(commands: readonly Command[]): Promise<unknown>[] {
+    const redis = this.#redis;
+    // `status` too: the connection may have ended in this very turn of the loop.
+    if (!redis || this.#problem !== undefined || redis.status !== 'ready') {
+      const error = new NotSentError(`${this.name}: ${this.#problem ?? 'the connection ended'}`);
+      return commands.map(() => Promise.resolve(error));
+    }
+    if (this.#inFlight === 0) this.#watch();
+    redis.stream.cork();
+    const replies = commands.map((command) => this.#sendOne(redis, command));
+    redis.stream.uncork();
+    return replies;
+  }
+
+  /** Nothing more is sent on this connection; once all is answered a new one takes its place. */
+  condemn(reason: string): void {
+    this.#isCondemned = true;
+    this.#problem = reason;
+    if (this.#inFlight === 0) this.#lose(reason);
+  }
+
+  /** Nothing more is sent; once all is answered it is closed. */
+  retire(): void {
+    this.#isClosed = true;
+    this.condemn('it is no longer the master');
+  }
+
+  /** What is still unanswered fails. */
+  close(): void {
+    this.#isClosed = true;
+    this.#lose('closed');
+  }
+
+  async #sendOne(redis: Redis, [name, ...args]: Command): Promise<unknown> {
+    this.#inFlight++;
+    const reply = await redis.callBuffer(name, ...args).catch((error: Error) => error);
+    this.#inFlight--;
+    if (redis === this.#redis) this.#progress();
+    return reply;
+  }
+
+  async #connect(): Promise<void> {
+    const { clock, link, timings } = this.#options;
+    let redis: Redis | undefined;
+    try {
+      redis = await openLink(this.address, link, clock, timings.handshakeMs);
+      await within(clock, timings.handshakeMs, 'handshake', prepare(redis));
+      if (this.#isClosed || redis.status !== 'ready') throw new Error('the connection ended');
+    } catch (error) {
+      redis?.disconnect();
+      this.#lose((error as Error).message);
+      return;
+    }
+    this.#redis = redis;
+    this.#problem = undefined;
+    this.#backoff.reset();
+    redis.on('end', () => {
+      if (redis === this.#redis) this.#lose('the connection ended');
+    });
+    this.#options.onUp();
+  }
+
+  #watch(): void {
+    const { clock, timings } = this.#options;
+    this.#suspicion = new Deadline(clock, timings.suspectMs, () => {
+      this.#suspicion = undefined;
+      this.#problem ??= 'replies are overdue';
+    });
+    this.#patience = new Deadline(clock, timings.replyMs, () => this.#lose(`no reply within ${timings.replyMs} ms`));
+  }
+
+  #unwatch(): void {
+    this.#suspicion?.cancel();
+    this.#patience?.cancel();
+    this.#suspicion = undefined;
+    this.#patience = undefined;
+  }
+
+  /** A reply came. */
+  #progress(): void {
+    const wasSuspect = this.#inFlight > 0 && this.#suspicion === undefined;
+    if (this.#inFlight === 0 || wasSuspect) this.#unwatch();
+    if (wasSuspect) this.#watch();
+    this.#suspicion?.restart();
+    this.#patience?.restart();
+    if (this.#isCondemned) {
+      if (this.#inFlight === 0) this.#lose(this.#problem ?? 'condemned');
+    } else if (this.#problem !== undefined) {
+      this.#problem = undefined;
+      this.#options.onUp();
+    }
+  }
+
+  #lose(problem: string): void {
+    const redis = this.#redis;
+    this.#redis = undefined;
+    this.#problem = problem;
+    this.#isCondemned = false;
+    this.#unwatch();
+    this.#cancelRetry();
+    redis?.disconnect();
+    if (this.#isClosed) return;
+    this.#cancelRetry = this.#options.clock.after(this.#backoff.next(), () => void this.#connect());
+  }
+}
+
+/** Makes sure that it is a master. Rejects if not. */
+async function prepare(redis: Redis): Promise<void> {
+  const [role] = await redis.role();
+  // A replica would take live publishes, and they would reach nobody.
+  if (role !== 'master') throw new Error('it is a replica');
+  // Spares every channel a NOSCRIPT; where it is not allowed, the script comes with its first use.
+  await redis.script('LOAD', publishScript.source).catch(() => {});
+}
