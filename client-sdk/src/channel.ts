@@ -1,0 +1,135 @@
+import { type Durability, isChannelName, type Position, type Tags } from '@fanfare/protocol';
+import { FanfareClientError } from './errors.js';
+import { type DurableMessage, type Message, messageOfHistory } from './message.js';
+import type { Publisher, PublishResult } from './publisher.js';
+import type { Requests } from './requests.js';
+import type { Subscription } from './subscription.js';
+
+export interface SubscribeOptions {
+  /** Go on after this position, e.g. that of an earlier subscription, or a message. Durable channels only. */
+  readonly since?: Position;
+  /** Begin with the last n messages. Durable channels only. */
+  readonly rewind?: number;
+  /** Begin with the messages of the last n ms. Durable channels only. */
+  readonly rewindMs?: number;
+  /** Messages that may wait for a `for await` loop before the subscription pauses. Default: the client's. */
+  readonly maxQueue?: number;
+}
+
+export interface PublishOptions {
+  /**
+   * Publishes with the same key on the same channel, within the gateway's window (5 minutes unless
+   * configured), are one. 1 to 128 bytes. Default: a random one, unless the client has `autoKey: false`.
+   */
+  readonly key?: string;
+  /** Labels that travel with the message. */
+  readonly tags?: Tags;
+  /** `replicated`: wait until a replica has it too. Default `stored`. */
+  readonly durability?: Durability;
+  /** Default: the client's `requestTimeoutMs`. */
+  readonly timeoutMs?: number;
+}
+
+export interface HistoryOptions {
+  /** The first messages after this position, or */
+  readonly after?: Position;
+  /** the last ones before this; neither: the last ones. */
+  readonly before?: Position;
+  /** Most messages. Default: the gateway's (100). */
+  readonly limit?: number;
+  /** Default: the client's `requestTimeoutMs`. */
+  readonly timeoutMs?: number;
+}
+
+export interface HistoryPage<T = unknown> {
+  /** In log order. */
+  readonly messages: readonly DurableMessage<T>[];
+  /** Whether the log goes on in that direction. */
+  readonly more: boolean;
+}
+
+/** What a channel needs of its client. */
+export interface ChannelHost {
+  readonly publisher: Publisher;
+  readonly requests: Requests;
+  readonly requestTimeoutMs: number;
+  subscribe(
+    channel: string,
+    handler: ((message: Message) => unknown) | undefined,
+    options: SubscribeOptions,
+  ): Subscription;
+}
+
+/** A name to subscribe and publish to. Costs nothing until used. */
+export class Channel<T = unknown> {
+  readonly name: string;
+  readonly #host: ChannelHost;
+
+  /** @throws {FanfareClientError} `bad_request` if the name is no channel name (1-255 bytes, no spaces, no control characters). */
+  constructor(name: string, host: ChannelHost) {
+    if (!isChannelName(name))
+      throw new FanfareClientError('bad_request', `not a channel name: ${JSON.stringify(name)}`);
+    this.name = name;
+    this.#host = host;
+  }
+
+  /**
+   * Begins a subscription; it may be made before `connect()`. Without a start it begins with what is
+   * published from now on. Several subscriptions of one channel share one on the wire: a later one
+   * joins where the first stands, so it cannot choose its start.
+   *
+   * @throws {FanfareClientError} `bad_request` (more than one start, or a start that is none),
+   * `already_subscribed` (a start, and the channel is subscribed to here already).
+   */
+  subscribe(handler?: (message: Message<T>) => unknown, options: SubscribeOptions = {}): Subscription<T> {
+    checkStart(options);
+    const listener = handler as ((message: Message) => unknown) | undefined;
+    return this.#host.subscribe(this.name, listener, options) as Subscription<T>;
+  }
+
+  /**
+   * Publishes, and resolves once it is in the log, with its position (none on live channels). Waits
+   * for a connection; tries again after refusals that may pass, and after a lost connection if it has
+   * a key. `data` is encoded at once. Publishes of one client go out in call order; one that was
+   * refused for the moment may be overtaken by later ones: await each where order matters.
+   *
+   * @throws {FanfareClientError} as a rejection: `outcome_unknown` (it may or may not be in the log),
+   * `timeout` (it is not), `too_large`, `bad_request`, `forbidden`, `limit_exceeded`, `closed`, ...
+   */
+  publish(data: T, options: PublishOptions = {}): Promise<PublishResult> {
+    return this.#host.publisher.publish(this.name, data, options);
+  }
+
+  /** Reads the log. @throws {FanfareClientError} as a rejection: `timeout`, `forbidden`, ... */
+  async history(options: HistoryOptions = {}): Promise<HistoryPage<T>> {
+    const { after, before, limit, timeoutMs = this.#host.requestTimeoutMs } = options;
+    const range = {
+      ...(after && { after: positionOf(after) }),
+      ...(before && { before: positionOf(before) }),
+      ...(limit !== undefined && { limit }),
+    };
+    const reply = await this.#host.requests.call(
+      'history',
+      (id) => ({ type: 'history', id, channel: this.name, ...range }),
+      { timeoutMs, readOnly: true },
+    );
+    const messages = reply.messages.map((item) => messageOfHistory(this.name, item) as DurableMessage<T>);
+    return { messages, more: reply.more };
+  }
+}
+
+/** Only the position of what may be a whole message. */
+export function positionOf({ epoch, offset }: Position): Position {
+  return { epoch, offset };
+}
+
+function checkStart({ since, rewind, rewindMs }: SubscribeOptions): void {
+  if ([since, rewind, rewindMs].filter((start) => start !== undefined).length > 1) {
+    throw new FanfareClientError('bad_request', 'at most one of since, rewind, rewindMs');
+  }
+  for (const count of [rewind, rewindMs, since?.offset]) {
+    if (count !== undefined && !(Number.isSafeInteger(count) && count >= 0)) {
+      throw new FanfareClientError('bad_request', `a start must be an integer from 0 on, not ${count}`);
+    }
+  }
+}

@@ -1,0 +1,115 @@
+import type { Dialect } from '@fanfare/protocol';
+import { jsonDialect } from '@fanfare/protocol/json';
+import type { BackoffOptions } from './backoff.js';
+import { type Clock, systemClock } from './clock.js';
+import type { Token } from './connection.js';
+import { FanfareClientError } from './errors.js';
+import { defaultSocket } from './transport/default-socket.js';
+import type { SocketFactory } from './transport/socket.js';
+
+export interface ClientOptions {
+  /**
+   * Where the gateway is: `ws:`, `wss:`, `http:` or `https:`; in a page also relative to it. Without a
+   * path `/ws` is meant.
+   */
+  readonly url: string;
+  /**
+   * A JWT, or a function that fetches one. A function is called for every connection, and again
+   * before the token expires. Default: none (anonymous).
+   */
+  readonly token?: Token;
+  /** How frames are written. Default JSON; `msgpackDialect` is in `@fanfare/client/msgpack`. */
+  readonly codec?: Dialect;
+  /** Delays between attempts to connect and to subscribe. Default 500 ms doubling up to 20 s, full jitter. */
+  readonly backoff?: Partial<BackoffOptions>;
+  /** A connection that lasted this long makes the next delay a first one again, ms. Default 10 s. */
+  readonly stableMs?: number;
+  /** From the start of an attempt (first for a token, then for the link) to its failure, ms. Default 10 s. */
+  readonly connectTimeoutMs?: number;
+  /** How long publishes and history requests may take, waiting for a connection included, ms. Default 20 s. */
+  readonly requestTimeoutMs?: number;
+  /** Silence of the gateway's ping interval and this means the link is dead, ms. Default 10 s. */
+  readonly pingGraceMs?: number;
+  /** Publishes and history requests that may wait or be open; more are refused. Default 10,000. */
+  readonly maxPending?: number;
+  /** Messages that may wait for a `for await` loop before its subscription pauses. Default 10,000. */
+  readonly maxQueue?: number;
+  /**
+   * Gives every publish a random key (about 15 bytes, which subscribers see too), so that it can be
+   * repeated after a lost connection without being stored twice. Default true. Live channels have no
+   * log to hold keys: once known to be live, publishes there carry none and are never repeated.
+   */
+  readonly autoKey?: boolean;
+  /**
+   * Subscriptions without a position that are begun a second, and at once after a pause. Default 50,
+   * half of the gateway's default `commandsPerSecond`. Resumed ones are free for the gateway.
+   */
+  readonly joinsPerSecond?: number;
+  /** Name and version told to the gateway. Default `fanfare-js/0.1`. */
+  readonly name?: string;
+  /** Opens sockets. Default: the runtime's WebSocket; in Node the `ws` package. */
+  readonly socket?: SocketFactory;
+  /** Default: the machine's. */
+  readonly clock?: Clock;
+}
+
+export interface ResolvedOptions extends Required<Omit<ClientOptions, 'token' | 'backoff'>> {
+  readonly token: Token | undefined;
+  readonly backoff: BackoffOptions;
+}
+
+export const DEFAULT_OPTIONS = {
+  token: undefined,
+  codec: jsonDialect,
+  stableMs: 10_000,
+  connectTimeoutMs: 10_000,
+  requestTimeoutMs: 20_000,
+  pingGraceMs: 10_000,
+  maxPending: 10_000,
+  maxQueue: 10_000,
+  autoKey: true,
+  joinsPerSecond: 50,
+  name: 'fanfare-js/0.1',
+  socket: defaultSocket,
+  clock: systemClock,
+} as const satisfies Omit<ResolvedOptions, 'url' | 'backoff'>;
+
+const DEFAULT_BACKOFF: BackoffOptions = { baseMs: 500, maxMs: 20_000 };
+
+const POSITIVE = [
+  'stableMs',
+  'connectTimeoutMs',
+  'requestTimeoutMs',
+  'maxPending',
+  'maxQueue',
+  'joinsPerSecond',
+] as const;
+
+/** @throws {FanfareClientError} `bad_request` naming the option that is wrong. */
+export function resolveOptions(options: ClientOptions): ResolvedOptions {
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+  const backoff = { ...DEFAULT_BACKOFF, ...options.backoff };
+  const resolved: ResolvedOptions = { ...DEFAULT_OPTIONS, ...given, url: resolveUrl(options.url), backoff };
+  for (const name of POSITIVE) {
+    if (!(resolved[name] > 0)) throw new FanfareClientError('bad_request', `${name} must be larger than 0`);
+  }
+  return resolved;
+}
+
+function resolveUrl(text: string): string {
+  const { location } = globalThis as { location?: { href: string } };
+  let url: URL;
+  try {
+    url = new URL(text, location?.href);
+  } catch (cause) {
+    throw new FanfareClientError('bad_request', `url is not a URL: ${text}`, { cause });
+  }
+  if (url.protocol === 'http:') url.protocol = 'ws:';
+  if (url.protocol === 'https:') url.protocol = 'wss:';
+  if (url.protocol !== 'ws:' && url.protocol !== 'wss:') {
+    throw new FanfareClientError('bad_request', `url must be ws: or wss:, not ${url.protocol}`);
+  }
+  if (url.pathname === '/') url.pathname = '/ws';
+  url.hash = '';
+  return url.href;
+}

@@ -1,0 +1,171 @@
+import type { Position } from '@fanfare/protocol';
+import { jsonDialect } from '@fanfare/protocol/json';
+import { msgpackDialect } from '@fanfare/protocol/msgpack';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { createClient } from './client.js';
+import type { Message, ResetEvent } from './message.js';
+import type { PublishResult } from './publisher.js';
+import type { Subscription } from './subscription.js';
+import { type FakeLog, LogServer, settle, VirtualClock } from './testing/index.js';
+
+const CHANNEL = 'chat:1';
+
+type Step =
+  | { readonly do: 'publish' | 'skip' | 'repeat' | 'cut' | 'freeze' | 'drain'; readonly count: number }
+  | { readonly do: 'takeOver' | 'lose' | 'trim' | 'forget' | 'lag' | 'ownPublish'; readonly count: number }
+  | { readonly do: 'join' | 'leave' | 'malformed' | 'unreachable' | 'wait'; readonly count: number };
+
+const weights: Record<Step['do'], number> = {
+  publish: 10,
+  wait: 10,
+  ownPublish: 3,
+  cut: 3,
+  repeat: 2,
+  skip: 2,
+  lag: 2,
+  takeOver: 2,
+  lose: 1,
+  trim: 1,
+  forget: 1,
+  freeze: 1,
+  drain: 1,
+  malformed: 1,
+  unreachable: 1,
+  join: 2,
+  leave: 2,
+};
+
+const steps = fc.array(
+  fc.oneof(
+    ...Object.entries(weights).map(([name, weight]) => ({
+      weight,
+      arbitrary: fc.record({ do: fc.constant(name as Step['do']), count: fc.integer({ min: 1, max: 6 }) }),
+    })),
+  ),
+  { minLength: 1, maxLength: 40 },
+);
+
+/** Keeps what one subscription was given, and holds it against the promise at once. */
+class Ledger {
+  readonly subscription: Subscription<number>;
+  readonly #log: FakeLog;
+  readonly resets: ResetEvent[] = [];
+  at: Position | undefined;
+
+  constructor(log: FakeLog, subscribe: (handler: (message: Message<number>) => void) => Subscription<number>) {
+    this.#log = log;
+    this.subscription = subscribe((message) => this.#take(message));
+    this.subscription.on('subscribed', ({ position }) => {
+      this.at ??= position;
+    });
+    this.subscription.on('reset', (reset) => {
+      this.resets.push(reset);
+      this.at = reset.position;
+    });
+    this.at = this.subscription.position;
+  }
+
+  #take({ epoch, offset, data }: Message<number>): void {
+    if (epoch === undefined || offset === undefined) throw new Error('no position');
+    expect(offset).toBe((this.at as Position).offset + 1);
+    expect(data).toBe(this.#log.everStored.get(`${epoch}-${offset}`)?.data);
+    expect(this.subscription.position).toEqual({ epoch, offset });
+    this.at = { epoch, offset };
+  }
+}
+
+async function play(script: readonly Step[], seed: number, dialect = jsonDialect): Promise<void> {
+  const clock = new VirtualClock({ seed });
+  const server = new LogServer({ clock, dialect, latencyMs: () => Math.floor(clock.random() * 20) });
+  const failures: unknown[] = [];
+  const client = createClient({ url: 'ws://fake', clock, socket: server.socket, codec: dialect });
+  client.on('error', (error) => {
+    if (error.code !== 'malformed_frame') failures.push(error.cause ?? error);
+  });
+  const log = server.log(CHANNEL);
+  const ledgers: Ledger[] = [];
+  const join = () => ledgers.push(new Ledger(log, (handler) => client.channel<number>(CHANNEL).subscribe(handler)));
+  let next = 0;
+  let lossy = false;
+  const refused: string[] = [];
+  const acknowledged: { readonly data: number; readonly at: PublishResult }[] = [];
+
+  join();
+  void client.connect();
+  clock.advance(100);
+  for (const { do: action, count } of script) {
+    const link = server.link;
+    if (action === 'publish') for (let n = 0; n < count; n++) server.publish(CHANNEL, next++);
+    if (action === 'wait') clock.advance(count * 40);
+    if (action === 'repeat') server.repeat(link, CHANNEL);
+    if (action === 'skip') server.skip(link, CHANNEL, next++);
+    if (action === 'cut') link.cut();
+    if (action === 'freeze') link.freeze();
+    if (action === 'lag') server.lag(link, count * 10);
+    if (action === 'takeOver') server.takeOver(CHANNEL);
+    if (action === 'lose') server.takeOver(CHANNEL, count);
+    if (action === 'trim') log.trim(count);
+    if (action === 'forget') log.forgetLineage();
+    if (action === 'drain') link.close(4000, JSON.stringify({ retryAfter: count * 10 }));
+    if (action === 'malformed') link.sendWire(dialect.binary ? new Uint8Array([0xc1]) : '{');
+    if (action === 'unreachable') {
+      server.reachable = false;
+      clock.after(count * 100, () => {
+        server.reachable = true;
+      });
+    }
+    if (action === 'join') join();
+    if (action === 'leave') ledgers[count % ledgers.length]?.subscription.unsubscribe();
+    if (action === 'ownPublish') {
+      const data = next++;
+      client
+        .channel(CHANNEL)
+        .publish(data)
+        .then(
+          (at) => acknowledged.push({ data, at }),
+          (error) => refused.push(error.code),
+        );
+    }
+    if (['lose', 'trim', 'forget'].includes(action)) lossy = true;
+  }
+  clock.advance(180_000);
+  server.publish(CHANNEL, next++);
+  clock.advance(1_000);
+
+  expect(failures).toEqual([]);
+  expect(client.state).toBe('connected');
+  for (const { subscription, resets } of ledgers) {
+    if (subscription.state === 'unsubscribed') continue;
+    expect(subscription.state).toBe('subscribed');
+    expect(subscription.position).toEqual(log.head);
+    if (!lossy) expect(resets).toEqual([]);
+  }
+  await settle();
+  for (const { data, at } of acknowledged) expect(log.everStored.get(`${at.epoch}-${at.offset}`)?.data).toBe(data);
+  // A key makes every outcome known but for a long outage.
+  expect(refused.filter((code) => code !== 'timeout' && code !== 'outcome_unknown')).toEqual([]);
+  if (!lossy) {
+    const stored = log.entries.map(({ data }) => data);
+    expect(new Set(stored).size).toBe(stored.length);
+  }
+  client.close();
+  clock.advance(10_000);
+  expect(clock.pending).toBe(0);
+}
+
+describe('a client under random accidents', () => {
+  it('gives every message once and in order, or tells a reset', { timeout: 60_000 }, async () => {
+    await fc.assert(
+      fc.asyncProperty(steps, fc.integer(), (script, seed) => play(script, seed)),
+      { numRuns: 1_500 },
+    );
+  });
+
+  it('does so in MessagePack', { timeout: 60_000 }, async () => {
+    await fc.assert(
+      fc.asyncProperty(steps, fc.integer(), (script, seed) => play(script, seed, msgpackDialect)),
+      { numRuns: 200 },
+    );
+  });
+});

@@ -1,0 +1,248 @@
+import type { ConnectedFrame, ServerFrame } from '@fanfare/protocol';
+import { Channel, type ChannelHost, positionOf, type SubscribeOptions } from './channel.js';
+import { type ClientOptions, type ResolvedOptions, resolveOptions } from './client-options.js';
+import type { Cancel } from './clock.js';
+import { Connection, type ConnectionState, type StateChange } from './connection.js';
+import { Emitter } from './emitter.js';
+import { closedError, errorOfFrame, FanfareClientError } from './errors.js';
+import type { Message } from './message.js';
+import { onNetworkBack } from './network.js';
+import { Publisher } from './publisher.js';
+import { Requests } from './requests.js';
+import { createStats, type Stats } from './stats.js';
+import { LocalSubscription, type Subscription } from './subscription.js';
+import { Subscriptions } from './subscriptions.js';
+import { TokenRenewal } from './token-renewal.js';
+
+export interface ClientEvents {
+  state: StateChange;
+  /**
+   * What no call or subscription could be told: refused connections (`state` is `failed` then), a
+   * token that could not be fetched, what listeners threw. Lost connections are no errors; they are
+   * `state` events. Without a listener errors go to `console.error`.
+   */
+  error: FanfareClientError;
+}
+
+/** A client of one gateway, or of many behind one address. */
+export interface Client {
+  readonly state: ConnectionState;
+  /** What the gateway said of this connection; while `connected`. */
+  readonly session: ConnectedFrame | undefined;
+  readonly stats: Readonly<Stats>;
+  /**
+   * Connects, and stays connected until `close()`. Resolves once connected, however many attempts it
+   * takes. Waiting for it is not needed: subscriptions and publishes wait by themselves. While a
+   * reconnection waits, this makes it at once.
+   * @throws {FanfareClientError} as a rejection (which may be left alone): refused for good, or `closed`.
+   */
+  connect(): Promise<void>;
+  /**
+   * Ends the connection, every subscription and `for await` loop, and every open request: await
+   * publishes first. `connect()` begins anew, without them.
+   */
+  close(): void;
+  channel<T = unknown>(name: string): Channel<T>;
+  /** Adds a listener and returns what removes it. */
+  on<Name extends keyof ClientEvents>(name: Name, listener: (event: ClientEvents[Name]) => unknown): () => void;
+}
+
+/** @throws {FanfareClientError} `bad_request` if an option is wrong. Nothing is opened before `connect()`. */
+export function createClient(options: ClientOptions): Client {
+  return new FanfareClient(resolveOptions(options));
+}
+
+/** Puts the roles together; each of them knows nothing of the others. */
+class FanfareClient implements Client {
+  readonly stats = createStats();
+  readonly #options: ResolvedOptions;
+  readonly #events: Emitter<ClientEvents>;
+  readonly #connection: Connection;
+  readonly #requests: Requests;
+  readonly #subscriptions: Subscriptions;
+  readonly #renewal: TokenRenewal;
+  readonly #host: ChannelHost;
+  readonly #readers = new Set<LocalSubscription>();
+  #session: ConnectedFrame | undefined;
+  #connections = 0;
+  #reporting = false;
+  #lastId = 0;
+  #waiters: { resolve(): void; reject(error: FanfareClientError): void }[] = [];
+  #cancelNetwork: Cancel | undefined;
+
+  constructor(options: ResolvedOptions) {
+    this.#options = options;
+    const { clock, codec, backoff, token, requestTimeoutMs } = options;
+    const nextId = () => ++this.#lastId;
+    const wiring = {
+      dialect: codec,
+      clock,
+      backoff,
+      nextId,
+      send: (wire: string | Uint8Array) => this.#connection.send(wire),
+    };
+    this.#events = new Emitter((error) => this.#onThrow(error));
+    this.#requests = new Requests({ ...wiring, maxPending: options.maxPending });
+    this.#subscriptions = new Subscriptions({
+      ...wiring,
+      stats: this.stats,
+      timeoutMs: requestTimeoutMs,
+      joinsPerSecond: options.joinsPerSecond,
+    });
+    this.#renewal = new TokenRenewal({
+      clock,
+      token,
+      requests: this.#requests,
+      timeoutMs: requestTimeoutMs,
+      onError: (error) => this.#onError(error),
+    });
+    this.#connection = new Connection(
+      { ...options, dialect: codec, nextId },
+      {
+        onGreeting: () => this.#subscriptions.onGreeting(),
+        onConnected: (frame) => this.#onConnected(frame),
+        onFrame: (frame) => this.#onFrame(frame),
+        onDown: () => this.#onDown(),
+        onState: (change) => this.#onState(change),
+        onError: (error) => this.#onError(error),
+      },
+    );
+    this.#host = {
+      requests: this.#requests,
+      requestTimeoutMs,
+      publisher: new Publisher({
+        requests: this.#requests,
+        clock,
+        autoKey: options.autoKey,
+        timeoutMs: requestTimeoutMs,
+      }),
+      subscribe: (channel, handler, options) => this.#subscribe(channel, handler, options),
+    };
+  }
+
+  get state(): ConnectionState {
+    return this.#connection.state;
+  }
+
+  get session(): ConnectedFrame | undefined {
+    return this.#session;
+  }
+
+  connect(): Promise<void> {
+    if (this.state === 'connected') return Promise.resolve();
+    const connected = new Promise<void>((resolve, reject) => this.#waiters.push({ resolve, reject }));
+    connected.catch(() => {});
+    this.#cancelNetwork ??= onNetworkBack(() => {
+      if (this.state === 'waiting') this.#connection.connect();
+    });
+    this.#connection.connect();
+    return connected;
+  }
+
+  close(): void {
+    this.#cancelNetwork?.();
+    this.#cancelNetwork = undefined;
+    this.#connection.close();
+    this.#requests.close();
+    for (const reader of [...this.#readers]) reader.unsubscribe();
+  }
+
+  channel<T = unknown>(name: string): Channel<T> {
+    return new Channel<T>(name, this.#host);
+  }
+
+  on<Name extends keyof ClientEvents>(name: Name, listener: (event: ClientEvents[Name]) => unknown): () => void {
+    return this.#events.on(name, listener);
+  }
+
+  #subscribe(
+    channel: string,
+    handler: ((message: Message) => unknown) | undefined,
+    { since, rewind, rewindMs, maxQueue = this.#options.maxQueue }: SubscribeOptions,
+  ): Subscription {
+    const start = { ...(rewind !== undefined && { rewind }), ...(rewindMs !== undefined && { rewindMs }) };
+    if (this.#subscriptions.has(channel) && (since || Object.keys(start).length > 0)) {
+      throw new FanfareClientError('already_subscribed', 'only the first subscription of a channel has a start', {
+        channel,
+      });
+    }
+    const reader = new LocalSubscription({
+      channel,
+      handler,
+      since: since && positionOf(since),
+      maxQueue,
+      onThrow: (error) => this.#onThrow(error, channel),
+      onError: (error) => this.#onError(error),
+      onEnd: (ended) => this.#readers.delete(ended),
+    });
+    this.#readers.add(reader);
+    reader.attach(this.#subscriptions.join(channel, reader, start));
+    return reader;
+  }
+
+  #onConnected(frame: ConnectedFrame): void {
+    this.#session = frame;
+    if (++this.#connections > 1) this.stats.reconnects++;
+    this.#subscriptions.onConnected();
+    this.#requests.onConnected(frame);
+    this.#renewal.onConnected(frame.expires);
+  }
+
+  #onFrame(frame: ServerFrame): void {
+    if (frame.type === 'error' && frame.id === undefined) {
+      if (frame.code === 'rate_limited') {
+        this.#requests.holdFor(frame.retryAfter);
+        this.#subscriptions.holdFor(frame.retryAfter);
+      }
+      this.#onError(errorOfFrame(frame));
+    } else if (!this.#requests.onReply(frame)) {
+      if (frame.type === 'subscribed') this.#host.publisher.learn(frame.channel, frame.durable);
+      this.#subscriptions.onFrame(frame);
+    }
+  }
+
+  #onDown(): void {
+    this.#session = undefined;
+    this.#renewal.onDown();
+    this.#requests.onDown();
+    this.#subscriptions.onDown();
+  }
+
+  #onState(change: StateChange): void {
+    const { state } = change;
+    if (state === 'connected') this.#settle();
+    if (state === 'closed') this.#settle(closedError());
+    if (state === 'failed' && change.error) {
+      this.#settle(change.error);
+      for (const reader of [...this.#readers]) reader.onConnectionFailed(change.error);
+    }
+    this.#events.emit('state', change);
+  }
+
+  #settle(error?: FanfareClientError): void {
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const { resolve, reject } of waiters) {
+      if (error) reject(error);
+      else resolve();
+    }
+  }
+
+  #onThrow(cause: unknown, channel?: string): void {
+    const where = channel === undefined ? '' : ` of ${channel}`;
+    const detail = { cause, ...(channel !== undefined && { channel }) };
+    this.#onError(new FanfareClientError('handler_failed', `a listener${where} failed: ${cause}`, detail));
+  }
+
+  #onError(error: FanfareClientError): void {
+    // The listener that fails on an error is not told of its own.
+    const listened = this.#events.has('error') && !this.#reporting;
+    if (!listened) {
+      console.error('[fanfare]', error);
+      return;
+    }
+    this.#reporting = true;
+    this.#events.emit('error', error);
+    this.#reporting = false;
+  }
+}

@@ -1,0 +1,209 @@
+import {
+  type ConnectedFrame,
+  type ConnectFrame,
+  type ServerFrame,
+  shouldReconnect,
+  type Wire,
+} from '@fanfare/protocol';
+import { Backoff, type BackoffOptions } from './backoff.js';
+import type { Cancel } from './clock.js';
+import { errorOfClose, errorOfFrame, FanfareClientError } from './errors.js';
+import { Link, type LinkEnd, type LinkOptions } from './link.js';
+
+/**
+ * - `idle`: before `connect()`.
+ * - `connecting`: a link is being made.
+ * - `connected`
+ * - `waiting`: the link is gone; the next is made after a delay.
+ * - `failed`: the gateway refused for good; only `connect()` tries again.
+ * - `closed`: by `close()`.
+ */
+export type ConnectionState = 'idle' | 'connecting' | 'connected' | 'waiting' | 'failed' | 'closed';
+
+export interface StateChange {
+  readonly state: ConnectionState;
+  readonly previous: ConnectionState;
+  /** `waiting`, `failed`: how the link ended, 1006 if without a close frame; absent if none was made. */
+  readonly code?: number;
+  readonly reason?: string;
+  /** `waiting`: when the next attempt begins, ms from now. */
+  readonly retryInMs?: number;
+  /** `failed`: why. `waiting`: what went wrong, where it was an error. */
+  readonly error?: FanfareClientError;
+}
+
+/** A JWT, or what fetches one; called for every connection. */
+export type Token = string | (() => string | Promise<string>);
+
+export interface ConnectionOptions extends LinkOptions {
+  readonly token: Token | undefined;
+  /** Name and version told to the gateway. */
+  readonly name: string;
+  readonly backoff: BackoffOptions;
+  /** A connection that lasted this long makes the next delay a first one again, ms. */
+  readonly stableMs: number;
+  readonly nextId: () => number;
+}
+
+/** Whoever the connection is for. In each call it may already send, close or connect again. */
+export interface ConnectionOwner {
+  /** A link is open and has greeted; what is sent now waits in the gateway until it is accepted. */
+  onGreeting(): void;
+  onConnected(frame: ConnectedFrame): void;
+  onFrame(frame: ServerFrame): void;
+  /** The link is gone; whatever is unanswered stays so. */
+  onDown(): void;
+  onState(change: StateChange): void;
+  onError(error: FanfareClientError): void;
+}
+
+/** After 4429 the delay is drawn as after this many failures: the gateway is full, not gone. */
+const TOO_MANY_ATTEMPTS = 4;
+/** Longest wait that a gateway can ask for, ms. */
+const MAX_RETRY_AFTER_MS = 300_000;
+
+/** Keeps a link up: when to make one, when to give up. */
+export class Connection {
+  readonly #options: ConnectionOptions;
+  readonly #owner: ConnectionOwner;
+  readonly #backoff: Backoff;
+  #state: ConnectionState = 'idle';
+  #link: Link | undefined;
+  #connectedAt = 0;
+  /** Ends what is under way: the wait for a token or for the next attempt. */
+  #cancel: Cancel | undefined;
+
+  constructor(options: ConnectionOptions, owner: ConnectionOwner) {
+    this.#options = options;
+    this.#owner = owner;
+    this.#backoff = new Backoff(options.backoff, options.clock);
+  }
+
+  get state(): ConnectionState {
+    return this.#state;
+  }
+
+  /** Makes a connection now, unless there is one or one is being made. */
+  connect(): void {
+    const { state } = this;
+    if (state === 'connected' || state === 'connecting') return;
+    if (state !== 'waiting') this.#backoff.reset();
+    this.#cancel?.();
+    this.#setState({ state: 'connecting' });
+    // A listener may have closed it.
+    if (this.state === 'connecting') this.#fetchToken((token) => this.#open(token));
+  }
+
+  close(): void {
+    if (this.#state === 'closed') return;
+    this.#cancel?.();
+    const link = this.#link;
+    this.#link = undefined;
+    link?.close(1000, '');
+    this.#owner.onDown();
+    this.#setState({ state: 'closed' });
+  }
+
+  send(wire: Wire): void {
+    this.#link?.send(wire);
+  }
+
+  #fetchToken(use: (token: string | undefined) => void): void {
+    const { token, clock, connectTimeoutMs } = this.#options;
+    if (typeof token !== 'function') {
+      use(token);
+      return;
+    }
+    let waiting = true;
+    const settle = (act: () => void) => {
+      if (!waiting) return;
+      this.#cancel?.();
+      act();
+    };
+    const fail = (cause: unknown) =>
+      settle(() => {
+        const final = cause instanceof FanfareClientError && !cause.retryable;
+        const error = new FanfareClientError('token_failed', `no token: ${cause}`, { cause, retryable: !final });
+        if (final) this.#fail(error);
+        else this.#wait(this.#backoff.next(), { error });
+      });
+    const cancelTimer = clock.after(connectTimeoutMs, () => fail(`none within ${connectTimeoutMs} ms`));
+    this.#cancel = () => {
+      waiting = false;
+      cancelTimer();
+    };
+    try {
+      const fetched = token();
+      if (typeof fetched === 'string') settle(() => use(fetched));
+      else fetched.then((value) => settle(() => use(value)), fail);
+    } catch (error) {
+      fail(error);
+    }
+  }
+
+  #open(token: string | undefined): void {
+    const { name, nextId } = this.#options;
+    const hello: ConnectFrame = { type: 'connect', id: nextId(), ...(token !== undefined && { token }), client: name };
+    this.#link = new Link(this.#options, hello, {
+      onGreeting: () => this.#owner.onGreeting(),
+      onConnected: (frame) => {
+        this.#connectedAt = this.#options.clock.now();
+        this.#owner.onConnected(frame);
+        this.#setState({ state: 'connected' });
+      },
+      onFrame: (frame) => this.#owner.onFrame(frame),
+      onEnd: (end) => this.#onEnd(end),
+    });
+    this.#link.open();
+  }
+
+  #onEnd({ code, reason, refusal, error }: LinkEnd): void {
+    const wasConnected = this.#state === 'connected';
+    const stable = wasConnected && this.#options.clock.now() - this.#connectedAt >= this.#options.stableMs;
+    if (stable) this.#backoff.reset();
+    this.#link = undefined;
+    this.#owner.onDown();
+    // A refusal is a reason to stop by itself only where no close code followed it.
+    const refused = refusal && !refusal.retryable && (code === 1006 || !shouldReconnect(code));
+    // A token that ran out is not a refusal where another can be fetched.
+    const renewable = code === 4401 && stable && typeof this.#options.token === 'function';
+    if (refused || !(shouldReconnect(code) || renewable)) {
+      this.#fail(refusal ? errorOfFrame(refusal) : errorOfClose(code, reason), { code, reason });
+      return;
+    }
+    this.#wait(this.#delayAfter(code, reason, refusal?.retryAfter), { code, reason, ...(error && { error }) });
+  }
+
+  #delayAfter(code: number, reason: string, retryAfterMs: number | undefined): number {
+    const asked = code === 4000 ? (retryAfterOf(reason) ?? retryAfterMs) : retryAfterMs;
+    if (asked !== undefined) return Math.min(asked, MAX_RETRY_AFTER_MS);
+    return this.#backoff.next(code === 4429 ? TOO_MANY_ATTEMPTS : 0);
+  }
+
+  #wait(retryInMs: number, detail: Partial<StateChange>): void {
+    this.#cancel = this.#options.clock.after(retryInMs, () => this.connect());
+    this.#setState({ ...detail, state: 'waiting', retryInMs });
+    if (detail.error) this.#owner.onError(detail.error);
+  }
+
+  #fail(error: FanfareClientError, detail: Partial<StateChange> = {}): void {
+    this.#setState({ ...detail, state: 'failed', error });
+    this.#owner.onError(error);
+  }
+
+  #setState(change: Omit<StateChange, 'previous'>): void {
+    const previous = this.#state;
+    this.#state = change.state;
+    this.#owner.onState({ ...change, previous });
+  }
+}
+
+/** The `retryAfter` of a drain's close reason, ms. */
+function retryAfterOf(reason: string): number | undefined {
+  try {
+    const { retryAfter } = JSON.parse(reason) as { retryAfter?: unknown };
+    return typeof retryAfter === 'number' && retryAfter >= 0 ? retryAfter : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,71 @@
+import { CLOSE_CODES, type CloseCode, ERROR_CODES, type ErrorCode, type ErrorFrame } from '@fanfare/protocol';
+
+type CloseName = (typeof CLOSE_CODES)[CloseCode]['name'];
+
+/**
+ * What an error of the SDK can say, beside the codes of the protocol (`ERROR_CODES`, and the names
+ * of `CLOSE_CODES` for a connection that the gateway ended for good).
+ *
+ * - `closed`: `client.close()` was called, or the subscription had ended.
+ * - `timeout`: not sent, or for a reading request not answered, in time. Nothing was changed by it.
+ * - `handler_failed`: a listener of the application threw or rejected; `cause` is what it threw.
+ * - `token_failed`: the `token` function threw or rejected; `cause` is what it threw.
+ * - `malformed_frame`: the gateway sent something that is no frame.
+ */
+export type ClientErrorCode =
+  | ErrorCode
+  | CloseName
+  | 'closed'
+  | 'timeout'
+  | 'handler_failed'
+  | 'token_failed'
+  | 'malformed_frame';
+
+export interface FanfareClientErrorOptions {
+  /** Whether the same call may succeed later. Default: what the protocol says of the code, else false. */
+  readonly retryable?: boolean;
+  /** When to try again, ms, if the gateway said so. */
+  readonly retryAfterMs?: number | undefined;
+  /** The channel it is about, if it is about one. */
+  readonly channel?: string;
+  readonly cause?: unknown;
+}
+
+/** Every error of the SDK. Callers branch on `code`, never on the text. */
+export class FanfareClientError extends Error {
+  override readonly name = 'FanfareClientError';
+  readonly code: ClientErrorCode;
+  readonly retryable: boolean;
+  readonly retryAfterMs: number | undefined;
+  readonly channel: string | undefined;
+
+  constructor(code: ClientErrorCode, message: string, options: FanfareClientErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.retryable = options.retryable ?? (code in ERROR_CODES && ERROR_CODES[code as ErrorCode].retryable);
+    this.retryAfterMs = options.retryAfterMs;
+    this.channel = options.channel;
+  }
+}
+
+/** An `error` frame as an error. */
+export function errorOfFrame(frame: ErrorFrame, channel?: string): FanfareClientError {
+  return new FanfareClientError(frame.code, frame.message, {
+    retryable: frame.retryable,
+    retryAfterMs: frame.retryAfter,
+    ...(channel !== undefined && { channel }),
+  });
+}
+
+/** A close code that ends the connection for good, as an error. */
+export function errorOfClose(code: number, reason: string): FanfareClientError {
+  const known = (CLOSE_CODES as Record<number, { name: CloseName; meaning: string } | undefined>)[code];
+  return new FanfareClientError(
+    known?.name ?? 'forbidden',
+    `closed by the gateway: ${reason || known?.meaning || code}`,
+  );
+}
+
+export function closedError(): FanfareClientError {
+  return new FanfareClientError('closed', 'the client was closed');
+}

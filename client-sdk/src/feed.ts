@@ -1,0 +1,307 @@
+import type {
+  EpochFrame,
+  ErrorFrame,
+  MessageFrame,
+  Position,
+  ResetFrame,
+  SubscribedFrame,
+  SubscribeFrame,
+  UnsubscribedFrame,
+  UnsubscribeFrame,
+} from '@fanfare/protocol';
+import { Audience, type Member, samePosition } from './audience.js';
+import { Backoff, type BackoffOptions } from './backoff.js';
+import type { Cancel, Clock } from './clock.js';
+import { errorOfFrame, FanfareClientError } from './errors.js';
+import { messageOf } from './message.js';
+import type { Stats } from './stats.js';
+
+/** Where a first join starts, if not at the end of the log; `since` is a member's position instead. */
+export type FirstStart = Pick<SubscribeFrame, 'rewind' | 'rewindMs'>;
+
+export interface FeedOptions {
+  readonly clock: Clock;
+  readonly stats: Stats;
+  readonly backoff: BackoffOptions;
+  /** {@link Feed.command} or {@link Feed.idle} may have changed. */
+  readonly onChange: (feed: Feed) => void;
+}
+
+/**
+ * What the gateway has of this channel, on this connection:
+ * - `off`, `on`;
+ * - `subscribing`, `unsubscribing`: a command is unanswered; one at a time, so replies cannot cross;
+ * - `stale`: it may send frames, but they cannot be used: start over.
+ */
+type WireState = 'off' | 'subscribing' | 'on' | 'stale' | 'unsubscribing';
+
+/**
+ * One channel on the wire, shared by its local subscriptions: brings what they want and what the
+ * gateway has in line, and accepts frames only where they follow from where the wire stands.
+ */
+export class Feed {
+  readonly channel: string;
+  readonly #options: FeedOptions;
+  readonly #audience = new Audience();
+  readonly #failures: Backoff;
+  readonly #gaps: Backoff;
+  #wire: WireState = 'off';
+  #durable = false;
+  /** Durable and `on`: every frame that comes is contiguous from here. */
+  #cursor: Position | undefined;
+  /** What the unanswered subscribe resumes from. */
+  #since: Position | undefined;
+  #firstStart: FirstStart = {};
+  /** What the gateway has, or is about to answer, was asked for by members who are gone. */
+  #inherited = false;
+  /** `lagged` came while a subscribe was open: what its reply says may be over already. */
+  #doubtful = false;
+  /** Set while the next command has to wait. */
+  #rest: Cancel | undefined;
+
+  constructor(channel: string, options: FeedOptions) {
+    this.channel = channel;
+    this.#options = options;
+    this.#failures = new Backoff(options.backoff, options.clock);
+    this.#gaps = new Backoff(options.backoff, options.clock);
+  }
+
+  get empty(): boolean {
+    return this.#audience.size === 0;
+  }
+
+  /** Nobody is here and the gateway has nothing of it: it can be forgotten. */
+  get idle(): boolean {
+    return this.empty && this.#wire === 'off';
+  }
+
+  /** Whether its next subscribe carries a position. */
+  get resumable(): boolean {
+    return this.#audience.start !== undefined;
+  }
+
+  /** What to send now, if anything. */
+  get command(): 'subscribe' | 'unsubscribe' | undefined {
+    if (this.#rest !== undefined) return undefined;
+    const wire = this.#wire;
+    if (!this.#audience.active) return wire === 'on' || wire === 'stale' ? 'unsubscribe' : undefined;
+    if (wire === 'off') return 'subscribe';
+    // Only a position can start over where the gateway may still have the channel on.
+    if (wire === 'stale') return this.resumable ? 'subscribe' : 'unsubscribe';
+    return undefined;
+  }
+
+  /** The first member chooses the start; later ones join where the wire stands. */
+  join(member: Member, start: FirstStart): void {
+    if (this.empty) {
+      this.#firstStart = start;
+      this.#inherited = this.#wire !== 'off';
+      if (this.#wire === 'on') this.#wire = 'stale';
+    }
+    this.#audience.add(member);
+    if (this.#wire === 'on') {
+      member.position = this.#cursor;
+      member.onSubscribed(this.#durable);
+    }
+    this.#changed();
+  }
+
+  leave(member: Member): void {
+    this.#audience.delete(member);
+    if (this.idle) this.#endRest();
+    this.#changed();
+  }
+
+  pause(member: Member): void {
+    member.flow = 'paused';
+    this.#changed();
+  }
+
+  /** Gives a paused member what came after its position, from the log if it has passed. */
+  resume(member: Member): void {
+    const here = this.#wire === 'on' && samePosition(member.position, this.#cursor);
+    member.flow = here ? 'flowing' : 'behind';
+    if (this.#wire === 'on' && !here) this.#wire = 'stale';
+    this.#changed();
+  }
+
+  /** The connection is gone, and with it all the gateway knew of us. */
+  onDown(): void {
+    this.#wire = 'off';
+    this.#failures.reset();
+    this.#endRest();
+    this.#audience.down();
+  }
+
+  /** {@link command}, which there must be, as a frame; from here on it is unanswered. */
+  take(id: number): SubscribeFrame | UnsubscribeFrame {
+    const { channel } = this;
+    if (this.command !== 'subscribe') {
+      this.#wire = 'unsubscribing';
+      return { type: 'unsubscribe', id, channel };
+    }
+    this.#since = this.#audience.start;
+    this.#audience.engage();
+    this.#inherited = false;
+    this.#doubtful = false;
+    this.#wire = 'subscribing';
+    return { type: 'subscribe', id, channel, ...(this.#since ? { since: this.#since } : this.#firstStart) };
+  }
+
+  onSubscribed(frame: SubscribedFrame): void {
+    if (this.#inherited) {
+      this.#startOver();
+      return;
+    }
+    const since = this.#since;
+    const at = frame.durable ? positionOf(frame) : undefined;
+    // Neither can come from a gateway that keeps the contract; messages would be lost by believing it.
+    if (frame.durable && (at === undefined || (frame.recovered && at.offset !== since?.offset))) {
+      this.#discontinuity();
+      return;
+    }
+    this.#wire = 'on';
+    this.#durable = frame.durable;
+    this.#cursor = at;
+    this.#firstStart = {};
+    this.#failures.reset();
+    if (at === undefined || since === undefined) {
+      this.#audience.subscribed(frame.durable, at);
+    } else if (frame.recovered) {
+      this.#options.stats.recovered++;
+      this.#audience.recovered(since, at);
+    } else {
+      this.#options.stats.resets++;
+      this.#audience.reset(frame.reason ?? 'unrecoverable', since, at, true);
+    }
+    // A listener may have changed everything meanwhile.
+    if (this.#wire === 'on' && (this.#doubtful || this.#audience.behind)) this.#startOver();
+    else this.#changed();
+  }
+
+  /** `error` in answer to a command. */
+  onRefused(frame: ErrorFrame): void {
+    const subscribing = this.#wire === 'subscribing';
+    // A first subscribe that was refused left nothing; otherwise the old stream may still run.
+    const nothingLeft = subscribing && this.#since === undefined && frame.code !== 'already_subscribed';
+    this.#wire = nothingLeft ? 'off' : 'stale';
+    const final = subscribing && !frame.retryable && frame.code !== 'already_subscribed';
+    if (final && !this.#inherited) this.#fail(errorOfFrame(frame, this.channel));
+    else if (!final) this.#restFor(frame.code === 'rate_limited' ? 0 : this.#failures.next(), frame.retryAfter);
+    this.#changed();
+  }
+
+  /** No answer came in time: what the gateway has is unknown. */
+  onTimeout(): void {
+    this.#restFor(this.#failures.next());
+    this.#startOver();
+  }
+
+  /** The answer to `unsubscribe`, or, without `id`, the gateway's own decision. */
+  onUnsubscribed(frame: UnsubscribedFrame): void {
+    if (frame.id === undefined) {
+      // While a command is unanswered, its answer says what holds after this.
+      if (this.#wire !== 'on' && this.#wire !== 'stale') return;
+      this.#wire = 'off';
+      const reason = frame.message ?? 'taken off by the gateway';
+      const error = new FanfareClientError(frame.code ?? 'forbidden', reason, { channel: this.channel });
+      if (error.retryable) this.#restFor(this.#failures.next());
+      else this.#fail(error);
+    } else {
+      this.#wire = 'off';
+      this.#inherited = false;
+    }
+    this.#changed();
+  }
+
+  onMessage(frame: MessageFrame): void {
+    if (this.#wire !== 'on') return;
+    const { stats } = this.#options;
+    const { offset } = frame;
+    const before = this.#cursor;
+    if (before === undefined) {
+      stats.received++;
+      this.#audience.deliverLive(messageOf(frame));
+    } else if (offset !== undefined && offset <= before.offset) {
+      stats.duplicatesDropped++;
+    } else if (offset !== before.offset + 1) {
+      this.#discontinuity();
+    } else {
+      stats.received++;
+      this.#gaps.reset();
+      this.#cursor = { epoch: before.epoch, offset };
+      this.#audience.deliver(messageOf(frame, before.epoch), before, this.#cursor);
+    }
+  }
+
+  /** The log was taken over cleanly: the place is the same, its name is new. */
+  onEpoch({ epoch, offset }: EpochFrame): void {
+    const before = this.#cursor;
+    if (this.#wire !== 'on' || before === undefined) return;
+    if (before.epoch === epoch && offset <= before.offset) return;
+    if (offset !== before.offset) {
+      this.#discontinuity();
+      return;
+    }
+    this.#cursor = { epoch, offset };
+    this.#audience.rename(before, this.#cursor);
+  }
+
+  onReset({ reason, epoch, offset }: ResetFrame): void {
+    if (this.#wire !== 'on') return;
+    const before = this.#cursor;
+    this.#cursor = { epoch, offset };
+    this.#options.stats.resets++;
+    this.#audience.reset(reason, before, this.#cursor, false);
+  }
+
+  /** Taken off for reading too slowly; the socket has drained. */
+  onLagged(): void {
+    if (this.#wire === 'subscribing') this.#doubtful = true;
+    if (this.#wire !== 'on' && this.#wire !== 'stale') return;
+    this.#wire = 'off';
+    this.#options.stats.lagged++;
+    this.#audience.lagged(!this.#durable);
+    this.#changed();
+  }
+
+  /** What came does not follow from where we stand, so the log decides: at once the first time, then with backoff. */
+  #discontinuity(): void {
+    this.#options.stats.gaps++;
+    const again = this.#gaps.attempts > 0;
+    const delayMs = this.#gaps.next();
+    if (again) this.#restFor(delayMs);
+    this.#startOver();
+  }
+
+  #fail(error: FanfareClientError): void {
+    this.#endRest();
+    this.#audience.fail(error);
+  }
+
+  #startOver(): void {
+    if (this.#wire !== 'off') this.#wire = 'stale';
+    this.#changed();
+  }
+
+  #restFor(delayMs: number, atLeastMs = 0): void {
+    this.#endRest();
+    this.#rest = this.#options.clock.after(Math.max(delayMs, atLeastMs), () => {
+      this.#rest = undefined;
+      this.#changed();
+    });
+  }
+
+  #endRest(): void {
+    this.#rest?.();
+    this.#rest = undefined;
+  }
+
+  #changed(): void {
+    this.#options.onChange(this);
+  }
+}
+
+function positionOf({ epoch, offset }: SubscribedFrame): Position | undefined {
+  return epoch === undefined || offset === undefined ? undefined : { epoch, offset };
+}

@@ -1,0 +1,157 @@
+import type { ConnectedFrame, ConnectFrame, Dialect, ErrorFrame, ServerFrame, Wire } from '@fanfare/protocol';
+import { parseServerFrame } from '@fanfare/protocol/validate';
+import type { Cancel, Clock } from './clock.js';
+import { FanfareClientError } from './errors.js';
+import type { Socket, SocketFactory } from './transport/socket.js';
+
+export interface LinkOptions {
+  readonly url: string;
+  readonly dialect: Dialect;
+  readonly socket: SocketFactory;
+  readonly clock: Clock;
+  /** From the first byte to `connected`, ms. */
+  readonly connectTimeoutMs: number;
+  /** Silence of `ping` and this means the link is dead, ms. */
+  readonly pingGraceMs: number;
+}
+
+/** How a link ended. */
+export interface LinkEnd {
+  /** The close code; 1006 if there was no close frame. */
+  readonly code: number;
+  readonly reason: string;
+  /** The gateway's answer to `connect`, if it was an error. */
+  readonly refusal?: ErrorFrame | undefined;
+  /** What made the SDK itself end the link. */
+  readonly error?: FanfareClientError | undefined;
+}
+
+export interface LinkHandlers {
+  /** `connect` was sent; further frames may follow right behind it. */
+  onGreeting(): void;
+  onConnected(frame: ConnectedFrame): void;
+  /** Any frame but `connected` and `ping`. */
+  onFrame(frame: ServerFrame): void;
+  /** Once, the last call; not called after {@link Link.close}. */
+  onEnd(end: LinkEnd): void;
+}
+
+const ABNORMAL = 1006;
+
+/**
+ * One socket from its opening to its end: greets, decodes and checks frames, answers pings, notices
+ * silence. Knows nothing of channels and does not come back.
+ */
+export class Link {
+  readonly #options: LinkOptions;
+  readonly #hello: ConnectFrame;
+  readonly #handlers: LinkHandlers;
+  #socket: Socket | undefined;
+  #connected = false;
+  #over = false;
+  #silenceMs = 0;
+  #lastHeardAt = 0;
+  #refusal: ErrorFrame | undefined;
+  #timer: Cancel | undefined;
+
+  constructor(options: LinkOptions, hello: ConnectFrame, handlers: LinkHandlers) {
+    this.#options = options;
+    this.#hello = hello;
+    this.#handlers = handlers;
+  }
+
+  open(): void {
+    const { clock, connectTimeoutMs, url, dialect } = this.#options;
+    this.#timer = clock.after(connectTimeoutMs, () => this.#cut(`no connection within ${connectTimeoutMs} ms`));
+    try {
+      this.#socket = this.#options.socket(
+        { url, subprotocol: dialect.subprotocol },
+        {
+          onOpen: () => this.#greet(),
+          onMessage: (wire) => this.#receive(wire),
+          onClose: (code, reason) => this.#end({ code, reason }),
+        },
+      );
+    } catch (error) {
+      this.#end({ code: ABNORMAL, reason: (error as Error).message });
+    }
+  }
+
+  send(wire: Wire): void {
+    if (!this.#over) this.#socket?.send(wire);
+  }
+
+  /** Ends the link from this side; nothing is called afterwards. */
+  close(code: number, reason: string): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#timer?.();
+    this.#socket?.close(code, reason);
+  }
+
+  #greet(): void {
+    if (this.#over) return;
+    this.send(this.#options.dialect.encode(this.#hello));
+    this.#handlers.onGreeting();
+  }
+
+  #receive(wire: Wire): void {
+    if (this.#over) return;
+    this.#lastHeardAt = this.#options.clock.now();
+    const frame = this.#decode(wire);
+    if (frame === undefined) return;
+    if (frame.type === 'ping') this.send(this.#options.dialect.encode({ type: 'pong' }));
+    else if (this.#connected) this.#handlers.onFrame(frame);
+    else this.#await(frame);
+  }
+
+  /** `undefined`: nothing to act on; where it was malformed, the link has been ended. */
+  #decode(wire: Wire): ServerFrame | undefined {
+    let problem: string;
+    try {
+      const parsed = parseServerFrame(this.#options.dialect.decode(wire));
+      if (parsed === undefined) return undefined;
+      if (parsed.ok) return parsed.frame;
+      problem = parsed.message;
+    } catch (error) {
+      problem = (error as Error).message;
+    }
+    // What the frame was cannot be known, so what it carried is fetched again by resuming.
+    this.#cut('malformed frame', new FanfareClientError('malformed_frame', `the gateway sent no frame: ${problem}`));
+    return undefined;
+  }
+
+  #await(frame: ServerFrame): void {
+    if (frame.type === 'connected') {
+      this.#connected = true;
+      this.#timer?.();
+      this.#silenceMs = frame.ping + this.#options.pingGraceMs;
+      this.#watch(this.#silenceMs);
+      this.#handlers.onConnected(frame);
+    } else if (frame.type === 'error' && frame.id === this.#hello.id) {
+      // The close code that follows decides; the error says it in more words.
+      this.#refusal = frame;
+    }
+  }
+
+  #watch(delayMs: number): void {
+    const { clock } = this.#options;
+    this.#timer = clock.after(delayMs, () => {
+      const restMs = this.#lastHeardAt + this.#silenceMs - clock.now();
+      if (restMs > 0) this.#watch(restMs);
+      else this.#cut(`silence for ${this.#silenceMs} ms`);
+    });
+  }
+
+  #cut(reason: string, error?: FanfareClientError): void {
+    this.#end({ code: ABNORMAL, reason, error });
+    this.#socket?.terminate();
+  }
+
+  #end(end: LinkEnd): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#timer?.();
+    this.#handlers.onEnd({ ...end, refusal: this.#refusal });
+  }
+}

@@ -1,0 +1,266 @@
+import type { ConnectedFrame, Dialect, ErrorFrame, Frame, ServerFrame, Wire } from '@fanfare/protocol';
+import { Backoff, type BackoffOptions } from './backoff.js';
+import type { Cancel, Clock } from './clock.js';
+import { closedError, errorOfFrame, FanfareClientError } from './errors.js';
+import { SendWindow } from './send-window.js';
+
+export interface RequestsOptions {
+  readonly dialect: Dialect;
+  readonly clock: Clock;
+  readonly nextId: () => number;
+  readonly send: (wire: Wire) => void;
+  readonly backoff: BackoffOptions;
+  /** Most requests that may wait or be open at once; more are refused with `limit_exceeded`. */
+  readonly maxPending: number;
+}
+
+export interface RequestPlan {
+  /** Ends the request from the call on, ms. */
+  readonly timeoutMs: number;
+  /** Whether the request changes nothing, so that it can always be sent again. */
+  readonly readOnly: boolean;
+  /** Asked when the link died under an open request that changes something: may it be sent again? */
+  readonly repeatable?: () => boolean;
+}
+
+export type ReplyType = 'published' | 'history' | 'refreshed';
+export type Reply<Type extends ReplyType> = Extract<ServerFrame, { type: Type }>;
+
+interface Request extends RequestPlan {
+  readonly id: number;
+  readonly replyType: ReplyType;
+  readonly wire: Wire;
+  readonly resolve: (reply: Reply<ReplyType>) => void;
+  readonly reject: (error: FanfareClientError) => void;
+  readonly backoff: Backoff;
+  /** Ends the deadline. */
+  cancel: Cancel;
+  /** While it is open: since when, ms since the Unix epoch. */
+  sentAt: number | undefined;
+  /** When it was first sent without ever being answered. */
+  ambiguousSince: number | undefined;
+}
+
+/** Most requests open at once. */
+const WINDOW = 256;
+
+/**
+ * Requests that are answered once: publishes, history. They wait for a connection, go out in call
+ * order, and come back after a refusal that may pass, until their deadline. A request that was sent
+ * and not answered when the link died is sent again only where that cannot do a thing twice;
+ * otherwise it ends as `outcome_unknown`.
+ */
+export class Requests {
+  readonly #options: RequestsOptions;
+  readonly #window: SendWindow;
+  /** Not sent on this connection yet, by id. */
+  readonly #queue: Request[] = [];
+  readonly #open = new Map<number, Request>();
+  /** Refused, waiting for another try. */
+  readonly #resting = new Map<Request, Cancel>();
+  #connected: ConnectedFrame | undefined;
+  #maxFrame = Number.POSITIVE_INFINITY;
+
+  constructor(options: RequestsOptions) {
+    this.#options = options;
+    this.#window = new SendWindow(options.clock, WINDOW, () => this.#pump());
+  }
+
+  /**
+   * Encodes the frame now, so that later changes of its data do not matter, and sends it when it can.
+   * @throws {FanfareClientError} as a rejection: `bad_request`, `too_large`, `limit_exceeded`,
+   * `timeout`, `outcome_unknown`, `closed`, or what the gateway answered.
+   */
+  call<Type extends ReplyType>(replyType: Type, build: (id: number) => Frame, plan: RequestPlan): Promise<Reply<Type>> {
+    return new Promise<Reply<Type>>((resolve, reject) => {
+      const { clock, backoff, maxPending } = this.#options;
+      const id = this.#options.nextId();
+      const wire = this.#encode(build(id));
+      if (this.#queue.length + this.#open.size + this.#resting.size >= maxPending) {
+        throw new FanfareClientError('limit_exceeded', `${maxPending} requests are waiting`, { retryable: true });
+      }
+      const request: Request = {
+        ...plan,
+        id,
+        replyType,
+        wire,
+        resolve: resolve as Request['resolve'],
+        reject,
+        backoff: new Backoff(backoff, clock),
+        cancel: clock.after(plan.timeoutMs, () => this.#expire(request)),
+        sentAt: undefined,
+        ambiguousSince: undefined,
+      };
+      this.#queue.push(request);
+      this.#pump();
+    });
+  }
+
+  onConnected(frame: ConnectedFrame): void {
+    this.#connected = frame;
+    this.#maxFrame = frame.maxFrame;
+    this.#pump();
+  }
+
+  /** The reply to one of ours? Then it is taken. */
+  onReply(frame: ServerFrame): boolean {
+    const request = 'id' in frame && frame.id !== undefined ? this.#open.get(frame.id) : undefined;
+    if (request === undefined) return false;
+    this.#open.delete(request.id);
+    request.sentAt = undefined;
+    this.#window.release(frame.type !== 'error');
+    if (frame.type === request.replyType) this.#resolve(request, frame as Reply<ReplyType>);
+    else if (frame.type !== 'error') this.#reject(request, malformed(`answered by ${frame.type}`));
+    else if (frame.retryable) this.#retry(request, frame);
+    else this.#reject(request, this.#refusal(request, frame));
+    this.#pump();
+    return true;
+  }
+
+  /** The gateway asks for less: nothing more is sent for this long, ms. */
+  holdFor(delayMs?: number): void {
+    this.#window.holdFor(delayMs);
+  }
+
+  onDown(): void {
+    this.#connected = undefined;
+    this.#window.reset();
+    const unanswered = [...this.#open.values()];
+    this.#open.clear();
+    for (const request of unanswered) {
+      if (request.readOnly || request.repeatable?.()) {
+        request.ambiguousSince ??= request.sentAt;
+        request.sentAt = undefined;
+        this.#enqueue(request);
+      } else {
+        this.#reject(request, outcomeUnknown('the connection was lost before the answer'));
+      }
+    }
+    for (const request of [...this.#resting.keys()]) this.#wake(request);
+  }
+
+  /** Ends every request: what may have been stored as `outcome_unknown`, the rest as `closed`. */
+  close(): void {
+    this.onDown();
+    for (const request of this.#queue.splice(0)) {
+      this.#reject(request, isAmbiguous(request) ? outcomeUnknown('closed before the answer') : closedError());
+    }
+  }
+
+  #encode(frame: Frame): Wire {
+    let wire: Wire;
+    try {
+      wire = this.#options.dialect.encode(frame);
+    } catch (cause) {
+      throw new FanfareClientError('bad_request', `data cannot be encoded: ${(cause as Error).message}`, { cause });
+    }
+    this.#checkSize(wire);
+    return wire;
+  }
+
+  #checkSize(wire: Wire): void {
+    if (isLonger(wire, this.#maxFrame)) {
+      throw new FanfareClientError('too_large', `the frame is larger than ${this.#maxFrame} bytes`);
+    }
+  }
+
+  #pump(): void {
+    while (this.#connected !== undefined && this.#queue.length > 0 && this.#window.take()) {
+      this.#sendNext(this.#queue.shift() as Request, this.#connected.idempotencyMs);
+    }
+  }
+
+  #sendNext(request: Request, idempotencyMs: number): void {
+    const now = this.#options.clock.now();
+    try {
+      this.#checkSize(request.wire);
+      // Beyond the window the gateway no longer knows the key.
+      if (!request.readOnly && now - (request.ambiguousSince ?? now) >= idempotencyMs) {
+        throw outcomeUnknown('the idempotency window has passed');
+      }
+    } catch (error) {
+      this.#window.release(false);
+      this.#reject(request, error as FanfareClientError);
+      return;
+    }
+    request.sentAt = now;
+    this.#open.set(request.id, request);
+    this.#options.send(request.wire);
+  }
+
+  /** Refused, so it was not done: another try is safe. */
+  #retry(request: Request, refusal: ErrorFrame): void {
+    if (refusal.code === 'rate_limited') {
+      this.#window.holdFor(refusal.retryAfter);
+      this.#enqueue(request);
+      return;
+    }
+    const delayMs = Math.max(refusal.retryAfter ?? 0, request.backoff.next());
+    const cancel = this.#options.clock.after(delayMs, () => {
+      this.#wake(request);
+      this.#pump();
+    });
+    this.#resting.set(request, cancel);
+  }
+
+  /** What an earlier, unanswered sending did is not known by the refusal of a later one. */
+  #refusal(request: Request, frame: ErrorFrame): FanfareClientError {
+    const refusal = errorOfFrame(frame);
+    return isAmbiguous(request) ? outcomeUnknown(`sent twice, then refused: ${frame.message}`, refusal) : refusal;
+  }
+
+  #wake(request: Request): void {
+    this.#resting.get(request)?.();
+    this.#resting.delete(request);
+    this.#enqueue(request);
+  }
+
+  /** Back to its place: the queue is in call order. */
+  #enqueue(request: Request): void {
+    const index = this.#queue.findIndex((other) => other.id > request.id);
+    this.#queue.splice(index < 0 ? this.#queue.length : index, 0, request);
+  }
+
+  #expire(request: Request): void {
+    this.#resting.get(request)?.();
+    this.#resting.delete(request);
+    if (this.#open.delete(request.id)) this.#window.release(false);
+    const index = this.#queue.indexOf(request);
+    if (index >= 0) this.#queue.splice(index, 1);
+    const error = isAmbiguous(request)
+      ? outcomeUnknown(`no answer within ${request.timeoutMs} ms`)
+      : new FanfareClientError('timeout', `not done within ${request.timeoutMs} ms`, { retryable: true });
+    this.#reject(request, error);
+    this.#pump();
+  }
+
+  #resolve(request: Request, reply: Reply<ReplyType>): void {
+    request.cancel();
+    request.resolve(reply);
+  }
+
+  #reject(request: Request, error: FanfareClientError): void {
+    request.cancel();
+    request.reject(error);
+  }
+}
+
+/** May it have been done without our knowing? */
+function isAmbiguous({ readOnly, sentAt, ambiguousSince }: Request): boolean {
+  return !readOnly && (sentAt !== undefined || ambiguousSince !== undefined);
+}
+
+function outcomeUnknown(detail: string, cause?: unknown): FanfareClientError {
+  return new FanfareClientError('outcome_unknown', `it may or may not have been done: ${detail}`, { cause });
+}
+
+function malformed(detail: string): FanfareClientError {
+  return new FanfareClientError('malformed_frame', detail);
+}
+
+/** More bytes than this? UTF-8 takes at most three bytes a UTF-16 unit, so most text need not be counted. */
+function isLonger(wire: Wire, maxBytes: number): boolean {
+  if (typeof wire !== 'string') return wire.length > maxBytes;
+  if (wire.length * 3 <= maxBytes) return false;
+  return wire.length > maxBytes || new TextEncoder().encode(wire).length > maxBytes;
+}

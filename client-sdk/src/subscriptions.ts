@@ -1,0 +1,176 @@
+import type { Dialect, ServerFrame, Wire } from '@fanfare/protocol';
+import type { Member } from './audience.js';
+import type { BackoffOptions } from './backoff.js';
+import type { Cancel, Clock } from './clock.js';
+import { Feed, type FirstStart } from './feed.js';
+import { SendWindow } from './send-window.js';
+import type { Stats } from './stats.js';
+import { TokenBucket } from './token-bucket.js';
+
+export interface SubscriptionsOptions {
+  readonly dialect: Dialect;
+  readonly clock: Clock;
+  readonly stats: Stats;
+  readonly backoff: BackoffOptions;
+  /** A command unanswered for this long is tried again, ms. */
+  readonly timeoutMs: number;
+  /** Subscribes without a position a second; those that resume are not counted by the gateway either. */
+  readonly joinsPerSecond: number;
+  readonly nextId: () => number;
+  readonly send: (wire: Wire) => void;
+}
+
+/** Most subscribes and unsubscribes open at once. */
+const WINDOW = 64;
+/** Most bytes sent before `connected`: the gateway lets 64 KiB wait. */
+const GREETING_BYTES = 48 * 1024;
+
+interface Command {
+  readonly feed: Feed;
+  readonly cancelTimeout: Cancel;
+}
+
+/** All channels on the wire: hands frames to their feeds, and sends what the feeds want at a pace the gateway bears. */
+export class Subscriptions {
+  readonly #options: SubscriptionsOptions;
+  readonly #feeds = new Map<string, Feed>();
+  /** Feeds with a command to send: those that join without a position, */
+  readonly #joining = new Set<Feed>();
+  /** and all others, which come first: they are owed messages. */
+  readonly #waiting = new Set<Feed>();
+  readonly #open = new Map<number, Command>();
+  readonly #window: SendWindow;
+  readonly #joinRate: TokenBucket;
+  /** How many bytes may be sent now: none without a link, few before `connected`. */
+  #budgetBytes = 0;
+
+  constructor(options: SubscriptionsOptions) {
+    this.#options = options;
+    this.#window = new SendWindow(options.clock, WINDOW, () => this.#pump());
+    this.#joinRate = new TokenBucket(options.clock, options.joinsPerSecond, () => this.#pump());
+  }
+
+  /** Whether somebody here is on the channel already. */
+  has(channel: string): boolean {
+    return this.#feeds.get(channel)?.empty === false;
+  }
+
+  join(channel: string, member: Member, start: FirstStart): Feed {
+    let feed = this.#feeds.get(channel);
+    if (feed === undefined) {
+      const { clock, stats, backoff } = this.#options;
+      feed = new Feed(channel, { clock, stats, backoff, onChange: (changed) => this.#onChange(changed) });
+      this.#feeds.set(channel, feed);
+    }
+    feed.join(member, start);
+    return feed;
+  }
+
+  /** Subscribes go out right behind `connect`. */
+  onGreeting(): void {
+    this.#budgetBytes = GREETING_BYTES;
+    this.#pump();
+  }
+
+  onConnected(): void {
+    this.#budgetBytes = Number.POSITIVE_INFINITY;
+    this.#pump();
+  }
+
+  onFrame(frame: ServerFrame): void {
+    switch (frame.type) {
+      case 'message':
+        this.#feeds.get(frame.channel)?.onMessage(frame);
+        break;
+      case 'epoch':
+        this.#feeds.get(frame.channel)?.onEpoch(frame);
+        break;
+      case 'reset':
+        this.#feeds.get(frame.channel)?.onReset(frame);
+        break;
+      case 'lagged':
+        for (const channel of frame.channels) this.#feeds.get(channel)?.onLagged();
+        break;
+      case 'unsubscribed':
+        if (frame.id === undefined) this.#feeds.get(frame.channel)?.onUnsubscribed(frame);
+        else this.#answer(frame.id, (feed) => feed.onUnsubscribed(frame));
+        break;
+      case 'subscribed':
+        this.#answer(frame.id, (feed) => feed.onSubscribed(frame));
+        break;
+      case 'error':
+        if (frame.id !== undefined && this.#open.has(frame.id)) {
+          if (frame.code === 'rate_limited') this.holdFor(frame.retryAfter);
+          this.#answer(frame.id, (feed) => feed.onRefused(frame), false);
+        }
+        break;
+    }
+  }
+
+  /** The gateway asks for less: nothing more is sent for this long, ms. */
+  holdFor(delayMs?: number): void {
+    this.#window.holdFor(delayMs);
+  }
+
+  onDown(): void {
+    this.#budgetBytes = 0;
+    this.#window.reset();
+    this.#joinRate.reset();
+    for (const { cancelTimeout } of this.#open.values()) cancelTimeout();
+    this.#open.clear();
+    for (const feed of [...this.#feeds.values()]) feed.onDown();
+    for (const feed of [...this.#feeds.values()]) this.#onChange(feed);
+  }
+
+  #onChange(feed: Feed): void {
+    const { command } = feed;
+    const joins = command === 'subscribe' && !feed.resumable;
+    enlist(this.#joining, feed, joins);
+    enlist(this.#waiting, feed, command !== undefined && !joins);
+    if (feed.idle && this.#feeds.get(feed.channel) === feed) this.#feeds.delete(feed.channel);
+    this.#pump();
+  }
+
+  #pump(): void {
+    for (const feed of this.#waiting) {
+      if (this.#budgetBytes <= 0 || !this.#window.take()) return;
+      this.#send(feed);
+    }
+    for (const feed of this.#joining) {
+      if (this.#budgetBytes <= 0 || !this.#joinRate.available || !this.#window.take()) return;
+      this.#joinRate.take();
+      this.#send(feed);
+    }
+  }
+
+  #send(feed: Feed): void {
+    const { clock, timeoutMs, dialect, nextId, send } = this.#options;
+    this.#joining.delete(feed);
+    this.#waiting.delete(feed);
+    const id = nextId();
+    const frame = feed.take(id);
+    this.#open.set(id, {
+      feed,
+      cancelTimeout: clock.after(timeoutMs, () => this.#answer(id, () => feed.onTimeout(), false)),
+    });
+    const wire = dialect.encode(frame);
+    this.#budgetBytes -= wire.length;
+    send(wire);
+  }
+
+  /** Replies to commands of an earlier connection, or that came too late, are nobody's. */
+  #answer(id: number, act: (feed: Feed) => void, success = true): void {
+    const command = this.#open.get(id);
+    if (command === undefined) return;
+    this.#open.delete(id);
+    command.cancelTimeout();
+    this.#window.release(success);
+    act(command.feed);
+    this.#pump();
+  }
+}
+
+function enlist(list: Set<Feed>, feed: Feed, wanted: boolean): void {
+  if (wanted) list.add(feed);
+  else list.delete(feed);
+}

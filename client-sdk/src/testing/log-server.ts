@@ -1,0 +1,163 @@
+import type { ClientFrame, Position, PublishFrame, SubscribeFrame } from '@fanfare/protocol';
+import { FakeLog, type LogEntry } from './fake-log.js';
+import { type FakeLink, FakeServer, type FakeServerOptions } from './fake-server.js';
+
+/**
+ * A fake gateway with real logs: subscribes, replays, publishes and tells resets as the protocol
+ * says, and has accidents on command. Channels whose name begins with `live:` are live.
+ */
+export class LogServer extends FakeServer {
+  readonly #logs = new Map<string, FakeLog>();
+  /** Where each link stands on each of its channels. */
+  readonly #members = new Map<FakeLink, Map<string, Position | undefined>>();
+
+  constructor(options: FakeServerOptions) {
+    super(options);
+    this.onFrame = (frame, link) => this.answer(frame, link);
+    this.onEnd = (link) => this.#members.delete(link);
+  }
+
+  log(channel: string): FakeLog {
+    const log = this.#logs.get(channel) ?? new FakeLog();
+    this.#logs.set(channel, log);
+    return log;
+  }
+
+  /** The links on a channel. */
+  membersOf(channel: string): FakeLink[] {
+    return [...this.#members].filter(([, channels]) => channels.has(channel)).map(([link]) => link);
+  }
+
+  publish(channel: string, data: unknown, key?: string): { entry: LogEntry; duplicate: boolean } | undefined {
+    const time = this.clock.now();
+    if (isLive(channel)) {
+      for (const link of this.membersOf(channel)) link.send({ type: 'message', channel, data, time });
+      return undefined;
+    }
+    const stored = this.log(channel).append(data, time, key);
+    if (!stored.duplicate) for (const link of this.membersOf(channel)) this.#replay(link, channel);
+    return stored;
+  }
+
+  /** A new master, which may lack the last entries: members are told. */
+  takeOver(channel: string, lost = 0): void {
+    this.log(channel).takeOver(lost);
+    for (const link of this.membersOf(channel)) this.#repair(link, channel);
+  }
+
+  /** Sends the last message of a channel once more. */
+  repeat(link: FakeLink, channel: string): void {
+    const last = this.#position(link, channel) && this.log(channel).entries.at(-1);
+    if (last) this.#sendEntry(link, channel, last);
+  }
+
+  /** Loses the next message on its way to this link, as no gateway should. */
+  skip(link: FakeLink, channel: string, data: unknown): void {
+    const { entry } = this.log(channel).append(data, this.clock.now());
+    if (this.#position(link, channel)) this.#setPosition(link, channel, entry);
+    for (const other of this.membersOf(channel)) this.#replay(other, channel);
+  }
+
+  /** The link reads too slowly: off all channels now, `lagged` once it has drained. */
+  lag(link: FakeLink, drainMs: number): void {
+    const channels = [...(this.#members.get(link)?.keys() ?? [])];
+    this.#members.get(link)?.clear();
+    if (channels.length > 0) this.clock.after(drainMs, () => link.send({ type: 'lagged', channels }));
+  }
+
+  /** Answers as a gateway does; call it from `onFrame` for what a test does not script itself. */
+  answer(frame: ClientFrame, link: FakeLink): void {
+    switch (frame.type) {
+      case 'subscribe':
+        this.#subscribe(frame, link);
+        break;
+      case 'unsubscribe':
+        this.#members.get(link)?.delete(frame.channel);
+        link.send({ type: 'unsubscribed', id: frame.id, channel: frame.channel });
+        break;
+      case 'publish':
+        this.#publish(frame, link);
+        break;
+      case 'refresh':
+        link.send({ type: 'refreshed', id: frame.id });
+        break;
+      case 'history': {
+        const { id, channel, after, limit = 100 } = frame;
+        const entries = this.log(channel).entries.filter(({ offset }) => offset > (after?.offset ?? 0));
+        const messages = entries.slice(0, limit).map(({ key, ...entry }) => ({ ...entry, ...(key && { key }) }));
+        link.send({ type: 'history', id, channel, messages, more: entries.length > limit });
+        break;
+      }
+    }
+  }
+
+  #subscribe({ id, channel, since, rewind }: SubscribeFrame, link: FakeLink): void {
+    const channels = this.#members.get(link) ?? new Map<string, Position | undefined>();
+    this.#members.set(link, channels);
+    if (channels.has(channel) && !since) {
+      const message = 'on it already';
+      link.send({ type: 'error', id, code: 'already_subscribed', message, retryable: false });
+      return;
+    }
+    if (isLive(channel)) {
+      channels.set(channel, undefined);
+      link.send({ type: 'subscribed', id, channel, durable: false });
+      return;
+    }
+    const log = this.log(channel);
+    const { at, reason } = since ? log.judge(since) : { at: log.rewind(rewind ?? 0), reason: undefined };
+    channels.set(channel, at);
+    link.send({
+      type: 'subscribed',
+      id,
+      channel,
+      durable: true,
+      ...at,
+      ...(since && { recovered: reason === undefined }),
+      ...(reason && { reason }),
+    });
+    this.#replay(link, channel);
+  }
+
+  #publish({ id, channel, data, key }: PublishFrame, link: FakeLink): void {
+    const stored = this.publish(channel, data, key);
+    const { epoch, offset } = stored?.entry ?? {};
+    const position = stored && { epoch, offset };
+    link.send({ type: 'published', id, channel, ...position, ...(stored?.duplicate && { duplicate: true }) });
+  }
+
+  #repair(link: FakeLink, channel: string): void {
+    const position = this.#position(link, channel);
+    if (!position) return;
+    const { at, reason } = this.log(channel).judge(position);
+    if (reason) link.send({ type: 'reset', channel, reason, ...at });
+    this.#setPosition(link, channel, at);
+    this.#replay(link, channel);
+  }
+
+  #replay(link: FakeLink, channel: string): void {
+    const position = this.#position(link, channel);
+    if (!position) return;
+    for (const step of this.log(channel).after(position)) {
+      if ('border' in step) link.send({ type: 'epoch', channel, ...step.border });
+      else this.#sendEntry(link, channel, step.entry);
+    }
+    this.#setPosition(link, channel, this.log(channel).head);
+  }
+
+  #sendEntry(link: FakeLink, channel: string, { offset, data, time, key }: LogEntry): void {
+    link.send({ type: 'message', channel, offset, data, time, ...(key !== undefined && { key }) });
+  }
+
+  #position(link: FakeLink, channel: string): Position | undefined {
+    return this.#members.get(link)?.get(channel);
+  }
+
+  #setPosition(link: FakeLink, channel: string, { epoch, offset }: Position): void {
+    this.#members.get(link)?.set(channel, { epoch, offset });
+  }
+}
+
+function isLive(channel: string): boolean {
+  return channel.startsWith('live:');
+}

@@ -1,0 +1,62 @@
+import type { Cancel, Clock } from '../clock.js';
+
+interface Timer {
+  readonly at: number;
+  readonly callback: () => void;
+}
+
+/** A clock that stands still until it is moved, with chance that a seed repeats. */
+export class VirtualClock implements Clock {
+  #now: number;
+  #seed: number;
+  /** In the order they fire: by time, then by when they were set. */
+  readonly #timers: Timer[] = [];
+
+  constructor({ startMs = 1_700_000_000_000, seed = 1 } = {}) {
+    this.#now = startMs;
+    this.#seed = seed;
+  }
+
+  /** Timers that wait. */
+  get pending(): number {
+    return this.#timers.length;
+  }
+
+  now(): number {
+    return this.#now;
+  }
+
+  after(delayMs: number, callback: () => void): Cancel {
+    const timer: Timer = { at: this.#now + Math.max(0, delayMs), callback };
+    const index = this.#timers.findIndex((other) => other.at > timer.at);
+    this.#timers.splice(index < 0 ? this.#timers.length : index, 0, timer);
+    return () => {
+      const index = this.#timers.indexOf(timer);
+      if (index >= 0) this.#timers.splice(index, 1);
+    };
+  }
+
+  /** mulberry32 (Tommy Ettinger, public domain): small, and good enough for jitter. */
+  random(): number {
+    this.#seed = (this.#seed + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(this.#seed ^ (this.#seed >>> 15), 1 | this.#seed);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  }
+
+  /** Moves time on, firing what falls due on the way, in order. */
+  advance(byMs: number): void {
+    const end = this.#now + byMs;
+    for (let timer = this.#timers[0]; timer !== undefined && timer.at <= end; timer = this.#timers[0]) {
+      this.#timers.shift();
+      this.#now = timer.at;
+      timer.callback();
+    }
+    this.#now = end;
+  }
+}
+
+/** Lets promises that are settled run what waits for them. */
+export async function settle(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) await Promise.resolve();
+}

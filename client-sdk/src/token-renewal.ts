@@ -1,0 +1,65 @@
+import type { Cancel, Clock } from './clock.js';
+import type { Token } from './connection.js';
+import { FanfareClientError } from './errors.js';
+import type { Requests } from './requests.js';
+
+export interface TokenRenewalOptions {
+  readonly clock: Clock;
+  readonly token: Token | undefined;
+  readonly requests: Requests;
+  readonly timeoutMs: number;
+  readonly onError: (error: FanfareClientError) => void;
+}
+
+/** A token is renewed this long before it expires, or at half of what is left if that is sooner, ms. */
+const MARGIN_MS = 30_000;
+/** How soon at the earliest, so that a wrong clock cannot make it a loop, ms. */
+const SOONEST_MS = 10_000;
+/** Longest timer that JavaScript takes, ms. */
+const LATEST_MS = 2 ** 31 - 1;
+
+/** Hands the gateway a fresh token before the last one expires, where a function fetches tokens. */
+export class TokenRenewal {
+  readonly #options: TokenRenewalOptions;
+  #cancel: Cancel | undefined;
+
+  constructor(options: TokenRenewalOptions) {
+    this.#options = options;
+  }
+
+  /** `expires`: ms since the Unix epoch. */
+  onConnected(expires: number | undefined): void {
+    const { token, clock } = this.#options;
+    this.onDown();
+    if (expires === undefined || typeof token !== 'function') return;
+    const leftMs = expires - clock.now();
+    const delayMs = Math.max(SOONEST_MS, Math.min(LATEST_MS, Math.max(leftMs - MARGIN_MS, leftMs / 2)));
+    let current = true;
+    const cancelTimer = clock.after(delayMs, () => {
+      this.#renew(token).then(
+        (renewed) => current && this.onConnected(renewed),
+        (cause) => {
+          if (!current) return;
+          this.#options.onError(new FanfareClientError('token_failed', `token not renewed: ${cause}`, { cause }));
+          this.onConnected(expires);
+        },
+      );
+    });
+    this.#cancel = () => {
+      current = false;
+      cancelTimer();
+    };
+  }
+
+  onDown(): void {
+    this.#cancel?.();
+    this.#cancel = undefined;
+  }
+
+  async #renew(fetchToken: () => string | Promise<string>): Promise<number | undefined> {
+    const token = await fetchToken();
+    const { requests, timeoutMs } = this.#options;
+    const plan = { timeoutMs, readOnly: false };
+    return (await requests.call('refreshed', (id) => ({ type: 'refresh', id, token }), plan)).expires;
+  }
+}

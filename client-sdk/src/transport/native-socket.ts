@@ -1,0 +1,23 @@
+import type { Socket, SocketFactory } from './socket.js';
+
+/** The runtime's own `WebSocket`: browsers, workers, Deno, Bun, Node 22 and later. */
+export const nativeSocket: SocketFactory = ({ url, subprotocol }, handlers): Socket => {
+  const socket = new WebSocket(url, subprotocol);
+  socket.binaryType = 'arraybuffer';
+  socket.onopen = () => handlers.onOpen();
+  socket.onmessage = ({ data }: MessageEvent<string | ArrayBuffer>) =>
+    handlers.onMessage(typeof data === 'string' ? data : new Uint8Array(data));
+  socket.onclose = ({ code, reason }) => handlers.onClose(code, reason);
+  return {
+    send: (wire) => {
+      // Sending on a socket that is not open yet throws; on a closing one it is ignored.
+      if (socket.readyState === WebSocket.OPEN) socket.send(wire as string | Uint8Array<ArrayBuffer>);
+    },
+    close: (code, reason) => socket.close(code, reason),
+    // There is no terminate: the browser keeps a dead socket until its own timeout, unheard.
+    terminate: () => {
+      socket.onopen = socket.onmessage = socket.onclose = null;
+      socket.close();
+    },
+  };
+};

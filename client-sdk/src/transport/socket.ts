@@ -1,0 +1,29 @@
+import type { Wire } from '@fanfare/protocol';
+
+/** The port between the SDK and a WebSocket: what it needs of one, and nothing else. */
+export interface Socket {
+  /** Sends one frame; ignored once the socket is closed. */
+  send(wire: Wire): void;
+  /** Begins the closing handshake. */
+  close(code: number, reason: string): void;
+  /** Lets go of the link without waiting for the peer. */
+  terminate(): void;
+}
+
+/** What the socket tells. Never called before the factory has returned. */
+export interface SocketHandlers {
+  /** The WebSocket handshake is done. */
+  onOpen(): void;
+  /** One whole frame; its bytes are not reused. */
+  onMessage(wire: Wire): void;
+  /** The socket is gone, or never came to be: 1006 if there was no close frame. At most once, the last call. */
+  onClose(code: number, reason: string): void;
+}
+
+export interface SocketRequest {
+  readonly url: string;
+  readonly subprotocol: string;
+}
+
+/** Opens a WebSocket. May throw; that counts as a connection that failed. */
+export type SocketFactory = (request: SocketRequest, handlers: SocketHandlers) => Socket;
