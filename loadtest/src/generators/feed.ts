@@ -82,11 +82,11 @@ export const takeHttpReply: TakeReply = (bytes, at) => {
   return isGood ? { end, isReply: true } : { end, isReply: true, fault: bytes.toString('utf8', at, end) };
 };
 
-/** WebSocket frames behind the 101: `published` frames count, `error` frames are faults. */
+/** The 101 and `published` frames count; `error` frames are faults. */
 export const takeWebSocketReply: TakeReply = (bytes, at) => {
   if (bytes[at] === 0x48) {
     const headEnd = bytes.indexOf('\r\n\r\n', at);
-    return headEnd < 0 ? undefined : { end: headEnd + 4, isReply: false };
+    return headEnd < 0 ? undefined : { end: headEnd + 4, isReply: true };
   }
   const bounds = frameBounds(bytes, at);
   if (!bounds) return undefined;
@@ -111,7 +111,12 @@ export const takeRedisReply: TakeReply = (bytes, at) => {
 /** Opens a WebSocket at `path` on which only `published` frames are replies. */
 export async function openWebSocketFeed(port: number, path: string): Promise<FeedConnection> {
   const connection = await FeedConnection.open(port, takeWebSocketReply);
+  const opened = new Promise<void>((resolve) => {
+    connection.onReply = resolve;
+  });
   connection.write(upgradeRequest(port, path));
+  await opened;
+  connection.onReply = () => {};
   return connection;
 }
 

@@ -68,6 +68,11 @@ export class Lane {
     if (this.#turn === 0) this.#sequence += count;
   }
 
+  /** What went wrong so far, if anything did. */
+  get fault(): string | undefined {
+    return this.#feed?.fault ?? this.prompt.fault;
+  }
+
   /** Rejects if a publish was refused, or if not every subscriber receives exactly `messages` of them. */
   async check(messages: number, deadlineMs: number): Promise<void> {
     if (this.#feed?.fault) throw new Error(`${this.contender.name} refused a publish: ${this.#feed.fault}`);

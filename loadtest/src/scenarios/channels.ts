@@ -30,7 +30,9 @@ export async function runChannels(
   const begin = performance.now();
   await new Promise<void>((resolve, reject) => {
     const onStall = () =>
-      reject(new Error(`${lane.contender.name}: ${prompt.received} of ${published} messages arrived`));
+      reject(
+        new Error(`${lane.contender.name}: ${prompt.received} of ${published} messages arrived; ${lane.fault ?? ''}`),
+      );
     const stall = setTimeout(onStall, durationMs + STALL_MS);
     const fill = () => {
       while (published - prompt.received < inFlight && published < rounds * channels.length) {

@@ -31,7 +31,7 @@ export async function runFanout(lane: Lane, { burst, size }: FanoutCase, duratio
     const onStall = () => {
       const expected = published * prompt.readers.length;
       reject(
-        new Error(`${lane.contender.name}: ${prompt.received} of ${expected} messages arrived; ${prompt.fault ?? ''}`),
+        new Error(`${lane.contender.name}: ${prompt.received} of ${expected} messages arrived; ${lane.fault ?? ''}`),
       );
     };
     const stall = setTimeout(onStall, durationMs + STALL_MS);
