@@ -81,6 +81,45 @@ describe.each(['uws', 'ws'])('serve over %s', (transport) => {
   });
 });
 
+describe('tail', () => {
+  it('prints what was published before and after it came, and ends after so many', async () => {
+    const { url } = await serve();
+    const send = (n: number) => fanfare(['publish', 'demo:a', `{"n":${n}}`, '--url', url]).code;
+    for (const n of [1, 2, 3]) await send(n);
+    const tail = fanfare(['tail', 'demo:a', '--rewind', '2', '--count', '4', '--url', url]);
+    await expect.poll(() => tail.output.out.split('\n').length).toBe(3);
+    for (const n of [4, 5]) await send(n);
+    expect(await tail.code).toBe(0);
+    const lines = tail.output.out.trimEnd().split('\n');
+    expect(lines.map((line) => JSON.parse(line) as unknown)).toMatchObject(
+      [2, 3, 4, 5].map((n) => ({ offset: n, data: { n } })),
+    );
+  });
+
+  it('ends in good order when it is told to stop', async () => {
+    const { url } = await serve();
+    const tail = fanfare(['tail', 'live:a', '--url', url]);
+    await expect.poll(() => tail.output.err).toContain('(connected)');
+    tail.stop();
+    expect(await tail.code).toBe(0);
+  });
+
+  it('spells binary data as the HTTP API does', async () => {
+    const { url } = await serve();
+    await fanfare(['publish', 'demo:a', '{"$binary":"AQI="}', '--url', url]).code;
+    const tail = fanfare(['tail', 'demo:a', '--rewind', '1', '--count', '1', '--url', url]);
+    expect(await tail.code).toBe(0);
+    expect(JSON.parse(tail.output.out)).toMatchObject({ data: { $binary: 'AQI=' } });
+  });
+
+  it('says why the gateway refuses', async () => {
+    const { url } = await serve();
+    const tail = fanfare(['tail', 'no:a', '--url', url]);
+    expect(await tail.code).toBe(1);
+    expect(tail.output.err).toContain('fanfare tail: unknown_channel: ');
+  });
+});
+
 it('publish says in one line that no gateway answers', async () => {
   const { code, output } = fanfare(['publish', 'demo:a', '1', '--url', 'http://127.0.0.1:1']);
   expect(await code).toBe(1);

@@ -2,18 +2,26 @@ import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { UsageError } from './command.js';
 
 type Options = NonNullable<ParseArgsConfig['options']>;
+type Parsed<T extends Options> = ReturnType<
+  typeof parseArgs<{ args: string[]; options: T; strict: true; allowPositionals: true }>
+>;
 
 /** Flags and arguments of a command. @throws {UsageError} */
-export function parseArguments<const T extends Options>(argv: readonly string[], options: T, names: readonly string[]) {
-  const { values, positionals } = parse(argv, options);
+export function parseArguments<const T extends Options>(
+  argv: readonly string[],
+  options: T,
+  names: readonly string[],
+): Parsed<T> {
+  const parsed = parse(argv, options);
+  const { positionals } = parsed;
   if (positionals.length !== names.length) {
     const missing = names[positionals.length];
     throw new UsageError(missing ? `${missing} is missing` : `unexpected argument "${positionals[names.length]}"`);
   }
-  return { values, positionals };
+  return parsed;
 }
 
-function parse<const T extends Options>(argv: readonly string[], options: T) {
+function parse<const T extends Options>(argv: readonly string[], options: T): Parsed<T> {
   try {
     return parseArgs({ args: [...argv], options, strict: true, allowPositionals: true });
   } catch (error) {

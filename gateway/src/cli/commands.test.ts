@@ -28,12 +28,12 @@ describe('fanfare', () => {
   it('names its commands: when asked on stdout, else on stderr with exit 2', async () => {
     const help = await fanfare(['--help']);
     expect(help).toMatchObject({ code: 0, stderr: '' });
-    for (const name of ['serve', 'publish', 'tail', 'config']) expect(help.stdout).toContain(`\n  ${name} `);
+    for (const name of ['serve', 'publish', 'tail', 'config', 'check']) expect(help.stdout).toContain(`\n  ${name} `);
     expect(await fanfare([])).toEqual({ code: 2, stdout: '', stderr: help.stdout });
     expect((await fanfare(['sevre'])).stderr).toMatch(/^fanfare: no command "sevre"\n/);
   });
 
-  it.each(['serve', 'publish', 'tail', 'config'])('%s has a help of its own', async (name) => {
+  it.each(['serve', 'publish', 'tail', 'config', 'check'])('%s has a help of its own', async (name) => {
     const { code, stdout } = await fanfare([name, '--help']);
     expect([code, stdout]).toEqual([0, expect.stringMatching(new RegExp(`^usage: fanfare ${name} .*\n\n\\w`))]);
   });
@@ -74,6 +74,7 @@ describe('what is called wrongly exits 2 and says how to call it', () => {
     [['publish', 'demo:a', '1', '--speed'], "Unknown option '--speed'"],
     [['tail'], '<channel> is missing'],
     [['tail', 'demo:a', '--rewind', 'x'], '--rewind wants a number'],
+    [['check'], 'no Redis is configured'],
   ])('%j', async (argv, message) => {
     const { code, stderr } = await fanfare(argv);
     expect(code).toBe(2);

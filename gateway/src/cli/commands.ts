@@ -1,12 +1,13 @@
 import { ConfigError, formatProblem } from '../config.js';
 import { VERSION } from '../version.js';
+import { check } from './check.js';
 import { type Command, type ExitCode, type Io, UsageError } from './command.js';
 import { config } from './config.js';
 import { publish } from './publish.js';
 import { serve } from './serve.js';
 import { tail } from './tail.js';
 
-const COMMANDS: readonly Command[] = [serve, publish, tail, config];
+const COMMANDS: readonly Command[] = [serve, publish, tail, config, check];
 
 /** Runs one command to its end; what went wrong is told on `io.err`, in plain lines. */
 export async function runCommand(argv: readonly string[], io: Io): Promise<ExitCode> {

@@ -28,7 +28,7 @@ export const tail: Command = {
     const wanted = readCount(values.count, '--count') ?? Number.POSITIVE_INFINITY;
     const token = values.token ?? env.FANFARE_TOKEN;
     const { createClient } = await import('@fanfare/client');
-    const client = createClient({ url: socketUrl(gatewayUrl(values.url, env)), ...(token && { token }) });
+    const client = createClient({ url: gatewayUrl(values.url, env).href, ...(token && { token }) });
     const tell = (line: string) => err(`${line}\n`);
 
     let seen = 0;
@@ -38,18 +38,21 @@ export const tail: Command = {
     });
     const print = ({ channel: _, ...message }: Message) => {
       if (seen >= wanted) return;
-      out(`${JSON.stringify(message)}\n`);
+      out(`${JSON.stringify(message, spellBinary)}\n`);
       if (++seen >= wanted) finish(0);
     };
-    const fail = (error: Error) => {
-      tell(`fanfare tail: ${error.message}`);
-      finish(1);
-    };
-    client.on('state', (state) => tell(`(${state})`));
-    client.on('error', fail);
+    client.on('state', ({ state }) => {
+      tell(`(${state})`);
+      if (state === 'failed') finish(1);
+    });
+    client.on('error', ({ code, message }) => tell(`fanfare tail: ${code}: ${message}`));
     const subscription = client.channel(channel).subscribe(print, rewind === undefined ? {} : { rewind });
-    tellGaps(subscription, tell, fail);
-    client.connect();
+    tellGaps(subscription, tell);
+    subscription.on('error', ({ code, message }) => {
+      tell(`fanfare tail: ${code}: ${message}`);
+      finish(1);
+    });
+    void client.connect().catch(() => finish(1));
     void untilStopped().then(() => finish(0));
     const code = await finished;
     client.close();
@@ -57,7 +60,7 @@ export const tail: Command = {
   },
 };
 
-function tellGaps(subscription: Subscription, tell: (line: string) => void, fail: (error: Error) => void): void {
+function tellGaps(subscription: Subscription, tell: (line: string) => void): void {
   subscription.on('recovered', ({ position }) => tell(`(recovered at ${position.epoch}-${position.offset})`));
   subscription.on('reset', ({ reason, position }) =>
     tell(`(reset: ${reason}, now at ${position.epoch}-${position.offset})`),
@@ -65,15 +68,11 @@ function tellGaps(subscription: Subscription, tell: (line: string) => void, fail
   subscription.on('lagged', ({ missed }) =>
     tell(missed ? '(too slow: messages were missed)' : '(too slow: catching up)'),
   );
-  subscription.on('error', fail);
 }
 
-/** The WebSocket endpoint of a gateway: `http://host` is `ws://host/ws`. */
-function socketUrl(url: URL): string {
-  const socket = new URL(url);
-  socket.protocol = /^(https|wss):$/.test(url.protocol) ? 'wss:' : 'ws:';
-  if (socket.pathname === '/') socket.pathname = '/ws';
-  return socket.href;
+/** Binary data as the HTTP API spells it. */
+function spellBinary(_: string, value: unknown): unknown {
+  return value instanceof Uint8Array ? { $binary: Buffer.from(value).toString('base64') } : value;
 }
 
 function readCount(text: string | undefined, flag: string): number | undefined {

@@ -1,0 +1,82 @@
+/** The `fanfare` program as a process: signals and exit codes. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, it, onTestFinished } from 'vitest';
+import { WebSocket } from 'ws';
+import { startGatewayProcess } from '../support/gateway-process.js';
+
+const PROGRAM = fileURLToPath(new URL('../../bin/fanfare.mjs', import.meta.url));
+
+/** Starts the program in a private folder. */
+async function start(argv: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  const cwd = await mkdtemp(join(tmpdir(), 'fanfare-program-'));
+  onTestFinished(() => rm(cwd, { recursive: true }));
+  const child = spawn(process.execPath, [PROGRAM, ...argv], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  const output = { stdout: '', stderr: '' };
+  child.stdout.on('data', (chunk: Buffer) => {
+    output.stdout += chunk.toString();
+  });
+  child.stderr.on('data', (chunk: Buffer) => {
+    output.stderr += chunk.toString();
+  });
+  return { output, closed: once(child, 'close') as Promise<[number | null]> };
+}
+
+/** Runs it to its end. */
+async function fanfare(argv: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  const { output, closed } = await start(argv, env);
+  const [code] = await closed;
+  return { code, ...output };
+}
+
+it('exits 0, 1 or 2, with what it has to say on stdout or stderr', async () => {
+  expect(await fanfare(['config'], { FANFARE_PORT: '1' })).toMatchObject({ code: 0, stderr: '' });
+  const wrong = await fanfare(['serve'], { NODE_ENV: 'production', FANFARE_PORT: '-1' });
+  expect(wrong).toMatchObject({ code: 2, stdout: '' });
+  expect(wrong.stderr).toMatch(/2 problem\(s\)\n {2}port \(FANFARE_PORT\).*\n {2}apiKeys: /);
+  expect(await fanfare(['publish', 'demo:a', '1', '--url', 'http://127.0.0.1:1'])).toMatchObject({ code: 1 });
+});
+
+it.each(['SIGTERM', 'SIGINT'] as const)('serve ends in good order on %s', async (signal) => {
+  const gateway = await startGatewayProcess();
+  await gateway.signal(signal);
+  expect(await gateway.exited).toEqual([0, null]);
+  expect(gateway.output()).toMatch(new RegExp(`stopping signal=${signal}\n.*stopped\n$`));
+});
+
+it('serve ends at once on a second signal, though clients are slow to leave', async () => {
+  const gateway = await startGatewayProcess({ settings: { TRANSPORT: 'ws' } });
+  const socket = new WebSocket(gateway.wsUrl);
+  await once(socket, 'open');
+  socket.pause();
+  await gateway.signal('SIGTERM');
+  await expect.poll(gateway.output).toContain('stopping');
+  await gateway.signal('SIGTERM');
+  expect(await gateway.exited).toEqual([130, null]);
+  socket.terminate();
+});
+
+it('a second gateway on the same port says so and exits 1', async () => {
+  const gateway = await startGatewayProcess();
+  onTestFinished(() => gateway.stop());
+  for (const transport of ['uws', 'ws']) {
+    const second = await fanfare(['serve', '--transport', transport, '--port', String(gateway.port)]);
+    expect(second).toMatchObject({ code: 1, stderr: `fanfare serve: port ${gateway.port} on 127.0.0.1 is taken\n` });
+  }
+});
+
+it('in production logs JSON lines, and serves no page', async () => {
+  const { output } = await start(['serve', '--port', '0', '--host', '127.0.0.1', '--node', 'n1'], {
+    FANFARE_MODE: 'production',
+    FANFARE_API_KEYS: 'k1',
+  });
+  await expect.poll(() => output.stdout, { timeout: 10_000 }).toContain('listening');
+  const line = JSON.parse(output.stdout) as { url: string };
+  expect(line).toMatchObject({ level: 'info', node: 'n1', msg: 'listening', mode: 'production' });
+  expect((await fetch(line.url)).status).toBe(404);
+});
