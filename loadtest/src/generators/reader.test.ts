@@ -1,0 +1,107 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, expect, it } from 'vitest';
+import { payload, Reader, type ReaderEvents } from './reader.js';
+
+const UPGRADED = 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n';
+const SUBSCRIBED = frame('{"type":"subscribed","id":2}');
+const PING = frame('{"type":"ping"}');
+
+let server: Server | undefined;
+let reader: Reader | undefined;
+
+afterEach(() => {
+  reader?.destroy();
+  server?.close();
+});
+
+/** An unmasked text frame, as a server sends it. */
+function frame(text: string): Buffer {
+  const header = text.length < 126 ? [0x81, text.length] : [0x81, 126, text.length >> 8, text.length & 255];
+  return Buffer.concat([Buffer.from(header), Buffer.from(text)]);
+}
+
+function message(sequence: number): Buffer {
+  return frame(`{"type":"message","channel":"bench","offset":${sequence},"data":${payload(sequence, 100)},"time":1}`);
+}
+
+/** A subscribed reader, and the server's end of its connection. */
+async function subscribed(verifies: boolean, events: Partial<ReaderEvents> = {}): Promise<Socket> {
+  server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const subscribe = { port, path: '/ws', greeting: Buffer.from('hello'), ready: '{"type":"subscribed"' };
+  let onReady = () => {};
+  const ready = new Promise<void>((resolve) => {
+    onReady = resolve;
+  });
+  const all: ReaderEvents = { onMessages: () => {}, onFault: () => {}, ...events };
+  const accepted = once(server, 'connection');
+  reader = new Reader(subscribe, verifies, all, onReady);
+  const [socket] = (await accepted) as [Socket];
+  socket.setNoDelay(true);
+  socket.on('error', () => {});
+  socket.write(UPGRADED);
+  socket.write(SUBSCRIBED);
+  await ready;
+  return socket;
+}
+
+async function untilReceived(messages: number): Promise<void> {
+  for (let i = 0; i < 500 && (reader as Reader).messages < messages; i++) await sleep(4);
+  expect(reader?.messages).toBe(messages);
+}
+
+it.each([false, true])('counts every message wherever the reads cut the stream (verifies: %s)', async (verifies) => {
+  const faults: string[] = [];
+  const socket = await subscribed(verifies, { onFault: (_reader, fault) => faults.push(fault) });
+  const stream = Buffer.concat([message(1), message(2), PING, message(3), PING, PING, message(4)]);
+  for (let cut = 1; cut < stream.length; cut += 7) {
+    reader?.reset();
+    socket.write(stream.subarray(0, cut));
+    await sleep(2);
+    socket.write(stream.subarray(cut));
+    await untilReceived(4);
+  }
+  expect(faults).toEqual([]);
+});
+
+it('does not count a message before its last byte has come', async () => {
+  const socket = await subscribed(false);
+  const stream = Buffer.concat([message(1), message(2)]);
+  socket.write(stream.subarray(0, stream.length - 1));
+  await untilReceived(1);
+  await sleep(20);
+  expect(reader?.messages).toBe(1);
+  socket.write(stream.subarray(stream.length - 1));
+  await untilReceived(2);
+});
+
+it('answers pings', async () => {
+  const socket = await subscribed(false);
+  let received = '';
+  socket.on('data', (chunk) => {
+    received += chunk.toString('latin1');
+  });
+  socket.write(Buffer.concat([message(1), PING]));
+  await untilReceived(1);
+  for (let i = 0; i < 100 && !received.includes('{"type":"pong"}'); i++) await sleep(4);
+  expect(received).toContain('{"type":"pong"}');
+});
+
+it('reports a hole, where it verifies', async () => {
+  const faults: string[] = [];
+  const socket = await subscribed(true, { onFault: (_reader, fault) => faults.push(fault) });
+  socket.write(Buffer.concat([message(7), message(8), message(10)]));
+  await untilReceived(3);
+  expect(faults).toEqual(['message 10 came after 8']);
+});
+
+it('reports what must not come: a lagged frame', async () => {
+  const faults: string[] = [];
+  const socket = await subscribed(false, { onFault: (_reader, fault) => faults.push(fault) });
+  socket.write(Buffer.concat([message(1), frame('{"type":"lagged","channels":["bench"]}')]));
+  await untilReceived(1);
+  expect(faults).toEqual(['{"type":"lagged","channels":["bench"]}']);
+});
