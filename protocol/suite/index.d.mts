@@ -10,6 +10,8 @@ export interface Target {
   readonly live?: string;
   /** Prefix of a namespace that is not configured; `no-such-namespace:`. */
   readonly unknown?: string;
+  /** How long an answer may take, ms; 10,000. */
+  readonly answerMs?: number;
 }
 
 export interface Case {

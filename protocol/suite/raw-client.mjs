@@ -7,7 +7,7 @@ import WebSocket from 'ws';
 
 export const DIALECTS = [jsonDialect, msgpackDialect];
 
-/** How long an answer may take, ms. */
+/** How long an answer may take, ms, unless the target says. */
 const ANSWER_MS = 10_000;
 
 export class RawClient {
@@ -23,6 +23,7 @@ export class RawClient {
   /** When the last `ping` came, ms since the Unix epoch. */
   pingedAtMs = 0;
   #socket;
+  #answerMs;
   #lastId = 1000;
   #wake = () => {};
   #ended = false;
@@ -44,6 +45,7 @@ export class RawClient {
 
   constructor(target, subprotocols, options) {
     this.#socket = new WebSocket(target.url, subprotocols, { perMessageDeflate: false, ...options });
+    this.#answerMs = target.answerMs ?? ANSWER_MS;
     this.dialect = DIALECTS.find(({ subprotocol }) => subprotocols.includes(subprotocol)) ?? jsonDialect;
     this.#socket.on('message', (data, isBinary) => this.#receive(data, isBinary));
     this.closed = new Promise((resolve) => {
@@ -98,7 +100,8 @@ export class RawClient {
   }
 
   /** The next frame that matches; the others stay in line. */
-  async take(matches = () => true, what = 'a frame', withinMs = ANSWER_MS) {
+  async take(matches = () => true, what = 'a frame') {
+    const withinMs = this.#answerMs;
     const deadline = Date.now() + withinMs;
     for (;;) {
       const index = this.frames.findIndex(matches);
@@ -135,7 +138,7 @@ export class RawClient {
   }
 
   /** The close that must come within `withinMs`. */
-  async closedWithin(withinMs = ANSWER_MS) {
+  async closedWithin(withinMs = this.#answerMs) {
     const timeout = new Promise((resolve) => setTimeout(resolve, withinMs, undefined).unref());
     const close = await Promise.race([this.closed, timeout]);
     assert.ok(close, `still open after ${withinMs} ms; in line: ${JSON.stringify(this.frames)}`);

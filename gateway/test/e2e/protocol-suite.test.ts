@@ -1,0 +1,78 @@
+import type { AddressInfo } from 'node:net';
+import { cases, type Target } from '@fanfare/protocol/suite';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type RawData, WebSocket, WebSocketServer } from 'ws';
+import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.js';
+
+type Frame = Record<string, unknown>;
+
+/** What a faulty gateway would send instead, and the case that must notice. */
+const faults: readonly [name: string, caught: string, fault: (frame: Frame) => Frame[]][] = [
+  ['loses a message', 'run on from it without a hole', (f) => (f.type === 'message' && f.offset === 5 ? [] : [f])],
+  [
+    'sends a message twice',
+    'since replays what came after',
+    (f) => (f.type === 'message' && f.offset === 9 ? [f, f] : [f]),
+  ],
+  [
+    'tells a wrong position',
+    'since the newest message replays nothing',
+    (f) => [f.recovered ? { ...f, offset: 1 } : f],
+  ],
+  ['claims to have recovered', 'is unrecoverable', (f) => [f.recovered === false ? { ...f, recovered: true } : f]],
+  ['hides duplicates', 'a key seen before', (f) => [f.duplicate ? { ...f, duplicate: undefined } : f]],
+  [
+    'errors without an id',
+    'an unknown type is a bad_request',
+    (f) => [f.type === 'error' ? { ...f, id: undefined } : f],
+  ],
+  ['ends history early', 'pages before a position', (f) => [f.type === 'history' ? { ...f, more: false } : f]],
+  ['loses tags', 'items have what the messages had', (f) => [{ ...f, tags: undefined }]],
+  ['spells data anew', 'JSON reaches JSON to the letter', (f) => [f]],
+];
+
+describe('the protocol suite', () => {
+  let gateway: GatewayProcess;
+  beforeAll(async () => {
+    gateway = await startGatewayProcess();
+  });
+  afterAll(() => gateway?.stop());
+
+  it.each(faults)('notices a gateway that %s', async (_, caught, fault) => {
+    const [suiteCase, ...others] = cases.filter(({ name }) => name.includes(caught));
+    expect(others).toEqual([]);
+    await suiteCase?.run({ url: gateway.wsUrl });
+    const proxy = await startProxy(gateway.wsUrl, fault);
+    try {
+      await expect(suiteCase?.run(proxy.target)).rejects.toThrow();
+    } finally {
+      proxy.close();
+    }
+  });
+});
+
+/** Passes everything on, but JSON frames of the gateway through `fault`. */
+async function startProxy(url: string, fault: (frame: Frame) => Frame[]): Promise<{ target: Target; close(): void }> {
+  const server = new WebSocketServer({ port: 0, host: '127.0.0.1', handleProtocols: ([first]) => first ?? false });
+  server.on('connection', (client, { headers }) => {
+    const gateway = new WebSocket(url, headers['sec-websocket-protocol']?.split(',') ?? [], {
+      perMessageDeflate: false,
+    });
+    const opened = new Promise((resolve) => gateway.once('open', resolve));
+    client.on('message', (data: RawData, binary: boolean) => opened.then(() => gateway.send(data, { binary })));
+    gateway.on('message', (data: RawData, binary: boolean) => {
+      if (binary) client.send(data, { binary });
+      else for (const frame of fault(JSON.parse(data.toString()) as Frame)) client.send(JSON.stringify(frame));
+    });
+    client.on('close', () => gateway.terminate());
+    gateway.on('close', () => client.terminate());
+    gateway.on('error', () => client.terminate());
+  });
+  await new Promise((resolve) => server.once('listening', resolve));
+  const { port } = server.address() as AddressInfo;
+  const close = () => {
+    for (const client of server.clients) client.terminate();
+    server.close();
+  };
+  return { target: { url: `ws://127.0.0.1:${port}/ws`, answerMs: 1500 }, close };
+}
