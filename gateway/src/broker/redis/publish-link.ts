@@ -27,6 +27,10 @@ export interface PublishLinkTimings {
 
 export type Command = readonly [name: string, ...args: ScriptArgument[]];
 
+const MASTER = 'master';
+/** Between two questions whether it still is one, ms; asked only while something is sent. */
+const VERIFY_MS = 1_000;
+
 /**
  * A publishing connection to one master, opened anew for as long as it is not closed. What was sent
  * is never sent again by itself; what cannot be sent now fails at once.
@@ -42,6 +46,8 @@ export class PublishLink {
   /** Why nothing is sent now, if so. */
   #problem: string | undefined = 'not connected yet';
   #inFlight = 0;
+  /** When it last said that it is a master, ms since the Unix epoch. */
+  #verifiedAt = 0;
   #suspicion: Deadline | undefined;
   #patience: Deadline | undefined;
   #cancelRetry: Cancel = () => {};
@@ -75,6 +81,7 @@ export class PublishLink {
     if (this.#inFlight === 0) this.#watch();
     redis.stream.cork();
     const replies = commands.map((command) => this.#sendOne(redis, command));
+    this.#verify(redis);
     redis.stream.uncork();
     return replies;
   }
@@ -106,6 +113,16 @@ export class PublishLink {
     return reply;
   }
 
+  /** A master that was demoted goes on taking live publishes: asks now and then, along with a write. */
+  #verify(redis: Redis): void {
+    const now = this.#options.clock.now();
+    if (now - this.#verifiedAt < VERIFY_MS) return;
+    this.#verifiedAt = now;
+    void this.#sendOne(redis, ['ROLE']).then((reply) => {
+      if (Array.isArray(reply) && String(reply[0]) !== MASTER && redis === this.#redis) this.condemn('it is a replica');
+    });
+  }
+
   async #connect(): Promise<void> {
     const { clock, link, timings } = this.#options;
     let redis: Redis | undefined;
@@ -119,6 +136,7 @@ export class PublishLink {
       return;
     }
     this.#redis = redis;
+    this.#verifiedAt = clock.now();
     this.#problem = undefined;
     this.#backoff.reset();
     redis.on('end', () => {
@@ -175,7 +193,7 @@ export class PublishLink {
 async function prepare(redis: Redis): Promise<void> {
   const [role] = await redis.role();
   // A replica would take live publishes, and they would reach nobody.
-  if (role !== 'master') throw new Error('it is a replica');
+  if (role !== MASTER) throw new Error('it is a replica');
   // Spares every channel a NOSCRIPT; where it is not allowed, the script comes with its first use.
   await redis.script('LOAD', publishScript.source).catch(() => {});
 }

@@ -92,13 +92,12 @@ export class RedisPublisher {
     this.#routes = new PublishRoutes({ clock, link, topology, timings: this.#timings, onUp: () => this.#wake() });
   }
 
-  /** As the port says. @throws {FanfareError} `unavailable` after `close` */
+  /** As the port says; not to be called after `close`. Never rejects: every message has its outcome. */
   async publish(
     channel: ChannelSpec,
     messages: readonly NewMessage[],
     { durability }: PublishOptions = {},
   ): Promise<PublishOutcome[]> {
-    if (this.#isClosed) throw unavailable(new Error('the broker is closed'));
     const isReplicated = channel.durable && durability === 'replicated';
     const giveUpAt = this.#clock.now() + this.#timings.giveUpMs;
     const lane = this.#laneOf(channel);

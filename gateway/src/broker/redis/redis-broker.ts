@@ -1,4 +1,5 @@
 import type { Clock } from '../../clock.js';
+import { FanfareError } from '../../errors.js';
 import type { Broker } from '../broker.js';
 import { assertFit } from './checks.js';
 import { type PublisherTimings, RedisPublisher } from './publisher.js';
@@ -41,9 +42,15 @@ export function createRedisBroker(options: RedisBrokerOptions): Broker {
     timings,
   });
 
+  let isClosed = false;
+  const ensureOpen = () => {
+    if (isClosed) throw new FanfareError('unavailable', 'the broker is closed');
+  };
+
   return {
     name: 'redis',
     idempotencyMs,
+
     async start() {
       await subscriber.start();
       try {
@@ -53,13 +60,28 @@ export function createRedisBroker(options: RedisBrokerOptions): Broker {
         throw error;
       }
     },
+
     async close() {
+      isClosed = true;
       publisher.close();
       subscriber.close();
     },
-    publish: (channel, messages, publishOptions) => publisher.publish(channel, messages, publishOptions),
-    subscribe: (channel, listener) => subscriber.subscribe(channel, listener),
-    read: (channel, range) => subscriber.read(channel, range),
+
+    async publish(channel, messages, publishOptions) {
+      ensureOpen();
+      return publisher.publish(channel, messages, publishOptions);
+    },
+
+    async subscribe(channel, listener) {
+      ensureOpen();
+      return subscriber.subscribe(channel, listener);
+    },
+
+    async read(channel, range) {
+      ensureOpen();
+      return subscriber.read(channel, range);
+    },
+
     health: () => subscriber.health(),
   };
 }

@@ -1,0 +1,421 @@
+import { Redis } from 'ioredis';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Broker, ChannelSpec } from '../../src/broker/broker.js';
+import { createRedisBroker, type RedisBrokerOptions } from '../../src/broker/redis/redis-broker.js';
+import { systemClock } from '../../src/clock.js';
+import {
+  collect,
+  delay,
+  durableChannel,
+  json,
+  liveChannel,
+  numbered,
+  offsets,
+  payloadValue,
+  positionOf,
+  publishOne,
+  range,
+  readAll,
+} from '../support/broker-kit.js';
+import { type RedisNode, type StandaloneServers, startRedis, until } from '../support/redis-servers.js';
+import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
+
+async function startBroker(port: number, options: Partial<RedisBrokerOptions> = {}): Promise<Broker> {
+  const broker = createRedisBroker({ url: `redis://127.0.0.1:${port}`, clock: systemClock, ...options });
+  await broker.start();
+  return broker;
+}
+
+const values = async (broker: Broker, channel: ChannelSpec) =>
+  (await readAll(broker, channel)).entries.map(payloadValue);
+
+/** Calls of a command so far, as the server counted them. */
+async function calls(redis: Redis, command: string): Promise<number> {
+  const stats = await redis.info('commandstats');
+  return Number(new RegExp(`cmdstat_${command}:calls=(\\d+)`).exec(stats)?.[1] ?? 0);
+}
+
+describe('a reply that is cut off', () => {
+  let servers: StandaloneServers;
+  let proxy: TcpProxy;
+  let broker: Broker;
+  let reader: Broker;
+
+  beforeAll(async () => {
+    servers = await startRedis();
+    proxy = await startTcpProxy(servers.node.port);
+    broker = await startBroker(proxy.port);
+    reader = await startBroker(servers.node.port);
+  });
+  afterAll(async () => {
+    await broker?.close();
+    await reader?.close();
+    await proxy?.close();
+    await servers?.stop();
+  });
+
+  it('makes ioredis, as it comes, execute a write twice', async () => {
+    const asItComes = new Redis(proxy.port);
+    asItComes.on('error', () => {});
+    await asItComes.set('key', 0);
+    const cut = proxy.cutReplyTo('incr');
+    await asItComes.incr('key');
+    await cut;
+    expect(await servers.node.client.get('key')).toBe('2');
+    asItComes.disconnect();
+  });
+
+  it('is an unknown outcome without a key, and stored once', async () => {
+    const channel = durableChannel();
+    const subscriber = await collect(reader, channel);
+    await broker.publish(channel, [json('before')]);
+    const cut = proxy.cutReplyTo('"during"');
+    const [outcome] = await broker.publish(channel, [json('during')]);
+    await cut;
+    expect(outcome).toMatchObject({ code: 'outcome_unknown', retryable: false });
+    expect(positionOf((await broker.publish(channel, [json('after')]))[0]).offset).toBe(3);
+    await subscriber.received(3);
+    await delay(50);
+    expect(subscriber.records.map(payloadValue)).toEqual(['before', 'during', 'after']);
+    expect(await values(reader, channel)).toEqual(['before', 'during', 'after']);
+  });
+
+  it('is retried with a key: stored once, and answered with its position', async () => {
+    const channel = durableChannel();
+    const subscriber = await collect(reader, channel);
+    const cut = proxy.cutReplyTo('"during"');
+    const [outcome] = await broker.publish(channel, [json('during', { key: 'k' })]);
+    await cut;
+    expect(positionOf(outcome).offset).toBe(1);
+    await broker.publish(channel, [json('after')]);
+    await subscriber.received(2);
+    expect(subscriber.records.map(payloadValue)).toEqual(['during', 'after']);
+    expect(await values(reader, channel)).toEqual(['during', 'after']);
+  });
+
+  it('is judged for each message of a batch on its own', async () => {
+    const channel = durableChannel();
+    const cut = proxy.cutReplyTo('"b"');
+    const outcomes = await broker.publish(channel, [json('a', { key: 'a' }), json('b'), json('c', { key: 'c' })]);
+    await cut;
+    expect(positionOf(outcomes[0]).offset).toBe(1);
+    expect(outcomes[1]).toMatchObject({ code: 'outcome_unknown' });
+    expect(positionOf(outcomes[2]).offset).toBe(3);
+    expect(await values(reader, channel)).toEqual(['a', 'b', 'c']);
+  });
+
+  it('does not push a live message twice, key or not', async () => {
+    const channel = liveChannel();
+    const subscriber = await collect(reader, channel);
+    const cut = proxy.cutReplyTo('"during"');
+    const [outcome] = await broker.publish(channel, [json('during', { key: 'k' })]);
+    await cut;
+    expect(outcome).toMatchObject({ code: 'outcome_unknown' });
+    expect(await broker.publish(channel, [json('after')])).toEqual([{}]);
+    await subscriber.received(2);
+    expect(subscriber.records.map(payloadValue)).toEqual(['during', 'after']);
+  });
+
+  it('stays unknown for a replicated publish, and a key makes it safe', async () => {
+    const channel = durableChannel();
+    const cut = proxy.cutReplyTo('"during"');
+    const options = { durability: 'replicated' } as const;
+    const [outcome] = await broker.publish(channel, [json('during', { key: 'k' })], options);
+    await cut;
+    expect(outcome).toMatchObject({ position: { offset: 1 }, replicas: 0, durability: 'stored' });
+    expect(await values(reader, channel)).toEqual(['during']);
+  });
+});
+
+describe('a server that is away', () => {
+  let servers: StandaloneServers;
+  let proxy: TcpProxy;
+  let broker: Broker;
+
+  beforeEach(async () => {
+    servers = await startRedis({ appendonly: true });
+    proxy = await startTcpProxy(servers.node.port);
+    broker = await startBroker(proxy.port, { timings: { giveUpMs: 1500, replyMs: 1000, suspectMs: 200 } });
+  });
+  afterEach(async () => {
+    await broker?.close();
+    await proxy?.close();
+    await servers?.stop();
+  });
+
+  it('makes publishes wait; they are stored once and in order when it is back', async () => {
+    const channel = durableChannel();
+    await publishOne(broker, channel, json(0));
+    proxy.block();
+    await delay(20);
+    const waiting = range(1, 20).map((n) => publishOne(broker, channel, json(n)));
+    await delay(300);
+    proxy.open();
+    expect(offsets(await Promise.all(waiting))).toEqual(range(2, 21));
+    expect(await values(broker, channel)).toEqual(range(0, 20));
+  });
+
+  it('is unavailable to them after a while, and nothing of it is stored later', async () => {
+    const channel = durableChannel();
+    await publishOne(broker, channel, json(0));
+    proxy.block();
+    await delay(20);
+    const [first, second] = await Promise.all([
+      broker.publish(channel, [json(1)]),
+      broker.publish(channel, [json(2, { key: 'k' })]),
+    ]);
+    for (const [outcome] of [first, second]) {
+      expect(outcome).toMatchObject({ code: 'unavailable', retryable: true, retryAfterMs: 1000 });
+    }
+    proxy.open();
+    await publishOne(broker, channel, json(3));
+    expect(await values(broker, channel)).toEqual([0, 3]);
+  });
+
+  it('loses nothing that was acknowledged when it is killed again and again', async () => {
+    const channels = range(1, 5).map(() => durableChannel());
+    const acknowledged = new Map(channels.map((channel) => [channel, [] as number[]]));
+    let isOver = false;
+    const publishers = channels.map(async (channel) => {
+      for (let n = 1; !isOver; n++) {
+        const [outcome] = await broker.publish(channel, [json(n, { key: String(n) })]);
+        if (!(outcome instanceof Error)) acknowledged.get(channel)?.push(n);
+        await delay(2);
+      }
+    });
+    for (let i = 0; i < 3; i++) {
+      await delay(150);
+      await servers.node.restart();
+    }
+    await delay(150);
+    isOver = true;
+    await Promise.all(publishers);
+    for (const [channel, numbers] of acknowledged) {
+      expect(numbers.length).toBeGreaterThan(20);
+      const stored = (await values(broker, channel)) as number[];
+      expect(stored).toEqual([...new Set(stored)]);
+      expect(stored).toEqual(stored.toSorted((a, b) => a - b));
+      expect(stored).toEqual(expect.arrayContaining(numbers));
+    }
+  });
+
+  it('that hangs is unsure only for what it was sent, not for what came later', async () => {
+    const channels = [durableChannel(), durableChannel(), durableChannel()] as const;
+    for (const channel of channels) await publishOne(broker, channel, json('before'));
+    servers.node.pause();
+    const sent = broker.publish(channels[0], [json('sent')]);
+    await delay(400);
+    const waiting = [broker.publish(channels[0], [json('later')]), broker.publish(channels[1], [json('other')])];
+    expect((await sent)[0]).toMatchObject({ code: 'outcome_unknown' });
+    servers.node.resume();
+    expect((await Promise.all(waiting)).flat().map((outcome) => positionOf(outcome).epoch)).toHaveLength(2);
+    expect((await values(broker, channels[0])).filter((value) => value === 'later')).toEqual(['later']);
+    expect(await values(broker, channels[1])).toEqual(['before', 'other']);
+  });
+});
+
+describe('a server that refuses', () => {
+  let servers: StandaloneServers;
+  let redis: Redis;
+  let broker: Broker;
+
+  beforeAll(async () => {
+    servers = await startRedis();
+    redis = servers.node.client;
+    broker = await startBroker(servers.node.port, { timings: { giveUpMs: 600 } });
+  });
+  afterAll(async () => {
+    await broker?.close();
+    await servers?.stop();
+  });
+
+  it('because memory is full: nothing is delivered, and publishing goes on when there is room', async () => {
+    const channel = durableChannel();
+    const subscriber = await collect(broker, channel);
+    await publishOne(broker, channel, json(1));
+    await redis.config('SET', 'maxmemory', '1');
+    const refused = await broker.publish(channel, [json('a'), json('b', { key: 'k' })]);
+    for (const outcome of refused) expect(outcome).toMatchObject({ code: 'unavailable', retryable: true });
+    const waiting = publishOne(broker, channel, json(2));
+    await redis.config('SET', 'maxmemory', '0');
+    await waiting;
+    await subscriber.received(2);
+    expect(subscriber.records.map(payloadValue)).toEqual([1, 2]);
+    expect(await values(broker, channel)).toEqual([1, 2]);
+  });
+
+  it('because it was made a replica, and takes publishes again when it is a master', async () => {
+    const other = await startRedis();
+    try {
+      const channel = durableChannel();
+      const live = liveChannel();
+      await publishOne(broker, channel, json(1));
+      await broker.publish(live, [json(1)]);
+      await redis.replicaof('127.0.0.1', other.node.port);
+      await until('it is in sync', async () => (await redis.info('replication')).includes('master_link_status:up'));
+      const isRefused = async () => {
+        const [outcome] = await broker.publish(live, [json(2)]);
+        return outcome instanceof Error;
+      };
+      await until('live publishes are refused', isRefused);
+      expect((await broker.publish(channel, [json(2)]))[0]).toMatchObject({ code: 'unavailable' });
+      await redis.replicaof('NO', 'ONE');
+      const epoch = (await publishOne(broker, channel, json(3))).epoch;
+      expect(epoch).toBeGreaterThan(0);
+      expect(await broker.publish(live, [json(3)])).toEqual([{}]);
+    } finally {
+      await other.stop();
+    }
+  });
+
+  it('because it forgot the scripts, again and again', async () => {
+    const channel = durableChannel();
+    const publishing = (async () => {
+      for (let n = 1; n <= 200; n++) await publishOne(broker, channel, json(n));
+    })();
+    let isOver = false;
+    publishing.finally(() => {
+      isOver = true;
+    });
+    while (!isOver) {
+      await redis.script('FLUSH');
+      await delay(3);
+    }
+    await publishing;
+    expect(await values(broker, channel)).toEqual(range(1, 200));
+  });
+
+  it('for good, where the key holds something else', async () => {
+    const channel = durableChannel();
+    await publishOne(broker, channel, json(1));
+    const [log] = await redis.keys(`*:l:${channel.name}`);
+    await redis.del(log as string);
+    await redis.set(log as string, 'not a log');
+    const [outcome] = await broker.publish(channel, [json(2)]);
+    expect(outcome).toMatchObject({ code: 'internal', retryable: false });
+    await redis.del(log as string);
+    await publishOne(broker, channel, json(3));
+  });
+});
+
+describe('commands', () => {
+  let servers: StandaloneServers;
+  let redis: Redis;
+  let broker: Broker;
+
+  beforeAll(async () => {
+    servers = await startRedis();
+    redis = servers.node.client;
+    broker = await startBroker(servers.node.port);
+    await publishOne(broker, durableChannel(), json(1));
+  });
+  afterAll(async () => {
+    await broker?.close();
+    await servers?.stop();
+  });
+  beforeEach(() => redis.config('RESETSTAT'));
+
+  it('are one for a batch', async () => {
+    await broker.publish(durableChannel(), numbered(100));
+    expect(await calls(redis, 'evalsha')).toBe(1);
+    expect(await calls(redis, 'eval')).toBe(0);
+    expect(await calls(redis, 'spublish')).toBe(100);
+  });
+
+  it('are few for many publishes at a time to one channel, each with its own outcome', async () => {
+    const channel = durableChannel();
+    const positions = await Promise.all(range(1, 500).map((n) => publishOne(broker, channel, json(n))));
+    expect(offsets(positions)).toEqual(range(1, 500));
+    expect(await calls(redis, 'evalsha')).toBeLessThanOrEqual(3);
+  });
+
+  it('are one push, and nothing else, for a live message', async () => {
+    await broker.publish(liveChannel(), [json(1)]);
+    expect(await calls(redis, 'spublish')).toBe(1);
+    expect(await calls(redis, 'evalsha')).toBe(0);
+  });
+
+  it('wait for their turn in bounded memory', async () => {
+    const channel = durableChannel();
+    const big = json('x'.repeat(1024 * 1024));
+    const outcomes = (await Promise.all(range(1, 80).map(() => broker.publish(channel, [big])))).flat();
+    const refused = outcomes.filter((outcome) => outcome instanceof Error);
+    expect(refused.length).toBeGreaterThanOrEqual(80 - 64);
+    expect(refused.length).toBeLessThan(80);
+    expect(refused[0]).toMatchObject({ code: 'unavailable', retryable: true });
+    expect(positionOf((await broker.publish(channel, [big]))[0]).offset).toBe(80 - refused.length + 1);
+  });
+});
+
+describe('replicated publishes', () => {
+  let servers: StandaloneServers;
+  let replica: RedisNode;
+  let broker: Broker;
+  const replicated = { durability: 'replicated' } as const;
+
+  beforeAll(async () => {
+    servers = await startRedis({ replicas: 1 });
+    replica = servers.replicas[0] as RedisNode;
+    broker = await startBroker(servers.node.port);
+  });
+  afterAll(async () => {
+    await broker?.close();
+    await servers?.stop();
+  });
+
+  it('say that the replica has them', async () => {
+    const channel = durableChannel();
+    const [outcome] = await broker.publish(channel, [json(1)], replicated);
+    expect(outcome).toMatchObject({ position: { offset: 1 }, replicas: 1, durability: 'replicated' });
+    const [log] = await servers.node.client.keys(`*:l:${channel.name}`);
+    expect(await replica.client.exists(log as string)).toBe(1);
+  });
+
+  it('are not acknowledged for a replica that is frozen, while another connection would say so', async () => {
+    const channel = durableChannel();
+    const stranger = new Redis(servers.node.port);
+    await stranger.ping();
+    await broker.publish(channel, [json(0)], replicated);
+    replica.pause();
+    try {
+      const [outcome] = await broker.publish(channel, [json(1)], replicated);
+      expect(outcome).toMatchObject({ position: { offset: 2 }, replicas: 0, durability: 'stored' });
+      expect(await stranger.wait(1, 100)).toBe(1);
+      stranger.disconnect();
+      await broker.publish(channel, [json(2, { key: 'during' })]);
+      const [again] = await broker.publish(channel, [json(2, { key: 'during' })], replicated);
+      expect(again).toMatchObject({ duplicate: true, replicas: 0, durability: 'stored' });
+    } finally {
+      replica.resume();
+    }
+    const [outcome] = await broker.publish(channel, [json(3)], replicated);
+    expect(outcome).toMatchObject({ replicas: 1, durability: 'replicated' });
+    expect(await values(broker, channel)).toEqual([0, 1, 2, 3]);
+  });
+
+  it('do not hold up stored ones, and go together', async () => {
+    const [slow, fast] = [durableChannel(), durableChannel()];
+    await servers.node.client.config('RESETSTAT');
+    replica.pause();
+    try {
+      const waiting = range(1, 20).map(async (n) => {
+        await delay(n * 10);
+        return broker.publish(durableChannel(), [json(n)], replicated);
+      });
+      const first = broker.publish(slow, [json(1)], replicated);
+      await delay(50);
+      let isAnswered = false;
+      first.finally(() => {
+        isAnswered = true;
+      });
+      await publishOne(broker, slow, json(2));
+      await publishOne(broker, fast, json(1));
+      expect(isAnswered).toBe(false);
+      await Promise.all([first, ...waiting]);
+      expect(await calls(servers.node.client, 'wait')).toBeLessThanOrEqual(4);
+      expect(await values(broker, slow)).toEqual([1, 2]);
+    } finally {
+      replica.resume();
+    }
+  });
+});

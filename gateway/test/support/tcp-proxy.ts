@@ -1,0 +1,85 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer, connect as dial, type Socket } from 'node:net';
+
+/** A wire that tests can cut. */
+export interface TcpProxy {
+  readonly port: number;
+  /** Connections accepted so far. */
+  readonly accepted: number;
+  /**
+   * The next bytes that hold this text reach the server; the connection is cut when it answers, before
+   * the answer gets through. Resolves when that has happened.
+   */
+  cutReplyTo(text: string): Promise<void>;
+  /** Cuts what is connected, and refuses what comes, until `open` is called. */
+  block(): void;
+  open(): void;
+  close(): Promise<void>;
+}
+
+/** Listens on a free port of 127.0.0.1 and passes everything on to another one. */
+export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
+  const pairs = new Set<readonly [Socket, Socket]>();
+  let accepted = 0;
+  let isBlocked = false;
+  let trap: { readonly text: string; readonly sprung: () => void } | undefined;
+
+  const server = createServer((client) => {
+    accepted++;
+    if (isBlocked) {
+      client.destroy();
+      return;
+    }
+    const upstream = dial(targetPort, '127.0.0.1');
+    const pair = [client, upstream] as const;
+    pairs.add(pair);
+    let onReply: (() => void) | undefined;
+    const end = () => {
+      pairs.delete(pair);
+      client.destroy();
+      upstream.destroy();
+    };
+    for (const socket of pair) socket.setNoDelay(true).on('error', end).on('close', end);
+    client.on('data', (bytes) => {
+      if (trap && bytes.includes(trap.text)) {
+        onReply = trap.sprung;
+        trap = undefined;
+      }
+      upstream.write(bytes);
+    });
+    upstream.on('data', (bytes) => {
+      if (!onReply) {
+        client.write(bytes);
+        return;
+      }
+      end();
+      onReply();
+      onReply = undefined;
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+
+  return {
+    port: (server.address() as AddressInfo).port,
+    get accepted() {
+      return accepted;
+    },
+    cutReplyTo(text) {
+      return new Promise((sprung) => {
+        trap = { text, sprung };
+      });
+    },
+    block() {
+      isBlocked = true;
+      for (const [client] of pairs) client.destroy();
+    },
+    open() {
+      isBlocked = false;
+    },
+    async close() {
+      for (const [client] of pairs) client.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
