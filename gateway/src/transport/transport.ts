@@ -24,7 +24,11 @@ export interface Transport {
   close(): Promise<void>;
 }
 
-/** uWebSockets.js holds 32 pending publishes a subscriber (`TopicTree.h`). */
+/**
+ * uWebSockets.js holds 32 pending publishes a subscriber (`TopicTree.h`) and drains it at the 33rd. If
+ * that drops frames, the 33rd stays queued and was seen to arrive after the hole: this is a limit for
+ * all publishers of a turn together, not for each.
+ */
 export const MAX_PUBLISHES_PER_TURN = 32;
 
 export interface ListenAddress {
@@ -38,7 +42,7 @@ export interface ListenAddress {
 export interface TransportOptions {
   /** Largest WebSocket frame, bytes; a larger one ends the connection (1006 or 1009). */
   readonly maxFrameBytes: number;
-  /** Most unsent bytes a socket may have; a frame that does not fit is dropped. */
+  /** A frame is dropped while more unsent bytes than this wait; so one frame more may be held. */
   readonly maxBufferedBytes: number;
   /** Most bytes of an HTTP request body; a larger one arrives as `body: 'too_large'`. */
   readonly maxBodyBytes: number;
@@ -49,7 +53,10 @@ export interface TransportOptions {
 /** `sent`: with the kernel. `buffered`: accepted, waiting in the process. `dropped`: not accepted. */
 export type SendResult = 'sent' | 'buffered' | 'dropped';
 
-/** One WebSocket. Every method is a no-op (`send`: `dropped`) once the socket is closed. */
+/**
+ * One WebSocket. Every method is a no-op (`send`: `dropped`) from the call of `close` or `terminate` on;
+ * `cork` calls back all the same. Frames must not be changed after they were handed over.
+ */
 export interface Socket {
   send(frame: Uint8Array | string, binary: boolean): SendResult;
   /** Sends of `callback` leave in as few writes as possible. */
@@ -104,12 +111,15 @@ export interface SocketSession {
   onDropped(): void;
   /** Some buffered bytes reached the kernel; `bufferedBytes` is 0 when all have. */
   onDrain(): void;
-  /** The socket is gone; nothing is called after this. 1006 without a close frame. */
+  /**
+   * The socket is gone; nothing is called after this. Never comes within a call of `close` or
+   * `terminate`. 1006, without a reason, if there was no close frame.
+   */
   onClose(code: number, reason: string): void;
 }
 
 export interface HttpRequest {
-  /** Upper case. */
+  /** Upper case. HEAD arrives as GET; its answer goes out without the body. */
   readonly method: string;
   readonly path: string;
   /** Raw query string, without `?`. */

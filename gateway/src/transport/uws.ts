@@ -3,6 +3,7 @@ import { DropNotices } from './drop-notices.js';
 import { listItems, statusLine } from './http-headers.js';
 import { probePort } from './listen-probe.js';
 import type {
+  HttpRequest,
   ListenAddress,
   Socket,
   SocketSession,
@@ -72,7 +73,8 @@ export function createUwsTransport<S extends SocketSession>(
     drain: (ws: UwsWebSocket<S>) => ws.socket?.onDrain(),
     close: (ws: UwsWebSocket<S>, code, reason) => ws.socket?.onClose(code, reason),
   });
-  app.any('/*', (response, request) => serveUws(response, request, handlers.onRequest, options.maxBodyBytes));
+  const answer = (request: HttpRequest) => handlers.onRequest(request);
+  app.any('/*', (response, request) => serveUws(response, request, answer, options.maxBodyBytes));
 
   return {
     name: 'uws',

@@ -1,9 +1,9 @@
 import { createServer } from 'node:http';
 import type { Socket as NetSocket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { WebSocketServer } from 'ws';
+import { type ServerOptions, WebSocketServer } from 'ws';
 import { DropNotices } from './drop-notices.js';
-import { listItems, statusLine } from './http-headers.js';
+import { listItems } from './http-headers.js';
 import { toListenError } from './listen-probe.js';
 import { TopicTable } from './topic-table.js';
 import {
@@ -12,12 +12,15 @@ import {
   type Transport,
   type TransportHandlers,
   type TransportOptions,
+  type UpgradeResult,
 } from './transport.js';
 import { headerOf, serveWs, splitTarget } from './ws-http.js';
 import { plainAddress, WsSocket, type WsSocketContext } from './ws-socket.js';
 
 /** How often idle sockets are looked for, ms; less if the idle timeout is short. */
 const IDLE_SWEEP_MS = 4_000;
+
+type Accepted<S extends SocketSession> = Extract<UpgradeResult<S>, { accept: true }>;
 
 /**
  * The transport on `ws` and node:http, for machines where uWebSockets.js does not load. A topic is a
@@ -37,47 +40,43 @@ export function createWsTransport<S extends SocketSession>(
     topics: new TopicTable(),
     notices: new DropNotices(),
   };
-  /** Read by `handleProtocols`, which runs within `handleUpgrade`. */
-  let subprotocol: string | undefined;
-  const upgraderOptions = {
+  /** From the accepted upgrade to the open socket; both come within `handleUpgrade`. */
+  let accepted: Accepted<S> | undefined;
+  const upgraderOptions: ServerOptions & { closeTimeout: number } = {
     noServer: true,
     clientTracking: false,
     perMessageDeflate: false,
     maxPayload: options.maxFrameBytes,
-    handleProtocols: () => subprotocol ?? false,
     // For handshakes the peer began; @types/ws does not know it yet.
     closeTimeout: FORCED_CLOSE_MS,
+    verifyClient({ req: message }, respond) {
+      const result = handlers.onUpgrade({
+        ...splitTarget(message.url ?? '/'),
+        subprotocols: listItems(headerOf(message, 'sec-websocket-protocol')),
+        header: (name) => headerOf(message, name),
+        remoteAddress: plainAddress(message.socket.remoteAddress),
+      });
+      accepted = result.accept ? result : undefined;
+      if (result.accept) respond(true);
+      else respond(false, result.status, result.body, { 'Content-Type': 'text/plain' });
+    },
+    handleProtocols: () => accepted?.subprotocol ?? false,
   };
   const upgrader = new WebSocketServer(upgraderOptions);
   const server = createServer((message, response) => {
-    void serveWs(message, response, handlers.onRequest, options.maxBodyBytes);
+    void serveWs(message, response, (request) => handlers.onRequest(request), options.maxBodyBytes);
   });
 
   server.on('upgrade', (message, stream: Duplex, head) => {
     const net = stream as NetSocket;
-    const result = handlers.onUpgrade({
-      ...splitTarget(message.url ?? '/'),
-      subprotocols: listItems(headerOf(message, 'sec-websocket-protocol')),
-      header: (name) => headerOf(message, name),
-      remoteAddress: plainAddress(net.remoteAddress),
-    });
-    if (!result.accept) {
-      net.on('error', () => {});
-      net.end(
-        `HTTP/1.1 ${statusLine(result.status)}\r\nConnection: close\r\n` +
-          `Content-Length: ${Buffer.byteLength(result.body)}\r\n\r\n${result.body}`,
-      );
-      return;
-    }
-    subprotocol = result.subprotocol;
     upgrader.handleUpgrade(message, net, head, (ws) => {
       const socket = new WsSocket<S>(ws, net, context);
-      socket.session = result.session(socket);
       sockets.add(socket);
       ws.on('close', () => {
         sockets.delete(socket);
         if (sockets.size === 0) onLastGone();
       });
+      socket.session = (accepted as Accepted<S>).session(socket);
     });
   });
 

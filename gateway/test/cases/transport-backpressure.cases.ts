@@ -1,7 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, it } from 'vitest';
+import { MAX_PUBLISHES_PER_TURN } from '../../src/transport/transport.js';
 import {
   type CreateTransport,
+  fillKernel,
   frameNumbers,
   numberedFrame,
   publishUntil,
@@ -18,7 +20,7 @@ const MARKER = 0xffff_ffff;
 const upTo = (n: number) => Array.from({ length: n }, (_, i) => i);
 
 export function transportBackpressureCases(create: CreateTransport): void {
-  const batches = { 100: [1, 32, 100], [20 * 1024]: [1, 8], [64 * 1024]: [1, 3] };
+  const batches = { 100: [1, MAX_PUBLISHES_PER_TURN], [20 * 1024]: [1, 8], [64 * 1024]: [1, 3] };
   for (const [size, perTurns] of Object.entries(batches).map(([key, value]) => [Number(key), value] as const)) {
     for (const perTurn of perTurns) {
       it(`leaves no hole before a drop: ${size} byte frames, ${perTurn} a turn`, async ({ onTestFinished }) => {
@@ -30,7 +32,10 @@ export function transportBackpressureCases(create: CreateTransport): void {
           session.socket.subscribe('t');
           session.onDroppedHook = () => session.socket.unsubscribe('t');
         }
-        for (const { client } of slow) client.pause();
+        for (const { client, session } of slow) {
+          client.pause();
+          fillKernel(session.socket);
+        }
         const lagged = () => slow.every(({ session }) => session.drops > 0);
         const published = await publishUntil(server.transport, 't', size, perTurn, lagged);
         await publishUntil(server.transport, 't', size, perTurn, (more) => more * size > 512 * 1024);
@@ -41,14 +46,14 @@ export function transportBackpressureCases(create: CreateTransport): void {
           await until(() => session.socket.bufferedBytes === 0);
           expect(session.drains).toBeGreaterThan(0);
           expect(session.socket.send(numberedFrame(MARKER, size), true)).not.toBe('dropped');
-          await until(() => client.messages.at(-1)?.readUInt32BE() === MARKER);
-          const numbers = frameNumbers(client.messages).slice(0, -1);
+          await until(() => client.frames.at(-1)?.payload.readUInt32BE() === MARKER);
+          const numbers = frameNumbers(client.frames).slice(0, -1);
           expect(numbers.length).toBeLessThan(published);
           expect(numbers).toEqual(upTo(numbers.length));
         }
         // Whoever reads is not harmed by those who do not.
-        await until(() => quick.client.messages.length >= published);
-        expect(frameNumbers(quick.client.messages).slice(0, published)).toEqual(upTo(published));
+        await until(() => quick.client.frames.length >= published);
+        expect(frameNumbers(quick.client.frames).slice(0, published)).toEqual(upTo(published));
         expect(quick.session.drops).toBe(0);
       });
     }
@@ -77,13 +82,19 @@ export function transportBackpressureCases(create: CreateTransport): void {
   });
 
   it('lets a session close its socket, and others, when told of a drop', async ({ onTestFinished }) => {
-    for (const size of [100, 20 * 1024]) {
+    // Beyond 32 a turn drops are found while uWebSockets.js is amid a publish.
+    for (const [size, perTurn] of [
+      [100, 10],
+      [100, 100],
+      [20 * 1024, 10],
+    ] as const) {
       const server = await serve(create, onTestFinished, { options: { maxBufferedBytes: 1024 } });
       const slow = await Promise.all(upTo(16).map(() => server.connect()));
       const bystander = await server.connect();
       bystander.session.socket.subscribe('t');
       for (const [i, { client, session }] of slow.entries()) {
         client.pause();
+        fillKernel(session.socket);
         session.socket.subscribe('t');
         session.onDroppedHook = () => {
           slow[(i + 7) % slow.length]?.session.socket.terminate();
@@ -91,7 +102,7 @@ export function transportBackpressureCases(create: CreateTransport): void {
         };
       }
       const ended = () => slow.every(({ session }) => session.closes.length > 0);
-      await publishUntil(server.transport, 't', size, 20, ended);
+      await publishUntil(server.transport, 't', size, perTurn, ended);
       await until(() => bystander.client.messages.length > 0);
       expect(server.transport.subscribers('t')).toBe(1);
       expect(slow.every(({ session }) => session.closes.length === 1)).toBe(true);
@@ -103,6 +114,7 @@ export function transportBackpressureCases(create: CreateTransport): void {
     const { client, session } = await server.connect();
     session.socket.subscribe('t');
     client.pause();
+    fillKernel(session.socket);
     const order: string[] = [];
     session.onDroppedHook = () => order.push('dropped');
     session.onDrainHook = () => order.push('drain');
@@ -112,8 +124,8 @@ export function transportBackpressureCases(create: CreateTransport): void {
     await publishUntil(server.transport, 't', 1000, 30, () => session.drops > 0);
     client.resume();
     await until(() => session.socket.bufferedBytes === 0);
-    expect(order.slice(0, 1)).toEqual(['message']);
-    expect(order.filter((event) => event !== 'drain')[1]).toBe('dropped');
+    // What the filler left behind may drain at any time before.
+    expect(order.filter((event) => event !== 'drain').slice(0, 2)).toEqual(['message', 'dropped']);
     expect(order.at(-1)).toBe('drain');
   });
 
@@ -137,7 +149,7 @@ export function transportBackpressureCases(create: CreateTransport): void {
     client.resume();
     await until(() => session.socket.bufferedBytes === 0 && client.messages.length === accepted + 1);
     expect(session.drains).toBeGreaterThan(0);
-    expect(frameNumbers(client.messages.slice(1))).toEqual(upTo(accepted));
+    expect(frameNumbers(client.frames)).toEqual(upTo(accepted));
   });
 
   it('reports draining while a slow reader makes progress, not only at its end', async ({ onTestFinished }) => {
@@ -166,6 +178,7 @@ export function transportBackpressureCases(create: CreateTransport): void {
     const slow = await Promise.all(upTo(8).map(() => server.connect()));
     for (const { client, session } of slow) {
       client.pause();
+      fillKernel(session.socket);
       session.socket.subscribe('t');
     }
     const size = 16_000;

@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { encodeFrame, OPCODES } from '../support/raw-websocket-client.js';
+import { encodeFrame, OPCODES, RawWebSocketClient } from '../support/raw-websocket-client.js';
 import {
   type CreateTransport,
+  RecordingSession,
   type Served,
   sendUntilDropped,
   serve,
@@ -25,6 +26,40 @@ export function transportClosingCases(name: 'uws' | 'ws', create: CreateTranspor
     await until(() => session.closes.length > 0);
     await delay(20);
     expect(session.closes).toEqual([{ code: 4001, reason: 'lagging' }]);
+  });
+
+  it('lets a session send and close as soon as it is made', async ({ onTestFinished }) => {
+    const made: RecordingSession[] = [];
+    const server = await serve(create, onTestFinished, {
+      onUpgrade: (request) => ({
+        accept: true,
+        subprotocol: request.subprotocols[0],
+        session: (socket) => {
+          socket.subscribe('t');
+          socket.send('goodbye', false);
+          socket.close(4404, 'unsupported subprotocol');
+          const session = new RecordingSession(socket);
+          made.push(session);
+          return session;
+        },
+      }),
+    });
+    const client = await RawWebSocketClient.connect({ port: server.port, subprotocols: ['unknown.v9'] });
+    expect(await client.closed).toEqual({ code: 4404, reason: 'unsupported subprotocol' });
+    expect(client.subprotocol).toBe('unknown.v9');
+    expect(client.messages.map(String)).toEqual(['goodbye']);
+    await until(() => made[0]?.closes.length === 1);
+    expect(server.transport.subscribers('t')).toBe(0);
+  });
+
+  it('takes calls after the transport itself was closed', async ({ onTestFinished }) => {
+    const server = await serve(create, onTestFinished);
+    await server.connect();
+    await server.transport.close();
+    server.transport.publish('t', 'nobody', false);
+    server.transport.stopListening();
+    expect(server.transport.subscribers('t')).toBe(0);
+    await server.transport.close();
   });
 
   it('cuts a reason to 123 bytes, between characters', async ({ onTestFinished }) => {

@@ -159,6 +159,29 @@ export function transportHttpCases(name: 'uws' | 'ws', create: CreateTransport):
     client.destroy();
   });
 
+  it('overreads the body of a GET', async ({ onTestFinished }) => {
+    const server = await serve(create, onTestFinished, {
+      onRequest: (request) => textResponse(200, `<${request.path} ${request.body.length}>`),
+    });
+    const client = openTcp(server.port);
+    client.write('GET /1 HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello');
+    await until(() => client.text().includes('</1 0>'));
+    client.write('GET /2 HTTP/1.1\r\nHost: x\r\n\r\n');
+    await until(() => client.text().includes('</2 0>'));
+    client.destroy();
+  });
+
+  it('sends a client that asks first on with its body', async ({ onTestFinished }) => {
+    const server = await serve(create, onTestFinished);
+    const client = openTcp(server.port);
+    client.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n');
+    await until(() => client.text().includes('100 Continue'));
+    client.write('hello');
+    await until(() => client.text().includes('200 OK'));
+    expect(Buffer.from(server.requests[0]?.body as Uint8Array).toString()).toBe('hello');
+    client.destroy();
+  });
+
   it('ends, or makes wait, a connection that pipelines behind an answer that takes time', async ({
     onTestFinished,
   }) => {

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import { encodeFrame, OPCODES, UpgradeRefusedError } from '../support/raw-websocket-client.js';
+import { encodeFrame, OPCODES, RawWebSocketClient, UpgradeRefusedError } from '../support/raw-websocket-client.js';
 import { type CreateTransport, RecordingSession, serve, TEST_OPTIONS, until } from '../support/transport-harness.js';
 
 export function transportMessageCases(create: CreateTransport): void {
@@ -45,7 +45,6 @@ export function transportMessageCases(create: CreateTransport): void {
       }),
     });
     const connect = async (subprotocols: string[]) => {
-      const { RawWebSocketClient } = await import('../support/raw-websocket-client.js');
       const client = await RawWebSocketClient.connect({ port: server.port, subprotocols });
       client.destroy();
       return client.subprotocol;

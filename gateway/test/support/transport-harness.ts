@@ -11,7 +11,7 @@ import type {
   UpgradeRequest,
   UpgradeResult,
 } from '../../src/transport/transport.js';
-import { type RawClientOptions, RawWebSocketClient } from './raw-websocket-client.js';
+import { OPCODES, type RawClientOptions, type RawFrame, RawWebSocketClient } from './raw-websocket-client.js';
 
 export type CreateTransport = <S extends SocketSession>(
   options: TransportOptions,
@@ -149,8 +149,9 @@ export function numberedFrame(number: number, size: number): Buffer {
   return frame;
 }
 
-export function frameNumbers(messages: readonly Buffer[]): number[] {
-  return messages.map((message) => message.readUInt32BE());
+/** The numbers of the binary frames. */
+export function frameNumbers(frames: readonly RawFrame[]): number[] {
+  return frames.filter(({ opcode }) => opcode === OPCODES.binary).map(({ payload }) => payload.readUInt32BE());
 }
 
 /** Publishes numbered frames, `perTurn` a turn of the loop, until `done` says so; returns how many. */
@@ -168,6 +169,12 @@ export async function publishUntil(
     if (published * size > 512 * 1024 * 1024) throw new Error('half a GiB published and still not done');
   }
   return published;
+}
+
+/** Fills what the kernel takes for a peer that does not read, with text frames, until some wait here. */
+export function fillKernel(socket: Socket): void {
+  const filler = 'x'.repeat(100_000);
+  while (socket.bufferedBytes === 0) socket.send(filler, false);
 }
 
 /** Sends numbered frames directly, a few a turn, until one is not accepted; returns how many were. */
