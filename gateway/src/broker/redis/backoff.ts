@@ -14,7 +14,7 @@ export class Backoff {
   readonly #random: () => number;
   #attempts = 0;
 
-  constructor(timings: BackoffTimings, random: () => number = Math.random) {
+  constructor(timings: BackoffTimings, random: () => number) {
     this.#timings = timings;
     this.#random = random;
   }

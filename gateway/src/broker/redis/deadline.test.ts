@@ -16,6 +16,7 @@ function handClock() {
       };
     },
     soon: (callback) => callback(),
+    random: () => 0.5,
   };
   const run = (ms: number, lateMs = 0) => {
     const end = now + ms;

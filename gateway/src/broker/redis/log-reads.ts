@@ -51,7 +51,7 @@ export class LogReads {
           });
         }
       }
-      await sleep(clock, RETRY_MS * (0.5 + Math.random()));
+      await sleep(clock, RETRY_MS * (0.5 + clock.random()));
     }
   }
 

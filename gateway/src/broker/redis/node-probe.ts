@@ -36,7 +36,7 @@ export class NodeProbe<Answer> {
   constructor(address: RedisAddress, options: ProbeOptions<Answer>) {
     this.#address = address;
     this.#options = options;
-    this.#backoff = new Backoff(options.retry);
+    this.#backoff = new Backoff(options.retry, options.clock.random);
     void this.#run();
   }
 

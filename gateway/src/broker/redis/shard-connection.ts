@@ -42,7 +42,7 @@ export class ShardConnection {
     this.#address = address;
     this.#options = options;
     this.#events = events;
-    this.#backoff = new Backoff(options.timings.retry);
+    this.#backoff = new Backoff(options.timings.retry, options.clock.random);
     void this.#connect();
   }
 
@@ -63,7 +63,7 @@ export class ShardConnection {
     const waitMs = Math.max(0, this.#trustedUntil - clock.now());
     this.#cancelDistrust = clock.after(waitMs, () => {
       this.#cancelDistrust = undefined;
-      this.#trustedUntil = clock.now() + timings.distrustMs * (0.5 + Math.random());
+      this.#trustedUntil = clock.now() + timings.distrustMs * (0.5 + clock.random());
       this.#session?.lose('distrusted');
     });
   }

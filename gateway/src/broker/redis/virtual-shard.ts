@@ -39,7 +39,7 @@ export class VirtualShard {
     this.slot = slotOfShard(index);
     this.#clock = clock;
     this.#events = events;
-    this.#backoff = new Backoff(retry);
+    this.#backoff = new Backoff(retry, clock.random);
   }
 
   /** To the master of its slot; `undefined`: nobody serves it. */
