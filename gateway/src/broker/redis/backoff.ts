@@ -14,7 +14,7 @@ export class Backoff {
   readonly #random: () => number;
   #attempts = 0;
 
-  constructor(timings: BackoffTimings, random: () => number) {
+  constructor(timings: BackoffTimings, random: () => number = Math.random) {
     this.#timings = timings;
     this.#random = random;
   }
