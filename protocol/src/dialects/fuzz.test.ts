@@ -53,9 +53,9 @@ const wires = Object.values(RAW_DIALECTS).flatMap((dialect) =>
   }),
 );
 
-describe('bytes from anywhere', () => {
+describe('bytes from anywhere', { timeout: 60_000 }, () => {
   it('random ones are refused or read, nothing else', () => {
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), survive), { numRuns: 2000 });
+    fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), survive), { numRuns: 1000 });
   });
 
   it('random text too', () => {
@@ -80,7 +80,7 @@ describe('bytes from anywhere', () => {
       fc.string({ unit: 'binary', maxLength: 5 }),
     );
     const text = fc.array(fragment, { maxLength: 40 }).map((parts) => new TextEncoder().encode(parts.join('')));
-    fc.assert(fc.property(text, survive), { numRuns: 2000 });
+    fc.assert(fc.property(text, survive), { numRuns: 1000 });
   });
 
   it('random JSON too', () => {
@@ -97,7 +97,7 @@ describe('bytes from anywhere', () => {
 
   it('every flipped bit of a frame', () => {
     for (const wire of wires) {
-      for (let bit = 0; bit < Math.min(wire.length, 160) * 8; bit++) {
+      for (let bit = 0; bit < Math.min(wire.length, 120) * 8; bit++) {
         const flipped = new Uint8Array(wire);
         flipped[bit >> 3] = (flipped[bit >> 3] as number) ^ (1 << (bit & 7));
         survive(flipped);
@@ -105,7 +105,7 @@ describe('bytes from anywhere', () => {
     }
   });
 
-  it.each([MAX_DEPTH - 1, MAX_DEPTH, MAX_DEPTH + 1, MAX_DEPTH + 4, 5000, 300_000])('nesting of %d', (depth) => {
+  it.each([MAX_DEPTH - 1, MAX_DEPTH, MAX_DEPTH + 1, MAX_DEPTH + 4, 5000, 40_000])('nesting of %d', (depth) => {
     const text = (inner: string) => new TextEncoder().encode(inner);
     const open = '['.repeat(depth);
     const close = ']'.repeat(depth);
