@@ -1,15 +1,32 @@
 import type { Wire } from '@fanfare/protocol';
-import type { LogPage } from '../broker/broker.js';
+import type { ChannelSpec, LineageEntry, LogPage } from '../broker/broker.js';
 import type { LogPosition } from '../broker/record.js';
 import { endOf, epochAt, indexAfter, isBefore, judge, samePosition, type Verdict } from '../broker/resume.js';
 import { pause } from '../clock.js';
 import { toFanfareError } from '../errors.js';
 import { count } from '../stats.js';
 import type { Membership } from './channel.js';
-import type { DurableChannel } from './durable-channel.js';
 import { Entry, epochFrame, resetFrame } from './entry.js';
 import type { HubContext } from './hub-options.js';
+import type { LogReader } from './log-reader.js';
 import type { Joined, Start } from './member.js';
+import type { Feed } from './outbox.js';
+import type { Tail } from './tail.js';
+
+/** What a replay needs of its channel. */
+export interface ReplayedChannel {
+  readonly spec: ChannelSpec;
+  readonly feed: Pick<Feed, 'progress'>;
+  /** The last record taken over, */
+  readonly cursor: LogPosition;
+  /** and the last one handed to the transport: a client that stands there may go onto the topic. */
+  readonly flushed: LogPosition;
+  readonly lineage: readonly LineageEntry[];
+  readonly tail: Tail;
+  readonly reader: LogReader;
+  /** Repairs at least up to a position that somebody saw in the log. @throws {FanfareError} `unavailable` */
+  catchUp(seen: LogPosition): Promise<void>;
+}
 
 /** Most bytes of one uninterrupted stretch of a replay; then the socket must have drained. */
 const STRETCH_BYTES = 32 * 1024;
@@ -21,7 +38,7 @@ const STRETCH_BYTES = 32 * 1024;
  * client's own position, because the log can fork or be trimmed in the middle of a replay.
  */
 export async function replay(
-  channel: DurableChannel,
+  channel: ReplayedChannel,
   membership: Membership,
   start: Start,
   context: HubContext,
@@ -32,7 +49,7 @@ export async function replay(
 }
 
 class Replay {
-  readonly #channel: DurableChannel;
+  readonly #channel: ReplayedChannel;
   readonly #membership: Membership;
   readonly #context: HubContext;
   readonly #onJoined: (joined: Joined) => void;
@@ -45,7 +62,7 @@ class Replay {
   #reset: Wire | undefined;
 
   constructor(
-    channel: DurableChannel,
+    channel: ReplayedChannel,
     membership: Membership,
     context: HubContext,
     onJoined: (joined: Joined) => void,

@@ -4,17 +4,30 @@ import type {
   Payload,
   PublishFrame,
   RefreshFrame,
+  ServerFrame,
   SubscribeFrame,
   UnsubscribeFrame,
 } from '@fanfare/protocol';
-import type { Action } from '../auth/authenticator.js';
+import type { Action, Identity } from '../auth/authenticator.js';
 import { FanfareError, toFanfareError } from '../errors.js';
+import type { Membership } from '../hub/channel.js';
 import { readHistory } from '../hub/history.js';
-import type { Start } from '../hub/member.js';
+import type { Member, Start } from '../hub/member.js';
 import type { ChannelPolicy } from '../namespaces.js';
 import { count } from '../stats.js';
 import type { SessionServices } from './services.js';
-import type { Session } from './session.js';
+
+/** What a command needs of the connection that it came from. */
+export interface Caller extends Member {
+  identity: Identity | undefined;
+  /** Channels it is on or joining, by name. */
+  readonly memberships: Map<string, Membership>;
+  reply(frame: ServerFrame): void;
+  replyError(id: number | undefined, error: FanfareError): void;
+  /** It subscribes or unsubscribes anew: a `lagged` to come need not name this channel. */
+  forgetLag(channel: string): void;
+  authenticate(token: string | undefined): Identity | Promise<Identity>;
+}
 
 /** A validated frame, its application data still raw. */
 export interface Command {
@@ -23,17 +36,17 @@ export interface Command {
 }
 
 /** Runs one command; every one is answered, by its reply or by an `error` with its `id`. */
-export function runCommand(session: Session, { frame, payload }: Command, services: SessionServices): void {
+export function runCommand(caller: Caller, { frame, payload }: Command, services: SessionServices): void {
   if (frame.type === 'pong') return;
-  run(session, frame, payload, services).catch((error) => {
+  run(caller, frame, payload, services).catch((error) => {
     const failure = toFanfareError(error);
     if (failure.code === 'internal') services.onFault(`${frame.type} failed`, error);
-    session.replyError(frame.id, failure);
+    caller.replyError(frame.id, failure);
   });
 }
 
 async function run(
-  session: Session,
+  caller: Caller,
   frame: Exclude<ClientFrame, { type: 'pong' }>,
   payload: Payload | undefined,
   services: SessionServices,
@@ -42,48 +55,48 @@ async function run(
     case 'connect':
       throw new FanfareError('bad_request', 'connected already');
     case 'subscribe':
-      return subscribe(session, frame, services);
+      return subscribe(caller, frame, services);
     case 'unsubscribe':
-      return unsubscribe(session, frame);
+      return unsubscribe(caller, frame);
     case 'publish':
-      return publish(session, frame, payload as Payload, services);
+      return publish(caller, frame, payload as Payload, services);
     case 'history':
-      return history(session, frame, services);
+      return history(caller, frame, services);
     case 'refresh':
-      return refresh(session, frame);
+      return refresh(caller, frame);
     case 'presence':
       throw new FanfareError('bad_request', 'presence is not available in this version');
   }
 }
 
-function permitted(session: Session, channel: string, action: Action, services: SessionServices): ChannelPolicy {
+function permitted(caller: Caller, channel: string, action: Action, services: SessionServices): ChannelPolicy {
   const policy = services.namespaces.policy(channel);
   if (!policy) throw new FanfareError('unknown_channel', 'the namespace of the channel is not configured');
-  if (!session.identity?.allows(action, policy)) throw new FanfareError('forbidden', `${action} is not allowed`);
+  if (!caller.identity?.allows(action, policy)) throw new FanfareError('forbidden', `${action} is not allowed`);
   return policy;
 }
 
-async function subscribe(session: Session, frame: SubscribeFrame, services: SessionServices): Promise<void> {
+async function subscribe(caller: Caller, frame: SubscribeFrame, services: SessionServices): Promise<void> {
   const { id, channel } = frame;
-  const policy = permitted(session, channel, 'subscribe', services);
+  const policy = permitted(caller, channel, 'subscribe', services);
   const start = startOf(frame);
   if (frame.presence) throw new FanfareError('bad_request', 'presence is not available in this version');
   if (start && !policy.durable) throw new FanfareError('bad_request', 'a live channel has no past to start from');
-  const { memberships } = session;
+  const { memberships } = caller;
   const earlier = memberships.get(channel);
   if (earlier && !frame.since) throw new FanfareError('already_subscribed', 'on that channel already');
   if (!earlier && memberships.size >= services.limits.subscriptions) {
     throw new FanfareError('limit_exceeded', `on ${memberships.size} channels already`);
   }
-  const membership = services.hub.enter(policy, session);
+  const membership = services.hub.enter(policy, caller);
   earlier?.leave();
   memberships.set(channel, membership);
-  session.forgetLag(channel);
+  caller.forgetLag(channel);
   let answered = false;
   try {
     await membership.channel.join(membership, start, ({ position, recovered, reason }) => {
       answered = true;
-      session.reply({
+      caller.reply({
         type: 'subscribed',
         id,
         channel,
@@ -100,7 +113,7 @@ async function subscribe(session: Session, frame: SubscribeFrame, services: Sess
     if (!answered) throw error;
     const failure = toFanfareError(error);
     if (failure.code === 'internal') services.onFault('replay failed', error);
-    session.reply({ type: 'unsubscribed', channel, code: failure.code, message: failure.message });
+    caller.reply({ type: 'unsubscribed', channel, code: failure.code, message: failure.message });
   }
 }
 
@@ -110,24 +123,24 @@ function startOf({ since, rewind, rewindMs }: SubscribeFrame): Start {
   return rewindMs === undefined ? undefined : { rewindMs };
 }
 
-function unsubscribe(session: Session, { id, channel }: UnsubscribeFrame): void {
-  session.memberships.get(channel)?.leave();
-  session.memberships.delete(channel);
-  session.forgetLag(channel);
-  session.reply({ type: 'unsubscribed', id, channel });
+function unsubscribe(caller: Caller, { id, channel }: UnsubscribeFrame): void {
+  caller.memberships.get(channel)?.leave();
+  caller.memberships.delete(channel);
+  caller.forgetLag(channel);
+  caller.reply({ type: 'unsubscribed', id, channel });
 }
 
 async function publish(
-  session: Session,
+  caller: Caller,
   { id, channel, key, tags, durability }: PublishFrame,
   payload: Payload,
   services: SessionServices,
 ): Promise<void> {
-  const policy = permitted(session, channel, 'publish', services);
+  const policy = permitted(caller, channel, 'publish', services);
   if (payload.bytes.length > policy.maxMessageBytes) {
     throw new FanfareError('too_large', `message of ${payload.bytes.length} bytes is over ${policy.maxMessageBytes}`);
   }
-  const message = { payload, user: session.identity?.user, key, tags };
+  const message = { payload, user: caller.identity?.user, key, tags };
   const [outcome] = await services.broker.publish(policy, [message], durability && { durability });
   const { stats } = services;
   if (outcome === undefined || outcome instanceof Error) {
@@ -138,7 +151,7 @@ async function publish(
   else if (policy.durable) stats.publishedDurableWs++;
   else stats.publishedLiveWs++;
   const { position, duplicate, replicas, durability: reached } = outcome;
-  session.reply({
+  caller.reply({
     type: 'published',
     id,
     channel,
@@ -149,22 +162,22 @@ async function publish(
   });
 }
 
-async function history(session: Session, frame: HistoryFrame, services: SessionServices): Promise<void> {
+async function history(caller: Caller, frame: HistoryFrame, services: SessionServices): Promise<void> {
   const { id, channel, after, before, limit } = frame;
-  const policy = permitted(session, channel, 'history', services);
+  const policy = permitted(caller, channel, 'history', services);
   if (!policy.durable) throw new FanfareError('bad_request', 'a live channel has no history');
   const page = await readHistory(services.broker, policy, { after, before, limit: limit ?? 100 });
   if (!page.ok) throw new FanfareError('bad_request', `${page.reason}: the position cannot be used`);
   const messages = page.messages.map((message) => ({ ...message, epoch: String(message.epoch) }));
-  const wire = session.dialect.encodeHistory(id, channel, messages, page.more);
+  const wire = caller.dialect.encodeHistory(id, channel, messages, page.more);
   // Too large to wait among the replies of a socket that lags: sent like a replay.
   do {
-    await session.drained();
-  } while (!session.sendReplayed(wire) && session.identity);
+    await caller.drained();
+  } while (!caller.sendReplayed(wire) && caller.identity);
 }
 
-async function refresh(session: Session, { id, token }: RefreshFrame): Promise<void> {
-  session.identity = await session.authenticate(token);
-  const { expiresAt } = session.identity;
-  session.reply({ type: 'refreshed', id, ...(expiresAt !== undefined && { expires: expiresAt }) });
+async function refresh(caller: Caller, { id, token }: RefreshFrame): Promise<void> {
+  caller.identity = await caller.authenticate(token);
+  const { expiresAt } = caller.identity;
+  caller.reply({ type: 'refreshed', id, ...(expiresAt !== undefined && { expires: expiresAt }) });
 }

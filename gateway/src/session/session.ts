@@ -6,14 +6,13 @@ import {
   type ServerFrame,
   type Wire,
 } from '@fanfare/protocol';
-import { parseClientFrame } from '@fanfare/protocol/validate';
+import { CLIENT_FRAMES, parseClientFrame } from '@fanfare/protocol/validate';
 import type { Identity } from '../auth/authenticator.js';
 import { FanfareError, toFanfareError } from '../errors.js';
 import type { Membership } from '../hub/channel.js';
-import type { Member } from '../hub/member.js';
 import { count } from '../stats.js';
 import type { Socket, SocketSession } from '../transport/transport.js';
-import { type Command, runCommand } from './commands.js';
+import { type Caller, type Command, runCommand } from './commands.js';
 import type { Living } from './liveness.js';
 import { RateLimiter } from './rate-limiter.js';
 import type { SessionServices } from './services.js';
@@ -36,7 +35,7 @@ interface Lag {
 let sessions = 0;
 
 /** One client's connection: handshake, order of replies, lag, limits. Commands are in `commands.ts`. */
-export class Session implements SocketSession, Member, Living {
+export class Session implements SocketSession, Caller, Living {
   readonly id: string;
   readonly dialect: RawDialect;
   readonly dialectIndex: number;
@@ -101,7 +100,12 @@ export class Session implements SocketSession, Member, Living {
       const { fields, payload } = this.dialect.decodeRaw(data);
       const parsed = parseClientFrame(fields, payload !== undefined);
       if (!parsed.ok) {
-        this.#malformed(parsed.message, parsed.id);
+        // A newer client may know more types than this gateway: no reason to cut it off.
+        if (this.#state === 'connected' && !isKnownType(fields.type)) {
+          this.replyError(parsed.id, new FanfareError('bad_request', parsed.message));
+        } else {
+          this.#malformed(parsed.message, parsed.id);
+        }
         return;
       }
       command = { frame: parsed.frame, payload };
@@ -183,7 +187,7 @@ export class Session implements SocketSession, Member, Living {
     this.#pending ??= [];
     const bytes = this.#pending.reduce((sum, one) => sum + one.length, data.length);
     if (bytes > MAX_WAITING_BYTES) this.close(4400, 'too much behind connect');
-    else this.#pending.push(data.slice());
+    else this.#pending.push(new Uint8Array(data));
   }
 
   #overRate({ frame }: Command, bytes: number): number {
@@ -318,7 +322,6 @@ export class Session implements SocketSession, Member, Living {
     clock.soon(() => this.#catchUp());
   }
 
-  /** It subscribes or unsubscribes anew: `lagged` need not name this channel. */
   forgetLag(channel: string): void {
     this.#lag?.channels.delete(channel);
   }
@@ -370,4 +373,8 @@ export class Session implements SocketSession, Member, Living {
     this.memberships.clear();
     this.#services.liveness.closed(this);
   }
+}
+
+function isKnownType(type: unknown): boolean {
+  return typeof type !== 'string' || Object.hasOwn(CLIENT_FRAMES, type);
 }

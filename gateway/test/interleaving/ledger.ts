@@ -1,6 +1,6 @@
-import { endOf } from '../../src/broker/resume.js';
 import type { ChannelSpec, LogPage } from '../../src/broker/broker.js';
 import type { LogRecord } from '../../src/broker/record.js';
+import { endOf } from '../../src/broker/resume.js';
 import type { FaultyLog } from '../support/faulty-broker.js';
 
 export interface At {
@@ -12,34 +12,54 @@ export interface At {
 export class ChannelLedger {
   readonly spec: ChannelSpec;
   readonly #log: FaultyLog;
-  readonly #entries = new Map<string, string>();
+  readonly #entries = new Map<string, { readonly data: string; readonly forks: number }>();
   /** Highest offset that retention took. */
   trimmedTo = 0;
+  /** Head and lineage after each fork: a reset is told later than it was found. */
+  readonly #forks: LogPage[] = [];
 
   constructor(log: FaultyLog, spec: ChannelSpec) {
     this.#log = log;
     this.spec = spec;
     log.subscribe(spec.name, (record: LogRecord) => {
-      this.#entries.set(`${record.epoch}-${record.offset}`, Buffer.from(record.payload.bytes).toString());
+      const data = Buffer.from(record.payload.bytes).toString();
+      this.#entries.set(text({ epoch: String(record.epoch), offset: record.offset }), {
+        data,
+        forks: this.#forks.length,
+      });
     });
   }
 
   /** The data at a position, as JSON text. */
   dataAt(at: At): string | undefined {
-    return this.#entries.get(`${at.epoch}-${at.offset}`);
+    return this.#entries.get(text(at))?.data;
   }
 
   view(): LogPage {
     return this.#log.view(this.spec);
   }
 
-  /** Whether somebody who stands here is owed a `reset` with this reason by the log as it is now. */
-  justifies(reason: string, at: At): boolean {
-    const view = this.view();
-    const end = endOf(view, Number(at.epoch));
-    if (reason === 'unrecoverable') return end === undefined;
-    if (reason === 'diverged') return end !== undefined && at.offset > end;
-    return end !== undefined && at.offset < this.trimmedTo;
+  /** The log was forked just now. */
+  forked(): void {
+    this.#forks.push(this.view());
+  }
+
+  /** How often the log had forked when it got this entry; a client may read it much later. */
+  forksBefore(at: At): number | undefined {
+    return this.#entries.get(text(at))?.forks;
+  }
+
+  /**
+   * Whether somebody who stands here since there were `forks` forks is owed a `reset` with this
+   * reason, by the log as it is now or as it was in between.
+   */
+  justifies(reason: string, at: At, forks: number): boolean {
+    return [this.view(), ...this.#forks.slice(Math.max(0, forks - 1))].some((view) => {
+      const end = endOf(view, Number(at.epoch));
+      if (reason === 'unrecoverable') return end === undefined;
+      if (reason === 'diverged') return end !== undefined && at.offset > end;
+      return end !== undefined && at.offset < this.trimmedTo;
+    });
   }
 }
 
@@ -58,8 +78,11 @@ export class ClientLedger {
     this.#channel = channel;
   }
 
+  #forks = 0;
+
   stands(at: At): void {
     this.at = at;
+    this.#forks = this.#channel.forksBefore(at) ?? this.#forks;
   }
 
   message(at: At, data: string): void {
@@ -69,22 +92,15 @@ export class ClientLedger {
     else if (at.offset !== before.offset + 1) this.#problem(`message ${text(at)} after ${text(before)}`);
     const truth = this.#channel.dataAt(at);
     if (truth !== data) this.#problem(`message ${text(at)} says ${data}, the log ${truth}`);
-    this.at = at;
-  }
-
-  /** A clean border: same offset, newer epoch. */
-  epoch(at: At): void {
-    if (!this.at || at.offset !== this.at.offset || Number(at.epoch) < Number(this.at.epoch)) {
-      this.#problem(`epoch ${text(at)} at ${this.at && text(this.at)}`);
-    }
-    this.at = at;
+    this.stands(at);
   }
 
   reset(reason: string, at: At): void {
     this.resets++;
     if (!this.at) this.#problem(`reset before a position`);
-    else if (!this.#channel.justifies(reason, this.at)) this.#problem(`reset ${reason} at ${text(this.at)} to ${text(at)}`);
-    this.at = at;
+    else if (!this.#channel.justifies(reason, this.at, this.#forks))
+      this.#problem(`reset ${reason} at ${text(this.at)} to ${text(at)}`);
+    this.stands(at);
   }
 
   /** At rest everybody stands at the head. */

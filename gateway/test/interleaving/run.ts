@@ -11,12 +11,22 @@ export const GATEWAYS = 2;
 
 /** One step of a run. Indices are taken modulo what there is. */
 export type Step =
-  | { readonly do: 'publish'; readonly channel: number; readonly gateway: number; readonly count: number; readonly key?: number }
+  | {
+      readonly do: 'publish';
+      readonly channel: number;
+      readonly gateway: number;
+      readonly count: number;
+      readonly key?: number;
+    }
   | { readonly do: 'settle'; readonly steps: number }
   | { readonly do: 'pass'; readonly ms: number }
   | { readonly do: 'toggle'; readonly client: number; readonly channel: number }
   | { readonly do: 'cut' | 'freeze' | 'thaw'; readonly client: number }
-  | { readonly do: 'interrupt' | 'resume' | 'lose' | 'depose' | 'doubt'; readonly gateway: number; readonly channel: number }
+  | {
+      readonly do: 'interrupt' | 'resume' | 'lose' | 'depose' | 'doubt';
+      readonly gateway: number;
+      readonly channel: number;
+    }
   | { readonly do: 'fork'; readonly channel: number; readonly lost: number }
   | { readonly do: 'trim'; readonly channel: number; readonly kept: number }
   | { readonly do: 'kill'; readonly gateway: number };
@@ -38,7 +48,8 @@ const NETWORK = { kernelBytes: 400, maxBufferedBytes: 700 };
  */
 export async function run(steps: readonly Step[], choices: readonly number[]): Promise<RunResult> {
   let next = 0;
-  const choose = (options: number) => (choices.length === 0 ? 0 : (choices[next++ % choices.length] as number) % options);
+  const choose = (options: number) =>
+    choices.length === 0 ? 0 : (choices[next++ % choices.length] as number) % options;
   const world = new VirtualWorld(choose);
   const scene = new Scene(world, choose);
   for (const step of steps) {
@@ -58,7 +69,6 @@ class Scene {
   readonly #channels: ChannelLedger[];
   readonly #gateways: VirtualGateway[];
   readonly #clients: SimulatedClient[];
-  readonly #firstByKey = new Map<string, string>();
   readonly #problems: string[] = [];
   #published = 0;
   #nodes = 0;
@@ -139,6 +149,11 @@ class Scene {
     for (const gateway of this.#gateways) for (const { spec } of this.#channels) gateway.broker.resume(spec.name);
     await this.#world.pass(150_000);
     for (const client of this.#clients) client.finish();
+    for (const channel of this.#channels) {
+      const keys = channel.view().entries.flatMap(({ key }) => (key === undefined ? [] : [key]));
+      if (new Set(keys).size < keys.length)
+        this.#problems.push(`a key is twice in the log of ${channel.spec.name}: ${keys}`);
+    }
   }
 
   result(): RunResult {
@@ -158,7 +173,8 @@ class Scene {
 
   /** A promotion is noticed by every gateway's link; what it lost is gone from the log at once. */
   #fork(channel: ChannelLedger, lost: number): void {
-    this.#log.fork(channel.spec, channel.view().head.offset - lost);
+    this.#log.fork(channel.spec, Math.max(0, channel.view().head.offset - lost));
+    channel.forked();
     for (const gateway of this.#gateways) {
       gateway.broker.interrupt(channel.spec.name);
       this.#world.schedule(() => gateway.broker.resume(channel.spec.name), 'link is back');
@@ -171,16 +187,7 @@ class Scene {
       const n = ++this.#published;
       const payload = { format: 'json' as const, bytes: Buffer.from(JSON.stringify(n)) };
       const name = key === undefined ? undefined : `key ${key}`;
-      void this.#pick(this.#gateways, gateway)
-        .broker.publish(spec, [{ payload, key: name }])
-        .then(([outcome]) => {
-          if (name === undefined || outcome === undefined || outcome instanceof Error || !outcome.position) return;
-          const position = `${outcome.position.epoch}-${outcome.position.offset}`;
-          const first = this.#firstByKey.get(`${spec.name} ${name}`);
-          // A fork may lose the first one, its key with it.
-          if (first === position || outcome.duplicate !== true) this.#firstByKey.set(`${spec.name} ${name}`, position);
-          else this.#problems.push(`${name} gave ${first}, then ${position}`);
-        });
+      void this.#pick(this.#gateways, gateway).broker.publish(spec, [{ payload, key: name }]);
     }
   }
 
@@ -245,6 +252,7 @@ class SimulatedClient {
       ledger.message({ epoch: epoch as string, offset: offset as number }, JSON.stringify(data));
     });
     subscription.on('reset', ({ reason, position, previous }) => {
+      // An `epoch` frame may have renamed the place.
       ledger.at = previous;
       ledger.reset(reason, position);
     });
@@ -270,7 +278,8 @@ class SimulatedClient {
       ledger.at = subscription.position;
       ledger.finish();
     }
-    for (const { ledger } of this.#active.values()) if (ledger.at === undefined) this.problems.push(`${this.#name} was never subscribed`);
+    for (const { ledger } of this.#active.values())
+      if (ledger.at === undefined) this.problems.push(`${this.#name} was never subscribed`);
     this.#client.close();
   }
 }

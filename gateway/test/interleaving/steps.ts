@@ -21,11 +21,20 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 5, arbitrary: fc.record({ do: fc.constant('settle' as const), steps: fc.integer({ min: 1, max: 25 }) }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('pass' as const), ms: fc.constantFrom(10, 200, 700, 3_000) }) },
   { weight: 4, arbitrary: fc.record({ do: fc.constant('toggle' as const), client, channel }) },
-  { weight: 5, arbitrary: fc.record({ do: fc.constantFrom('cut' as const, 'freeze' as const, 'thaw' as const), client }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({ do: fc.constantFrom('cut' as const, 'freeze' as const, 'thaw' as const), client }),
+  },
   {
     weight: 4,
     arbitrary: fc.record({
-      do: fc.constantFrom('interrupt' as const, 'resume' as const, 'lose' as const, 'depose' as const, 'doubt' as const),
+      do: fc.constantFrom(
+        'interrupt' as const,
+        'resume' as const,
+        'lose' as const,
+        'depose' as const,
+        'doubt' as const,
+      ),
       gateway,
       channel,
     }),
@@ -37,7 +46,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 
 /** Everybody is on the first channel, then anything happens. */
 export const steps: fc.Arbitrary<readonly Step[]> = fc
-  .array(step, { minLength: 5, maxLength: 45 })
+  .array(step, { minLength: 12, maxLength: 60, size: 'max' })
   .map((rest) => [
     { do: 'toggle', client: 0, channel: 0 },
     { do: 'toggle', client: 1, channel: 0 },
@@ -46,4 +55,8 @@ export const steps: fc.Arbitrary<readonly Step[]> = fc
     ...rest,
   ]);
 
-export const choices: fc.Arbitrary<readonly number[]> = fc.array(fc.nat(1023), { minLength: 1, maxLength: 80 });
+export const choices: fc.Arbitrary<readonly number[]> = fc.array(fc.nat(1023), {
+  minLength: 40,
+  maxLength: 80,
+  size: 'max',
+});
