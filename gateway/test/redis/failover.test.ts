@@ -111,6 +111,27 @@ describe('failover in a cluster', () => {
     expectHonest(ledger);
   });
 
+  it('tells those who saw it, and only those, what the promotion lost', async () => {
+    const [cluster, one, load] = await onCluster();
+    const master = cluster.nodes[0] as RedisNode;
+    const replicas = await cluster.replicasOf(master);
+    // Replication is blocked; publishes go on being acknowledged.
+    await master.client.call('ACL', 'SETUSER', 'default', '-psync', '-sync', '-replconf');
+    await master.client.call('CLIENT', 'KILL', 'TYPE', 'replica');
+    await delay(700);
+    await master.kill9();
+    const [promoted, promotedAt] = await promotion(replicas);
+    await report('replication blocked', one, promoted, promotedAt);
+    await load.live();
+    const concerned = load.followers.filter(({ calls }) => calls.includes('interrupted')).length;
+    const ledger = await load.stop();
+    console.log('replication blocked:', ledger);
+    expectHonest(ledger);
+    expect(ledger.lostByLog).toBeGreaterThan(concerned);
+    expect(ledger.resets).toEqual({ diverged: concerned });
+    expect(concerned).toBeLessThan(30);
+  });
+
   it('misses nothing of a planned failover, and back', async () => {
     const [cluster, one, load] = await onCluster();
     const master = cluster.nodes[2] as RedisNode;

@@ -4,7 +4,13 @@ import { parseRedisUrl } from '../../src/broker/redis/redis-url.js';
 import { RedisSubscriber } from '../../src/broker/redis/subscriber.js';
 import { systemClock } from '../../src/clock.js';
 import { CLEAN, RedisLoad } from '../support/redis-load.js';
-import { type RedisServers, type StandaloneServers, startRedis, until } from '../support/redis-servers.js';
+import {
+  type RedisNode,
+  type RedisServers,
+  type StandaloneServers,
+  startRedis,
+  until,
+} from '../support/redis-servers.js';
 
 let servers: RedisServers | undefined;
 let subscriber: RedisSubscriber | undefined;
@@ -23,6 +29,11 @@ async function start(options: Parameters<typeof startRedis>[0]): Promise<[Standa
 }
 
 const isLost = (one: RedisSubscriber) => one.health().some(({ state }) => state === 'lost');
+
+/** Ever accepted by the process that runs now. */
+async function connectionsTo(node: RedisNode): Promise<number> {
+  return Number(/total_connections_received:(\d+)/.exec(await node.client.info('stats'))?.[1]);
+}
 
 describe('healing on one server', () => {
   it('misses nothing of a restart with AOF', async () => {
@@ -111,6 +122,27 @@ describe('healing on one server', () => {
     expect(ledger).toMatchObject(CLEAN);
   });
 
+  it('connects once for each cut, however many gateways there are', async () => {
+    const [{ node, url }, one] = await start({});
+    const target = parseRedisUrl(url);
+    const others = Array.from({ length: 19 }, () => new RedisSubscriber({ target, clock: systemClock }));
+    const all = [one, ...others];
+    try {
+      await Promise.all(others.map((other) => other.start()));
+      const loads = all.map((source) => new RedisLoad(source, [node], { channels: 5, intervalMs: 500 }));
+      await Promise.all(loads.map((load) => load.start()));
+      const before = await connectionsTo(node);
+      await node.client.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+      await until('all are back', () => all.every(({ stats }) => stats.resumed === 5));
+      await delay(500);
+      expect((await connectionsTo(node)) - before).toBe(20);
+      const ledgers = await Promise.all(loads.map((load) => load.stop()));
+      for (const ledger of ledgers) expect(ledger).toMatchObject(CLEAN);
+    } finally {
+      for (const other of others) other.close();
+    }
+  });
+
   it('comes back to a dead server with few attempts', async () => {
     const [{ node }, one] = await start({});
     await node.kill9();
@@ -118,9 +150,7 @@ describe('healing on one server', () => {
     await delay(4_000);
     await node.restart();
     await until('back', () => !isLost(one));
-    const stats = await node.client.info('stats');
-    const connections = Number(/total_connections_received:(\d+)/.exec(stats)?.[1]);
     expect(one.stats).toMatchObject({ connects: 2, lost: 1 });
-    expect(connections).toBeLessThanOrEqual(3); // the test's own, the subscriber's, and one more attempt
+    expect(await connectionsTo(node)).toBeLessThanOrEqual(3); // the test's own, the subscriber's, and one more attempt
   });
 });

@@ -3,6 +3,7 @@ import type { Cancel, Clock } from '../../clock.js';
 import { Deadline, within } from './deadline.js';
 import { type LinkOptions, openLink, parseInfo } from './link.js';
 import type { RedisAddress } from './redis-url.js';
+import { logScript } from './scripts.js';
 
 export interface PushSessionOptions {
   readonly clock: Clock;
@@ -62,6 +63,8 @@ export class PushSession {
     const { clock, link, timings } = options;
     const redis = await openLink(address, link, clock, timings.handshakeMs);
     try {
+      // Spares every channel a NOSCRIPT; where it is not allowed, the script comes with its first use.
+      redis.script('LOAD', logScript.source).catch(() => {});
       const asked = redis.call('INFO', 'replication', 'persistence') as Promise<string>;
       const info = parseInfo(await within(clock, timings.handshakeMs, 'INFO', asked));
       if (info.get('role') !== 'master') throw new Error('it is a replica');

@@ -94,7 +94,7 @@ export function parsePublishReply(reply: unknown): Appended[] {
 
 // --- read --------------------------------------------------------------------------------------
 
-const logScript = loadScript('read-2.lua');
+export const logScript = loadScript('read-2.lua');
 
 /** A page, and who told it. */
 export interface ServedLogPage {
