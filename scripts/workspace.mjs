@@ -1,6 +1,6 @@
 /** What every command of the workspace starts with: dependencies installed, packages built. */
 import { spawn } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -97,18 +97,16 @@ function copyLuaScripts() {
   cpSync(from, inRoot('gateway/dist/broker/redis/scripts'), { recursive: true, filter: isWanted });
 }
 
-/** The page at `/`: one script, and every other file of the folder as it is. */
+/** The page at `/`: its script, those of its threads, and every other file of the folder as it is. */
 async function bundleDemo() {
   const from = inRoot('gateway/demo');
   const to = inRoot('gateway/dist/demo');
-  mkdirSync(to, { recursive: true });
-  if (!existsSync(from)) return;
+  rmSync(to, { recursive: true, force: true });
   cpSync(from, to, { recursive: true, filter: (source) => !source.endsWith('.ts') });
-  if (!existsSync(path.join(from, 'main.ts'))) return;
   const { build: bundle } = await import('esbuild');
   await bundle({
-    entryPoints: [path.join(from, 'main.ts')],
-    outfile: path.join(to, 'main.js'),
+    entryPoints: ['main.ts', 'reader-worker.ts', 'publisher-worker.ts'].map((name) => path.join(from, name)),
+    outdir: to,
     bundle: true,
     minify: true,
     sourcemap: true,
