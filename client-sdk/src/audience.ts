@@ -5,7 +5,7 @@ import type { Message } from './message.js';
 /**
  * How a local subscription stands to the wire:
  * - `flowing`: takes what comes, or will once the gateway has answered;
- * - `behind`: wants messages that the wire is past: it has to start over from there;
+ * - `behind`: stands elsewhere than the wire: it has to start over from there;
  * - `paused`: its application is slow; takes nothing.
  */
 export type Flow = 'flowing' | 'behind' | 'paused';
@@ -35,6 +35,8 @@ export interface Member {
  */
 export class Audience {
   readonly #members = new Set<Member>();
+  /** What the wire last went on from, while nothing has come since. */
+  #proven: Position | undefined;
 
   get size(): number {
     return this.#members.size;
@@ -46,22 +48,15 @@ export class Audience {
     return false;
   }
 
-  /** Whether somebody wants messages that the wire is past. */
+  /** Whether somebody stands where the wire will not come by. */
   get behind(): boolean {
     for (const member of this.#members) if (member.flow === 'behind') return true;
     return false;
   }
 
-  /** Where the wire has to start for everybody to get what is missing: the position furthest back. */
+  /** Where the wire has to start: those behind are put to the test first, then it is the position furthest back. */
   get start(): Position | undefined {
-    let start: Position | undefined;
-    for (const { flow, position } of this.#members) {
-      if (flow === 'paused' || position === undefined) continue;
-      const first = start === undefined || position.offset < start.offset;
-      // Of two names for one offset the one that is not proven yet is put to the test.
-      if (first || (position.offset === start?.offset && flow === 'behind')) start = position;
-    }
-    return start;
+    return this.#furthestBack('behind') ?? this.#furthestBack('flowing');
   }
 
   add(member: Member): void {
@@ -87,22 +82,40 @@ export class Audience {
 
   /** The wire goes on from `since`, by the name `at`. */
   recovered(since: Position, at: Position): void {
+    const proven = this.#proven;
+    this.#proven = since;
     this.#eachFlowing((member) => {
-      const late = member.position === undefined;
-      if (late || samePosition(member.position, since)) member.position = at;
+      const stood = member.position;
+      if (stood === undefined) {
+        member.position = at;
+        member.onSubscribed(true);
+        return;
+      }
+      // Two names of one offset that both proved good are one place.
+      const here = samePosition(stood, since) || (stood.offset === since.offset && samePosition(stood, proven));
+      if (here) member.position = at;
+      else if (stood.offset <= since.offset) member.flow = 'behind';
+      if (member.flow === 'behind') return;
       member.onSubscribed(true);
-      if (!late && this.#members.has(member)) member.onRecovered();
+      if (this.#members.has(member)) member.onRecovered();
+      if (!here) this.#checkAhead(member, since, at);
     });
   }
 
   /** The wire could not go on from `before`. `answered`: a subscribe was; otherwise it happened on the way. */
   reset(reason: ResetReason, before: Position | undefined, at: Position, answered: boolean): void {
+    this.#proven = undefined;
     this.#eachFlowing((member) => {
       const stood = member.position;
-      // One that is ahead has lost nothing where the log was only trimmed.
-      const ahead = stood?.epoch === at.epoch && stood.offset >= at.offset && !samePosition(stood, before);
-      const broken = stood !== undefined && !(ahead && reason === 'expired');
-      if (broken || stood === undefined) member.position = at;
+      const broken = stood !== undefined && samePosition(stood, before);
+      if (broken || stood === undefined) {
+        member.position = at;
+      } else if (reason !== 'expired' || stood.epoch !== at.epoch || stood.offset < at.offset) {
+        // It was ahead, so this says nothing of it: it is put to the test by itself. Only of a log that
+        // was trimmed it is known that nothing ahead is missing.
+        member.flow = 'behind';
+        return;
+      }
       if (answered) member.onSubscribed(true);
       if (broken && this.#members.has(member)) member.onReset(reason, stood);
     });
@@ -110,13 +123,16 @@ export class Audience {
 
   /** The place has a new name. */
   rename(before: Position, at: Position): void {
-    for (const member of this.#members) {
-      if (member.flow === 'flowing' && samePosition(member.position, before)) member.position = at;
-    }
+    this.#proven = undefined;
+    this.#eachFlowing((member) => {
+      if (samePosition(member.position, before)) member.position = at;
+      else this.#checkAhead(member, before, at);
+    });
   }
 
   /** The message at `at`, which follows `before`. */
   deliver(message: Message, before: Position, at: Position): void {
+    this.#proven = undefined;
     for (const member of this.#members) {
       if (member.flow !== 'flowing') continue;
       const stood = member.position;
@@ -142,6 +158,7 @@ export class Audience {
   }
 
   down(): void {
+    this.#proven = undefined;
     for (const member of this.#members) member.onDown();
   }
 
@@ -150,6 +167,24 @@ export class Audience {
     const members = [...this.#members];
     this.#members.clear();
     for (const member of members) member.onFailed(error);
+  }
+
+  #furthestBack(flow: Flow): Position | undefined {
+    let start: Position | undefined;
+    for (const member of this.#members) {
+      const { position } = member;
+      if (member.flow === flow && position && position.offset < (start?.offset ?? Number.POSITIVE_INFINITY))
+        start = position;
+    }
+    return start;
+  }
+
+  /** The epoch of `before` ended there: a member that is further on in it has seen what the log lost. */
+  #checkAhead(member: Member, before: Position, at: Position): void {
+    const stood = member.position;
+    if (before.epoch === at.epoch || stood?.epoch !== before.epoch || stood.offset <= at.offset) return;
+    member.position = at;
+    member.onReset('diverged', stood);
   }
 
   /** Those who join in a call are not visited, those who leave neither. */

@@ -174,9 +174,8 @@ export class Feed {
       this.#options.stats.resets++;
       this.#audience.reset(frame.reason ?? 'unrecoverable', since, at, true);
     }
-    // A listener may have changed everything meanwhile.
-    if (this.#wire === 'on' && (this.#doubtful || this.#audience.behind)) this.#startOver();
-    else this.#changed();
+    this.#startOverIfBehind();
+    this.#changed();
   }
 
   /** `error` in answer to a command. */
@@ -253,6 +252,7 @@ export class Feed {
     this.#cursor = { epoch, offset };
     this.#options.stats.resets++;
     this.#audience.reset(reason, before, this.#cursor, false);
+    this.#startOverIfBehind();
   }
 
   /** Taken off for reading too slowly; the socket has drained. */
@@ -277,6 +277,11 @@ export class Feed {
   #fail(error: FanfareClientError): void {
     this.#endRest();
     this.#audience.fail(error);
+  }
+
+  /** Listeners may have changed everything meanwhile. */
+  #startOverIfBehind(): void {
+    if (this.#wire === 'on' && (this.#doubtful || this.#audience.behind)) this.#startOver();
   }
 
   #startOver(): void {

@@ -15,7 +15,7 @@ export type AnyFrame = ServerFrame | { readonly type: string; readonly [field: s
 
 /**
  * A gateway that a test plays: it accepts connections, keeps what clients sent, and sends what it is
- * told to. By itself it only answers `connect`; `onFrame` scripts more.
+ * told to. By itself it only answers `connect`, and pings; `onFrame` scripts more.
  */
 export class FakeServer {
   readonly clock: Clock;
@@ -26,6 +26,8 @@ export class FakeServer {
   reachable = true;
   /** False: `connect` is not answered. */
   accepts = true;
+  /** False: it sends no pings. */
+  pings = true;
   /** What `connected` says. */
   welcome: Omit<ConnectedFrame, 'type' | 'id'> = {
     session: 's1',
@@ -134,9 +136,18 @@ export class FakeLink {
     this.received.push(frame);
     if (frame.type === 'connect' && this.#server.accepts) {
       this.send({ type: 'connected', id: frame.id, ...this.#server.welcome });
+      this.#keepAlive();
     } else {
       this.#server.onFrame(frame, this);
     }
+  }
+
+  #keepAlive(): void {
+    this.#server.clock.after(this.#server.welcome.ping, () => {
+      if (!this.open) return;
+      if (this.#server.pings) this.send({ type: 'ping' });
+      this.#keepAlive();
+    });
   }
 
   #letGo(how: { code: number; reason: string } | 'terminated'): void {
