@@ -1,6 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ChannelSubscription } from '../../src/broker/redis/channel-subscription.js';
 import { shardOf, slotOfShard } from '../../src/broker/redis/keys.js';
+import { PushSession } from '../../src/broker/redis/push-session.js';
 import { parseRedisUrl } from '../../src/broker/redis/redis-url.js';
 import { RedisSubscriber } from '../../src/broker/redis/subscriber.js';
 import { systemClock } from '../../src/clock.js';
@@ -162,5 +164,39 @@ describe('a slot that moves', () => {
     } finally {
       await extra.stop();
     }
+  });
+});
+
+describe('an unsubscription that crosses the move of its slot', () => {
+  it('costs the session, because ioredis gives later replies to the wrong commands', async () => {
+    const [first] = load.followers as [LogFollower];
+    const slot = slotOf(first);
+    const source = await cluster.masterOf(slot);
+    const target = cluster.nodes.find((node) => node !== source) as RedisNode;
+    const lost: string[] = [];
+    const session = await PushSession.open(
+      { host: '127.0.0.1', port: source.port },
+      { clock: systemClock, link: {}, timings: { handshakeMs: 1000, heartbeatMs: 60_000, silenceMs: 60_000 } },
+      { onPush: () => {}, onGone: () => {}, onLost: (reason) => void lost.push(reason) },
+    );
+    const { name } = new ChannelSubscription(first.channel, first, () => {});
+    await session.subscribe([name]);
+    await Promise.all(load.followers.map((follower) => follower.stop()));
+    for (const key of (await source.client.call('CLUSTER', 'GETKEYSINSLOT', slot, 1000)) as string[]) {
+      await source.client.del(key);
+    }
+    const targetId = await cluster.idOf(target);
+    source.pause();
+    const told = source.client.call('CLUSTER', 'SETSLOT', slot, 'NODE', targetId);
+    await delay(50);
+    const unsubscribed = session.unsubscribe([name]);
+    const next = session.redis.ping('next').catch((error: Error) => error.message);
+    await delay(50);
+    source.resume();
+    await told;
+    await unsubscribed;
+    expect(await next).not.toBe('next');
+    expect(lost).toEqual(['its replies are out of step']);
+    expect(session.isOpen).toBe(false);
   });
 });

@@ -41,7 +41,7 @@ export class LogReads {
         return await this.#attempt(shard, channel, range, options);
       } catch (error) {
         const reason = error as Error;
-        if (isReply(reason) && !PASSING.test(reason.message)) {
+        if (!isPassing(reason)) {
           throw new FanfareError('internal', 'the log could not be read', { cause: reason });
         }
         if (clock.now() >= giveUpAt) {
@@ -82,7 +82,7 @@ export class LogReads {
     options: ReadOptions,
   ): Promise<[ServedLogPage, PushSession]> {
     try {
-      return [await readLog(session.redis, channel, range, options), session];
+      return [await readOn(session, session.redis, channel, range, options), session];
     } catch (error) {
       const { message } = error as Error;
       if (message.startsWith('READONLY')) session.lose('it is read-only');
@@ -93,9 +93,23 @@ export class LogReads {
       this.#options.onMoving(shard);
       const other = this.#options.sessionOf(target);
       if (!other) throw error;
-      return [await readLog(asking(other), channel, range, options), other];
+      return [await readOn(other, asking(other), channel, range, options), other];
     }
   }
+}
+
+/** What a session answers once it is lost, perhaps out of step, is not worth anything. */
+async function readOn(
+  session: PushSession,
+  connection: ScriptConnection,
+  channel: ChannelSpec,
+  range: ReadRange,
+  options: ReadOptions,
+): Promise<ServedLogPage> {
+  const [outcome] = await Promise.allSettled([readLog(connection, channel, range, options)]);
+  if (!session.isOpen) throw new Error('the connection was lost');
+  if (outcome.status === 'rejected') throw outcome.reason;
+  return outcome.value;
 }
 
 /** Each command on it is let in by a server that is being given the slot. */
@@ -108,7 +122,7 @@ function asking({ redis }: PushSession): ScriptConnection {
   };
 }
 
-/** The server answered, with an error; otherwise the connection failed. */
-function isReply(error: Error): boolean {
-  return error.name === 'ReplyError';
+/** The connection failed, or the server refused for now; not a fault of ours. */
+function isPassing({ name, message }: Error): boolean {
+  return name === 'Error' || (name === 'ReplyError' && PASSING.test(message));
 }

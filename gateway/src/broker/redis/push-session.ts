@@ -29,6 +29,9 @@ export interface PushSessionEvents {
   onLost(reason: string): void;
 }
 
+const FENCE = 'fence';
+const OUT_OF_STEP = 'its replies are out of step';
+
 /** What makes a server the one we connected to. */
 interface Identity {
   readonly role: string;
@@ -103,11 +106,22 @@ export class PushSession {
     });
   }
 
-  /** Resolves once the server has forgotten them; they must share a slot. */
+  /**
+   * Resolves once the server has forgotten them; they must share a slot.
+   *
+   * If the slot moves away just then, ioredis takes the server's unasked `sunsubscribe` for the reply, and
+   * the reply, an error, for that of the next command: from there on each reply goes to the wrong
+   * command. So the next command is one that shows it.
+   */
   unsubscribe(names: readonly string[]): Promise<void> {
     for (const name of names) this.#names.delete(name);
     return this.#operate(async () => {
-      await this.redis.sunsubscribe(...names);
+      const unsubscribed = this.redis.sunsubscribe(...names);
+      this.redis.ping(FENCE).then(
+        (reply) => reply === FENCE || this.#lose(OUT_OF_STEP),
+        () => this.#lose(OUT_OF_STEP),
+      );
+      await unsubscribed;
     });
   }
 

@@ -73,14 +73,10 @@ export class VirtualShard {
     });
   }
 
-  /** The slot's master is another one now. */
+  /** The slot's master is another one now. The one before ends its subscriptions when it hears of it. */
   moveTo(connection: ShardConnection | undefined): void {
-    const left = this.#connection?.session;
-    const names = [...this.channels].filter(({ session }) => session !== undefined).map(({ name }) => name);
     this.#connection = connection;
     this.lose();
-    // A master that still serves others must not push these in vain; one that refuses has dropped them.
-    if (left?.isOpen) for (const some of chunks(names)) left.unsubscribe(some).catch(() => {});
     this.schedule();
   }
 
