@@ -230,8 +230,8 @@ export async function benchPublishes(bench: Bench): Promise<void> {
   report.begin('durable publishes', `HTTP, keep-alive, 64 B, no subscribers; ${baselineIs}`);
   await withPair(bench, async (pair) => {
     for (const [name, batch, connections] of [
-      ['single', 1, 16],
-      ['batches of 100', 100, 4],
+      ['single', 1, 128],
+      ['batches of 100', 100, 16],
     ] as const) {
       const options = { channel: DURABLE, batch, connections, size: 64 };
       const results = await alternate(plan, pair, async (contender, isWarmUp): Promise<PublishesResult> => {

@@ -53,8 +53,8 @@ export class Report {
     this.rows.push(row);
     const { baseline, fanfare, ratio, met } = summarize(row);
     const verdict = row.bar ? `${row.bar.text} ${met ? 'met' : 'MISSED'}` : '';
-    const cpu = (side: keyof CpuShares) =>
-      row.baselineCpu && row.fanfareCpu ? `${percent(row.baselineCpu[side])} / ${percent(row.fanfareCpu[side])}` : '';
+    const share = (shares: CpuShares | undefined, side: keyof CpuShares) => (shares ? percent(shares[side]) : '-');
+    const cpu = (side: keyof CpuShares) => `${share(row.baselineCpu, side)} / ${share(row.fanfareCpu, side)}`;
     this.#print(
       line(
         row.name,
