@@ -1,3 +1,4 @@
+import type { Clock } from '../../clock.js';
 import type { ChannelSpec, PublishOutcome } from '../broker.js';
 import { Backoff, type BackoffTimings } from './backoff.js';
 import { shardOf, slotOfShard } from './keys.js';
@@ -74,12 +75,13 @@ export class PublishLane {
   }
 
   /** After a failure: these go again, before the others. `isSoon`: the reason for it is gone already. */
-  retry(publishes: readonly Publish[], now: number, timings: BackoffTimings, problem: unknown, isSoon: boolean): void {
+  retry(publishes: readonly Publish[], clock: Clock, timings: BackoffTimings, problem: unknown, isSoon: boolean): void {
     this.#queue = [...publishes, ...this.#queue];
     this.#problem = problem;
-    this.#backoff ??= new Backoff(timings);
+    this.#backoff ??= new Backoff(timings, clock.random);
     this.#failures++;
     const delayMs = this.#backoff.next();
+    const now = clock.now();
     this.retryAt = isSoon && this.#failures <= MAX_HURRIED_RETRIES ? now : now + delayMs;
   }
 

@@ -58,7 +58,7 @@ export class PublishLink {
     this.name = formatAddress(address);
     this.address = address;
     this.#options = options;
-    this.#backoff = new Backoff(options.timings.retry);
+    this.#backoff = new Backoff(options.timings.retry, options.clock.random);
     void this.#connect();
   }
 

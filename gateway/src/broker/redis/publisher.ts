@@ -266,10 +266,9 @@ export class RedisPublisher {
   }
 
   #retry(lane: PublishLane, batch: readonly Publish[], problem: Error, isSoon: boolean): void {
-    const now = this.#clock.now();
-    lane.retry(batch, now, this.#timings.retry, problem, isSoon);
+    lane.retry(batch, this.#clock, this.#timings.retry, problem, isSoon);
     if (this.#isClosed) lane.abandon(problem);
-    if (lane.isEmpty || lane.retryAt <= now) this.#makeReady(lane);
+    if (lane.isEmpty || lane.retryAt <= this.#clock.now()) this.#makeReady(lane);
     else this.#wait(lane);
   }
 
