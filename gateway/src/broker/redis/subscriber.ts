@@ -11,6 +11,7 @@ import { LogReads } from './log-reads.js';
 import type { PushSession } from './push-session.js';
 import { dataConnectionOptions } from './redis-url.js';
 import { ShardConnection } from './shard-connection.js';
+import { shardHealth } from './shard-health.js';
 import {
   createSubscriberStats,
   SUBSCRIBER_TIMINGS,
@@ -122,7 +123,6 @@ export class RedisSubscriber {
     this.#topology.close();
     this.#doubts.close();
     for (const connection of this.#connections.values()) connection.close();
-    this.#connections.clear();
     for (const channel of this.#channels.values()) channel.ended();
     this.#channels.clear();
   }
@@ -167,26 +167,8 @@ export class RedisSubscriber {
 
   /** One for each master; `ok` once it serves and everything on it is acknowledged. */
   health(): ShardHealth[] {
-    const interrupted = new Map<ShardConnection | undefined, number>();
-    let homeless = 0;
-    for (const { connection, interruptedCount } of this.#shards) {
-      interrupted.set(connection, (interrupted.get(connection) ?? 0) + interruptedCount);
-      if (!connection) homeless++;
-    }
-    const shards: ShardHealth[] = [...this.#connections.values()].map((connection) => {
-      const { name, session, problem = 'not connected' } = connection;
-      if (!session) return { shard: name, state: 'lost', detail: problem };
-      const count = interrupted.get(connection) ?? 0;
-      if (count === 0) return { shard: name, state: 'ok' };
-      return { shard: name, state: 'lost', detail: `${count} channels are not subscribed again yet` };
-    });
-    if (homeless > 0 || shards.length === 0) {
-      const why = this.#topology.view
-        ? 'no master serves their slots'
-        : (this.#topology.problem ?? 'not connected yet');
-      shards.push({ shard: 'unserved', state: 'lost', detail: `${homeless} of ${SHARD_COUNT} virtual shards: ${why}` });
-    }
-    return shards;
+    const { view, problem = 'not connected yet' } = this.#topology;
+    return shardHealth(this.#connections.values(), this.#shards, view ? undefined : problem);
   }
 
   #shardOf(channel: string): VirtualShard {
