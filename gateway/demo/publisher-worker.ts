@@ -1,0 +1,10 @@
+/** The publisher's thread: timers of a page in the background would be slowed down. */
+import { Publisher } from './publisher.js';
+import type { PublisherCommand } from './publisher-messages.js';
+
+const publisher = new Publisher(location.origin, (report) => self.postMessage(report));
+
+self.onmessage = ({ data: command }: MessageEvent<PublisherCommand>) => {
+  if (command.type === 'rate') publisher.setRate(command.rate);
+  else publisher.flood();
+};
