@@ -1,0 +1,474 @@
+import { jsonDialect } from '@fanfare/protocol/json';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { rejectionOf, withFakeServer } from '../test/support.js';
+import { createClient, FanfareClientError } from './index.js';
+import { settle } from './testing/index.js';
+
+/** Connects and lets the connection become stable. */
+function connected(...args: Parameters<typeof withFakeServer>) {
+  const setup = withFakeServer(...args);
+  void setup.client.connect();
+  setup.clock.advance(60_000);
+  expect(setup.client.state).toBe('connected');
+  return setup;
+}
+
+afterEach(() => vi.restoreAllMocks());
+
+describe('connecting', () => {
+  it('greets with the token and its name, on the subprotocol of its codec', async () => {
+    const { client, server, clock, states } = withFakeServer({ token: 'jwt', name: 'app/2' });
+    const done = client.connect();
+    clock.advance(5);
+    await done;
+    expect(server.link.request).toEqual({ url: 'ws://fake/ws', subprotocol: 'fanfare.json.v1' });
+    expect(server.link.received).toEqual([{ type: 'connect', id: expect.any(Number), token: 'jwt', client: 'app/2' }]);
+    expect(states.map(({ state }) => state)).toEqual(['connecting', 'connected']);
+    expect(client.session).toMatchObject({ session: 's1', node: 'n1' });
+  });
+
+  it('resolves every connect() once connected, and at once when it is', async () => {
+    const { client, clock, server } = withFakeServer();
+    const both = Promise.all([client.connect(), client.connect()]);
+    clock.advance(5);
+    await both;
+    await client.connect();
+    expect(server.links).toHaveLength(1);
+  });
+
+  it('asks a token function for every connection', async () => {
+    let count = 0;
+    const { client, server, clock } = withFakeServer({ token: async () => `t${++count}` });
+    void client.connect();
+    await settle();
+    clock.advance(5);
+    server.link.cut();
+    clock.advance(1_000);
+    await settle();
+    clock.advance(5);
+    expect(server.links.map((link) => link.sent('connect')[0]?.token)).toEqual(['t1', 't2']);
+  });
+
+  it('tries again when no token could be fetched, and says so', async () => {
+    const answers = [() => Promise.reject(new Error('down')), () => Promise.reject(new Error('down')), () => 'jwt'];
+    const { client, errors, clock, server } = withFakeServer({ token: () => answers.shift()?.() ?? 'jwt' });
+    void client.connect();
+    for (let turn = 0; turn < 5; turn++) {
+      await settle();
+      clock.advance(2_000);
+    }
+    expect(errors.map(({ code, retryable }) => [code, retryable])).toEqual([
+      ['token_failed', true],
+      ['token_failed', true],
+    ]);
+    expect(client.state).toBe('connected');
+    expect(server.link.sent('connect')[0]?.token).toBe('jwt');
+  });
+
+  it('gives up when the token function says that it is no use', async () => {
+    const token = () => Promise.reject(new FanfareClientError('unauthorized', 'signed out'));
+    const { client, clock } = withFakeServer({ token });
+    const failed = rejectionOf(client.connect());
+    expect(await failed).toMatchObject({ code: 'token_failed', retryable: false });
+    clock.advance(600_000);
+    expect(client.state).toBe('failed');
+  });
+
+  it('does not wait for a token longer than for a connection', async () => {
+    const { client, clock, errors } = withFakeServer({ token: () => new Promise(() => {}), connectTimeoutMs: 3_000 });
+    void client.connect();
+    clock.advance(3_000);
+    expect(client.state).toBe('waiting');
+    expect(errors[0]?.code).toBe('token_failed');
+  });
+
+  it('ignores a token that comes after close()', async () => {
+    let give: (token: string) => void = () => {};
+    const { client, server } = withFakeServer({ token: () => new Promise((resolve) => (give = resolve)) });
+    void client.connect();
+    client.close();
+    give('late');
+    await settle();
+    expect(server.links).toHaveLength(0);
+    expect(client.state).toBe('closed');
+  });
+
+  it.each([
+    ['ws://host:1', 'ws://host:1/ws'],
+    ['https://host/gate/ws?x=1#y', 'wss://host/gate/ws?x=1'],
+  ])('takes %s as %s', (url, expected) => {
+    const { client, server } = withFakeServer({ url });
+    void client.connect();
+    expect(server.link.request.url).toBe(expected);
+  });
+
+  it.each([[{ url: 'nonsense' }], [{ url: 'ftp://host' }], [{ url: 'ws://host', maxQueue: 0 }]])(
+    'refuses %o',
+    (options) => {
+      expect(() => createClient(options)).toThrow(FanfareClientError);
+    },
+  );
+});
+
+describe('losing the connection', () => {
+  it('comes back within the first backoff after a stable connection', () => {
+    const { client, server, clock, states } = connected();
+    server.link.cut();
+    expect(states.at(-1)).toMatchObject({ state: 'waiting', previous: 'connected', code: 1006 });
+    expect(states.at(-1)?.retryInMs).toBeLessThan(500);
+    clock.advance(510);
+    expect(client.state).toBe('connected');
+    expect(client.stats.reconnects).toBe(1);
+  });
+
+  it('waits longer and longer, with full jitter, up to the maximum', () => {
+    const { server, clock, states, client } = connected();
+    server.reachable = false;
+    server.link.cut();
+    clock.advance(600_000);
+    const delays = states.flatMap(({ retryInMs }) => retryInMs ?? []);
+    expect(delays.length).toBeGreaterThan(20);
+    for (const [attempt, delay] of delays.entries()) expect(delay).toBeLessThan(Math.min(20_000, 500 * 2 ** attempt));
+    // Full jitter: spread over the whole of it, also near zero.
+    const late = delays.slice(6);
+    expect(Math.max(...late)).toBeGreaterThan(15_000);
+    expect(Math.min(...late)).toBeLessThan(5_000);
+    server.reachable = true;
+    clock.advance(25_000);
+    expect(client.state).toBe('connected');
+  });
+
+  it('does not start over with short delays while connections break at once', () => {
+    const { client, server, clock, states } = connected();
+    for (let round = 0; round < 8; round++) {
+      server.link.cut();
+      for (let step = 0; step < 3_000 && client.state !== 'connected'; step++) clock.advance(10);
+    }
+    expect(Math.max(...states.flatMap(({ retryInMs }) => retryInMs ?? []))).toBeGreaterThan(5_000);
+  });
+
+  it('connects at once when told to while it waits', async () => {
+    const { client, server, clock } = connected();
+    server.reachable = false;
+    server.link.cut();
+    clock.advance(30_000);
+    server.reachable = true;
+    await Promise.all([client.connect(), clock.advance(5)]);
+    expect(client.state).toBe('connected');
+  });
+
+  it('connects at once when a browser is online again', () => {
+    const target = new EventTarget();
+    vi.stubGlobal('addEventListener', target.addEventListener.bind(target));
+    vi.stubGlobal('removeEventListener', target.removeEventListener.bind(target));
+    const { client, server, clock } = connected();
+    server.reachable = false;
+    server.link.cut();
+    clock.advance(30_000);
+    server.reachable = true;
+    target.dispatchEvent(new Event('online'));
+    clock.advance(5);
+    expect(client.state).toBe('connected');
+    client.close();
+    target.dispatchEvent(new Event('online'));
+    expect(client.state).toBe('closed');
+    vi.unstubAllGlobals();
+  });
+
+  it('gives up on a connection that does not answer in time', () => {
+    const { client, server, clock, states } = withFakeServer({ connectTimeoutMs: 4_000 });
+    server.accepts = false;
+    void client.connect();
+    clock.advance(4_000);
+    expect(server.link.ended).toBe('terminated');
+    expect(states.at(-1)).toMatchObject({ state: 'waiting', reason: 'no connection within 4000 ms' });
+  });
+
+  it('counts a socket factory that throws as a failed connection', () => {
+    const socket = () => {
+      throw new Error('no sockets here');
+    };
+    const { client, states } = withFakeServer({ socket });
+    void client.connect();
+    expect(states.at(-1)).toMatchObject({ state: 'waiting', reason: 'no sockets here' });
+    client.close();
+  });
+
+  it('answers pings, and takes silence for ping + 10 s as the end', () => {
+    const { client, server, clock, states } = withFakeServer();
+    void client.connect();
+    clock.advance(25_010);
+    expect(server.link.sent('pong')).toHaveLength(1);
+    const { link } = server;
+    server.pings = false;
+    server.accepts = false;
+    clock.advance(34_900);
+    expect(client.state).toBe('connected');
+    clock.advance(200);
+    expect(link.ended).toBe('terminated');
+    expect(states.find(({ state }) => state === 'waiting')?.reason).toBe('silence for 35000 ms');
+  });
+
+  it('takes any frame as a sign of life', () => {
+    const { client, server, clock } = connected();
+    server.pings = false;
+    for (let n = 0; n < 10; n++) {
+      server.link.send({ type: 'something-new' });
+      clock.advance(30_000);
+    }
+    expect(client.state).toBe('connected');
+    expect(server.links).toHaveLength(1);
+  });
+
+  it('leaves a connection on which it cannot know what came, and resumes', () => {
+    const { client, server, clock, errors } = connected();
+    server.link.sendWire('{"type":"message","channel":"chat:1"');
+    clock.advance(1_000);
+    server.link.send({ type: 'message', channel: 'chat:1', offset: 'x', data: 1, time: 1 });
+    clock.advance(2_000);
+    expect(errors.map(({ code }) => code)).toEqual(['malformed_frame', 'malformed_frame']);
+    expect(server.links).toHaveLength(3);
+    expect(client.state).toBe('connected');
+  });
+});
+
+describe('close codes', () => {
+  it.each([1001, 1006, 1011, 1012, 4001, 4002, 4003, 4999])('reconnects after %i', (code) => {
+    const { client, server, clock } = connected();
+    server.link.close(code);
+    clock.advance(600);
+    expect(client.state).toBe('connected');
+    expect(server.links).toHaveLength(2);
+  });
+
+  it.each([
+    [1000, 'normal'],
+    [4400, 'malformed'],
+    [4401, 'unauthorized'],
+    [4403, 'forbidden'],
+    [4404, 'unsupported_subprotocol'],
+    [4409, 'frame_too_large'],
+    [4477, 'forbidden'],
+  ])('stops after %i', (code, name) => {
+    const { client, server, clock, errors, states } = connected();
+    server.link.close(code, 'because');
+    clock.advance(600_000);
+    expect(client.state).toBe('failed');
+    expect(server.links).toHaveLength(1);
+    expect(errors).toMatchObject([{ code: name, message: 'closed by the gateway: because', retryable: false }]);
+    expect(states.at(-1)).toMatchObject({ state: 'failed', code, reason: 'because', error: errors[0] });
+  });
+
+  it('connects again after a refusal when told to', async () => {
+    const { client, server, clock } = connected();
+    server.link.close(4403);
+    clock.advance(5);
+    const again = client.connect();
+    clock.advance(5);
+    await again;
+    expect(client.state).toBe('connected');
+  });
+
+  it('waits as long as a draining gateway asks', () => {
+    const { client, server, clock, states } = connected();
+    server.link.close(4000, '{"retryAfter":12345}');
+    clock.advance(5);
+    expect(states.at(-1)?.retryInMs).toBe(12_345);
+    clock.advance(12_335);
+    expect(client.state).toBe('waiting');
+    clock.advance(20);
+    expect(client.state).toBe('connected');
+  });
+
+  it.each(['', 'soon', '{"retryAfter":-1}', '{"retryAfter":"x"}', 'null'])(
+    'drains by backoff when the reason is %j',
+    (reason) => {
+      const { server, clock, states } = connected();
+      server.link.close(4000, reason);
+      clock.advance(1);
+      expect(states.at(-1)).toMatchObject({ state: 'waiting' });
+      expect(states.at(-1)?.retryInMs).toBeLessThan(500);
+    },
+  );
+
+  it('does not wait for ever because a gateway says so', () => {
+    const { server, clock, states } = connected();
+    server.link.close(4000, '{"retryAfter":1e15}');
+    clock.advance(1);
+    expect(states.at(-1)?.retryInMs).toBe(300_000);
+  });
+
+  it('comes back later after 4429, each time a new draw', () => {
+    const { server, clock, states } = connected();
+    const delays: number[] = [];
+    for (let round = 0; round < 20; round++) {
+      server.link.close(4429);
+      clock.advance(1);
+      delays.push(states.at(-1)?.retryInMs ?? -1);
+      clock.advance(60_000);
+    }
+    expect(Math.max(...delays)).toBeGreaterThan(4_000);
+    expect(Math.max(...delays)).toBeLessThan(8_000);
+  });
+
+  it('tells the error that came in answer to connect', async () => {
+    const { client, server, clock } = withFakeServer({ token: 'bad' });
+    server.accepts = false;
+    server.onFrame = (frame, link) => {
+      if (frame.type !== 'connect') return;
+      link.send({ type: 'error', id: frame.id, code: 'token_expired', message: 'expired in May', retryable: false });
+      link.close(4401);
+    };
+    const failed = rejectionOf(client.connect());
+    clock.advance(10);
+    expect(await failed).toMatchObject({ code: 'token_expired', message: 'expired in May' });
+    expect(client.state).toBe('failed');
+  });
+
+  it('lets the close code decide when connect was refused but a later try may do', () => {
+    const { client, server, clock } = withFakeServer();
+    server.accepts = false;
+    server.onFrame = (frame, link) => {
+      if (frame.type !== 'connect') return;
+      link.send({ type: 'error', id: frame.id, code: 'limit_exceeded', message: 'full', retryable: false });
+      link.close(4429);
+    };
+    void client.connect();
+    clock.advance(10);
+    expect(client.state).toBe('waiting');
+  });
+
+  it('fetches a new token where one ran out on a working connection, but not where it was refused at once', async () => {
+    let count = 0;
+    const { client, server, clock } = connected({ token: () => `t${++count}` });
+    server.link.close(4401);
+    clock.advance(600);
+    expect(client.state).toBe('connected');
+    expect(server.link.sent('connect')[0]?.token).toBe('t2');
+    server.link.close(4401);
+    clock.advance(600_000);
+    expect(client.state).toBe('failed');
+  });
+});
+
+describe('renewing tokens', () => {
+  function renewing(lifeMs: number) {
+    let count = 0;
+    const setup = withFakeServer({ token: async () => `t${++count}` });
+    const { server, clock } = setup;
+    server.welcome = { ...server.welcome, expires: clock.now() + lifeMs };
+    server.onFrame = (frame, link) => {
+      if (frame.type === 'refresh') link.send({ type: 'refreshed', id: frame.id, expires: clock.now() + lifeMs });
+    };
+    return setup;
+  }
+
+  async function run({ clock }: ReturnType<typeof renewing>, ms: number) {
+    for (let left = ms; left > 0; left -= 1_000) {
+      clock.advance(1_000);
+      await settle();
+    }
+  }
+
+  it('hands over a fresh one half a minute before the end, again and again', async () => {
+    const setup = renewing(120_000);
+    void setup.client.connect();
+    await settle();
+    await run(setup, 89_000);
+    expect(setup.server.link.sent('refresh')).toHaveLength(0);
+    await run(setup, 3_000);
+    expect(setup.server.link.sent('refresh')).toMatchObject([{ token: 't2' }]);
+    await run(setup, 92_000);
+    expect(setup.server.link.sent('refresh')).toMatchObject([{ token: 't2' }, { token: 't3' }]);
+    setup.client.close();
+    await run(setup, 60_000);
+    expect(setup.clock.pending).toBe(0);
+  });
+
+  it('does not make a loop of it when the clocks disagree', async () => {
+    const setup = renewing(-3_600_000);
+    void setup.client.connect();
+    await settle();
+    await run(setup, 60_000);
+    expect(setup.server.link.sent('refresh').length).toBeLessThanOrEqual(6);
+  });
+
+  it('can wait for months', async () => {
+    const setup = renewing(90 * 86_400_000);
+    void setup.client.connect();
+    await settle();
+    await run(setup, 60_000);
+    expect(setup.server.link.sent('refresh')).toHaveLength(0);
+  });
+});
+
+describe('close()', () => {
+  it('says goodbye, ends timers, and stays closed', () => {
+    const { client, server, clock, states } = connected();
+    client.close();
+    clock.advance(60_000);
+    expect(server.link.ended).toEqual({ code: 1000, reason: '' });
+    expect(states.at(-1)).toMatchObject({ state: 'closed', previous: 'connected' });
+    expect(clock.pending).toBe(0);
+    client.close();
+    expect(states.at(-1)).toMatchObject({ state: 'closed', previous: 'connected' });
+  });
+
+  it.each(['connecting', 'waiting'])('works while %s', async (state) => {
+    const { client, server, clock } = withFakeServer();
+    server.reachable = false;
+    const failed = rejectionOf(client.connect());
+    if (state === 'waiting') clock.advance(1);
+    expect(client.state).toBe(state);
+    client.close();
+    expect(await failed).toMatchObject({ code: 'closed' });
+    clock.advance(600_000);
+    expect(client.state).toBe('closed');
+    expect(clock.pending).toBe(0);
+  });
+
+  it('can be called from a state listener', () => {
+    const { client, server, clock } = withFakeServer();
+    client.on('state', ({ state }) => {
+      if (state === 'connecting' || state === 'waiting') client.close();
+    });
+    void client.connect();
+    clock.advance(600_000);
+    expect(server.links).toHaveLength(0);
+    expect(client.state).toBe('closed');
+  });
+
+  it('allows another connect()', async () => {
+    const { client, clock } = connected();
+    client.close();
+    const again = client.connect();
+    clock.advance(5);
+    await again;
+    expect(client.state).toBe('connected');
+  });
+});
+
+describe('errors without a listener', () => {
+  it('go to the console', () => {
+    const logged = vi.spyOn(console, 'error').mockImplementation(() => {});
+    const { server, clock } = withFakeServer();
+    const client = createClient({ url: 'ws://fake', clock, socket: server.socket, codec: jsonDialect });
+    void client.connect();
+    clock.advance(5);
+    server.link.close(4403);
+    clock.advance(5);
+    expect(logged).toHaveBeenCalledWith('[fanfare]', expect.objectContaining({ code: 'forbidden' }));
+  });
+
+  it('is where an error of the error listener goes, without an end to it', () => {
+    const logged = vi.spyOn(console, 'error').mockImplementation(() => {});
+    const { client, server, clock } = connected();
+    client.on('error', () => {
+      throw new Error('worse');
+    });
+    server.link.close(4403);
+    clock.advance(5);
+    expect(logged).toHaveBeenCalledTimes(1);
+    expect(logged).toHaveBeenCalledWith('[fanfare]', expect.objectContaining({ code: 'handler_failed' }));
+  });
+});
