@@ -43,16 +43,18 @@ export class Outbox {
     this.#scheduled = false;
     const ready = this.#ready;
     this.#ready = [];
+    let items = 0;
     let frames = 0;
     let bytes = 0;
+    let flushedBytes = 0;
     for (let i = 0; i < ready.length; i++) {
       const feed = ready[i] as Feed;
       for (;;) {
-        if (frames > MAX_PUBLISHES_PER_TURN - this.dialects.length || bytes >= MAX_BYTES_PER_TURN) {
+        if (items === MAX_PUBLISHES_PER_TURN || bytes >= MAX_BYTES_PER_TURN) {
           // The one that was cut short goes last: a busy channel does not hold up the others.
           for (let rest = i + 1; rest < ready.length; rest++) this.wake(ready[rest] as Feed);
           this.wake(feed);
-          this.#count(frames, bytes);
+          this.#count(frames, flushedBytes);
           return;
         }
         const item = feed.take(MAX_BYTES_PER_TURN - bytes, bytes === 0);
@@ -61,6 +63,8 @@ export class Outbox {
           bytes = MAX_BYTES_PER_TURN;
           continue;
         }
+        items++;
+        let largest = 0;
         for (let d = 0; d < this.dialects.length; d++) {
           if (feed.members[d] === 0) continue;
           const dialect = this.dialects[d] as RawDialect;
@@ -68,13 +72,16 @@ export class Outbox {
           this.#transport.publish(feed.topics[d] as string, frame, dialect.binary);
           frames++;
           this.#stats.deliveries += feed.members[d] as number;
-          bytes += frame.length;
+          flushedBytes += frame.length;
+          if (frame.length > largest) largest = frame.length;
         }
+        // A subscriber is on one dialect: both limits of a turn are its limits.
+        bytes += largest;
         feed.sent(item);
       }
       feed.idle();
     }
-    this.#count(frames, bytes);
+    this.#count(frames, flushedBytes);
   }
 
   #count(frames: number, bytes: number): void {

@@ -23,6 +23,8 @@ export interface Caller extends Member {
   /** Channels it is on or joining, by name. */
   readonly memberships: Map<string, Membership>;
   reply(frame: ServerFrame): void;
+  /** Later in this turn, together with others. */
+  replySoon(frame: ServerFrame): void;
   replyError(id: number | undefined, error: FanfareError): void;
   /** It subscribes or unsubscribes anew: a `lagged` to come need not name this channel. */
   forgetLag(channel: string): void;
@@ -151,7 +153,7 @@ async function publish(
   else if (policy.durable) stats.publishedDurableWs++;
   else stats.publishedLiveWs++;
   const { position, duplicate, replicas, durability: reached } = outcome;
-  caller.reply({
+  caller.replySoon({
     type: 'published',
     id,
     channel,

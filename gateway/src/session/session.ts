@@ -52,6 +52,7 @@ export class Session implements SocketSession, Caller, Living {
   #state: 'new' | 'authenticating' | 'connected' | 'closed' = 'new';
   #pending: Uint8Array[] | undefined;
   #lag: Lag | undefined;
+  #soon: Wire[] | undefined;
   #drainWaiters: (() => void)[] | undefined;
   #violations = 0;
   #violationsSinceMs = 0;
@@ -193,10 +194,12 @@ export class Session implements SocketSession, Caller, Living {
   #overRate({ frame }: Command, bytes: number): number {
     const { limits, clock, timings } = this.#services;
     const now = clock.now();
+    const { commandsPerSecond, bytesPerSecond, publishesPerSecond } = limits;
+    if (Math.min(commandsPerSecond, bytesPerSecond, publishesPerSecond) === Number.POSITIVE_INFINITY) return 0;
     this.#limiters ??= {
-      commands: new RateLimiter(limits.commandsPerSecond, now),
-      bytes: new RateLimiter(limits.bytesPerSecond, now),
-      publishes: new RateLimiter(limits.publishesPerSecond, now),
+      commands: new RateLimiter(commandsPerSecond, now),
+      bytes: new RateLimiter(bytesPerSecond, now),
+      publishes: new RateLimiter(publishesPerSecond, now),
     };
     const { commands, bytes: byteRate, publishes } = this.#limiters;
     const resumes = frame.type === 'subscribe' && frame.since && now - this.openedAtMs < timings.resumeGraceMs;
@@ -243,6 +246,26 @@ export class Session implements SocketSession, Caller, Living {
       message: error.message,
       retryable: error.retryable,
       ...(error.retryAfterMs !== undefined && { retryAfter: error.retryAfterMs }),
+    });
+  }
+
+  /**
+   * Sends a reply that need not keep its place among the others, together with those of the same
+   * turn: one by one behind an await, each would be a write of its own.
+   */
+  replySoon(frame: ServerFrame): void {
+    const wire = this.dialect.encode(frame);
+    if (this.#soon) {
+      this.#soon.push(wire);
+      return;
+    }
+    const wires = [wire];
+    this.#soon = wires;
+    this.#services.clock.soon(() => {
+      this.#soon = undefined;
+      this.cork(() => {
+        for (const one of wires) this.send(one);
+      });
     });
   }
 

@@ -49,6 +49,14 @@ export class ChannelLedger {
     return this.#entries.get(text(at))?.forks;
   }
 
+  /** Whether the log ever went on from `before` to the entry `next` of a later epoch, losing nothing. */
+  crosses(before: At, next: At): boolean {
+    return [this.view(), ...this.#forks].some((view) => {
+      const end = endOf(view, Number(before.epoch));
+      return end !== undefined && before.offset <= end && endOf(view, Number(next.epoch)) !== undefined;
+    });
+  }
+
   /**
    * Whether somebody who stands here since there were `forks` forks is owed a `reset` with this
    * reason, by the log as it is now or as it was in between.
@@ -90,6 +98,9 @@ export class ClientLedger {
     const { at: before } = this;
     if (!before) this.#problem(`message ${text(at)} before a position`);
     else if (at.offset !== before.offset + 1) this.#problem(`message ${text(at)} after ${text(before)}`);
+    else if (before.epoch !== at.epoch && !this.#channel.crosses(before, at)) {
+      this.#problem(`${text(at)} after ${text(before)}, which the log had lost`);
+    }
     const truth = this.#channel.dataAt(at);
     if (truth !== data) this.#problem(`message ${text(at)} says ${data}, the log ${truth}`);
     this.stands(at);

@@ -27,7 +27,7 @@ export type Step =
       readonly gateway: number;
       readonly channel: number;
     }
-  | { readonly do: 'fork'; readonly channel: number; readonly lost: number }
+  | { readonly do: 'fork'; readonly channel: number; readonly lost: number; readonly noticed: boolean }
   | { readonly do: 'trim'; readonly channel: number; readonly kept: number }
   | { readonly do: 'kill'; readonly gateway: number };
 
@@ -71,6 +71,8 @@ class Scene {
   readonly #clients: SimulatedClient[];
   readonly #problems: string[] = [];
   #published = 0;
+  /** Something happened that nothing told the gateways of: only then may an audit find anything. */
+  #hidden = false;
   #nodes = 0;
 
   constructor(world: VirtualWorld, choose: (options: number) => number) {
@@ -90,6 +92,7 @@ class Scene {
   }
 
   perform(step: Step): void {
+    if (step.do === 'lose' || step.do === 'depose') this.#hidden = true;
     switch (step.do) {
       case 'publish':
         this.#publish(step);
@@ -118,7 +121,7 @@ class Scene {
         this.#pick(this.#gateways, step.gateway).broker.depose(this.#pick(this.#channels, step.channel).spec);
         break;
       case 'fork':
-        this.#fork(this.#pick(this.#channels, step.channel), step.lost);
+        this.#fork(this.#pick(this.#channels, step.channel), step.lost, step.noticed);
         break;
       case 'trim': {
         const channel = this.#pick(this.#channels, step.channel);
@@ -164,6 +167,7 @@ class Scene {
         ...ledgers.flatMap((ledger) => ledger.problems),
         ...this.#clients.flatMap((client) => client.problems),
         ...this.#gateways.flatMap((gateway) => gateway.faults),
+        ...(this.#hidden ? [] : this.#gateways.flatMap((gateway) => gateway.findings())),
       ],
       received: ledgers.reduce((sum, ledger) => sum + ledger.received, 0),
       resets: ledgers.reduce((sum, ledger) => sum + ledger.resets, 0),
@@ -171,10 +175,14 @@ class Scene {
     };
   }
 
-  /** A promotion is noticed by every gateway's link; what it lost is gone from the log at once. */
-  #fork(channel: ChannelLedger, lost: number): void {
+  /** A promotion; what it lost is gone from the log at once. `noticed`: the gateways' links see it. */
+  #fork(channel: ChannelLedger, lost: number, noticed: boolean): void {
     this.#log.fork(channel.spec, Math.max(0, channel.view().head.offset - lost));
     channel.forked();
+    if (!noticed) {
+      this.#hidden = true;
+      return;
+    }
     for (const gateway of this.#gateways) {
       gateway.broker.interrupt(channel.spec.name);
       this.#world.schedule(() => gateway.broker.resume(channel.spec.name), 'link is back');

@@ -39,7 +39,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       channel,
     }),
   },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('fork' as const), channel, lost: fc.nat(3) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant('fork' as const), channel, lost: fc.nat(3), noticed: fc.boolean() }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('trim' as const), channel, kept: fc.nat(6) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('kill' as const), gateway }) },
 );

@@ -85,10 +85,10 @@ export class VirtualGateway {
     );
   }
 
-  /** Subscribers of a channel on this gateway. */
-  subscribers(channel: string): number {
-    for (const one of this.#hub.channels()) if (one.channel === channel) return one.subscribers;
-    return 0;
+  /** What the audit found: the step rule and the repairs should leave nothing. */
+  findings(): string[] {
+    const { auditFindings } = this.stats;
+    return auditFindings > 0 ? [`the audit found ${auditFindings} channels behind their log`] : [];
   }
 
   connect(client: ClientEnd, subprotocol: string): VirtualSocket {

@@ -1,0 +1,76 @@
+/** Faults put into the source, one at a time: each must make the interleavings fail. */
+export interface Mutation {
+  readonly name: string;
+  /** Below `gateway/src/`. */
+  readonly file: string;
+  /** Text that stands in the file exactly once, and what replaces it. */
+  readonly from: string;
+  readonly to: string;
+}
+
+export const MUTATIONS: readonly Mutation[] = [
+  {
+    name: 'skip the buffer: what is pushed during a repair is thrown away',
+    file: 'hub/durable-channel.ts',
+    from: 'this.#held.push(record);',
+    to: 'this.#held.length = 0;',
+  },
+  {
+    name: 'go onto the topic at the cursor, with frames before it still queued',
+    file: 'hub/durable-channel.ts',
+    from: 'return this.feed.flushed ?? this.cursor;',
+    to: 'return this.cursor;',
+  },
+  {
+    name: 'accept a pushed message of another epoch by its offset',
+    file: 'hub/durable-channel.ts',
+    from: 'if (record.epoch === cursor.epoch) {',
+    to: 'if (record.epoch >= 0) {',
+  },
+  {
+    name: 'serve a stale tail: by offset, whatever the epoch',
+    file: 'hub/tail.ts',
+    from: 'at?.epoch === position.epoch && at.offset === position.offset',
+    to: 'at?.offset === position.offset',
+  },
+  {
+    name: 'forget to leave the topics on lag',
+    file: 'session/session.ts',
+    from: `      membership.leave();
+      this.memberships.delete(name);
+      channels.add(name);`,
+    to: '      channels.add(name);',
+  },
+  {
+    name: 'do not repair after an interruption',
+    file: 'hub/durable-channel.ts',
+    from: 'if (this.active) void this.context.repairs.run(() => this.repair());',
+    to: 'this.#held = undefined;',
+  },
+  {
+    name: 'keep the tail after a reset',
+    file: 'hub/durable-channel.ts',
+    from: 'this.tail.reset(verdict.at);',
+    to: '',
+  },
+  {
+    name: 'believe a first failing verdict, of a deposed master too',
+    file: 'hub/replay.ts',
+    from: 'if (!verdict.ok && !this.#clamp) {',
+    to: 'if (verdict.ok && !this.#clamp) {',
+  },
+  {
+    name: 'judge only by offset: an epoch that ended counts as going on',
+    file: 'broker/resume.ts',
+    from: 'const diverged = position.offset > end;',
+    to: 'const diverged = position.offset > page.head.offset;',
+  },
+  {
+    name: 'count a replayed frame that was not accepted',
+    file: 'session/session.ts',
+    from: `    this.#takeOff();
+    return false;`,
+    to: `    this.#takeOff();
+    return true;`,
+  },
+];
