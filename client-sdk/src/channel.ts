@@ -7,13 +7,13 @@ import type { Subscription } from './subscription.js';
 
 export interface SubscribeOptions {
   /** Go on after this position, e.g. that of an earlier subscription, or a message. Durable channels only. */
-  readonly since?: Position;
+  readonly since?: Position | undefined;
   /** Begin with the last n messages. Durable channels only. */
-  readonly rewind?: number;
+  readonly rewind?: number | undefined;
   /** Begin with the messages of the last n ms. Durable channels only. */
-  readonly rewindMs?: number;
+  readonly rewindMs?: number | undefined;
   /** Messages that may wait for a `for await` loop before the subscription pauses. Default: the client's. */
-  readonly maxQueue?: number;
+  readonly maxQueue?: number | undefined;
 }
 
 export interface PublishOptions {
@@ -21,24 +21,24 @@ export interface PublishOptions {
    * Publishes with the same key on the same channel, within the gateway's window (5 minutes unless
    * configured), are one. 1 to 128 bytes. Default: a random one, unless the client has `autoKey: false`.
    */
-  readonly key?: string;
+  readonly key?: string | undefined;
   /** Labels that travel with the message. */
-  readonly tags?: Tags;
+  readonly tags?: Tags | undefined;
   /** `replicated`: wait until a replica has it too. Default `stored`. */
-  readonly durability?: Durability;
+  readonly durability?: Durability | undefined;
   /** Default: the client's `requestTimeoutMs`. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
 }
 
 export interface HistoryOptions {
   /** The first messages after this position, or */
-  readonly after?: Position;
+  readonly after?: Position | undefined;
   /** the last ones before this; neither: the last ones. */
-  readonly before?: Position;
+  readonly before?: Position | undefined;
   /** Most messages. Default: the gateway's (100). */
-  readonly limit?: number;
+  readonly limit?: number | undefined;
   /** Default: the client's `requestTimeoutMs`. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
 }
 
 export interface HistoryPage<T = unknown> {

@@ -17,7 +17,7 @@ export interface ClientOptions {
    * A JWT, or a function that fetches one. A function is called for every connection, and again
    * before the token expires. Default: none (anonymous).
    */
-  readonly token?: Token;
+  readonly token?: Token | undefined;
   /** How frames are written. Default JSON; `msgpackDialect` is in `@fanfare/client/msgpack`. */
   readonly codec?: Dialect;
   /** Delays between attempts to connect and to subscribe. Default 500 ms doubling up to 20 s, full jitter. */

@@ -1,0 +1,411 @@
+import { describe, expect, it } from 'vitest';
+import { rejectionOf, withFakeServer, withLogServer } from '../test/support.js';
+import { msgpackDialect } from './msgpack.js';
+import { type FakeLink, settle } from './testing/index.js';
+
+const CHANNEL = 'chat:1';
+
+/** A connected client; publishes are answered by hand. */
+function byHand(options: Parameters<typeof withFakeServer>[0] = {}) {
+  const setup = withFakeServer(options);
+  const { client, server, clock } = setup;
+  void client.connect();
+  clock.advance(5);
+  const sent = (link: FakeLink = server.link) => link.sent('publish');
+  return {
+    ...setup,
+    sent,
+    channel: client.channel(CHANNEL),
+    tick: () => clock.advance(5),
+    answer(index: number, more: object = { epoch: 'e1', offset: index + 1 }) {
+      server.link.send({ type: 'published', id: sent()[index]?.id, channel: CHANNEL, ...more });
+      clock.advance(5);
+    },
+    refuse(index: number, code: string, more: object = {}) {
+      server.link.send({ type: 'error', id: sent()[index]?.id, code, message: code, retryable: false, ...more });
+      clock.advance(5);
+    },
+    reconnect() {
+      server.link.cut();
+      clock.advance(510);
+    },
+  };
+}
+
+describe('publish', () => {
+  it('resolves with the position', async () => {
+    const hand = byHand();
+    const done = hand.channel.publish({ n: 1 }, { key: 'k', tags: { a: 'b' }, durability: 'replicated' });
+    hand.tick();
+    expect(hand.sent()).toEqual([
+      {
+        type: 'publish',
+        id: expect.any(Number),
+        channel: CHANNEL,
+        data: { n: 1 },
+        key: 'k',
+        tags: { a: 'b' },
+        durability: 'replicated',
+      },
+    ]);
+    hand.answer(0, { epoch: 'e1', offset: 7, duplicate: true, durability: 'stored', replicas: 0 });
+    expect(await done).toEqual({
+      channel: CHANNEL,
+      epoch: 'e1',
+      offset: 7,
+      duplicate: true,
+      durability: 'stored',
+      replicas: 0,
+    });
+    expect(hand.clock.pending).toBe(2);
+  });
+
+  it('waits for a connection, and goes out in call order', () => {
+    const { client, server, clock } = withFakeServer();
+    for (const data of [1, 2, 3]) void client.channel(CHANNEL).publish(data);
+    clock.advance(5_000);
+    void client.connect();
+    clock.advance(10);
+    expect(server.link.sent('publish').map(({ data }) => data)).toEqual([1, 2, 3]);
+  });
+
+  it('does not go out before the gateway has accepted the connection', () => {
+    const { client, server, clock } = withFakeServer();
+    server.accepts = false;
+    void client.channel(CHANNEL).publish(1);
+    void client.connect();
+    clock.advance(100);
+    expect(server.link.sent('publish')).toEqual([]);
+  });
+
+  it('that was never sent in time is a timeout: it is not in the log', async () => {
+    const { client, clock } = withFakeServer();
+    const failed = rejectionOf(client.channel(CHANNEL).publish(1, { timeoutMs: 3_000 }));
+    clock.advance(3_000);
+    expect(await failed).toMatchObject({ code: 'timeout', retryable: true });
+    expect(clock.pending).toBe(0);
+  });
+
+  it('that is not answered in time has an unknown outcome', async () => {
+    const hand = byHand();
+    const failed = rejectionOf(hand.channel.publish(1));
+    hand.clock.advance(20_000);
+    expect(await failed).toMatchObject({ code: 'outcome_unknown', retryable: false });
+    hand.answer(0);
+    expect(hand.errors).toEqual([]);
+  });
+
+  it('gives each a key of its own, and none when told so', () => {
+    const keys = (options: object) => {
+      const hand = byHand(options);
+      for (let n = 0; n < 3; n++) void hand.channel.publish(n).catch(() => {});
+      hand.tick();
+      return hand.sent().map(({ key }) => key);
+    };
+    expect(new Set(keys({})).size).toBe(3);
+    for (const key of keys({})) expect(key).toMatch(/^[0-9a-z]{12}-[0-9a-z]+$/);
+    expect(keys({ autoKey: false })).toEqual([undefined, undefined, undefined]);
+  });
+
+  it('is sent again with the same key when the connection was lost before the answer, in order', async () => {
+    const hand = byHand();
+    const done = Promise.all([1, 2].map((data) => hand.channel.publish(data)));
+    hand.tick();
+    const [first] = hand.server.links;
+    hand.server.link.cut();
+    const third = hand.channel.publish(3);
+    hand.clock.advance(510);
+    expect(hand.sent().map(({ data }) => data)).toEqual([1, 2, 3]);
+    expect(hand.sent().map(({ key }) => key)).toEqual([...hand.sent(first).map(({ key }) => key), expect.any(String)]);
+    for (const index of [0, 1, 2]) hand.answer(index);
+    expect(await done).toMatchObject([{ offset: 1 }, { offset: 2 }]);
+    expect(await third).toMatchObject({ offset: 3 });
+  });
+
+  it('without a key is never sent twice: its outcome is unknown', async () => {
+    const hand = byHand({ autoKey: false });
+    const failed = rejectionOf(hand.channel.publish(1));
+    hand.tick();
+    const unsent = withFakeServer({ autoKey: false });
+    hand.reconnect();
+    expect(await failed).toMatchObject({ code: 'outcome_unknown' });
+    expect(hand.sent()).toEqual([]);
+    unsent.client.close();
+  });
+
+  it('to a live channel carries no key once that is known, and is never repeated', async () => {
+    const hand = byHand();
+    const first = hand.channel.publish(1);
+    hand.tick();
+    hand.answer(0, {});
+    expect(await first).toEqual({ channel: CHANNEL });
+    const failed = rejectionOf(hand.channel.publish(2, { key: 'mine' }));
+    void hand.channel.publish(3).catch(() => {});
+    hand.tick();
+    expect(hand.sent().map(({ key }) => key)).toEqual([expect.any(String), 'mine', undefined]);
+    hand.reconnect();
+    expect(await failed).toMatchObject({ code: 'outcome_unknown' });
+    expect(hand.sent()).toEqual([]);
+  });
+
+  it('knows a live channel from subscribing to it', () => {
+    const { client, server, clock } = withLogServer();
+    client.channel('live:x').subscribe(() => {});
+    void client.connect();
+    clock.advance(10);
+    void client.channel('live:x').publish(1);
+    clock.advance(5);
+    expect(server.link.sent('publish')[0]).not.toHaveProperty('key');
+  });
+
+  it('is not repeated once the gateway may have forgotten its key', async () => {
+    const hand = byHand();
+    hand.server.welcome = { ...hand.server.welcome, idempotencyMs: 2_000 };
+    const failed = rejectionOf(hand.channel.publish(1));
+    hand.tick();
+    hand.server.reachable = false;
+    hand.server.link.cut();
+    hand.clock.advance(3_000);
+    hand.server.reachable = true;
+    hand.clock.advance(10_000);
+    expect(await failed).toMatchObject({ code: 'outcome_unknown' });
+    expect(hand.sent()).toEqual([]);
+  });
+
+  it('that was refused for good says why', async () => {
+    const hand = byHand();
+    const failed = rejectionOf(hand.channel.publish(1));
+    hand.tick();
+    hand.refuse(0, 'forbidden');
+    expect(await failed).toMatchObject({ code: 'forbidden', retryable: false });
+  });
+
+  it('that was refused for now is tried again, key or not, within its time', async () => {
+    const hand = byHand({ autoKey: false });
+    const done = hand.channel.publish(1);
+    hand.tick();
+    hand.refuse(0, 'unavailable', { retryable: true, retryAfter: 2_000 });
+    hand.clock.advance(1_900);
+    expect(hand.sent()).toHaveLength(1);
+    hand.clock.advance(200);
+    expect(hand.sent()).toHaveLength(2);
+    hand.answer(1);
+    await done;
+
+    const failed = rejectionOf(hand.channel.publish(2));
+    for (let n = 0; n < 200; n++) {
+      hand.tick();
+      hand.clock.advance(100);
+      if (hand.sent().length > 2) hand.refuse(hand.sent().length - 1, 'unavailable', { retryable: true });
+    }
+    // Refused, so it was not done.
+    expect(await failed).toMatchObject({ code: 'timeout' });
+    expect(hand.sent().length).toBeGreaterThan(3);
+  });
+
+  it('that may have been stored by an earlier sending is not called refused', async () => {
+    const hand = byHand();
+    const failed = rejectionOf(hand.channel.publish(1));
+    hand.tick();
+    hand.reconnect();
+    hand.refuse(0, 'forbidden');
+    expect(await failed).toMatchObject({ code: 'outcome_unknown', cause: { code: 'forbidden' } });
+  });
+
+  it('adapts to a rate limit, and gets everything through', async () => {
+    const hand = byHand({ requestTimeoutMs: 120_000 });
+    const { server, clock } = hand;
+    let tokens = 50;
+    let refused = 0;
+    const stored: unknown[] = [];
+    const refill = () =>
+      clock.after(100, () => {
+        tokens = Math.min(50, tokens + 5);
+        refill();
+      });
+    refill();
+    server.onFrame = (frame, link) => {
+      if (frame.type !== 'publish') return;
+      if (tokens < 1) {
+        refused++;
+        const { id } = frame;
+        link.send({ type: 'error', id, code: 'rate_limited', message: '', retryable: true, retryAfter: 200 });
+        return;
+      }
+      tokens--;
+      stored.push(frame.data);
+      link.send({ type: 'published', id: frame.id, channel: CHANNEL, epoch: 'e', offset: stored.length });
+    };
+    const all = Promise.all(Array.from({ length: 1_000 }, (_, n) => hand.channel.publish(n)));
+    clock.advance(40_000);
+    expect(await all).toHaveLength(1_000);
+    expect(new Set(stored).size).toBe(1_000);
+    expect(refused).toBeLessThan(1_000);
+  });
+
+  it('keeps what may be open within a window', () => {
+    const hand = byHand();
+    for (let n = 0; n < 1_000; n++) void hand.channel.publish(n).catch(() => {});
+    hand.tick();
+    expect(hand.sent()).toHaveLength(256);
+    hand.answer(0);
+    hand.tick();
+    expect(hand.sent()).toHaveLength(257);
+    hand.client.close();
+  });
+
+  it('refuses more than may wait', async () => {
+    const { client } = withFakeServer({ maxPending: 2 });
+    const channel = client.channel(CHANNEL);
+    for (let n = 0; n < 2; n++) void channel.publish(n).catch(() => {});
+    expect(await rejectionOf(channel.publish(2))).toMatchObject({ code: 'limit_exceeded', retryable: true });
+    client.close();
+  });
+
+  it('refuses a frame that the gateway would not take, by its bytes', async () => {
+    const hand = byHand();
+    const size = hand.server.welcome.maxFrame;
+    expect(await rejectionOf(hand.channel.publish('x'.repeat(size)))).toMatchObject({ code: 'too_large' });
+    expect(await rejectionOf(hand.channel.publish('ü'.repeat(size / 2)))).toMatchObject({ code: 'too_large' });
+    void hand.channel.publish('x'.repeat(size - 200)).catch(() => {});
+    void hand.channel.publish('ü'.repeat(size / 2 - 100)).catch(() => {});
+    hand.tick();
+    expect(hand.sent()).toHaveLength(2);
+  });
+
+  it('refuses it also where the limit was not known when it was called', async () => {
+    const { client, clock, server } = withFakeServer();
+    const failed = rejectionOf(client.channel(CHANNEL).publish('x'.repeat(100_000)));
+    const done = client.channel(CHANNEL).publish('small');
+    void client.connect();
+    clock.advance(10);
+    expect(await failed).toMatchObject({ code: 'too_large' });
+    expect(server.link.sent('publish').map(({ data }) => data)).toEqual(['small']);
+    void done.catch(() => {});
+    client.close();
+  });
+
+  it('refuses in MessagePack what is too large, and carries binary', async () => {
+    const { client, server, clock } = withFakeServer({ codec: msgpackDialect }, { dialect: msgpackDialect });
+    void client.connect();
+    clock.advance(5);
+    const channel = client.channel(CHANNEL);
+    expect(await rejectionOf(channel.publish(new Uint8Array(80_000)))).toMatchObject({ code: 'too_large' });
+    void channel.publish(new Uint8Array([1, 2])).catch(() => {});
+    clock.advance(5);
+    expect(server.link.sent('publish')[0]?.data).toEqual(new Uint8Array([1, 2]));
+  });
+
+  it.each([
+    ['undefined', undefined],
+    ['a BigInt', { n: 1n }],
+    ['a cycle', cycle()],
+  ])('refuses %s', async (_, data) => {
+    expect(await rejectionOf(byHand().channel.publish(data))).toMatchObject({ code: 'bad_request' });
+  });
+
+  it('takes the data as it is at the call', () => {
+    const hand = byHand();
+    const data = { n: 1 };
+    void hand.channel.publish(data).catch(() => {});
+    data.n = 2;
+    hand.tick();
+    expect(hand.sent()[0]?.data).toEqual({ n: 1 });
+  });
+
+  it('that is cut off by close() is unknown if it was sent, and closed if not', async () => {
+    const hand = byHand();
+    const sent = rejectionOf(hand.channel.publish(1));
+    hand.tick();
+    hand.client.close();
+    const unsent = rejectionOf(hand.channel.publish(2, { timeoutMs: 50 }));
+    expect(await sent).toMatchObject({ code: 'outcome_unknown' });
+    hand.clock.advance(50);
+    expect(await unsent).toMatchObject({ code: 'timeout' });
+
+    const idle = withFakeServer();
+    const waiting = rejectionOf(idle.client.channel(CHANNEL).publish(1));
+    void idle.client.connect();
+    idle.client.close();
+    expect(await waiting).toMatchObject({ code: 'closed' });
+  });
+
+  it('is held back with everything else when the gateway asks for less without naming a request', () => {
+    const hand = byHand();
+    const frame = { type: 'error', code: 'rate_limited', message: 'slow down', retryable: true, retryAfter: 3_000 };
+    hand.server.link.send(frame);
+    hand.tick();
+    expect(hand.errors).toMatchObject([{ code: 'rate_limited', retryAfterMs: 3_000 }]);
+    void hand.channel.publish(1).catch(() => {});
+    hand.client.channel('x').subscribe(() => {});
+    hand.clock.advance(2_900);
+    expect(hand.server.link.received).toHaveLength(1);
+    hand.clock.advance(200);
+    expect(hand.server.link.received).toHaveLength(3);
+  });
+
+  it('is stored once though the answer is lost again and again', async () => {
+    const { client, server, clock } = withLogServer({ stableMs: 1 });
+    void client.connect();
+    clock.advance(10);
+    const results: unknown[] = [];
+    for (let n = 0; n < 20; n++) {
+      void client
+        .channel(CHANNEL)
+        .publish(n)
+        .then((result) => results.push(result.offset));
+      clock.advance(1);
+      server.link.cut();
+      clock.advance(700);
+      await settle();
+    }
+    expect(server.log(CHANNEL).entries.map(({ data }) => data)).toEqual(Array.from({ length: 20 }, (_, n) => n));
+    expect(results).toEqual(Array.from({ length: 20 }, (_, n) => n + 1));
+  });
+});
+
+describe('history', () => {
+  it('reads pages of messages with their positions', async () => {
+    const { client, server, clock } = withLogServer();
+    for (let n = 1; n <= 5; n++) server.publish(CHANNEL, n, n === 5 ? 'k' : undefined);
+    void client.connect();
+    const channel = client.channel<number>(CHANNEL);
+    const first = channel.history({ limit: 3 });
+    clock.advance(10);
+    const page = await first;
+    expect(page.messages.map(({ data, offset, channel }) => [channel, data, offset])).toEqual([
+      [CHANNEL, 1, 1],
+      [CHANNEL, 2, 2],
+      [CHANNEL, 3, 3],
+    ]);
+    expect(page.more).toBe(true);
+    const second = channel.history({ after: page.messages[2] });
+    clock.advance(10);
+    expect((await second).messages.map(({ data, key }) => [data, key])).toEqual([
+      [4, undefined],
+      [5, 'k'],
+    ]);
+    expect(server.link.sent('history')[1]).toEqual({
+      type: 'history',
+      id: expect.any(Number),
+      channel: CHANNEL,
+      after: { epoch: '100', offset: 3 },
+    });
+  });
+
+  it('is asked again after a lost connection, and times out as nothing done', async () => {
+    const hand = byHand();
+    const failed = rejectionOf(hand.channel.history({ before: { epoch: 'e', offset: 9 }, timeoutMs: 5_000 }));
+    hand.tick();
+    hand.reconnect();
+    expect(hand.server.link.sent('history')).toHaveLength(1);
+    hand.clock.advance(5_000);
+    expect(await failed).toMatchObject({ code: 'timeout', retryable: true });
+  });
+});
+
+function cycle(): object {
+  const value: { self?: object } = {};
+  value.self = value;
+  return value;
+}
