@@ -10,18 +10,23 @@ describe('two gateways, three clients and a log that fails on command', () => {
   it(`lose, repeat and reorder nothing in ${RUNS} random interleavings`, { timeout: 300_000 }, async () => {
     let received = 0;
     let resets = 0;
+    let lagged = 0;
     const property = fc.asyncProperty(steps, choices, async (script, luck) => {
       const result = await run(script, luck);
       received += result.received;
       resets += result.resets;
+      lagged += result.lagged;
       if (result.problems.length > 0) throw new Error(result.problems.join('\n'));
     });
     const details = await fc.check(property, { numRuns: RUNS, ...(SEED !== undefined && { seed: SEED }) });
-    console.log(`interleavings: seed ${details.seed}, ${details.numRuns} runs, ${received} messages, ${resets} resets`);
+    console.log(
+      `interleavings: seed ${details.seed}, ${details.numRuns} runs, ${received} messages, ${resets} resets, ${lagged} lagged`,
+    );
     if (details.failed)
       throw new Error(`${fc.defaultReportMessage(details)}\n${(details.errorInstance as Error | undefined)?.message}`);
     // A suite that nothing happens in would prove nothing.
     expect(received).toBeGreaterThan(RUNS * 5);
     expect(resets).toBeGreaterThan(RUNS / 50);
+    expect(lagged).toBeGreaterThan(RUNS / 50);
   });
 });

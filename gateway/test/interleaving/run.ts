@@ -35,11 +35,12 @@ export interface RunResult {
   readonly problems: readonly string[];
   readonly received: number;
   readonly resets: number;
+  readonly lagged: number;
   readonly trace: readonly string[];
 }
 
 /** A small network: a window of a few frames, so that slow readers lag within a short run. */
-const NETWORK = { kernelBytes: 400, maxBufferedBytes: 700 };
+const NETWORK = { kernelBytes: 250, maxBufferedBytes: 150 };
 
 /**
  * Runs the steps over two gateways, three SDK clients and one log that fails on command, in virtual
@@ -171,6 +172,7 @@ class Scene {
       ],
       received: ledgers.reduce((sum, ledger) => sum + ledger.received, 0),
       resets: ledgers.reduce((sum, ledger) => sum + ledger.resets, 0),
+      lagged: this.#gateways.reduce((sum, { stats }) => sum + stats.lagged, 0),
       trace: this.#world.trace,
     };
   }

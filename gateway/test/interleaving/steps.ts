@@ -16,7 +16,8 @@ const publish = fc.record(
   { requiredKeys: ['do', 'channel', 'gateway', 'count'] },
 );
 
-const step: fc.Arbitrary<Step> = fc.oneof(
+/** What a gateway is told of. */
+const honest: fc.WeightedArbitrary<Step>[] = [
   { weight: 8, arbitrary: publish },
   { weight: 5, arbitrary: fc.record({ do: fc.constant('settle' as const), steps: fc.integer({ min: 1, max: 25 }) }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('pass' as const), ms: fc.constantFrom(10, 200, 700, 3_000) }) },
@@ -26,30 +27,39 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({ do: fc.constantFrom('cut' as const, 'freeze' as const, 'thaw' as const), client }),
   },
   {
-    weight: 4,
+    weight: 3,
     arbitrary: fc.record({
-      do: fc.constantFrom(
-        'interrupt' as const,
-        'resume' as const,
-        'lose' as const,
-        'depose' as const,
-        'doubt' as const,
-      ),
+      do: fc.constantFrom('interrupt' as const, 'resume' as const, 'doubt' as const),
       gateway,
       channel,
     }),
   },
   {
     weight: 2,
-    arbitrary: fc.record({ do: fc.constant('fork' as const), channel, lost: fc.nat(3), noticed: fc.boolean() }),
+    arbitrary: fc.record({ do: fc.constant('fork' as const), channel, lost: fc.nat(3), noticed: fc.constant(true) }),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('trim' as const), channel, kept: fc.nat(6) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('kill' as const), gateway }) },
-);
+];
+
+/** What happens behind its back. */
+const hidden: fc.WeightedArbitrary<Step>[] = [
+  {
+    weight: 3,
+    arbitrary: fc.record({ do: fc.constantFrom('lose' as const, 'depose' as const), gateway, channel }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant('fork' as const), channel, lost: fc.nat(3), noticed: fc.constant(false) }),
+  },
+];
+
+const script = (kinds: fc.WeightedArbitrary<Step>[]): fc.Arbitrary<readonly Step[]> =>
+  fc.array(fc.oneof(...kinds), { minLength: 12, maxLength: 60, size: 'max' });
 
 /** Everybody is on the first channel, then anything happens. */
 export const steps: fc.Arbitrary<readonly Step[]> = fc
-  .array(step, { minLength: 12, maxLength: 60, size: 'max' })
+  .oneof(script(honest), script([...honest, ...hidden]))
   .map((rest) => [
     { do: 'toggle', client: 0, channel: 0 },
     { do: 'toggle', client: 1, channel: 0 },

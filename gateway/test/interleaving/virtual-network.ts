@@ -4,7 +4,7 @@ import type { VirtualWorld } from './virtual-world.js';
 export interface NetworkOptions {
   /** Most bytes in flight to a client that does not read ("the kernel"). */
   readonly kernelBytes: number;
-  /** Most bytes that wait in the gateway for a socket. */
+  /** While more than this waits in the gateway for a socket, frames are dropped. */
   readonly maxBufferedBytes: number;
 }
 
@@ -130,7 +130,7 @@ export class VirtualSocket implements Socket {
       this.#toKernel(frame);
       return 'sent';
     }
-    if (this.#bufferedBytes + frame.length > this.#options.maxBufferedBytes) {
+    if (this.#bufferedBytes > this.#options.maxBufferedBytes) {
       this.session?.onDropped();
       return 'dropped';
     }

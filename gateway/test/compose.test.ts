@@ -1,0 +1,124 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { parseRedisUrl } from '../src/broker/redis/redis-url.js';
+import { loadConfig } from '../src/config.js';
+import { SETTINGS } from '../src/config-settings.js';
+import { startGateway } from '../src/gateway.js';
+
+const read = (path: string) => readFileSync(fileURLToPath(new URL(`../../${path}`, import.meta.url)), 'utf8');
+
+interface Service {
+  readonly image?: string;
+  readonly build?: string;
+  readonly environment?: Record<string, string>;
+  readonly command?: string;
+  readonly ports?: string[];
+  readonly profiles?: string[];
+  readonly depends_on?: Record<string, { condition: string }>;
+  readonly healthcheck?: { readonly test: string[] };
+}
+const compose = parse(read('docker-compose.yml'), { merge: true }) as {
+  readonly services: Record<string, Service>;
+  readonly configs: Record<string, { readonly content: string }>;
+  readonly volumes: Record<string, unknown>;
+};
+const dockerfile = read('Dockerfile');
+const { services } = compose;
+const gateways = Object.entries(services).filter(([name]) => name.startsWith('gateway-'));
+/** `${NAME:-default}` as it is where nothing is set. */
+const byDefault = (text: string) => text.replace(/\$\{\w+:-([^}]*)\}/g, '$1');
+const settingsOf = (service: Service) =>
+  Object.fromEntries(Object.entries(service.environment ?? {}).map(([name, value]) => [name, byDefault(value)]));
+
+describe('docker-compose.yml', () => {
+  it('has two gateways whose settings the gateway knows and takes', () => {
+    expect(gateways).toHaveLength(2);
+    const known = new Set(SETTINGS.flatMap(({ variables }) => variables));
+    for (const [, service] of gateways) {
+      const env = settingsOf(service);
+      expect(Object.keys(env).filter((name) => !known.has(name))).toEqual([]);
+      const config = loadConfig({ argv: [], env, cwd: '/' });
+      expect(config.host).toBe('0.0.0.0');
+      expect(config.port).toBe(8080);
+    }
+  });
+
+  it('points them at a Redis that it runs, by default and in the cluster profile', () => {
+    const urls = [
+      settingsOf(gateways[0]?.[1] as Service).FANFARE_REDIS_URL as string,
+      /FANFARE_REDIS_URL=(redis\+cluster:\S+)/.exec(read('docker-compose.yml'))?.[1] as string,
+    ];
+    for (const url of urls) {
+      expect(() => parseRedisUrl(url)).not.toThrow();
+      for (const [, host, port] of url.matchAll(/([\w-]+):(\d+)/g)) {
+        const redis = services[host as string] as Service;
+        expect(redis.image).toMatch(/^redis:7/);
+        expect(redis.command).toContain('noeviction');
+        expect(redis.environment?.PORT ?? '6379').toBe(port);
+      }
+    }
+  });
+
+  it('runs a cluster of six only in its profile, set up once', () => {
+    const nodes = Object.entries(services).filter(([name]) => /^redis-\d$/.test(name));
+    expect(nodes).toHaveLength(6);
+    for (const [name, node] of nodes) {
+      expect(node.profiles).toEqual(['cluster']);
+      expect(node.command).toContain('--cluster-enabled yes');
+      expect(services['cluster-setup']?.depends_on?.[name]?.condition).toBe('service_healthy');
+    }
+    expect(services['cluster-setup']?.command).toContain('--cluster-replicas 1');
+  });
+
+  it('balances plain TCP over both, without stickiness, by a health path that the gateway answers', async () => {
+    const haproxy = compose.configs.haproxy?.content as string;
+    expect(haproxy).toContain('mode tcp');
+    expect(haproxy).not.toMatch(/stick|balance source|cookie/);
+    for (const [name] of gateways) expect(haproxy).toContain(`server ${name} ${name}:8080 check`);
+    expect(haproxy).toContain(`bind :${services.balancer?.ports?.[0]?.split(':')[1]}`);
+    const paths = [
+      /httpchk GET (\S+)/.exec(haproxy)?.[1],
+      ...gateways.map(
+        ([, service]) => /127\.0\.0\.1:8080([^']+)'/.exec(service.healthcheck?.test.join(' ') ?? '')?.[1],
+      ),
+      /127\.0\.0\.1:8080([^']+)'/.exec(dockerfile)?.[1],
+    ];
+    const silent = () => {};
+    const logger = { trace: silent, debug: silent, info: silent, warn: silent, error: silent, fatal: silent };
+    const gateway = await startGateway(loadConfig({ argv: ['--port', '0'], env: {}, cwd: '/' }), logger);
+    try {
+      for (const path of paths) {
+        expect((await fetch(`http://127.0.0.1:${gateway.port}${path}`)).status, path).toBe(200);
+      }
+    } finally {
+      await gateway.close();
+    }
+  });
+});
+
+describe('Dockerfile', () => {
+  it('starts a program and copies folders that exist', () => {
+    const [, program] = /^CMD \["node", "([^"]+)", "serve"\]$/m.exec(dockerfile) ?? [];
+    expect(existsSync(fileURLToPath(new URL(`../../${program}`, import.meta.url)))).toBe(true);
+    for (const [, folder] of dockerfile.matchAll(/--from=build \/app\/(\S+)/g)) {
+      expect(existsSync(fileURLToPath(new URL(`../../${folder}`, import.meta.url))), folder).toBe(true);
+    }
+    expect(dockerfile).toMatch(/EXPOSE 8080/);
+  });
+
+  it('keeps the one uWebSockets.js binary that its Node version loads, on a glibc that fits', () => {
+    const [, major, debian] = /^FROM node:(\d+)-(\w+)-slim AS build$/m.exec(dockerfile) ?? [];
+    expect(new Set([...dockerfile.matchAll(/^FROM (node:\S+)/gm)].map(([, image]) => image)).size).toBe(1);
+    // Debian 13, trixie: glibc 2.41; the addon's binaries for Node 22 and later want 2.38.
+    expect(debian).toBe('trixie');
+    const abi = { '20': 115, '22': 127, '24': 137 }[major as string];
+    expect(
+      existsSync(
+        fileURLToPath(new URL(`../../node_modules/uWebSockets.js/uws_linux_x64_${abi}.node`, import.meta.url)),
+      ),
+    ).toBe(true);
+    expect(dockerfile).toContain('process.versions.modules');
+  });
+});
