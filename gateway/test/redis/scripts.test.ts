@@ -47,6 +47,16 @@ async function publishOne(connection: Redis, channel: ChannelSpec, value: number
   return (await publish(connection, channel, value))[0]?.position as LogPosition;
 }
 
+/** Rewrites what meta tells, as if it had been written at another time or by another server. */
+async function rewriteMeta(connection: Redis, channel: ChannelSpec, change: { epoch?: number; replid?: string }) {
+  const { meta } = channelKeys(channel.name);
+  const [epoch, offset, replid, expiresAt, lineage] = ((await connection.get(meta)) as string).split(' ');
+  const fields = [change.epoch ?? epoch, offset, change.replid ?? replid, expiresAt];
+  const newLineage = change.epoch === undefined ? lineage : `${change.epoch}:0`;
+  await connection.set(meta, [...fields, newLineage].join(' '), 'KEEPTTL');
+}
+
+const anotherServer = (n: number) => String(n).padStart(40, '0');
 const values = (entries: readonly LogRecord[]) => entries.map(({ payload }) => Number(Buffer.from(payload.bytes)));
 
 describe('publishing', () => {
@@ -106,11 +116,28 @@ describe('publishing', () => {
     const channel = durableChannel({ historyTtlMs: 5000 });
     const { log, meta } = channelKeys(channel.name);
     await publish(redis, channel, 1);
-    expect(await redis.pttl(log)).toBeLessThanOrEqual(5000);
+    expect(await redis.pttl(log)).toBeGreaterThanOrEqual(5000 - 100);
+    expect(await redis.pttl(log)).toBeLessThanOrEqual((5000 * 9) / 8);
     expect(await redis.pttl(meta)).toBeGreaterThan(META_TTL_MS - 10_000);
     const kept = durableChannel({ historyTtlMs: META_TTL_MS * 2 });
     await publish(redis, kept, 1);
     expect(await redis.pttl(channelKeys(kept.name).meta)).toBeGreaterThan(META_TTL_MS);
+  });
+
+  it('lengthens the life of a log before it is shorter than the history, also when the history was changed', async () => {
+    const channel = durableChannel({ historyTtlMs: 2000 });
+    const { log } = channelKeys(channel.name);
+    const until = Date.now() + 600;
+    while (Date.now() < until) {
+      await publish(redis, channel, 1);
+      const ttl = await redis.pttl(log);
+      expect(ttl).toBeGreaterThan(2000 - 100);
+      expect(ttl).toBeLessThanOrEqual(2250);
+    }
+    await publish(redis, { ...channel, historyTtlMs: 100_000 }, 1);
+    expect(await redis.pttl(log)).toBeGreaterThan(99_000);
+    await publish(redis, channel, 1);
+    expect(await redis.pttl(log)).toBeLessThanOrEqual(2250);
   });
 
   it('trims to about the size of the history, never below it', async () => {
@@ -185,10 +212,9 @@ describe('epochs', () => {
 
   it('grows when the log forked under a clock that stepped back', async () => {
     const channel = durableChannel();
-    const { meta } = channelKeys(channel.name);
     await publish(redis, channel, 1, 2);
     const ahead = (Date.now() + 3600_000) * 1000;
-    await redis.hset(meta, 'epoch', ahead, 'lineage', `${ahead}:0`, 'replid', '0'.repeat(40));
+    await rewriteMeta(redis, channel, { epoch: ahead, replid: anotherServer(0) });
     const next = await publishOne(redis, channel);
     expect(next.epoch).toBeGreaterThan(ahead);
     expect(next.epoch - ahead).toBeLessThanOrEqual(2 ** 20);
@@ -199,10 +225,9 @@ describe('epochs', () => {
     const forked = await startRedis({ replicas: 2 });
     try {
       const channel = durableChannel();
-      const { meta } = channelKeys(channel.name);
       await publish(forked.node.client, channel, 1);
       const ahead = (Date.now() + 3600_000) * 1000;
-      await forked.node.client.hset(meta, 'epoch', ahead, 'lineage', `${ahead}:0`);
+      await rewriteMeta(forked.node.client, channel, { epoch: ahead });
       await forked.node.client.wait(2, 5000);
       const [a, b] = await Promise.all(
         forked.replicas.map(async ({ client }) => {
@@ -257,11 +282,10 @@ describe('epochs', () => {
 
   it('keeps the last 16 in the lineage', async () => {
     const channel = durableChannel();
-    const { meta } = channelKeys(channel.name);
     const epochs: number[] = [];
     for (let i = 0; i < 20; i++) {
       epochs.push((await publishOne(redis, channel)).epoch);
-      await redis.hset(meta, 'replid', i);
+      await rewriteMeta(redis, channel, { replid: anotherServer(i) });
     }
     const { lineage } = await readLog(redis, channel, ALL);
     expect(lineage).toEqual(epochs.map((epoch, i) => ({ epoch, baseOffset: i })).slice(-16));
@@ -324,11 +348,11 @@ describe('reading', () => {
 
   it('finds the first entry at or after a time, across epochs', async () => {
     const channel = durableChannel({ historySize: 10_000 });
-    const { log, meta } = channelKeys(channel.name);
+    const { log } = channelKeys(channel.name);
     const times: number[] = [];
     for (let round = 0; round < 5; round++) {
       for (let i = 0; i < 3; i++) await publish(redis, channel, 1, 2, 3, 4, 5, 6, 7);
-      await redis.hset(meta, 'replid', round);
+      await rewriteMeta(redis, channel, { replid: anotherServer(round) });
       await new Promise((resolve) => setTimeout(resolve, 3));
     }
     await redis.xtrim(log, 'MAXLEN', 90);

@@ -17,7 +17,7 @@ export interface ChannelKeys {
   readonly shard: number;
   /** Stream: the log. IDs are `<epoch>-<offset>`, one field. */
   readonly log: string;
-  /** Hash: epoch, offset, replid, lineage. Outlives the log. */
+  /** String: head, lineage, replication id, as `scripts/include-log.lua` writes it. Outlives the log. */
   readonly meta: string;
   /** Sharded pub/sub channel; carries the records of the log as they are appended. */
   readonly push: string;

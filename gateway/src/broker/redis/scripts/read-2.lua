@@ -2,7 +2,7 @@
   One view of a log: head, lineage and a page of entries. Gives the log its identity (a first epoch,
   offset 0) where the channel has neither meta nor log.
 
-  KEYS  1 log (stream)   2 meta (hash); in one slot
+  KEYS  1 log (stream)   2 meta (string); in one slot
   ARGV  1 ms for which a new meta is kept
         2 ms for which a meta that was published to is kept, to renew it; 0: do not renew
         3 most entries of the page
@@ -77,14 +77,13 @@ local function reversed(list)
 end
 
 local info = redis.call('INFO', 'replication')
-local replid = string.match(info, 'master_replid:(%x+)')
+local replid = replication_id(info)
 local role = string.match(info, 'role:(%a+)')
-local epoch, offset, lineage = head_of(log, meta)
+local epoch, offset, _, _, lineage = head_of(log, meta)
 if not epoch then
-  epoch, offset = now_us(), 0
-  lineage = digits(epoch) .. ':0'
-  redis.call('HSET', meta, 'epoch', digits(epoch), 'offset', 0, 'replid', replid, 'lineage', lineage)
-  redis.call('PEXPIRE', meta, new_ttl)
+  epoch, offset = digits(now_us()), 0
+  lineage = epoch .. ':0'
+  write_meta(meta, new_ttl, epoch, 0, replid, 0, lineage)
 end
 if renew_ttl ~= '0' and role == 'master' then
   redis.call('PEXPIRE', meta, offset == 0 and new_ttl or renew_ttl, 'GT')
@@ -96,12 +95,12 @@ if range == 'before' and at == '0-0' then
 elseif range == 'after' then
   records, more = page('XRANGE', '(' .. at, '+')
 elseif range == 'since' then
-  records, more = page('XRANGE', first_id_since(tonumber(at), epoch), '+')
+  records, more = page('XRANGE', first_id_since(tonumber(at), tonumber(epoch)), '+')
 else
   records, more = page('XREVRANGE', range == 'before' and '(' .. at or '+', '-')
   records = reversed(records)
 end
 
-local reply = { epoch, offset, lineage, more, replid, role }
+local reply = { tonumber(epoch), offset, lineage, more, replid, role }
 for i = 1, #records do reply[#reply + 1] = records[i] end
 return reply
