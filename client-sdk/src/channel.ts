@@ -1,7 +1,7 @@
-import { type Durability, isChannelName, type Position, type Tags } from '@fanfare/protocol';
+import { isChannelName, type Position } from '@fanfare/protocol';
 import { FanfareClientError } from './errors.js';
 import { type DurableMessage, type Message, messageOfHistory } from './message.js';
-import type { Publisher, PublishResult } from './publisher.js';
+import type { Publisher, PublishOptions, PublishResult } from './publisher.js';
 import type { Requests } from './requests.js';
 import type { Subscription } from './subscription.js';
 
@@ -14,20 +14,6 @@ export interface SubscribeOptions {
   readonly rewindMs?: number | undefined;
   /** Messages that may wait for a `for await` loop before the subscription pauses. Default: the client's. */
   readonly maxQueue?: number | undefined;
-}
-
-export interface PublishOptions {
-  /**
-   * Publishes with the same key on the same channel, within the gateway's window (5 minutes unless
-   * configured), are one. 1 to 128 bytes. Default: a random one, unless the client has `autoKey: false`.
-   */
-  readonly key?: string | undefined;
-  /** Labels that travel with the message. */
-  readonly tags?: Tags | undefined;
-  /** `replicated`: wait until a replica has it too. Default `stored`. */
-  readonly durability?: Durability | undefined;
-  /** Default: the client's `requestTimeoutMs`. */
-  readonly timeoutMs?: number | undefined;
 }
 
 export interface HistoryOptions {

@@ -2,7 +2,7 @@ export type { Dialect, Durability, Position, ResetReason, Tags } from '@fanfare/
 export { formatPosition, parsePosition } from '@fanfare/protocol';
 export { jsonDialect } from '@fanfare/protocol/json';
 export type { BackoffOptions } from './backoff.js';
-export type { Channel, HistoryOptions, HistoryPage, PublishOptions, SubscribeOptions } from './channel.js';
+export type { Channel, HistoryOptions, HistoryPage, SubscribeOptions } from './channel.js';
 export { type Client, type ClientEvents, createClient } from './client.js';
 export type { ClientOptions } from './client-options.js';
 export type { Cancel, Clock } from './clock.js';
@@ -16,7 +16,7 @@ export type {
   ResetEvent,
   SubscribedEvent,
 } from './message.js';
-export type { PublishResult } from './publisher.js';
+export type { PublishOptions, PublishResult } from './publisher.js';
 export type { Stats } from './stats.js';
 export type { Subscription, SubscriptionEvents, SubscriptionState } from './subscription.js';
 export { defaultSocket } from './transport/default-socket.js';

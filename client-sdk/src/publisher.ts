@@ -1,8 +1,21 @@
-import type { Durability, Position } from '@fanfare/protocol';
-import type { PublishOptions } from './channel.js';
+import type { Durability, Position, Tags } from '@fanfare/protocol';
 import type { Clock } from './clock.js';
 import { FanfareClientError } from './errors.js';
 import type { Requests } from './requests.js';
+
+export interface PublishOptions {
+  /**
+   * Publishes with the same key on the same channel, within the gateway's window (5 minutes unless
+   * configured), are one. 1 to 128 bytes. Default: a random one, unless the client has `autoKey: false`.
+   */
+  readonly key?: string | undefined;
+  /** Labels that travel with the message. */
+  readonly tags?: Tags | undefined;
+  /** `replicated`: wait until a replica has it too. Default `stored`. */
+  readonly durability?: Durability | undefined;
+  /** Default: the client's `requestTimeoutMs`. */
+  readonly timeoutMs?: number | undefined;
+}
 
 /** What the gateway acknowledged. On durable channels it is a position. */
 export interface PublishResult extends Partial<Position> {

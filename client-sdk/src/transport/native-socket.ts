@@ -7,6 +7,8 @@ export const nativeSocket: SocketFactory = ({ url, subprotocol }, handlers): Soc
   socket.onopen = () => handlers.onOpen();
   socket.onmessage = ({ data }: MessageEvent<string | ArrayBuffer>) =>
     handlers.onMessage(typeof data === 'string' ? data : new Uint8Array(data));
+  // `onclose` follows and says as much; where WebSocket is an event emitter, an error nobody hears is thrown.
+  socket.onerror = () => {};
   socket.onclose = ({ code, reason }) => handlers.onClose(code, reason);
   return {
     send: (wire) => {

@@ -1,0 +1,38 @@
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { build } from 'esbuild';
+import { describe, expect, it } from 'vitest';
+
+const here = fileURLToPath(new URL('.', import.meta.url));
+
+/** What a bundler makes of the built package for a page. */
+async function bundle(contents: string): Promise<string> {
+  const { outputFiles, warnings } = await build({
+    stdin: { contents, resolveDir: here },
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    platform: 'browser',
+    write: false,
+  });
+  expect(warnings).toEqual([]);
+  return outputFiles[0]?.text ?? '';
+}
+
+describe('a browser bundle', () => {
+  it('with JSON alone is under 12 KiB compressed, without MessagePack and without Node', async () => {
+    const text = await bundle(`import { createClient } from '@fanfare/client';
+      createClient({ url: '/ws' }).channel('a').subscribe(console.log);`);
+    expect(gzipSync(text, { level: 9 }).length).toBeLessThan(12 * 1024);
+    expect(text).toContain('fanfare.json.v1');
+    expect(text).not.toContain('fanfare.msgpack.v1');
+    expect(text).not.toMatch(/import\(|require\(/);
+  });
+
+  it('has MessagePack where it is asked for', async () => {
+    const text = await bundle(`import { createClient } from '@fanfare/client';
+      import { msgpackDialect } from '@fanfare/client/msgpack';
+      createClient({ url: '/ws', codec: msgpackDialect });`);
+    expect(text).toContain('fanfare.msgpack.v1');
+  });
+});
