@@ -65,7 +65,6 @@ export async function run(steps: readonly Step[], choices: readonly number[]): P
 
 class Scene {
   readonly #world: VirtualWorld;
-  readonly #choose: (options: number) => number;
   readonly #log: FaultyLog;
   readonly #channels: ChannelLedger[];
   readonly #gateways: VirtualGateway[];
@@ -78,7 +77,6 @@ class Scene {
 
   constructor(world: VirtualWorld, choose: (options: number) => number) {
     this.#world = world;
-    this.#choose = choose;
     this.#log = new FaultyLog({ clock: world });
     this.#channels = CHANNELS.map((name) => {
       const policy = NAMESPACES.policy(name);
