@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { runBench } from './bench.js';
 import { SECTIONS, type Section } from './plan.js';
+import { parseSurviveFlags, SURVIVE_USAGE, type SurviveRuns, surviveRuns } from './survive/survive-command.js';
 
 const USAGE = `fanfare-load bench [flags]   measures Fanfare beside a bare uWebSockets.js server
 
@@ -12,7 +13,8 @@ const USAGE = `fanfare-load bench [flags]   measures Fanfare beside a bare uWebS
   --only <list>     of ${SECTIONS.join(',')}
   --redis           with Redis in the path (needs redis-server)
   --json <file>     writes every figure as JSON as well
-`;
+
+${SURVIVE_USAGE}`;
 
 function usage(problem: string): never {
   process.stderr.write(`${problem}\n\n${USAGE}`);
@@ -39,6 +41,18 @@ function parse(args: readonly string[]) {
   }
 }
 
+async function runSurvive(args: readonly string[]): Promise<number> {
+  let runs: SurviveRuns;
+  try {
+    runs = parseSurviveFlags(args);
+  } catch (error) {
+    return usage((error as Error).message);
+  }
+  return surviveRuns(runs, (line) => process.stdout.write(`${line}\n`));
+}
+
+const [command, ...flags] = process.argv.slice(2);
+if (command === 'survive' && !flags.includes('--help')) process.exit(await runSurvive(flags));
 const { values, positionals } = parse(process.argv.slice(2));
 if (values.help) {
   process.stdout.write(USAGE);

@@ -15,6 +15,8 @@ export interface GatewayProcessOptions {
   readonly file?: object;
   /** 0, the default, takes a free one. */
   readonly port?: number;
+  /** Further environment variables, by their whole names. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** A real gateway in a process of its own, in a private folder. */
@@ -41,11 +43,19 @@ process.once('exit', () => {
 export async function startGatewayProcess(options: GatewayProcessOptions = {}): Promise<GatewayProcess> {
   const folder = await mkdtemp(join(tmpdir(), 'fanfare-gateway-'));
   if (options.file) await writeFile(join(folder, 'fanfare.config.json'), JSON.stringify(options.file));
-  const settings = Object.entries(options.settings ?? {}).map(([name, value]) => [`FANFARE_${name}`, value]);
-  const inherited = Object.entries(process.env).filter(([name]) => !/^(FANFARE_|REDIS_URL$|PORT$|NODE_ENV$)/.test(name));
+  const { settings = {} } = options;
+  const variables = Object.entries(settings).map(([name, value]) => [`FANFARE_${name}`, value]);
+  const inherited = Object.entries(process.env).filter(
+    ([name]) => !/^(FANFARE_|REDIS_URL$|PORT$|NODE_ENV$)/.test(name),
+  );
   const child = spawn(process.execPath, [PROGRAM, 'serve'], {
     cwd: folder,
-    env: { ...Object.fromEntries(inherited), FANFARE_PORT: String(options.port ?? 0), ...Object.fromEntries(settings) },
+    env: {
+      ...Object.fromEntries(inherited),
+      FANFARE_PORT: String(options.port ?? 0),
+      ...Object.fromEntries(variables),
+      ...options.env,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   running.add(child);
@@ -64,16 +74,17 @@ export async function startGatewayProcess(options: GatewayProcessOptions = {}): 
     child.once('exit', onExit);
     const onData = (chunk: Buffer) => {
       output += chunk.toString();
-      const url = /listening.*?"?url"?[=:]"?https?:\/\/[^\s"]*:(\d+)/.exec(output);
-      if (!url) return;
+      const found = portIn(output, Number(settings.WORKERS ?? 1) > 1);
+      if (found === undefined) return;
       clearTimeout(timeout);
       child.off('exit', onExit);
-      resolve(Number(url[1]));
+      resolve(found);
     };
     child.stdout.on('data', onData);
     child.stderr.on('data', onData);
   });
   const httpUrl = `http://127.0.0.1:${port}`;
+  const [apiKey = 'dev'] = settings.API_KEYS?.split(',') ?? [];
   return {
     port,
     pid: child.pid as number,
@@ -84,7 +95,7 @@ export async function startGatewayProcess(options: GatewayProcessOptions = {}): 
     async publish(body) {
       const response = await fetch(`${httpUrl}/v1/publish`, {
         method: 'POST',
-        headers: { authorization: 'Bearer dev', 'content-type': 'application/json' },
+        headers: { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' },
         body: JSON.stringify(body),
       });
       return { status: response.status, body: (await response.json()) as Record<string, unknown> };
@@ -98,4 +109,13 @@ export async function startGatewayProcess(options: GatewayProcessOptions = {}): 
       await exited;
     },
   };
+}
+
+/** From the line that says it listens, in either format; of several workers each says so first, the primary last. */
+function portIn(output: string, hasWorkers: boolean): number | undefined {
+  const line = output
+    .split('\n')
+    .find((one) => /\blistening\b/.test(one) && (!hasWorkers || /\bworkers"?[=:]/.test(one)));
+  const port = line && /\burl"?[=:]"?https?:\/\/[^\s"]*:(\d+)/.exec(line)?.[1];
+  return port ? Number(port) : undefined;
 }
