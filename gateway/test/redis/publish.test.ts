@@ -116,7 +116,7 @@ describe('a reply that is cut off', () => {
     expect(subscriber.records.map(payloadValue)).toEqual(['during', 'after']);
   });
 
-  it('stays unknown for a replicated publish, and a key makes it safe', async () => {
+  it('is retried with a key also where a replica is asked for', async () => {
     const channel = durableChannel();
     const cut = proxy.cutReplyTo('"during"');
     const options = { durability: 'replicated' } as const;
