@@ -63,9 +63,9 @@ function verdictOf(note: Note): string | undefined {
     case 'reset':
       return `The log of ${note.channel} no longer goes back that far (${note.reason}), and the gateway said so.`;
     case 'caughtUp':
-      return note.messages > 0
-        ? `${messages(note.messages)} published meanwhile. All here, in order, once.`
-        : 'Back. Nothing was published meanwhile.';
+      if (note.messages === 0) return 'Back. Nothing was published meanwhile.';
+      if (note.messages === 1) return '1 message was published meanwhile. It is here, once.';
+      return `${messages(note.messages)} were published meanwhile. All are here, in order, once.`;
     case 'failed':
       return note.message;
   }

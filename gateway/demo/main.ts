@@ -24,15 +24,15 @@ const ticker = new TickerView();
 const hello = new HelloView();
 const chat = new ChatView((line) => tellReader({ type: 'publish', id: line.id, channel: CHAT, data: line }));
 const controls = new TickerControls((rate) => tellPublisher({ type: 'rate', rate }));
-const knives = ['cut', 'freeze', 'flood'].map((id) => element<HTMLButtonElement>(id));
+const knives = ['cut', 'freeze', 'flood'].map((id) => element(id));
 
 /** Between a `frozen` and a `thawed`: the reader itself cannot say it. */
 let frozen = false;
 let state: ReaderState | undefined;
 
-element('cut').addEventListener('click', () => tellReader({ type: 'cut', offlineMs: OFFLINE_MS }));
-element('freeze').addEventListener('click', () => tellReader({ type: 'freeze', forMs: FROZEN_MS }));
-element('flood').addEventListener('click', () => {
+onKnife('cut', () => tellReader({ type: 'cut', offlineMs: OFFLINE_MS }));
+onKnife('freeze', () => tellReader({ type: 'freeze', forMs: FROZEN_MS }));
+onKnife('flood', () => {
   tellReader({ type: 'freeze', forMs: FROZEN_MS });
   tellPublisher({ type: 'flood' });
 });
@@ -48,6 +48,13 @@ publisherThread.onmessage = ({ data: report }: MessageEvent<PublisherReport>) =>
   controls.show(report);
   ticker.moving = report.rate > 0;
 };
+
+/** Not `disabled` while of no use: that would take the keyboard's focus away. */
+function onKnife(id: string, act: () => void): void {
+  element(id).addEventListener('click', () => {
+    if (nameOfState() === 'connected') act();
+  });
+}
 
 function onProgress(next: ReaderState, deliveries: readonly Delivery[]): void {
   state = next;
@@ -77,7 +84,7 @@ function showState(): void {
   const name = nameOfState();
   document.body.dataset.state = name;
   element('state').textContent = name === 'connected' && state?.node ? `connected to ${state.node}` : name;
-  for (const knife of knives) knife.disabled = name !== 'connected';
+  for (const knife of knives) knife.ariaDisabled = String(name !== 'connected');
 }
 
 function nameOfState(): string {
