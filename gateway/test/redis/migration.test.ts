@@ -9,6 +9,7 @@ import { systemClock } from '../../src/clock.js';
 import type { LogFollower } from '../support/log-follower.js';
 import { CLEAN, RedisLoad } from '../support/redis-load.js';
 import { type ClusterServers, type RedisNode, startCluster, until } from '../support/redis-servers.js';
+import { beginMove, moveKeys, tellMoved } from '../support/slot-move.js';
 
 let cluster: ClusterServers;
 let subscriber: RedisSubscriber;
@@ -29,34 +30,7 @@ afterEach(async () => {
 
 const slotOf = ({ channel }: LogFollower) => slotOfShard(shardOf(channel.name));
 
-interface Move {
-  readonly slot: number;
-  readonly source: RedisNode;
-  readonly target: RedisNode;
-  readonly sourceId: string;
-  readonly targetId: string;
-}
-
-async function begin(slot: number): Promise<Move> {
-  const source = await cluster.masterOf(slot);
-  const target = cluster.nodes.find((node) => node !== source) as RedisNode;
-  const [sourceId, targetId] = await Promise.all([cluster.idOf(source), cluster.idOf(target)]);
-  await target.client.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', sourceId);
-  await source.client.call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', targetId);
-  return { slot, source, target, sourceId, targetId };
-}
-
-async function moveKeys({ slot, source, target }: Move, which: (key: string) => boolean = () => true): Promise<void> {
-  for (;;) {
-    const keys = (await source.client.call('CLUSTER', 'GETKEYSINSLOT', slot, 1000)) as string[];
-    const wanted = keys.filter(which);
-    if (wanted.length === 0) return;
-    await source.client.call('MIGRATE', '127.0.0.1', target.port, '', 0, 5000, 'KEYS', ...wanted);
-  }
-}
-
-const tell = (node: RedisNode, { slot, targetId }: Move) =>
-  node.client.call('CLUSTER', 'SETSLOT', slot, 'NODE', targetId);
+const begin = (slot: number) => beginMove(cluster, slot);
 
 /**
  * Moves the slots of all followers; the second node is told 0.5 s after the first. One slot after the
@@ -68,9 +42,9 @@ async function moveAll(first: 'source' | 'target'): Promise<void> {
     const move = await begin(slot);
     await moveKeys(move);
     const [one, other] = first === 'source' ? [move.source, move.target] : [move.target, move.source];
-    await tell(one, move);
+    await tellMoved(one, move);
     await delay(500);
-    await tell(other, move);
+    await tellMoved(other, move);
   }
 }
 
@@ -98,8 +72,8 @@ describe('a slot that moves', () => {
     expect(page.head.offset).toBeGreaterThan(0);
     const others = load.followers.filter((other) => slotOf(other) !== move.slot);
     expect(others.every(({ calls }) => calls.length === 0)).toBe(true);
-    await tell(move.target, move);
-    await tell(move.source, move);
+    await tellMoved(move.target, move);
+    await tellMoved(move.source, move);
     await until('resumed', () => follower.calls.includes('resumed'));
     await delay(3_000);
     const settled = doubts();
@@ -115,8 +89,8 @@ describe('a slot that moves', () => {
     await moveKeys(move, (key) => key.includes(':l:'));
     await delay(2_500);
     await moveKeys(move);
-    await tell(move.target, move);
-    await tell(move.source, move);
+    await tellMoved(move.target, move);
+    await tellMoved(move.source, move);
     await load.live();
     const ledger = await load.stop();
     console.log('half moved for seconds:', ledger);
@@ -151,14 +125,10 @@ describe('a slot that moves', () => {
       });
       const follower = load.followers[0] as LogFollower;
       const slot = slotOf(follower);
-      const source = await cluster.masterOf(slot);
-      const [sourceId, targetId] = await Promise.all([cluster.idOf(source), cluster.idOf(newcomer)]);
-      const move = { slot, source, target: newcomer, sourceId, targetId };
-      await newcomer.client.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', sourceId);
-      await source.client.call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', targetId);
+      const move = await beginMove(cluster, slot, newcomer);
       await moveKeys(move);
-      await tell(newcomer, move);
-      await Promise.all(cluster.nodes.map((node) => tell(node, move)));
+      await tellMoved(newcomer, move);
+      await Promise.all(cluster.nodes.map((node) => tellMoved(node, move)));
       await until('resumed', () => follower.calls.includes('resumed'));
       expect(subscriber.health()).toContainEqual({ shard: `127.0.0.1:${newcomer.port}`, state: 'ok' });
     } finally {
