@@ -96,6 +96,19 @@ describe('for await', () => {
     expect(client.stats.resets).toBe(0);
   });
 
+  it('that has paused leaves its start to itself: who comes then begins at the end', async () => {
+    const { channel, clock, publish, server } = start();
+    for (const n of range(1, 5)) server.publish(CHANNEL, n);
+    const slow = channel.subscribe(undefined, { maxQueue: 2, rewind: 4 });
+    clock.advance(20);
+    expect(slow).toMatchObject({ state: 'paused', position: { offset: 3 } });
+    const late = collect<number>();
+    channel.subscribe(late.handler);
+    clock.advance(20);
+    await publish(CHANNEL, 6);
+    expect(late.data()).toEqual([6]);
+  });
+
   it('stays paused through a lost connection', async () => {
     const { channel, clock, publish, read, server } = start();
     const subscription = channel.subscribe(undefined, { maxQueue: 2 });

@@ -107,6 +107,27 @@ describe('many channels', () => {
     expect(stuck?.state).toBe('subscribed');
   });
 
+  it('that are left and taken again while commands wait in line begin anew', () => {
+    const { client, server, clock } = withLogServer({ joinsPerSecond: 1e9 });
+    const first = client.channel('chat:0').subscribe(() => {});
+    void client.connect();
+    clock.advance(20);
+    const { answer } = server;
+    server.onFrame = () => {};
+    for (const name of names(65).slice(1)) client.channel(name).subscribe(() => {});
+    clock.advance(20);
+    for (let n = 1; n <= 3; n++) server.publish('chat:0', n);
+    clock.advance(20);
+    first.unsubscribe();
+    const seen: unknown[] = [];
+    client.channel('chat:0').subscribe(({ data }) => seen.push(data), { rewind: 2 });
+    expect(server.link.sent('unsubscribe')).toEqual([]);
+    server.onFrame = (frame, link) => answer.call(server, frame, link);
+    clock.advance(60_000);
+    expect(server.link.sent('unsubscribe').filter(({ channel }) => channel === 'chat:0')).toHaveLength(1);
+    expect(seen).toEqual([2, 3]);
+  });
+
   it('leave nothing behind when all are left', () => {
     const { client, server, clock } = withLogServer({ joinsPerSecond: 1e9 });
     const subscriptions = names(300).map((name) => client.channel(name).subscribe(() => {}));
