@@ -107,7 +107,7 @@ export class DurableChannel extends Channel {
   }
 
   override onDoubt(): void {
-    void this.context.repairs.run(() => this.audit());
+    void this.context.repairs.run(() => this.#compare());
   }
 
   /** Reads on from the cursor until pushes and log agree; callers share one run. */
@@ -212,21 +212,33 @@ export class DurableChannel extends Channel {
   }
 
   override async audit(): Promise<void> {
-    if (!this.active || this.#held || this.ended) return;
-    const before = this.cursor;
     this.context.stats.audits++;
+    if (await this.#compare()) this.context.stats.auditFindings++;
+  }
+
+  /** Compares the cursor with the log, and repairs where they differ. Returns whether pushes failed to come. */
+  async #compare(): Promise<boolean> {
+    if (!this.#followsPushes) return false;
+    const before = this.cursor;
     let page: LogPage;
     try {
       page = await this.context.broker.read(this.spec, { after: before, limit: 0 });
     } catch {
-      return; // the shard is down; its return repairs
+      return false; // the shard is down; its return repairs
     }
-    if (this.#held || this.ended) return;
+    // What was pushed before the answer may be taken over only after it.
+    await new Promise<void>((resolve) => this.context.clock.soon(resolve));
+    if (!this.#followsPushes) return false;
     const behind = isBefore(this.cursor, page.head);
     const ahead = isBefore(page.head, before);
-    if (!behind && !ahead) return;
-    if (!(behind && samePlace(this.cursor, page))) this.context.stats.auditFindings++;
+    if (!behind && !ahead) return false;
+    const missed = !(behind && samePlace(this.cursor, page));
     await this.repair();
+    return missed;
+  }
+
+  get #followsPushes(): boolean {
+    return this.active && !this.#held && !this.ended;
   }
 }
 
