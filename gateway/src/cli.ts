@@ -15,6 +15,9 @@ function untilStopped(): Promise<string> {
   });
 }
 
+// No timer of the clock keeps the process alive, and a closing gateway may have nothing but such timers left.
+setInterval(() => {}, 2 ** 31 - 1);
+
 const exitCode = await runCommand(process.argv.slice(2), {
   env: process.env,
   cwd: process.cwd(),

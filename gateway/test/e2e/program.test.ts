@@ -49,6 +49,19 @@ it.each(['SIGTERM', 'SIGINT'] as const)('serve ends in good order on %s', async 
   expect(gateway.output()).toMatch(new RegExp(`stopping signal=${signal}\n.*stopped\n$`));
 });
 
+it.each(['uws', 'ws'])('serve over %s tells its clients to go elsewhere and waits for them', async (transport) => {
+  const gateway = await startGatewayProcess({ settings: { TRANSPORT: transport } });
+  const sockets = [1, 2, 3].map(() => new WebSocket(gateway.wsUrl));
+  await Promise.all(sockets.map((socket) => once(socket, 'open')));
+  const closes = Promise.all(sockets.map((socket) => once(socket, 'close')));
+  await gateway.signal('SIGTERM');
+  for (const [code, reason] of (await closes) as [number, Buffer][]) {
+    expect([code, JSON.parse(String(reason))]).toEqual([4000, { retryAfter: expect.any(Number) }]);
+  }
+  expect(await gateway.exited).toEqual([0, null]);
+  expect(gateway.output()).toMatch(/stopping signal=SIGTERM\n.*stopped\n$/);
+});
+
 it('serve ends at once on a second signal, though clients are slow to leave', async () => {
   const gateway = await startGatewayProcess({ settings: { TRANSPORT: 'ws' } });
   const socket = new WebSocket(gateway.wsUrl);
