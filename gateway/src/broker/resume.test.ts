@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { LineageEntry, LogPage } from './broker.js';
 import { ChannelLog } from './memory/channel-log.js';
 import type { LogPosition, LogRecord, NewMessage } from './record.js';
-import { endOf, epochAt, indexAfter, isBefore, judge } from './resume.js';
+import { endOf, epochAt, indexAfter, isBefore, judge, toLogPosition } from './resume.js';
 
 const message: NewMessage = { payload: { format: 'json', bytes: Buffer.from('1') } };
 
@@ -34,6 +34,25 @@ const oneEpoch = [{ epoch: 1, from: 0, to: 10 }];
 const clean = [...oneEpoch, { epoch: 2, from: 10, to: 15 }];
 /** Entries 8 to 10 of epoch 1 are lost. */
 const forked = [...oneEpoch, { epoch: 2, from: 7, to: 12 }];
+
+it('a client may hold any words as its epoch: those of no log become 0', () => {
+  expect(toLogPosition({ epoch: '1795392097218000', offset: 4 })).toEqual(position(1_795_392_097_218_000, 4));
+  for (const epoch of [
+    'abc',
+    '-5',
+    '0',
+    '007',
+    '1e3',
+    '0x10',
+    ' 1',
+    '1.5',
+    '9007199254740992',
+    '9'.repeat(64),
+    'NaN',
+  ]) {
+    expect(toLogPosition({ epoch, offset: 4 }), epoch).toEqual(position(0, 4));
+  }
+});
 
 describe('the resume rules', () => {
   it('go on after any position whose next entry is there', () => {

@@ -2,7 +2,7 @@
  * The resume rules: given a position and one view of the log, where does its holder stand?
  * Pure; used for clients that join, for every page of a replay, and for a channel that repairs itself.
  */
-import type { ResetReason } from '@fanfare/protocol';
+import type { Position, ResetReason } from '@fanfare/protocol';
 import type { LineageEntry, LogHead, LogPage } from './broker.js';
 import type { LogPosition } from './record.js';
 
@@ -11,6 +11,12 @@ export type Verdict =
   | { readonly ok: true; readonly at: LogPosition }
   /** Continuity is broken: the holder stands at `at` now; the log goes on from there. */
   | { readonly ok: false; readonly reason: ResetReason; readonly at: LogPosition };
+
+/** What a client says it holds. An epoch as no log has it, in whatever words, becomes 0, which no log has either. */
+export function toLogPosition({ epoch, offset }: Position): LogPosition {
+  const number = Number(epoch);
+  return { epoch: Number.isSafeInteger(number) && number > 0 && String(number) === epoch ? number : 0, offset };
+}
 
 export function samePosition(a: LogPosition, b: LogPosition): boolean {
   return a.offset === b.offset && a.epoch === b.epoch;

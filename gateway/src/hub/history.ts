@@ -2,7 +2,7 @@
 import type { Position, ResetReason } from '@fanfare/protocol';
 import type { Broker, ChannelSpec, LogPage, ReadRange } from '../broker/broker.js';
 import type { LogPosition, LogRecord } from '../broker/record.js';
-import { endOf, judge } from '../broker/resume.js';
+import { endOf, judge, toLogPosition } from '../broker/resume.js';
 
 /** At most one of `after` and `before`; without them, the newest messages. */
 export interface HistoryRange {
@@ -42,7 +42,6 @@ export async function readHistory(
   const given = after ?? before;
   if (given === undefined) return toPage(await broker.read(channel, { last: true, limit, maxBytes }));
   const position = toLogPosition(given);
-  if (position === undefined) return { ok: false, reason: 'unrecoverable' };
   const wanted: ReadRange = { ...(after ? { after: position } : { before: position }), limit, maxBytes };
   const faultOf = after ? faultAfter : faultBefore;
   let page = await broker.read(channel, wanted);
@@ -53,12 +52,6 @@ export async function readHistory(
 
 function toPage({ entries, more }: LogPage): HistoryPage {
   return { ok: true, messages: entries, more };
-}
-
-/** `undefined`: an epoch as no log has it. */
-function toLogPosition({ epoch, offset }: Position): LogPosition | undefined {
-  const number = Number(epoch);
-  return Number.isSafeInteger(number) && String(number) === epoch ? { epoch: number, offset } : undefined;
 }
 
 function faultAfter(position: LogPosition, page: LogPage): ResetReason | undefined {

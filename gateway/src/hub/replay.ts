@@ -1,7 +1,16 @@
 import type { Wire } from '@fanfare/protocol';
 import type { ChannelSpec, LineageEntry, LogPage } from '../broker/broker.js';
 import type { LogPosition } from '../broker/record.js';
-import { endOf, epochAt, indexAfter, isBefore, judge, samePosition, type Verdict } from '../broker/resume.js';
+import {
+  endOf,
+  epochAt,
+  indexAfter,
+  isBefore,
+  judge,
+  samePosition,
+  toLogPosition,
+  type Verdict,
+} from '../broker/resume.js';
 import { pause } from '../clock.js';
 import { toFanfareError } from '../errors.js';
 import { count } from '../stats.js';
@@ -80,8 +89,7 @@ class Replay {
       this.#position = channel.flushed;
       this.#untold = {};
     } else if ('since' in start) {
-      const epoch = /^\d{1,16}$/.test(start.since.epoch) ? Number(start.since.epoch) : Number.NaN;
-      this.#position = { epoch, offset: start.since.offset };
+      this.#position = toLogPosition(start.since);
       this.#untold = { recovered: true };
     } else {
       this.#position = await this.#rewound(start);
