@@ -12,6 +12,9 @@ import { makeTrouble } from './trouble.js';
 const CONNECTING = 50;
 /** Without anything received for this long, what is missing will not come, ms. */
 const PATIENCE_MS = 15_000;
+/** In the end, so that what comes twice is seen, ms. */
+const LINGER_MS = 300;
+const POLL_MS = 50;
 
 interface Subscriber {
   readonly client: Client;
@@ -34,6 +37,7 @@ function addSubscriber(index: number): Subscriber {
   const subscription = client
     .channel<Payload>(plan.channel)
     .subscribe(({ data, offset }) => receipts.take(data, offset as number));
+  subscription.on('reset', ({ previous, position }) => receipts.reset(previous.offset, position.offset));
   subscription.on('error', onError);
   const subscriber = { client, subscription, receipts };
   subscribers.push(subscriber);
@@ -52,8 +56,12 @@ async function subscribeAll(): Promise<void> {
 
 async function finish(acknowledged: Uint32Array): Promise<CrowdOutcome> {
   endTrouble();
+  const lastOffset = acknowledged.reduce((last, offset) => Math.max(last, offset), 0);
+  // Who is frozen stays so until all others are done, and has the whole run to catch up with.
+  await untilCaughtUp(lastOffset, () => sockets.frozen);
   sockets.release();
-  await untilCaughtUp(acknowledged.reduce((last, offset) => Math.max(last, offset), 0));
+  await untilCaughtUp(lastOffset, () => 0);
+  await sleep(LINGER_MS);
   return {
     balance: subscribers.map(({ receipts }) => receipts.balance(acknowledged)).reduce(addCounts),
     stats: subscribers.map(({ client }) => client.stats).reduce(addCounts),
@@ -63,17 +71,16 @@ async function finish(acknowledged: Uint32Array): Promise<CrowdOutcome> {
   };
 }
 
-/** A moment longer, so that what comes twice is seen. */
-async function untilCaughtUp(lastOffset: number): Promise<void> {
+/** Until all but so many have received the last message, or nothing has come for a while. */
+async function untilCaughtUp(lastOffset: number, but: () => number): Promise<void> {
   let received = -1;
-  for (let waitedMs = 0; waitedMs < PATIENCE_MS; waitedMs += 50) {
-    if (subscribers.every(({ receipts }) => receipts.lastOffset >= lastOffset)) break;
-    await sleep(50);
+  for (let waitedMs = 0; waitedMs < PATIENCE_MS; waitedMs += POLL_MS) {
+    if (subscribers.filter(({ receipts }) => receipts.lastOffset < lastOffset).length <= but()) return;
     const sum = subscribers.reduce((total, { client }) => total + client.stats.received, 0);
     if (sum !== received) waitedMs = 0;
     received = sum;
+    await sleep(POLL_MS);
   }
-  await sleep(500);
 }
 
 async function handle(request: CrowdRequest): Promise<CrowdAnswer> {

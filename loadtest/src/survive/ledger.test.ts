@@ -11,7 +11,7 @@ function receive(...arrivals: readonly (readonly [n: number, offset: number])[])
 }
 
 it('a client that received all that was acknowledged, in order, has a clean balance', () => {
-  const clean = { lost: 0, duplicated: 0, reordered: 0, altered: 0 };
+  const clean = { lost: 0, skipped: 0, duplicated: 0, reordered: 0, altered: 0 };
   expect(receive([0, 1], [1, 2], [3, 3], [4, 4]).balance(ACKNOWLEDGED)).toEqual({ received: 4, ...clean });
   // Message 2 was stored, but its publisher never knew.
   const acknowledged = Uint32Array.of(1, 2, 0, 4, 5);
@@ -71,6 +71,7 @@ it.each([
 ] as const)('notices %s', (_, expected, arrivals) => {
   expect(receive(...arrivals).balance(ACKNOWLEDGED)).toMatchObject({
     lost: 0,
+    skipped: 0,
     duplicated: 0,
     reordered: 0,
     altered: 0,
@@ -82,4 +83,10 @@ it('notices a message that came damaged', () => {
   const receipts = receive([0, 1]);
   receipts.take({ n: 1, filler: '' }, 2);
   expect(receipts.balance(ACKNOWLEDGED)).toMatchObject({ altered: 1 });
+});
+
+it('tells what a reset told of from what was lost in silence', () => {
+  const receipts = receive([0, 1], [4, 4]);
+  receipts.reset(1, 2);
+  expect(receipts.balance(ACKNOWLEDGED)).toMatchObject({ skipped: 1, lost: 1 });
 });

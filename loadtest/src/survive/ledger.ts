@@ -19,8 +19,10 @@ function fillerLength(n: number, meanBytes: number): number {
 export interface Balance {
   /** Different messages that came. */
   readonly received: number;
-  /** Acknowledged messages that never came. */
+  /** Acknowledged messages that never came, and no reset told of. */
   readonly lost: number;
+  /** Acknowledged messages that never came, as a reset told. */
+  readonly skipped: number;
   /** Messages that came again. */
   readonly duplicated: number;
   /** Messages that came after a later one. */
@@ -41,6 +43,8 @@ export class Receipts {
   readonly #meanBytes: number;
   /** Offset by message; 0: did not come. */
   readonly #offsets: Uint32Array;
+  /** Offsets that resets told of: after the first, up to the second. */
+  readonly #resets: (readonly [after: number, upTo: number])[] = [];
   #lastOffset = 0;
   #received = 0;
   #duplicated = 0;
@@ -70,15 +74,28 @@ export class Receipts {
     if (filler.length !== fillerLength(n, this.#meanBytes)) this.#altered++;
   }
 
+  reset(after: number, upTo: number): void {
+    this.#resets.push([after, upTo]);
+  }
+
   /** `acknowledged`: offset by message; 0: was not acknowledged. */
   balance(acknowledged: Uint32Array): Balance {
     let lost = 0;
+    let skipped = 0;
     let altered = this.#altered;
-    for (let n = 0; n < acknowledged.length; n++) {
-      if (acknowledged[n] === 0) continue;
-      if (this.#offsets[n] === 0) lost++;
-      else if (this.#offsets[n] !== acknowledged[n]) altered++;
+    for (const [n, offset] of acknowledged.entries()) {
+      if (offset === 0 || this.#offsets[n] === offset) continue;
+      if (this.#offsets[n] !== 0) altered++;
+      else if (this.#resets.some(([after, upTo]) => after < offset && offset <= upTo)) skipped++;
+      else lost++;
     }
-    return { received: this.#received, lost, duplicated: this.#duplicated, reordered: this.#reordered, altered };
+    return {
+      received: this.#received,
+      lost,
+      skipped,
+      duplicated: this.#duplicated,
+      reordered: this.#reordered,
+      altered,
+    };
   }
 }

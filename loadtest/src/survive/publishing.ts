@@ -7,6 +7,8 @@ import { makeTrouble, type TroublePlan } from './trouble.js';
 /** Clients that publish by turns; their sockets are cut like all others. */
 const PUBLISHERS = 4;
 const STROKE_MS = 10;
+/** Longer than the backoff after a few cuts in a row, so that every publish gets its answer, ms. */
+const REQUEST_TIMEOUT_MS = 120_000;
 
 export interface PublishingPlan {
   readonly url: string;
@@ -31,7 +33,9 @@ export interface PublishingOutcome {
 export async function publishSteadily(plan: PublishingPlan): Promise<PublishingOutcome> {
   const { url, channel, messages, perSecond, meanBytes, trouble } = plan;
   const sockets = new Sockets(Number(new URL(url).port));
-  const clients: Client[] = Array.from({ length: PUBLISHERS }, () => createClient({ url }));
+  const clients: Client[] = Array.from({ length: PUBLISHERS }, () =>
+    createClient({ url, requestTimeoutMs: REQUEST_TIMEOUT_MS }),
+  );
   for (const client of clients) client.on('error', () => {}); // the publish concerned says it as well
   await Promise.all(clients.map((client) => client.connect()));
   const acknowledged = new Uint32Array(messages);

@@ -14,7 +14,8 @@ export class Sockets {
   freezes = 0;
   readonly #port: number;
   readonly #open = new Set<Socket>();
-  readonly #frozen = new Map<Socket, NodeJS.Timeout>();
+  /** With what ends it, if anything but {@link release} does. */
+  readonly #frozen = new Map<Socket, NodeJS.Timeout | undefined>();
   readonly #onOpened = (message: unknown): void => {
     const { socket } = message as { socket: Socket };
     this.#open.add(socket);
@@ -39,15 +40,20 @@ export class Sockets {
     }
   }
 
-  /** Stops reading from up to so many sockets at random: the kernel's buffers fill, then the gateway's. */
-  freeze(count: number, forMs: () => number): void {
+  /** Sockets that do not read now. */
+  get frozen(): number {
+    return this.#frozen.size;
+  }
+
+  /**
+   * Stops reading from up to so many sockets at random, for a time or until {@link release}: the
+   * kernel's buffers fill, then the gateway's.
+   */
+  freeze(count: number, forMs?: () => number): void {
     for (const socket of this.#pick(count)) {
       this.freezes++;
       socket.pause();
-      this.#frozen.set(
-        socket,
-        setTimeout(() => this.#thaw(socket), forMs()),
-      );
+      this.#frozen.set(socket, forMs && setTimeout(() => this.#thaw(socket), forMs()));
     }
   }
 

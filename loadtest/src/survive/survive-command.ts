@@ -9,9 +9,9 @@ export const SURVIVE_USAGE = `fanfare-load survive [flags]   cuts sockets and fr
   --clients <n>       SDK clients on one durable channel (default 1000)
   --seconds <n>       (default 30)
   --rate <n>          messages a second (default 200)
-  --bytes <n>         mean size of a message (default 1500)
+  --bytes <n>         mean size of a message (default 1200)
   --cut <percent>     sockets cut every second (default 5)
-  --freeze <percent>  readers that freeze every second, for 10 to 80 % of the run (default 1)
+  --freeze <percent>  readers that freeze every second, for 10 to 80 % of the run; as many for all of it (default 1)
   --threads <n>       that the clients are spread over (default 2)
   --times <n>         runs in a row (default 1)
 `;
@@ -22,15 +22,17 @@ const OPTIONS = {
   clients: { type: 'string', default: '1000' },
   seconds: { type: 'string', default: '30' },
   rate: { type: 'string', default: '200' },
-  bytes: { type: 'string', default: '1500' },
+  bytes: { type: 'string', default: '1200' },
   cut: { type: 'string', default: '5' },
   freeze: { type: 'string', default: '1' },
   threads: { type: 'string', default: '2' },
   times: { type: 'string', default: '1' },
 } as const;
 
-/** The longest freezes fill what the kernel holds (4 MiB on Linux), and what the gateway does. */
+/** The longest freezes fill what the kernel holds (some 5 MiB on Linux), and then what the gateway does. */
 const FREEZE_OF_RUN = [0.1, 0.8] as const;
+/** Shorter than the silence that ends a connection (ping interval and 10 s), ms. */
+const MAX_FREEZE_MS = 25_000;
 
 export interface SurviveRuns {
   /** Done one after the other. */
@@ -62,7 +64,7 @@ export function parseSurviveFlags(args: readonly string[]): SurviveRuns {
       trouble: {
         cutShare: number('cut') / 100,
         freezeShare: number('freeze') / 100,
-        freezeMs: [FREEZE_OF_RUN[0] * seconds * 1000, FREEZE_OF_RUN[1] * seconds * 1000],
+        freezeMs: FREEZE_OF_RUN.map((share) => Math.min(MAX_FREEZE_MS, share * seconds * 1000)) as [number, number],
       },
     };
   };

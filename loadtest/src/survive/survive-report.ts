@@ -27,6 +27,7 @@ export function ledgerOf({ clients }: SurvivePlan, outcome: SurviveOutcome): rea
     fact('messages owed to all clients', clients * acknowledged),
     fact('messages received', balance.received),
     zero('lost', balance.lost),
+    zero('skipped, as a reset told', balance.skipped),
     zero('duplicated', balance.duplicated),
     zero('reordered', balance.reordered),
     zero('altered', balance.altered),

@@ -4,7 +4,7 @@ import type { Sockets } from './sockets.js';
 export interface TroublePlan {
   /** Share of the sockets cut every second, 0-1. */
   readonly cutShare: number;
-  /** Share of the sockets that stop reading every second, 0-1. */
+  /** Share of the sockets that stop reading every second, 0-1; as many stop at once and for the whole run. */
   readonly freezeShare: number;
   /** Shortest and longest time without reading, ms. */
   readonly freezeMs: readonly [number, number];
@@ -17,6 +17,7 @@ const STROKE_MS = 100;
 export function makeTrouble(sockets: Sockets, count: number, plan: TroublePlan): () => void {
   const { cutShare, freezeShare, freezeMs } = plan;
   const [shortest, longest] = freezeMs;
+  if (freezeShare > 0) sockets.freeze(Math.ceil(count * freezeShare));
   const cutsDue = atRate(count * cutShare);
   const freezesDue = atRate(count * freezeShare);
   const timer = setInterval(() => {
