@@ -183,7 +183,6 @@ class FanfareClient implements Client {
   #onConnected(frame: ConnectedFrame): void {
     this.#session = frame;
     if (++this.#connections > 1) this.stats.reconnects++;
-    this.#subscriptions.onConnected();
     this.#requests.onConnected(frame);
     this.#renewal.onConnected(frame.expires);
   }

@@ -109,6 +109,20 @@ describe('for await', () => {
     expect(late.data()).toEqual([6]);
   });
 
+  it('that reads on after unsubscribing does not disturb the others', async () => {
+    const { channel, clock, publish, read, server, client } = start();
+    const other = channel.subscribe(() => {});
+    const slow = channel.subscribe(undefined, { maxQueue: 2 });
+    clock.advance(10);
+    await publish(CHANNEL, ...range(1, 5));
+    slow.unsubscribe();
+    expect(await read(slow[Symbol.asyncIterator](), 5)).toEqual([1, 2]);
+    expect(slow.state).toBe('unsubscribed');
+    expect(other.position?.offset).toBe(5);
+    expect(server.link.sent('subscribe')).toHaveLength(1);
+    expect(client.stats.duplicatesDropped).toBe(0);
+  });
+
   it('stays paused through a lost connection', async () => {
     const { channel, clock, publish, read, server } = start();
     const subscription = channel.subscribe(undefined, { maxQueue: 2 });

@@ -20,10 +20,11 @@ export interface SubscriptionsOptions {
   readonly send: (wire: Wire) => void;
 }
 
-/** Most subscribes and unsubscribes open at once. */
+/**
+ * Most subscribes and unsubscribes open at once. With the longest channel names they are less than the
+ * 64 KiB that the gateway lets wait behind `connect`.
+ */
 const WINDOW = 64;
-/** Most bytes sent before `connected`: the gateway lets 64 KiB wait. */
-const GREETING_BYTES = 48 * 1024;
 
 interface Command {
   readonly feed: Feed;
@@ -41,8 +42,7 @@ export class Subscriptions {
   readonly #open = new Map<number, Command>();
   readonly #window: SendWindow;
   readonly #joinRate: TokenBucket;
-  /** How many bytes may be sent now: none without a link, few before `connected`. */
-  #budgetBytes = 0;
+  #linked = false;
 
   constructor(options: SubscriptionsOptions) {
     this.#options = options;
@@ -68,12 +68,7 @@ export class Subscriptions {
 
   /** Subscribes go out right behind `connect`. */
   onGreeting(): void {
-    this.#budgetBytes = GREETING_BYTES;
-    this.#pump();
-  }
-
-  onConnected(): void {
-    this.#budgetBytes = Number.POSITIVE_INFINITY;
+    this.#linked = true;
     this.#pump();
   }
 
@@ -113,7 +108,7 @@ export class Subscriptions {
   }
 
   onDown(): void {
-    this.#budgetBytes = 0;
+    this.#linked = false;
     this.#window.reset();
     this.#joinRate.reset();
     for (const { cancelTimeout } of this.#open.values()) cancelTimeout();
@@ -133,11 +128,11 @@ export class Subscriptions {
 
   #pump(): void {
     for (const feed of this.#waiting) {
-      if (this.#budgetBytes <= 0 || !this.#window.take()) return;
+      if (!this.#linked || !this.#window.take()) return;
       this.#send(feed);
     }
     for (const feed of this.#joining) {
-      if (this.#budgetBytes <= 0 || !this.#joinRate.available || !this.#window.take()) return;
+      if (!this.#linked || !this.#joinRate.available || !this.#window.take()) return;
       this.#joinRate.take();
       this.#send(feed);
     }
@@ -153,9 +148,7 @@ export class Subscriptions {
       feed,
       cancelTimeout: clock.after(timeoutMs, () => this.#answer(id, () => feed.onTimeout(), false)),
     });
-    const wire = dialect.encode(frame);
-    this.#budgetBytes -= wire.length;
-    send(wire);
+    send(dialect.encode(frame));
   }
 
   /** Replies to commands of an earlier connection, or that came too late, are nobody's. */

@@ -1,0 +1,140 @@
+import type { Position } from '@fanfare/protocol';
+import { describe, expect, it } from 'vitest';
+import { Audience, type Flow, type Member } from './audience.js';
+import type { Message } from './message.js';
+
+const at = (offset: number, epoch = 'e1'): Position => ({ epoch, offset });
+
+/** A member that keeps what it is told, in words. */
+function member(position: Position | undefined, flow: Flow = 'flowing') {
+  const told: string[] = [];
+  const self: Member & { told: string[] } = {
+    flow,
+    position,
+    told,
+    onSubscribed: () => told.push('subscribed'),
+    onRecovered: () => told.push('recovered'),
+    onMessage: ({ offset }: Message) => told.push(`message ${offset}`),
+    onReset: (reason, previous) => told.push(`${reason} from ${previous.epoch}-${previous.offset}`),
+    onLagged: () => told.push('lagged'),
+    onDown: () => told.push('down'),
+    onFailed: () => told.push('failed'),
+  };
+  return self;
+}
+
+function audience(...members: Member[]): Audience {
+  const all = new Audience();
+  for (const one of members) all.add(one);
+  return all;
+}
+
+const message = (offset: number): Message => ({ channel: 'c', data: offset, time: 1, offset });
+
+describe('where the wire starts', () => {
+  it('is the position furthest back, of those who do not pause', () => {
+    expect(audience(member(at(9)), member(at(7)), member(undefined), member(at(3), 'paused')).start).toEqual(at(7));
+    expect(audience(member(undefined)).start).toBeUndefined();
+  });
+
+  it('is first that of one who is behind, so that it is put to the test itself', () => {
+    expect(audience(member(at(3)), member(at(9), 'behind'), member(at(8), 'behind')).start).toEqual(at(8));
+  });
+});
+
+describe('a wire that starts over', () => {
+  it('passes by those who are ahead, then takes them along', () => {
+    const back = member(at(3));
+    const ahead = member(at(5));
+    const all = audience(back, ahead);
+    all.recovered(at(3), at(3));
+    for (const offset of [4, 5, 6]) all.deliver(message(offset), at(offset - 1), at(offset));
+    expect(back.told).toEqual(['subscribed', 'recovered', 'message 4', 'message 5', 'message 6']);
+    expect(ahead.told).toEqual(['subscribed', 'recovered', 'message 6']);
+  });
+
+  it('leaves behind those it did not start for', () => {
+    const tested = member(at(9));
+    const back = member(at(3));
+    const all = audience(tested, back);
+    all.recovered(at(9), at(9));
+    expect(back).toMatchObject({ flow: 'behind', position: at(3), told: [] });
+    expect(all.behind).toBe(true);
+    expect(all.start).toEqual(at(3));
+  });
+
+  it('tells at once those who have seen what an ended epoch lost', () => {
+    const back = member(at(3));
+    const ahead = member(at(9));
+    const renamed = audience(back, ahead);
+    renamed.recovered(at(3), at(3, 'e2'));
+    expect(back).toMatchObject({ position: at(3, 'e2'), told: ['subscribed', 'recovered'] });
+    expect(ahead).toMatchObject({ position: at(3, 'e2'), told: ['subscribed', 'recovered', 'diverged from e1-9'] });
+
+    const later = member(at(9));
+    const other = member(at(9, 'e2'));
+    audience(member(at(4)), later, other).rename(at(4), at(4, 'e2'));
+    expect(later).toMatchObject({ position: at(4, 'e2'), told: ['diverged from e1-9'] });
+    expect(other).toMatchObject({ position: at(9, 'e2'), told: [] });
+  });
+
+  it('tells those whom it passes under another epoch, and takes them along', () => {
+    const ahead = member(at(5, 'e2'));
+    const all = audience(ahead);
+    all.deliver(message(5), at(4, 'e3'), at(5, 'e3'));
+    expect(ahead.told).toEqual([]);
+    all.deliver(message(6), at(5, 'e3'), at(6, 'e3'));
+    expect(ahead.told).toEqual(['diverged from e2-5', 'message 6']);
+  });
+
+  it('knows two names of one place by testing both, and ends with that', () => {
+    const one = member(at(5));
+    const two = member(at(5, 'e2'));
+    const all = audience(one, two);
+    all.recovered(at(5), at(5));
+    expect(two.flow).toBe('behind');
+    expect(all.start).toEqual(at(5, 'e2'));
+    all.engage();
+    all.recovered(at(5, 'e2'), at(5, 'e2'));
+    expect(all.behind).toBe(false);
+    expect(one.position).toEqual(at(5, 'e2'));
+    all.deliver(message(6), at(5, 'e2'), at(6, 'e2'));
+    expect([one.told.at(-1), two.told.at(-1)]).toEqual(['message 6', 'message 6']);
+  });
+});
+
+describe('a reset', () => {
+  it('is told to whom it happened; others are put to the test by themselves', () => {
+    const broken = member(at(5));
+    const elsewhere = member(at(9, 'e2'));
+    const late = member(undefined);
+    const all = audience(broken, elsewhere, late);
+    all.reset('diverged', at(5), at(3), true);
+    expect(broken).toMatchObject({ position: at(3), told: ['subscribed', 'diverged from e1-5'] });
+    expect(late).toMatchObject({ position: at(3), told: ['subscribed'] });
+    expect(elsewhere).toMatchObject({ flow: 'behind', position: at(9, 'e2'), told: [] });
+  });
+
+  it('by a trim says nothing to those who are ahead in the same epoch', () => {
+    const ahead = member(at(9));
+    const overtaken = member(at(6));
+    const all = audience(member(at(2)), ahead, overtaken);
+    all.reset('expired', at(2), at(7), false);
+    expect(ahead).toMatchObject({ flow: 'flowing', position: at(9), told: [] });
+    expect(overtaken).toMatchObject({ flow: 'behind', position: at(6), told: [] });
+  });
+});
+
+describe('those who pause', () => {
+  it('are told nothing and keep their place', () => {
+    const paused = member(at(5), 'paused');
+    const all = audience(paused, member(at(5)));
+    all.deliver(message(6), at(5), at(6));
+    all.rename(at(6), at(6, 'e2'));
+    all.reset('expired', at(6, 'e2'), at(8, 'e2'), false);
+    all.lagged(true);
+    expect(paused).toMatchObject({ position: at(5), told: [] });
+    expect(all.active).toBe(true);
+    expect(audience(paused).active).toBe(false);
+  });
+});
