@@ -48,7 +48,7 @@ export const serve: Command = {
     logger.info({ url: urlOf(host, port), healthPort, mode, broker, transport, version: VERSION }, 'listening');
     if (usesDevelopmentKey(config)) logger.warn({}, 'development: anyone who reaches this port may publish');
     const orphaned = new Promise<string>((resolve) => {
-      if (worker) reportReady(port, () => resolve('the primary is gone'));
+      if (worker) reportReady(() => resolve('the primary is gone'));
     });
     logger.info({ signal: await Promise.race([stopped, orphaned]) }, 'stopping');
     await gateway.close();

@@ -5,7 +5,6 @@ export const WORKER_VARIABLE = 'FANFARE_WORKER';
 
 export interface WorkerReady {
   readonly type: 'ready';
-  readonly port: number;
 }
 
 /** A worker was asked for metrics and wants those of all. */

@@ -4,11 +4,10 @@
  * port and the broker; a client of a crashed one resumes on any other.
  */
 import cluster, { type Worker } from 'node:cluster';
-import { createServer } from 'node:net';
 import { AggregatorRegistry } from 'prom-client';
 import type { Clock } from '../clock.js';
 import type { Logger } from '../observability/logger.js';
-import { PortTakenError } from '../transport/transport.js';
+import { probePort } from '../transport/listen-probe.js';
 import { isMetricsRequest, type MetricsReply, WORKER_VARIABLE, type WorkerReady } from './messages.js';
 
 export interface WorkersOptions {
@@ -16,7 +15,7 @@ export interface WorkersOptions {
   /** Name of the gateway; workers are `<node>-1`, `<node>-2`, … */
   readonly node: string;
   readonly host: string;
-  /** 0: the first worker takes a free one, the others the same. */
+  /** 0 takes a free one. */
   readonly port: number;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -37,10 +36,11 @@ const MAX_RESTART_DELAY_MS = 10_000;
 
 /** @throws if the port is taken or the first worker does not start. */
 export async function startWorkers(options: WorkersOptions): Promise<Workers> {
-  await ensureFree(options.host, options.port);
+  // Workers share the port with whoever asks: make sure nobody else has it. A free one has to have its
+  // number before the first worker starts, since to `node:cluster` 0 is another address than what it became.
+  const port = await probePort(options.host, options.port);
   const group = new WorkerGroup(options);
-  const port = await group.start(1, options.port);
-  for (let index = 2; index <= options.count; index++) await group.start(index, port);
+  for (let index = 1; index <= options.count; index++) await group.start(index, port);
   return { port, failed: group.failed, stop: () => group.stop() };
 }
 
@@ -64,8 +64,8 @@ class WorkerGroup {
     });
   }
 
-  /** Resolves with the port once it listens. */
-  start(index: number, port: number): Promise<number> {
+  /** Resolves once it listens. */
+  start(index: number, port: number): Promise<void> {
     const { node, logger, clock } = this.#options;
     const worker = cluster.fork({
       [WORKER_VARIABLE]: String(index),
@@ -79,7 +79,7 @@ class WorkerGroup {
       worker.on('message', (message: WorkerReady | undefined) => {
         if (message?.type !== 'ready') return;
         isReady = true;
-        resolve(message.port);
+        resolve();
       });
       worker.on('exit', (code, signal) => {
         this.#workers.delete(index);
@@ -117,17 +117,4 @@ class WorkerGroup {
     );
     if (worker.isConnected()) worker.send(reply);
   }
-}
-
-/** Workers share the port with whoever asks: make sure nobody else has it. */
-async function ensureFree(host: string, port: number): Promise<void> {
-  if (port === 0) return;
-  const server = createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) =>
-      reject(error.code === 'EADDRINUSE' ? new PortTakenError(host, port) : error),
-    );
-    server.listen({ host, port, exclusive: true }, resolve);
-  });
-  await new Promise((resolve) => server.close(resolve));
 }

@@ -12,9 +12,9 @@ export function isWorker(): boolean {
   return cluster.isWorker;
 }
 
-/** Tells the primary where this worker listens; ends with the primary. */
-export function reportReady(port: number, onOrphaned: () => void): void {
-  process.send?.({ type: 'ready', port } satisfies WorkerReady);
+/** Tells the primary that this worker listens; ends with the primary. */
+export function reportReady(onOrphaned: () => void): void {
+  process.send?.({ type: 'ready' } satisfies WorkerReady);
   process.once('disconnect', onOrphaned);
 }
 
