@@ -15,6 +15,8 @@ export interface Scale {
   readonly publishesPerSecond: number;
   /** Of undisturbed service before and after the fault. */
   readonly calmMs: number;
+  /** How long a gateway stands still. */
+  readonly pauseMs: number;
   /** How many clients lose their gateway at once. */
   readonly stormClients: number;
   /** Of a memory that stays full; longer than a gateway tries a publish, in the long form. */
@@ -26,6 +28,7 @@ const SHORT: Scale = {
   channels: 10,
   publishesPerSecond: 40,
   calmMs: 700,
+  pauseMs: 2_500,
   stormClients: 2_000,
   fullMs: 1_500,
 };
@@ -34,6 +37,7 @@ const LONG: Scale = {
   channels: 50,
   publishesPerSecond: 200,
   calmMs: 3_000,
+  pauseMs: 5_000,
   stormClients: 10_000,
   fullMs: 17_000,
 };
@@ -87,16 +91,13 @@ export class Run {
     try {
       await this.publishers.stop();
       const logs = await Promise.all(this.channels.map((channel) => this.#settled(channel)));
-      const ledger = closeBooks(
-        this.channels.map((channel, i) => ({
-          log: logs[i] as (typeof logs)[number],
-          acknowledged: this.publishers.acknowledged.get(channel) ?? [],
-          subscribers: this.#of(channel).map((subscriber) => subscriber.close()),
-        })),
-      );
+      const books = this.channels.map((channel, i) => ({
+        log: logs[i] as (typeof logs)[number],
+        acknowledged: this.publishers.acknowledged.get(channel) ?? [],
+        subscribers: this.#of(channel).map((subscriber) => subscriber.close()),
+      }));
+      const ledger = closeBooks(books, Math.max(0, (await this.#auditFindings()) - this.#foundBefore));
       const refusals = Object.entries(this.publishers.refusals).map(([code, count]) => `${code} ${count}`);
-      const found = (await this.#auditFindings()) - this.#foundBefore;
-      if (found > 0) this.note(`audit findings: ${found}`);
       if (refusals.length > 0) this.note(`refused: ${refusals.join(', ')}`);
       const row = { fault, ledger, notes: this.#notes };
       rows.push(row);

@@ -57,6 +57,8 @@ export interface Ledger {
   readonly unfounded: number;
   /** Subscribers that do not stand at the head in the end. */
   readonly behind: number;
+  /** Channels that only the audit, the last resort, found to have missed pushes. */
+  readonly auditFindings: number;
   /** Resets told, by reason. */
   readonly resets: Readonly<Partial<Record<ResetReason, number>>>;
   /** Longest time for which some subscriber heard nothing, ms. */
@@ -73,12 +75,13 @@ export const HONEST = {
   untold: 0,
   unfounded: 0,
   behind: 0,
+  auditFindings: 0,
 } as const satisfies Partial<Ledger>;
 
 /** The same, where the log lost nothing: nobody is told anything. */
 export const CLEAN = { ...HONEST, lostByLog: 0, resets: {} } as const satisfies Partial<Ledger>;
 
-export function closeBooks(channels: readonly ChannelBook[]): Ledger {
+export function closeBooks(channels: readonly ChannelBook[], auditFindings: number): Ledger {
   const sums = { lost: 0, duplicated: 0, reordered: 0, wrong: 0, hidden: 0, untold: 0, unfounded: 0, behind: 0 };
   const resets: Partial<Record<ResetReason, number>> = {};
   let [acknowledged, received, lostByLog, longestSilenceMs] = [0, 0, 0, 0];
@@ -95,7 +98,7 @@ export function closeBooks(channels: readonly ChannelBook[]): Ledger {
       }
     }
   }
-  return { acknowledged, received, ...sums, lostByLog, resets, longestSilenceMs };
+  return { acknowledged, received, ...sums, lostByLog, auditFindings, resets, longestSilenceMs };
 }
 
 function accountOf({ start, end, told, hidden }: SubscriberBook, { log, acknowledged }: ChannelBook) {
@@ -176,6 +179,7 @@ export function formatLedgers(rows: readonly LedgerRow[]): string {
       ...(ledger.untold > 0 ? [`UNTOLD ${ledger.untold}`] : []),
       ...(ledger.unfounded > 0 ? [`UNFOUNDED ${ledger.unfounded}`] : []),
       ...(ledger.behind > 0 ? [`BEHIND ${ledger.behind}`] : []),
+      ...(ledger.auditFindings > 0 ? [`AUDIT ${ledger.auditFindings}`] : []),
     ].join('; '),
   ]);
   const lines = [head, ...body].map((cells) => `| ${cells.join(' | ')} |`);

@@ -81,6 +81,7 @@ export class World<S extends Servers = Servers> {
       if (isRunning(node)) node.resume();
       else await node.restart();
     }
+    if ('sentinels' in this.servers) for (const sentinel of this.servers.sentinels) sentinel.resume();
     for (const [place, { pid }] of this.gateways.entries()) if (!signal(pid, 'SIGCONT')) await this.replace(place);
   }
 

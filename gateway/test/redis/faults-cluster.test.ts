@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ledgerOf, printLedgers, type Run, SCALE } from '../faults/harness.js';
 import { CLEAN, HONEST, type Ledger } from '../faults/ledger.js';
 import { cutReplication, isMaster, promotion, rejoined } from '../faults/redis-faults.js';
@@ -15,7 +15,7 @@ let world: World<ClusterServers>;
 beforeAll(async () => {
   world = await World.start(await startCluster({ appendonly: true }));
 }, TIMEOUT_MS);
-afterEach(async () => {
+beforeEach(async () => {
   await world.mend();
   await rejoined(world.servers);
 }, TIMEOUT_MS);

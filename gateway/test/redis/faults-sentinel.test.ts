@@ -1,11 +1,15 @@
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { ledgerOf, printLedgers } from '../faults/harness.js';
 import { CLEAN, HONEST } from '../faults/ledger.js';
 import { isMaster, promotion } from '../faults/redis-faults.js';
-import { World } from '../faults/world.js';
+import { shardStates, World } from '../faults/world.js';
+import type { GatewayProcess } from '../support/gateway-process.js';
 import { type RedisNode, type SentinelServers, startSentinel, until } from '../support/redis-servers.js';
 
 const TIMEOUT_MS = 180_000;
+/** How long a gateway goes on with the old master. */
+const HELD_MS = 2_000;
 /** As docs/REDIS.md advises: a deposed master that does not know it yet refuses writes. */
 const CONFIG = { 'min-replicas-to-write': '1', 'min-replicas-max-lag': '2' };
 
@@ -14,7 +18,7 @@ let world: World<SentinelServers>;
 beforeAll(async () => {
   world = await World.start(await startSentinel({ replicas: 2, appendonly: true, config: CONFIG }));
 }, TIMEOUT_MS);
-afterEach(async () => {
+beforeEach(async () => {
   await world.mend();
   await until('one master, the others in sync', isWhole, 60_000);
 }, TIMEOUT_MS);
@@ -67,4 +71,32 @@ it('a planned failover', { timeout: TIMEOUT_MS }, async () => {
   });
   expect(ledger).toMatchObject(HONEST);
   if (ledger.lostByLog === 0) expect(ledger).toMatchObject(CLEAN);
+});
+
+// The last one: sentinels that stood still do nothing for 30 s afterwards (TILT mode).
+it('clients go to a gateway that still sees the old master', { timeout: TIMEOUT_MS }, async () => {
+  const ledger = await ledgerOf(world, 'sentinel: moving to a gateway with the old master', async (run) => {
+    const [ahead, behind] = world.gateways as [GatewayProcess, GatewayProcess];
+    const { sentinels, nodes } = world.servers;
+    const master = await world.servers.master();
+    await behind.signal('SIGSTOP');
+    master.pause();
+    await promotion(nodes.filter((node) => node !== master));
+    await until('the sentinels name another', async () => (await world.servers.master()) !== master, 30_000);
+    const moving = run.subscribers.filter(({ home }) => home === 0);
+    await run.live(Date.now(), moving);
+    // Nobody tells the old master, nor the gateway behind, that it was deposed.
+    for (const sentinel of sentinels) sentinel.pause();
+    master.resume();
+    await behind.signal('SIGCONT');
+    for (const subscriber of moving) subscriber.move();
+    await delay(HELD_MS);
+    const name = `127.0.0.1:${master.port}`;
+    expect((await shardStates(behind))?.get(name)).toBe('ok');
+    expect((await shardStates(ahead))?.has(name)).toBe(false);
+    for (const sentinel of sentinels) sentinel.resume();
+    run.note(`${moving.length} clients moved; live ${await run.live()} ms after the sentinels answer again`);
+    expect(moving.every(({ home }) => home === 1)).toBe(true);
+  });
+  expect(ledger).toMatchObject(HONEST);
 });

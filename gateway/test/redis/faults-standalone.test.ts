@@ -6,18 +6,26 @@ import { ledgerOf, printLedgers, SCALE } from '../faults/harness.js';
 import { CLEAN, HONEST } from '../faults/ledger.js';
 import { killClients } from '../faults/redis-faults.js';
 import { World } from '../faults/world.js';
+import type { GatewayProcess } from '../support/gateway-process.js';
 import { freePort, type RedisNode, type StandaloneServers, startRedis } from '../support/redis-servers.js';
 
-/** Makes the event loop of a gateway stand still for 5 s on SIGUSR2. */
+/** Makes the event loop of a gateway stand still on SIGUSR2. */
 const STALL = fileURLToPath(new URL('../faults/stall.mjs', import.meta.url));
 const TIMEOUT_MS = 120_000;
+const PAUSE = `${SCALE.pauseMs / 1000} s`;
+/** How long a gateway tries a publish. */
+const GIVE_UP_MS = 15_000;
+/** The number of a publish that is not in the books. */
+const REFUSED = -1;
 
 let world: World<StandaloneServers>;
 let node: RedisNode;
 
 beforeAll(async () => {
   const servers = await startRedis({ appendonly: true, config: { appendfsync: 'always' } });
-  world = await World.start(servers, { env: { NODE_OPTIONS: `--import=${STALL}` } });
+  world = await World.start(servers, {
+    env: { NODE_OPTIONS: `--import=${STALL}`, STALL_MS: String(SCALE.pauseMs) },
+  });
   node = servers.node;
 }, TIMEOUT_MS);
 afterEach(() => world.mend(), TIMEOUT_MS);
@@ -39,20 +47,20 @@ describe('faults of gateways', { timeout: TIMEOUT_MS }, () => {
     expect(ledger).toMatchObject(CLEAN);
   });
 
-  it('SIGSTOP for 5 s: its clients notice a delay', async () => {
-    const ledger = await ledgerOf(world, 'gateway SIGSTOP 5 s', async (run) => {
+  it('SIGSTOP: its clients notice a delay', async () => {
+    const ledger = await ledgerOf(world, `gateway SIGSTOP ${PAUSE}`, async (run) => {
       await world.gateways[1]?.signal('SIGSTOP');
-      await delay(5_000);
+      await delay(SCALE.pauseMs);
       await world.gateways[1]?.signal('SIGCONT');
       run.note(`all live ${await run.live()} ms after SIGCONT`);
     });
     expect(ledger).toMatchObject(CLEAN);
   });
 
-  it('an event loop that stands still for 5 s', async () => {
-    const ledger = await ledgerOf(world, 'event loop paused 5 s', async (run) => {
+  it('an event loop that stands still', async () => {
+    const ledger = await ledgerOf(world, `event loop paused ${PAUSE}`, async (run) => {
       await world.gateways[0]?.signal('SIGUSR2');
-      await delay(5_000);
+      await delay(SCALE.pauseMs);
       run.note(`all live ${await run.live()} ms after the pause`);
     });
     expect(ledger).toMatchObject(CLEAN);
@@ -109,11 +117,18 @@ describe('faults of the server', { timeout: TIMEOUT_MS }, () => {
       await node.client.config('SET', 'maxmemory', '1mb');
       await delay(300);
       const fullAt = Date.now();
+      const [gateway] = world.gateways as [GatewayProcess];
+      const refused = gateway.publish({ channel: run.channels[0], data: { n: REFUSED } });
       await delay(SCALE.fullMs);
       const heard = run.subscribers.filter((subscriber) => subscriber.heardAfter(fullAt) !== undefined);
       await node.client.config('SET', 'maxmemory', '0');
       expect(heard).toHaveLength(0);
       run.note(`live ${await run.live()} ms after it had room`);
+      const { status, body } = await refused;
+      run.note(`a publish without a key: ${status} ${body.code ?? 'once there was room'}`);
+      if (SCALE.fullMs > GIVE_UP_MS) expect({ status, code: body.code }).toEqual({ status: 503, code: 'unavailable' });
+      const told = run.subscribers.filter((one) => one.told.some((event) => 'n' in event && event.n === REFUSED));
+      expect(told.length > 0).toBe(status === 200);
     });
     expect(ledger).toMatchObject(CLEAN);
   });
