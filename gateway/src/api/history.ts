@@ -12,7 +12,7 @@ import { problem } from './problem.js';
 
 const DEFAULT_LIMIT = 100;
 /** Most bytes of messages in one answer, about; a longer page is cut and says `more`. */
-const MAX_ANSWER_BYTES = 1024 * 1024;
+const MAX_ANSWER_BYTES = 512 * 1024;
 
 /** @throws {FanfareError} */
 export async function history(

@@ -1,8 +1,8 @@
 import type { Broker } from '../broker/broker.js';
 import type { Clock } from '../clock.js';
 import type { Stats } from '../stats.js';
+import type { Turnstile } from '../turnstile.js';
 import type { Outbox } from './outbox.js';
-import type { Turnstile } from './turnstile.js';
 
 /** Numbers of the hub; times in ms. */
 export interface HubOptions {

@@ -5,13 +5,13 @@ import { FanfareError } from '../errors.js';
 import type { ChannelPolicy } from '../namespaces.js';
 import type { Stats } from '../stats.js';
 import type { Transport } from '../transport/transport.js';
+import { Turnstile } from '../turnstile.js';
 import type { Channel, Membership } from './channel.js';
 import { DurableChannel } from './durable-channel.js';
 import { HUB_DEFAULTS, type HubContext, type HubOptions } from './hub-options.js';
 import { LiveChannel } from './live-channel.js';
 import type { Member } from './member.js';
 import { Outbox } from './outbox.js';
-import { Turnstile } from './turnstile.js';
 
 export interface HubDependencies {
   readonly broker: Broker;

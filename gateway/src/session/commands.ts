@@ -23,6 +23,8 @@ export interface Caller extends Member {
   /** Channels it is on or joining, by name. */
   readonly memberships: Map<string, Membership>;
   reply(frame: ServerFrame): void;
+  /** Runs tasks with large results one after another: one such result of a connection waits in memory at a time. */
+  oneByOne(task: () => Promise<void>): Promise<void>;
   /** Later in this turn, together with others. */
   replySoon(frame: ServerFrame): void;
   replyError(id: number | undefined, error: FanfareError): void;
@@ -168,14 +170,17 @@ async function history(caller: Caller, frame: HistoryFrame, services: SessionSer
   const { id, channel, after, before, limit } = frame;
   const policy = permitted(caller, channel, 'history', services);
   if (!policy.durable) throw new FanfareError('bad_request', 'a live channel has no history');
-  const page = await readHistory(services.broker, policy, { after, before, limit: limit ?? 100 });
-  if (!page.ok) throw new FanfareError('bad_request', `${page.reason}: the position cannot be used`);
-  const messages = page.messages.map((message) => ({ ...message, epoch: String(message.epoch) }));
-  const wire = caller.dialect.encodeHistory(id, channel, messages, page.more);
-  // Too large to wait among the replies of a socket that lags: sent like a replay.
-  do {
-    await caller.drained();
-  } while (!caller.sendReplayed(wire) && caller.identity);
+  await caller.oneByOne(async () => {
+    if (!caller.identity) return;
+    const page = await readHistory(services.broker, policy, { after, before, limit: limit ?? 100 });
+    if (!page.ok) throw new FanfareError('bad_request', `${page.reason}: the position cannot be used`);
+    const messages = page.messages.map((message) => ({ ...message, epoch: String(message.epoch) }));
+    const wire = caller.dialect.encodeHistory(id, channel, messages, page.more);
+    // Too large to wait among the replies of a socket that lags: sent like a replay.
+    do {
+      await caller.drained();
+    } while (!caller.sendReplayed(wire) && caller.identity);
+  });
 }
 
 async function refresh(caller: Caller, { id, token }: RefreshFrame): Promise<void> {

@@ -12,6 +12,7 @@ import { FanfareError, toFanfareError } from '../errors.js';
 import type { Membership } from '../hub/channel.js';
 import { count } from '../stats.js';
 import type { Socket, SocketSession } from '../transport/transport.js';
+import { Turnstile } from '../turnstile.js';
 import { type Caller, type Command, runCommand } from './commands.js';
 import type { Living } from './liveness.js';
 import { RateLimiter } from './rate-limiter.js';
@@ -54,6 +55,7 @@ export class Session implements SocketSession, Caller, Living {
   #lag: Lag | undefined;
   #soon: Wire[] | undefined;
   #drainWaiters: (() => void)[] | undefined;
+  #large: Turnstile | undefined;
   #violations = 0;
   #violationsSinceMs = 0;
   #limiters: { commands: RateLimiter; bytes: RateLimiter; publishes: RateLimiter } | undefined;
@@ -311,6 +313,11 @@ export class Session implements SocketSession, Caller, Living {
       this.#drainWaiters ??= [];
       this.#drainWaiters.push(resolve);
     });
+  }
+
+  oneByOne(task: () => Promise<void>): Promise<void> {
+    this.#large ??= new Turnstile(1);
+    return this.#large.run(task);
   }
 
   // --- lag ---------------------------------------------------------------------------------------

@@ -82,7 +82,8 @@ export class LogReads {
     options: ReadOptions,
   ): Promise<[ServedLogPage, PushSession]> {
     try {
-      return [await readOn(session, session.redis, channel, range, options), session];
+      const read = () => readOn(session, session.redis, channel, range, options);
+      return [await session.reads.run(read), session];
     } catch (error) {
       const { message } = error as Error;
       if (message.startsWith('READONLY')) session.lose('it is read-only');
@@ -93,7 +94,7 @@ export class LogReads {
       this.#options.onMoving(shard);
       const other = this.#options.sessionOf(target);
       if (!other) throw error;
-      return [await readOn(other, asking(other), channel, range, options), other];
+      return [await other.reads.run(() => readOn(other, asking(other), channel, range, options)), other];
     }
   }
 }

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { Cancel, Clock } from '../../clock.js';
+import { Turnstile } from '../../turnstile.js';
 import { Deadline, within } from './deadline.js';
 import { type LinkOptions, openLink, parseInfo } from './link.js';
 import type { RedisAddress } from './redis-url.js';
@@ -29,6 +30,11 @@ export interface PushSessionEvents {
   onLost(reason: string): void;
 }
 
+/**
+ * Pages of at most 512 KiB that may be on their way at a time: together well below the 32 MiB at which
+ * Redis ends a subscribing connection (`client-output-buffer-limit pubsub`), however many clients read.
+ */
+const READS_AT_A_TIME = 32;
 const FENCE = 'fence';
 const OUT_OF_STEP = 'its replies are out of step';
 
@@ -47,6 +53,8 @@ export class PushSession {
   readonly redis: Redis;
   /** `master_replid` of the server; if it changes, this is not the same log any more. */
   readonly replicationId: string;
+  /** Every read of the log passes here. */
+  readonly reads = new Turnstile(READS_AT_A_TIME);
   readonly #clock: Clock;
   readonly #timings: PushSessionTimings;
   readonly #events: PushSessionEvents;
