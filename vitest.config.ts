@@ -38,7 +38,8 @@ export default defineConfig({
           include: ['*/test/redis/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          maxWorkers: 2,
+          // They mostly wait, for timers of Redis and of browsers.
+          maxWorkers: 4,
           sequence: { groupOrder: 2 },
         },
       },
@@ -49,7 +50,8 @@ export default defineConfig({
           include: ['*/test/e2e/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          maxWorkers: 2,
+          // They mostly wait, for timers of Redis and of browsers.
+          maxWorkers: 4,
           sequence: { groupOrder: 3 },
         },
       },

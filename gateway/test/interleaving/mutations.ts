@@ -10,13 +10,13 @@ export interface Mutation {
 
 export const MUTATIONS: readonly Mutation[] = [
   {
-    name: 'skip the buffer: what is pushed during a repair is thrown away',
+    name: 'skip the buffer: what is pushed while the log is read is thrown away',
     file: 'hub/durable-channel.ts',
     from: 'this.#held.push(record);',
     to: 'this.#held.length = 0;',
   },
   {
-    name: 'go onto the topic at the cursor, with frames before it still queued',
+    name: 'skip the buffer at join: onto the topic at the cursor, with frames before it still queued',
     file: 'hub/durable-channel.ts',
     from: 'return this.feed.flushed ?? this.cursor;',
     to: 'return this.cursor;',

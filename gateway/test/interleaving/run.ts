@@ -74,9 +74,11 @@ class Scene {
   /** Something happened that nothing told the gateways of: only then may an audit find anything. */
   #hidden = false;
   #nodes = 0;
+  readonly #readsApart: boolean;
 
   constructor(world: VirtualWorld, choose: (options: number) => number) {
     this.#world = world;
+    this.#readsApart = choose(3) === 0;
     this.#log = new FaultyLog({ clock: world });
     this.#channels = CHANNELS.map((name) => {
       const policy = NAMESPACES.policy(name);
@@ -200,7 +202,7 @@ class Scene {
   }
 
   #createGateway(): VirtualGateway {
-    return new VirtualGateway(this.#world, this.#log, NETWORK, `node${++this.#nodes}`);
+    return new VirtualGateway(this.#world, this.#log, NETWORK, `node${++this.#nodes}`, this.#readsApart);
   }
 
   #pick<T>(list: readonly T[], index: number): T {

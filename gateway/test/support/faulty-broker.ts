@@ -94,9 +94,10 @@ export class FaultyBroker implements Broker {
   readonly name = 'memory';
   readonly idempotencyMs: number;
   readonly #log: FaultyLog;
-  readonly #schedule: Schedule;
   readonly #lines = new Map<string, Line>();
   readonly #requests: Lane;
+  readonly #schedule: Schedule;
+  readonly #readsApart: boolean;
   readonly #arrivals: Lane;
   readonly #publishes: Lane;
   readonly #outcomes: Lane;
@@ -104,7 +105,12 @@ export class FaultyBroker implements Broker {
   readonly reads = new Map<string, number>();
   #closed = false;
 
-  constructor(log: FaultyLog, schedule: Schedule = (task) => task()) {
+  /**
+   * @param readsApart the answers of `read` travel apart from the pushes, as over a connection of their
+   * own: less than the port promises, and still nothing may be lost.
+   */
+  constructor(log: FaultyLog, schedule: Schedule = (task) => task(), readsApart = false) {
+    this.#readsApart = readsApart;
     this.#log = log;
     this.idempotencyMs = log.idempotencyMs;
     this.#schedule = schedule;
@@ -173,12 +179,17 @@ export class FaultyBroker implements Broker {
   read(channel: ChannelSpec, range: ReadRange): Promise<LogPage> {
     const line = this.#line(channel.name);
     return new Promise((resolve, reject) => {
-      this.#request(channel.name, reject, () => {
-        this.reads.set(channel.name, (this.reads.get(channel.name) ?? 0) + 1);
-        if (line.frozen && range.confirmed) return () => reject(unavailable());
-        const page = line.frozen ? selectPage(line.frozen, range) : this.#log.read(channel, range);
-        return () => resolve(page);
-      });
+      this.#request(
+        channel.name,
+        reject,
+        () => {
+          this.reads.set(channel.name, (this.reads.get(channel.name) ?? 0) + 1);
+          if (line.frozen && range.confirmed) return () => reject(unavailable());
+          const page = line.frozen ? selectPage(line.frozen, range) : this.#log.read(channel, range);
+          return () => resolve(page);
+        },
+        this.#readsApart,
+      );
     });
   }
 
@@ -253,13 +264,15 @@ export class FaultyBroker implements Broker {
   }
 
   /** A request on the line; `execute` runs at the engine and returns what the answer does here. */
-  #request(name: string, reject: (error: Error) => void, execute: () => () => void): void {
+  #request(name: string, reject: (error: Error) => void, execute: () => () => void, apart = false): void {
     const line = this.#line(name);
     const { cuts } = line;
     const refuse = () => reject(unavailable());
     this.#requests.add(() => {
       const answer = line.up && line.cuts === cuts ? execute() : refuse;
-      this.#arrivals.add(() => (line.cuts === cuts ? answer() : refuse()), `answer ${name}`);
+      const arrive = () => (line.cuts === cuts ? answer() : refuse());
+      if (apart) this.#schedule(arrive, `answer ${name} apart`);
+      else this.#arrivals.add(arrive, `answer ${name}`);
     }, `request ${name}`);
   }
 }
