@@ -60,9 +60,13 @@ export interface Stats {
   logReads: number;
   /** Times a channel repaired itself from the log. */
   repairs: number;
+  /** Pushed records that did not follow the cursor: another epoch, or something before them was missed. */
+  pushGaps: number;
   audits: number;
   /** Audits that found a channel behind its log without knowing it. Should stay 0. */
   auditFindings: number;
+  /** Channels found behind while the engine was in doubt (a slot moves). */
+  doubtFindings: number;
   // --- HTTP ---
   /** Answers by status. */
   readonly httpResponses: Map<number, number>;
@@ -98,8 +102,10 @@ export function createStats(): Stats {
     channels: 0,
     logReads: 0,
     repairs: 0,
+    pushGaps: 0,
     audits: 0,
     auditFindings: 0,
+    doubtFindings: 0,
     httpResponses: new Map(),
   };
 }

@@ -118,8 +118,10 @@ export function createMetrics({ stats, node, version, worker, health }: MetricsO
   counters('fanfare_resets_total', 'Resets told to clients, by reason', 'reason', () => stats.resets);
   counter('fanfare_log_reads_total', 'Reads of the log', () => stats.logReads);
   counter('fanfare_repairs_total', 'Channels repaired from the log', () => stats.repairs);
+  counter('fanfare_push_gaps_total', 'Pushed messages that did not follow the cursor', () => stats.pushGaps);
   counter('fanfare_audits_total', 'Comparisons of a channel with its log', () => stats.audits);
   counter('fanfare_audit_findings_total', 'Audits that found a silent loss; should stay 0', () => stats.auditFindings);
+  counter('fanfare_doubt_findings_total', 'Channels found behind while a slot moved', () => stats.doubtFindings);
 
   counters('fanfare_http_responses_total', 'HTTP answers, by status', 'status', () => stats.httpResponses);
   new Gauge({

@@ -15,6 +15,7 @@ import { readHistory } from '../hub/history.js';
 import type { Member, Start } from '../hub/member.js';
 import type { ChannelPolicy } from '../namespaces.js';
 import { count } from '../stats.js';
+import type { ChannelTurns } from './channel-turns.js';
 import type { SessionServices } from './services.js';
 
 /** What a command needs of the connection that it came from. */
@@ -22,6 +23,8 @@ export interface Caller extends Member {
   identity: Identity | undefined;
   /** Channels it is on or joining, by name. */
   readonly memberships: Map<string, Membership>;
+  /** Order among its subscribes and unsubscribes. */
+  readonly turns: ChannelTurns;
   reply(frame: ServerFrame): void;
   /** Runs tasks with large results one after another: one such result of a connection waits in memory at a time. */
   oneByOne(task: () => Promise<void>): Promise<void>;
@@ -59,9 +62,9 @@ async function run(
     case 'connect':
       throw new FanfareError('bad_request', 'connected already');
     case 'subscribe':
-      return subscribe(caller, frame, services);
+      return caller.turns.run(frame.channel, () => subscribe(caller, frame, services));
     case 'unsubscribe':
-      return unsubscribe(caller, frame);
+      return caller.turns.run(frame.channel, async () => unsubscribe(caller, frame));
     case 'publish':
       return publish(caller, frame, payload as Payload, services);
     case 'history':
@@ -96,29 +99,37 @@ async function subscribe(caller: Caller, frame: SubscribeFrame, services: Sessio
   earlier?.leave();
   memberships.set(channel, membership);
   caller.forgetLag(channel);
-  let answered = false;
-  try {
-    await membership.channel.join(membership, start, ({ position, recovered, reason }) => {
-      answered = true;
-      caller.reply({
-        type: 'subscribed',
-        id,
-        channel,
-        durable: policy.durable,
-        ...(position && { epoch: String(position.epoch), offset: position.offset }),
-        ...(recovered !== undefined && { recovered }),
-        ...(reason && { reason }),
-      });
-    });
-    if (!answered) throw new FanfareError('not_subscribed', 'unsubscribed before it was joined');
-  } catch (error) {
-    membership.leave();
-    if (memberships.get(channel) === membership) memberships.delete(channel);
-    if (!answered) throw error;
-    const failure = toFanfareError(error);
-    if (failure.code === 'internal') services.onFault('replay failed', error);
-    caller.reply({ type: 'unsubscribed', channel, code: failure.code, message: failure.message });
-  }
+  // Answered is this command once the client stands somewhere; the replay goes on.
+  return new Promise((resolve, reject) => {
+    let answered = false;
+    const fail = (error: unknown) => {
+      membership.leave();
+      if (memberships.get(channel) === membership) memberships.delete(channel);
+      if (!answered) {
+        reject(error);
+        return;
+      }
+      const failure = toFanfareError(error);
+      if (failure.code === 'internal') services.onFault('replay failed', error);
+      caller.reply({ type: 'unsubscribed', channel, code: failure.code, message: failure.message });
+    };
+    membership.channel
+      .join(membership, start, ({ position, recovered, reason }) => {
+        answered = true;
+        caller.reply({
+          type: 'subscribed',
+          id,
+          channel,
+          durable: policy.durable,
+          ...(position && { epoch: String(position.epoch), offset: position.offset }),
+          ...(recovered !== undefined && { recovered }),
+          ...(reason && { reason }),
+        });
+        resolve();
+      })
+      // Unanswered means that the connection has ended meanwhile.
+      .then(resolve, fail);
+  });
 }
 
 function startOf({ since, rewind, rewindMs }: SubscribeFrame): Start {

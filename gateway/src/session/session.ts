@@ -13,6 +13,7 @@ import type { Membership } from '../hub/channel.js';
 import { count } from '../stats.js';
 import type { Socket, SocketSession } from '../transport/transport.js';
 import { Turnstile } from '../turnstile.js';
+import { ChannelTurns } from './channel-turns.js';
 import { type Caller, type Command, runCommand } from './commands.js';
 import type { Living } from './liveness.js';
 import { RateLimiter } from './rate-limiter.js';
@@ -46,6 +47,7 @@ export class Session implements SocketSession, Caller, Living {
   identity: Identity | undefined;
   /** Channels it is on or joining, by name. */
   readonly memberships = new Map<string, Membership>();
+  readonly turns = new ChannelTurns();
   readonly #socket: Socket;
   readonly #services: SessionServices;
   /** From the upgrade request; used where `connect` brings none. */
