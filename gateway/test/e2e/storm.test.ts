@@ -9,8 +9,8 @@ const CLIENTS = 2_000;
 /** Connections opened at a time at first; afterwards all come at once. */
 const OPENING = 200;
 /** Stored while they are away: more than a channel keeps at hand (256 KiB), so that the log has to be read. */
-const MISSED = 350;
-const FILLER = '.'.repeat(1_000);
+const MISSED = 90;
+const FILLER = '.'.repeat(4_000);
 /** Their positions differ by up to this, in no order. */
 const SPREAD = 30;
 const MOST_READS = 10;
@@ -115,7 +115,7 @@ it.each(['uws', 'ws'])(
     const publishing = (async () => {
       while (!isOver) {
         await publish(1);
-        await sleep(50);
+        await sleep(250);
       }
     })();
     await Promise.all(
