@@ -67,6 +67,11 @@ export class PublishLink {
     return this.#inFlight > 0;
   }
 
+  /** Replies are awaited, and overdue. */
+  get #isSilent(): boolean {
+    return this.#inFlight > 0 && this.#suspicion === undefined;
+  }
+
   /**
    * Sends these commands in one write, and in this order. Each resolves with its reply or its error;
    * none rejects.
@@ -93,10 +98,12 @@ export class PublishLink {
     if (this.#inFlight === 0) this.#lose(reason);
   }
 
-  /** Nothing more is sent; once all is answered it is closed. */
+  /** Nothing more is sent; once all is answered, or answers are overdue, it is closed. */
   retire(): void {
     this.#isClosed = true;
-    this.condemn('it is no longer the master');
+    const reason = 'it is no longer the master';
+    if (this.#isSilent) this.#lose(reason);
+    else this.condemn(reason);
   }
 
   /** What is still unanswered fails. */
@@ -150,6 +157,7 @@ export class PublishLink {
     this.#suspicion = new Deadline(clock, timings.suspectMs, () => {
       this.#suspicion = undefined;
       this.#problem ??= 'replies are overdue';
+      if (this.#isClosed) this.#lose(this.#problem);
     });
     this.#patience = new Deadline(clock, timings.replyMs, () => this.#lose(`no reply within ${timings.replyMs} ms`));
   }
@@ -163,7 +171,7 @@ export class PublishLink {
 
   /** A reply came. */
   #progress(): void {
-    const wasSuspect = this.#inFlight > 0 && this.#suspicion === undefined;
+    const wasSuspect = this.#isSilent;
     if (this.#inFlight === 0 || wasSuspect) this.#unwatch();
     if (wasSuspect) this.#watch();
     this.#suspicion?.restart();
