@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { ledgerOf, printLedgers } from '../faults/harness.js';
+import { ledgerOf, printLedgers, type Run } from '../faults/harness.js';
 import { CLEAN, HONEST } from '../faults/ledger.js';
 import { isMaster, promotion } from '../faults/redis-faults.js';
 import { shardStates, World } from '../faults/world.js';
@@ -10,6 +10,8 @@ import { type RedisNode, type SentinelServers, startSentinel, until } from '../s
 const TIMEOUT_MS = 180_000;
 /** How long a gateway goes on with the old master. */
 const HELD_MS = 2_000;
+/** Longer than a planned failover takes until the old master is a replica. */
+const PAUSE_MS = 10_000;
 /** As docs/REDIS.md advises: a deposed master that does not know it yet refuses writes. */
 const CONFIG = { 'min-replicas-to-write': '1', 'min-replicas-max-lag': '2' };
 
@@ -62,16 +64,31 @@ it.each([
   if (ledger.lostByLog === 0) expect(ledger.resets).toEqual({});
 });
 
-it('a planned failover', { timeout: TIMEOUT_MS }, async () => {
+it('a planned failover, for which Redis does not make writes wait', { timeout: TIMEOUT_MS }, async () => {
   const ledger = await ledgerOf(world, 'SENTINEL FAILOVER', async (run) => {
-    const master = await world.servers.master();
-    await world.servers.sentinels[0]?.client.call('SENTINEL', 'FAILOVER', world.servers.masterName);
-    await until('the sentinels name another', async () => (await world.servers.master()) !== master, 30_000);
-    run.note(`live ${await run.live()} ms after the promotion`);
+    run.note(`live ${await failOver(run)} ms after the promotion`);
   });
   expect(ledger).toMatchObject(HONEST);
   if (ledger.lostByLog === 0) expect(ledger).toMatchObject(CLEAN);
 });
+
+it('a planned failover while writes are paused loses nothing', { timeout: TIMEOUT_MS }, async () => {
+  const ledger = await ledgerOf(world, 'CLIENT PAUSE WRITE, SENTINEL FAILOVER', async (run) => {
+    const master = await world.servers.master();
+    await master.client.call('CLIENT', 'PAUSE', PAUSE_MS, 'WRITE');
+    run.note(`live ${await failOver(run)} ms after the promotion`);
+  });
+  expect(ledger).toMatchObject(CLEAN);
+});
+
+/** Returns how long it took after the promotion until all were live, ms. */
+async function failOver(run: Run): Promise<number> {
+  const { servers } = world;
+  const master = await servers.master();
+  await servers.sentinels[0]?.client.call('SENTINEL', 'FAILOVER', servers.masterName);
+  await until('the sentinels name another', async () => (await servers.master()) !== master, 30_000);
+  return run.live();
+}
 
 // The last one: sentinels that stood still do nothing for 30 s afterwards (TILT mode).
 it('clients go to a gateway that still sees the old master', { timeout: TIMEOUT_MS }, async () => {

@@ -1,3 +1,5 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -157,9 +159,9 @@ describe('faults of the server', { timeout: TIMEOUT_MS }, () => {
   });
 
   it('restarts empty: all are told, then it flows again', async () => {
-    await node.client.config('SET', 'appendonly', 'no');
     const ledger = await ledgerOf(world, 'restart empty', async (run) => {
-      await node.client.flushall();
+      await node.kill9();
+      await rm(join(node.dir, 'appendonlydir'), { recursive: true });
       await node.restart();
       run.note(`live ${await run.live()} ms after it was up`);
     });
