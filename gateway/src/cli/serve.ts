@@ -23,7 +23,8 @@ export const serve: Command = {
     const config = loadConfig({ argv: isWorker() ? [...argv, ...flagsOfWorker(env)] : argv, env, cwd });
     const { mode, host, node, logLevel } = config;
     const format = mode === 'production' ? 'json' : 'text';
-    const logger = createLogger({ level: logLevel, format, node, destination: { write: out } });
+    const isOneOfMany = config.workers > 1;
+    const logger = createLogger({ level: logLevel, format, node, isOneOfMany, destination: { write: out } });
     const stopped = untilStopped();
     const broker = config.redisUrl === undefined ? 'memory' : 'redis';
     if (config.workers > 1 && !isWorker()) {

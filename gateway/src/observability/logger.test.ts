@@ -29,3 +29,10 @@ it('writes one readable line in development, and the stack of an error below it'
   expect(lines[0]).toMatch(/^\d\d:\d\d:\d\d\.\d{3} info {2}listening port=8080 host=localhost\n$/);
   expect(lines[1]).toMatch(/^\S+ error failed\nError: gone\n {4}at /);
 });
+
+it('tells the node in text as well where several write to one place', () => {
+  const { lines, destination } = capture();
+  const logger = createLogger({ level: 'info', format: 'text', node: 'n1-2', isOneOfMany: true, destination });
+  logger.info({ port: 8080 }, 'listening');
+  expect(lines[0]).toMatch(/ info {2}n1-2: listening port=8080\n$/);
+});

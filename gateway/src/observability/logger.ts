@@ -18,12 +18,16 @@ export interface LoggerOptions {
   readonly format: 'json' | 'text';
   /** The gateway's name, in every JSON line. */
   readonly node: string;
+  /** Whether it is one of several that write to the same place: text lines tell the name, too. */
+  readonly isOneOfMany?: boolean;
   readonly destination: { write(text: string): unknown };
 }
 
-export function createLogger({ level, format, node, destination }: LoggerOptions): Logger {
+export function createLogger({ level, format, node, isOneOfMany = false, destination }: LoggerOptions): Logger {
   const stream: DestinationStream =
-    format === 'json' ? (destination as DestinationStream) : { write: (line) => void destination.write(toText(line)) };
+    format === 'json'
+      ? (destination as DestinationStream)
+      : { write: (line) => void destination.write(toText(line, isOneOfMany)) };
   return pino(
     {
       level,
@@ -37,11 +41,12 @@ export function createLogger({ level, format, node, destination }: LoggerOptions
 }
 
 /** `12:00:01.123 info  listening  port=8080`; an error's stack follows on its own lines. */
-function toText(line: string): string {
-  const { level, time, msg, node: _node, error, ...fields } = JSON.parse(line) as Record<string, unknown>;
+function toText(line: string, tellsNode: boolean): string {
+  const { level, time, msg, node, error, ...fields } = JSON.parse(line) as Record<string, unknown>;
   const pairs = Object.entries(fields).map(([name, value]) => `${name}=${plain(value)}`);
   const stack = error && typeof error === 'object' && 'stack' in error ? `\n${String(error.stack)}` : '';
-  const words = [String(time).slice(11, 23), String(level).padEnd(5), String(msg), ...pairs];
+  const who = tellsNode ? [`${node}:`] : [];
+  const words = [String(time).slice(11, 23), String(level).padEnd(5), ...who, String(msg), ...pairs];
   return `${words.join(' ')}${stack}\n`;
 }
 

@@ -1,0 +1,209 @@
+/** Several gateway processes on one port, over a real Redis. */
+import { once } from 'node:events';
+import { get } from 'node:http';
+import { type AddressInfo, createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Client, createClient, type StateChange } from '@fanfare/client';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.js';
+import { freePort, type StandaloneServers, startRedis } from '../support/redis-servers.js';
+
+const CLIENTS = 40;
+const PATIENCE = { timeout: 30_000 };
+const anyone = { subscribe: 'anyone', publish: 'anyone' };
+
+let redis: StandaloneServers;
+beforeAll(async () => {
+  redis = await startRedis();
+});
+afterAll(() => redis.stop());
+
+/** Two workers named `pair-1` and `pair-2`, logging JSON. */
+function startPair(transport: string, port = 0): Promise<GatewayProcess> {
+  return startGatewayProcess({
+    port,
+    settings: {
+      WORKERS: '2',
+      TRANSPORT: transport,
+      REDIS_URL: redis.url,
+      NODE: 'pair',
+      MODE: 'production',
+      HOST: '127.0.0.1',
+      API_KEYS: 'key',
+      LIMIT_PUBLISHES_PER_SECOND: '0',
+    },
+    file: { namespaces: { demo: { ...anyone, history: { size: 10_000 } } } },
+  });
+}
+
+interface LogLine {
+  readonly node: string;
+  readonly msg: string;
+  readonly [field: string]: unknown;
+}
+
+function logOf(gateway: GatewayProcess): LogLine[] {
+  return gateway
+    .output()
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as LogLine);
+}
+
+/** Asked over a new connection each time, so that any worker may answer. */
+async function metricsOf(gateway: GatewayProcess): Promise<string> {
+  const request = get(`${gateway.httpUrl}/metrics`, { agent: false });
+  const [response] = (await once(request, 'response')) as [AsyncIterable<Buffer> & { statusCode: number }];
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(chunk);
+  expect(response.statusCode).toBe(200);
+  return Buffer.concat(chunks).toString();
+}
+
+/** The samples of a metric: labels and value. */
+function samples(text: string, name: string): { labels: Record<string, string>; value: number }[] {
+  return [...text.matchAll(new RegExp(`^${name}{([^}]*)} (\\S+)$`, 'gm'))].map(([, labels = '', value]) => ({
+    labels: Object.fromEntries([...labels.matchAll(/(\w+)="([^"]*)"/g)].map(([, label, text]) => [label, text])),
+    value: Number(value),
+  }));
+}
+
+async function workerPids(gateway: GatewayProcess): Promise<number[]> {
+  return samples(await metricsOf(gateway), 'fanfare_worker_connections').map(({ labels }) => Number(labels.pid));
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function connect(gateway: GatewayProcess): { client: Client; states: StateChange[] } {
+  const client = createClient({ url: gateway.wsUrl, backoff: { baseMs: 100, maxMs: 1_000 } });
+  onTestFinished(() => client.close());
+  const states: StateChange[] = [];
+  client.on('state', (change) => states.push(change));
+  return { client, states };
+}
+
+async function connectMany(gateway: GatewayProcess) {
+  const all = Array.from({ length: CLIENTS }, () => connect(gateway));
+  await Promise.all(all.map(({ client }) => client.connect()));
+  return all;
+}
+
+describe.each(['uws', 'ws'])('two workers on %s', (transport) => {
+  it('both serve, tell themselves apart, add up their metrics, and end together', async () => {
+    const gateway = await startPair(transport);
+    onTestFinished(() => gateway.stop());
+    const all = await connectMany(gateway);
+    const served = (node: string) => all.filter(({ client }) => client.session?.node === node).length;
+    expect(served('pair-1')).toBeGreaterThan(0);
+    expect(served('pair-2')).toBeGreaterThan(0);
+    expect(served('pair-1') + served('pair-2')).toBe(CLIENTS);
+
+    const listening = logOf(gateway).filter(({ msg }) => msg === 'listening');
+    expect(listening.map(({ node }) => node).sort()).toEqual(['pair', 'pair-1', 'pair-2']);
+    for (const line of listening) expect(line.url).toContain(`:${gateway.port}`);
+
+    for (let asked = 0; asked < 8; asked++) {
+      const text = await metricsOf(gateway);
+      expect(samples(text, 'fanfare_connections')).toEqual([{ labels: { node: 'pair' }, value: CLIENTS }]);
+      const perWorker = samples(text, 'fanfare_worker_connections').map(({ labels, value }) => [labels.worker, value]);
+      expect(perWorker.sort()).toEqual([
+        ['1', served('pair-1')],
+        ['2', served('pair-2')],
+      ]);
+    }
+
+    const pids = await workerPids(gateway);
+    expect(pids.filter(isAlive)).toHaveLength(2);
+    await gateway.signal('SIGTERM');
+    expect(await gateway.exited).toEqual([0, null]);
+    expect(pids.filter(isAlive)).toEqual([]);
+    for (const { states } of all) {
+      expect(states.find(({ state }) => state === 'waiting')).toMatchObject({ code: 4000 });
+    }
+    const stopped = logOf(gateway).filter(({ msg }) => msg === 'stopped');
+    expect(stopped.map(({ node }) => node).sort()).toEqual(['pair', 'pair-1', 'pair-2']);
+    expect(stopped.at(-1)?.node).toBe('pair');
+    expect(gateway.output()).not.toMatch(/"level":"(warn|error)"/);
+  });
+
+  it('one that is killed is replaced, and its clients miss nothing', async () => {
+    const gateway = await startPair(transport);
+    onTestFinished(() => gateway.stop());
+    const all = await connectMany(gateway);
+    const channel = `demo:workers-${transport}`;
+    const received = all.map(({ client }) => {
+      const numbers: number[] = [];
+      const subscription = client.channel<number>(channel).subscribe(({ data }) => numbers.push(data));
+      return { numbers, subscription };
+    });
+    await Promise.all(received.map(({ subscription }) => subscription.ready()));
+    const publisher = connect(gateway).client;
+    await publisher.connect();
+    let published = 0;
+    let isOver = false;
+    const publishing = (async () => {
+      while (!isOver) {
+        await publisher.channel<number>(channel).publish(published + 1);
+        published++;
+        await sleep(5);
+      }
+    })();
+    const orphans = all.filter(({ client }) => client.session?.node === 'pair-1');
+    const [victim] = samples(await metricsOf(gateway), 'fanfare_worker_connections').filter(
+      ({ labels }) => labels.worker === '1',
+    );
+    const pid = Number(victim?.labels.pid);
+    await expect.poll(() => published, PATIENCE).toBeGreaterThan(20);
+    process.kill(pid, 'SIGKILL');
+    await expect.poll(() => logOf(gateway).filter(({ msg }) => msg === 'listening').length, PATIENCE).toBe(4);
+    await expect.poll(() => all.every(({ client }) => client.state === 'connected'), PATIENCE).toBe(true);
+    const upTo = published + 20;
+    await expect.poll(() => published, PATIENCE).toBeGreaterThan(upTo);
+    isOver = true;
+    await publishing;
+
+    const expected = Array.from({ length: published }, (_, i) => i + 1);
+    for (const { numbers } of received) {
+      await expect.poll(() => numbers.length, PATIENCE).toBeGreaterThanOrEqual(published);
+      expect(numbers).toEqual(expected);
+    }
+    for (const { client } of all) expect(client.stats).toMatchObject({ gaps: 0, resets: 0, duplicatesDropped: 0 });
+    for (const { client } of orphans) expect(client.stats.reconnects).toBeGreaterThan(0);
+    expect(logOf(gateway).filter(({ msg }) => msg === 'worker died, replacing it')).toMatchObject([
+      { level: 'error', node: 'pair', worker: 1, pid, signal: 'SIGKILL' },
+    ]);
+    const text = await metricsOf(gateway);
+    expect(samples(text, 'fanfare_connections')[0]?.value).toBe(CLIENTS + 1);
+    const pids = samples(text, 'fanfare_worker_connections').map(({ labels }) => Number(labels.pid));
+    expect(pids).toHaveLength(2);
+    expect(pids).not.toContain(pid);
+  });
+
+  it('take no port that is taken, and leave theirs when the primary is killed', async () => {
+    const other = createServer().listen(await freePort(), '127.0.0.1');
+    await once(other, 'listening');
+    onTestFinished(() => void other.close());
+    const gateway = await startPair(transport);
+    onTestFinished(() => gateway.stop());
+    for (const port of [(other.address() as AddressInfo).port, gateway.port]) {
+      await expect(startPair(transport, port)).rejects.toThrow(
+        new RegExp(`^the gateway ended:\\nfanfare serve: port ${port} on 127\\.0\\.0\\.1 is taken\\n$`),
+      );
+    }
+
+    const pids = await workerPids(gateway);
+    expect(pids.filter(isAlive)).toHaveLength(2);
+    await gateway.signal('SIGKILL');
+    await expect.poll(() => pids.filter(isAlive), PATIENCE).toEqual([]);
+    const heir = createServer().listen(gateway.port, '127.0.0.1');
+    await once(heir, 'listening');
+    heir.close();
+  });
+});
