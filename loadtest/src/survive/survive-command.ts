@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { type SurvivePlan, survive } from './survive.js';
-import { ledgerOf, printLedger } from './survive-report.js';
+import { ledgerOf, printLedger, printPlan } from './survive-report.js';
 
 export const SURVIVE_USAGE = `fanfare-load survive [flags]   cuts sockets and freezes readers, prints the ledger; exit code 1 unless clean
 
@@ -76,6 +76,7 @@ export function parseSurviveFlags(args: readonly string[]): SurviveRuns {
 export async function surviveRuns({ plans, times }: SurviveRuns, print: (line: string) => void): Promise<0 | 1> {
   let code: 0 | 1 = 0;
   for (const plan of Array.from({ length: times }, () => plans).flat()) {
+    printPlan(plan, print);
     const outcome = await survive(plan);
     printLedger(plan, outcome, print);
     if (ledgerOf(plan, outcome).some(({ mustBeZero, value }) => mustBeZero && value !== 0)) code = 1;

@@ -40,10 +40,13 @@ export function ledgerOf({ clients }: SurvivePlan, outcome: SurviveOutcome): rea
   ];
 }
 
-export function printLedger(plan: SurvivePlan, outcome: SurviveOutcome, print: (line: string) => void): void {
+export function printPlan(plan: SurvivePlan, print: (line: string) => void): void {
   const where = plan.url ?? `${plan.transport}, memory broker`;
   const load = `${whole(plan.clients)} clients, ${plan.perSecond} messages/s of ${plan.meanBytes} bytes on average`;
   print(`\n${where}: ${load}, ${plan.seconds} s`);
+}
+
+export function printLedger(plan: SurvivePlan, outcome: SurviveOutcome, print: (line: string) => void): void {
   for (const { name, value, mustBeZero } of ledgerOf(plan, outcome)) {
     const verdict = mustBeZero ? (value === 0 ? '  ok' : '  FAILED') : '';
     print(`  ${name.padEnd(36)}${(Number.isNaN(value) ? '?' : whole(value)).padStart(12)}${verdict}`);
