@@ -201,7 +201,9 @@ async function play(script: readonly Step[], seed: number, dialect = jsonDialect
   for (const { subscription, resets } of [...ledgers, ...loops]) {
     if (subscription.state === 'unsubscribed') continue;
     expect(subscription.state).toBe('subscribed');
-    expect(subscription.position).toEqual(log.head);
+    // A border is one place with two names: whoever missed the last epoch's start may hold the older one.
+    expect(subscription.position?.offset).toBe(log.head.offset);
+    expect(log.judge(subscription.position as Position).reason).toBeUndefined();
     if (!lossy) expect(resets).toEqual([]);
   }
   // A reset is told only of a position that is no good; what a log has lost it does not get back.

@@ -5,7 +5,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
 import { startGatewayProcess } from '../support/gateway-process.js';
 
-const CLIENTS = 2_000;
+const CLIENTS = 600;
 /** Connections opened at a time at first; afterwards all come at once. */
 const OPENING = 200;
 /** Stored while they are away: more than a channel keeps at hand (256 KiB), so that the log has to be read. */
