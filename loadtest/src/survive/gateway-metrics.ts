@@ -1,10 +1,10 @@
 /** What is read from a gateway's `/metrics`. */
 export interface GatewayMetrics {
   readonly residentBytes: number;
+  /** JavaScript heap in use; the rest is what Node keeps for itself, and bytes on their way. */
+  readonly heapBytes: number;
   /** Connections taken off their channels as too slow. */
   readonly lagged: number;
-  readonly resumes: number;
-  readonly logReads: number;
 }
 
 export interface Sample extends GatewayMetrics {
@@ -23,9 +23,8 @@ export async function readMetrics(url: string): Promise<GatewayMetrics | undefin
   const read = (name: string) => Number(new RegExp(`^${name}(?:{[^}]*})? (\\S+)`, 'm').exec(text)?.[1] ?? Number.NaN);
   return {
     residentBytes: read('process_resident_memory_bytes'),
+    heapBytes: read('nodejs_heap_size_used_bytes'),
     lagged: read('fanfare_lagged_total'),
-    resumes: read('fanfare_resumes_recovered_total'),
-    logReads: read('fanfare_log_reads_total'),
   };
 }
 

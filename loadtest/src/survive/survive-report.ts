@@ -61,7 +61,8 @@ export function printLedger(plan: SurvivePlan, outcome: SurviveOutcome, print: (
 function memory(seconds: number, samples: readonly Sample[]): string {
   if (samples.length === 0) return 'not told';
   const at = (second: number) => samples.filter(({ atMs }) => atMs <= second * 1000 + 500).at(-1) as Sample;
-  const mib = ({ residentBytes }: Sample) => `${Math.round(residentBytes / 2 ** 20)} MiB`;
+  const mib = ({ residentBytes, heapBytes }: Sample) =>
+    `${Math.round(residentBytes / 2 ** 20)} MiB (heap ${Math.round(heapBytes / 2 ** 20)})`;
   const third = Math.round(seconds / 3);
   return `${mib(at(third))} at ${third} s, ${mib(at(seconds))} at ${seconds} s, ${mib(samples.at(-1) as Sample)} in the end`;
 }
