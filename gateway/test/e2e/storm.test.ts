@@ -78,9 +78,12 @@ it.each(['uws', 'ws'])(
     });
     onTestFinished(() => gateway.stop());
     let offset = 0;
+    let keys = 0;
     const publish = async (count: number) => {
-      const messages = Array.from({ length: count }, () => ({ channel: CHANNEL, data: FILLER }));
-      const { status } = await gateway.publish({ messages });
+      const messages = Array.from({ length: count }, () => ({ channel: CHANNEL, data: FILLER, key: `k${++keys}` }));
+      // A kept connection may be reset under a storm: the keys make asking again safe.
+      const ask = () => gateway.publish({ messages });
+      const { status } = await ask().catch(ask);
       expect(status).toBe(200);
       offset += count;
     };
