@@ -8,7 +8,7 @@ const PROGRAM = fileURLToPath(new URL('../../../loadtest/bin/fanfare-load.mjs', 
 const run = promisify(execFile);
 
 /** Enough bytes that who freezes at once outlasts what the kernel holds (some 5 MB), and lags. */
-const FLAGS = ['--clients', '120', '--seconds', '6', '--bytes', '5500', '--freeze', '2'];
+const FLAGS = ['--clients', '100', '--seconds', '6', '--bytes', '8000', '--freeze', '2'];
 
 it.each(['uws', 'ws'])('on %s nothing is lost, duplicated or reordered', { timeout: 180_000 }, async (transport) => {
   const { stdout } = await run(process.execPath, [PROGRAM, 'survive', '--transport', transport, ...FLAGS]).catch(

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const PROGRAM = fileURLToPath(new URL('../../bin/fanfare.mjs', import.meta.url));
-const START_TIMEOUT_MS = 20_000;
+const START_TIMEOUT_MS = 45_000;
 
 export interface GatewayProcessOptions {
   /** Settings by environment name, without `FANFARE_`: `{ REDIS_URL: … }`. */

@@ -25,7 +25,7 @@ export interface GatewayPlan {
 }
 
 const PROGRAM = fileURLToPath(new URL('../../../gateway/bin/fanfare.mjs', import.meta.url));
-const START_DEADLINE_MS = 20_000;
+const START_DEADLINE_MS = 45_000;
 const LISTENING = /"url":"http:\/\/[^"]*:(\d+)".*"msg":"listening"/;
 
 /** Starts a gateway with a memory broker, in a process of its own that ends with us. */
