@@ -4,6 +4,7 @@ import { ChannelLedger, ClientLedger } from './ledger.js';
 import { NAMESPACES, VirtualGateway } from './virtual-gateway.js';
 import type { VirtualSocket } from './virtual-network.js';
 import { VirtualWorld } from './virtual-world.js';
+import { WireCheck } from './wire-check.js';
 
 export const CHANNELS = ['a', 'b'] as const;
 export const CLIENTS = 3;
@@ -226,10 +227,15 @@ class SimulatedClient {
       clock: world,
       socket: ({ subprotocol }, handlers) => {
         const decoder = new TextDecoder();
+        const check = new WireCheck((what) => this.problems.push(`${name} was sent ${what}`));
         const socket = pickGateway().connect(
           {
             onOpen: () => handlers.onOpen(),
-            onMessage: (wire) => handlers.onMessage(typeof wire === 'string' ? wire : decoder.decode(wire)),
+            onMessage: (wire) => {
+              const text = typeof wire === 'string' ? wire : decoder.decode(wire);
+              check.received(JSON.parse(text));
+              handlers.onMessage(text);
+            },
             onClose: (code, reason) => handlers.onClose(code, reason),
           },
           subprotocol,

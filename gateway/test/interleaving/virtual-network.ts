@@ -72,6 +72,7 @@ export class VirtualSocket implements Socket {
   #kernel: (string | Uint8Array)[] = [];
   #kernelBytes = 0;
   #upstream: (string | Uint8Array)[] = [];
+  #isCut = false;
   #gatewayOver = false;
   #clientOver = false;
   #opened = false;
@@ -177,7 +178,7 @@ export class VirtualSocket implements Socket {
   }
 
   #read(): void {
-    if (this.frozen || this.#clientOver || !this.#opened) return;
+    if (this.frozen || this.#isCut || this.#clientOver || !this.#opened) return;
     const frame = this.#kernel.shift();
     if (frame === undefined) return;
     this.#kernelBytes -= frame.length;
@@ -204,7 +205,7 @@ export class VirtualSocket implements Socket {
 
   /** The link breaks; each side hears of it at its own time, what is in flight is lost. */
   cut(): void {
-    this.#kernel = [];
+    this.#isCut = true;
     this.#world.schedule(() => this.#endGateway(1006, ''), 'gateway hears the cut');
     this.#world.schedule(() => this.#endClient(1006, ''), 'client hears the cut');
   }
