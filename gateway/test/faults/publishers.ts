@@ -2,9 +2,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { GatewayProcess } from '../support/gateway-process.js';
 import type { Entry } from './ledger.js';
 
-/** Longer than a gateway answers; then the publish goes to another one. */
-const ANSWER_MS = 4_000;
-const RETRY_MS = 50;
+/**
+ * Longer than a gateway tries a publish; then it goes to another one. Whoever waits for less asks again
+ * while the first request is still being tried, ever more often the longer an outage lasts.
+ */
+const ANSWER_MS = 16_500;
+const FIRST_RETRY_MS = 50;
+const LONGEST_RETRY_MS = 1_000;
 
 /**
  * Publishes steadily by HTTP, to any of the gateways, over all channels in turn. What is not
@@ -53,8 +57,8 @@ export class Publishers {
   }
 
   async #publish(channel: string, n: number): Promise<void> {
-    for (let attempt = n; !this.#isStopping; attempt++) {
-      const gateway = this.#gateways[attempt % this.#gateways.length] as GatewayProcess;
+    for (let attempt = 0; !this.#isStopping; attempt++) {
+      const gateway = this.#gateways[(n + attempt) % this.#gateways.length] as GatewayProcess;
       try {
         const at = await this.#attempt(gateway, { channel, data: { n }, key: `k${n}` });
         if (at) {
@@ -64,7 +68,7 @@ export class Publishers {
       } catch {
         this.#refused('none');
       }
-      await delay(RETRY_MS * (0.5 + Math.random()));
+      await delay(Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** attempt) * (0.5 + Math.random()));
     }
   }
 
