@@ -32,6 +32,7 @@ module.exports = {
     only('sdk-knows-the-protocol-only', '^client-sdk/src/', ['^client-sdk/src/', PROTOCOL]),
     only('ports-know-the-protocol-only', PORTS, [PORTS, PROTOCOL]),
     only('hub-knows-ports', `${G}/hub/`, [PORTS, PROTOCOL, `${G}/hub/`]),
+    only('fleet-knows-ports', `${G}/fleet/`, [PORTS, PROTOCOL, `${G}/fleet/`]),
     only('session-knows-hub-and-ports', `${G}/session/`, [PORTS, PROTOCOL, `${G}/(hub|session)/`]),
     only('transports-are-strangers', `${G}/transport/`, [PORTS, PROTOCOL, `${G}/transport/`]),
     only('memory-engine-is-a-stranger', `${G}/broker/memory/`, [PORTS, PROTOCOL, `${G}/broker/(memory/|[^/]+\\.ts$)`]),

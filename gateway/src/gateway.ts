@@ -1,7 +1,7 @@
 /** The composition root: the one place that picks engines and puts the parts together. */
+import { randomUUID } from 'node:crypto';
 import { RAW_DIALECTS } from '@fanfare/protocol/raw';
 import { type ApiDependencies, createApi, createHealthApi } from './api/api.js';
-import type { Fleet } from './api/fleet.js';
 import type { StaticFiles } from './api/static-files.js';
 import { createOpenAuthenticator } from './auth/open.js';
 import { createOriginCheck } from './auth/origin.js';
@@ -9,6 +9,7 @@ import type { Broker } from './broker/broker.js';
 import { createMemoryBroker } from './broker/memory/memory-broker.js';
 import { type Clock, sleep, systemClock } from './clock.js';
 import type { Config } from './config.js';
+import { BrokerFleet } from './fleet/broker-fleet.js';
 import { Hub } from './hub/hub.js';
 import type { Logger } from './observability/logger.js';
 import { createMetrics, type Metrics, type MetricsOptions } from './observability/metrics.js';
@@ -81,11 +82,19 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
   const liveness = new Liveness(hub.outbox, clock, { ...timings, lagMs: limits.lagMs });
   const authenticator = createOpenAuthenticator({ tokens: config.mode === 'development' ? 'ignored' : 'refused' });
   const isAllowedOrigin = createOriginCheck(config.allowedOrigins);
+  const startedAt = clock.now();
+  const fleet = new BrokerFleet({
+    broker,
+    clock,
+    instance: randomUUID(),
+    self: () => ({ node, version: VERSION, connections: stats.connections, uptimeMs: clock.now() - startedAt }),
+    channels: () => hub.channels(),
+  });
   const dependencies: ApiDependencies = {
     broker,
     namespaces,
     apiKeys: config.apiKeys,
-    fleet: createFleet(hub, stats, node, clock),
+    fleet,
     isAllowedOrigin,
     stats,
     version: VERSION,
@@ -104,13 +113,14 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
     onRequest: createApi(dependencies),
   };
 
-  const closing: (() => Promise<void>)[] = [() => transport.close(), () => hub.close(), () => broker.close()];
+  const closing = [() => transport.close(), () => fleet.close(), () => hub.close(), () => broker.close()];
   try {
     const { port } = await transport.listen({
       host: config.host,
       port: config.port,
       shared: options.worker !== undefined,
     });
+    fleet.start();
     let healthPort: number | undefined;
     if (config.healthPort !== undefined) {
       const aside = createWsTransport<never>(HEALTH_TRANSPORT, {
@@ -179,13 +189,4 @@ function pickTransport(config: Config, logger: Logger): typeof createUwsTranspor
   if (config.transport === 'uws') throw new Error(`uWebSockets.js does not load here: ${loaded.reason}`);
   logger.warn({ reason: loaded.reason }, 'uWebSockets.js does not load here, using the slower ws transport');
   return createWsTransport;
-}
-
-/** What the API tells of the gateways; without a way to ask the others, this one. */
-function createFleet(hub: Hub, stats: Stats, node: string, clock: Clock): Fleet {
-  const startedAt = clock.now();
-  return {
-    channels: async () => hub.channels(),
-    nodes: async () => [{ node, version: VERSION, connections: stats.connections, uptimeMs: clock.now() - startedAt }],
-  };
 }

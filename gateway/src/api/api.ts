@@ -5,12 +5,13 @@
 import type { OriginCheck } from '../auth/origin.js';
 import type { Broker } from '../broker/broker.js';
 import { FanfareError } from '../errors.js';
+import type { Fleet } from '../fleet/fleet.js';
 import type { Namespaces } from '../namespaces.js';
 import { count, type Stats } from '../stats.js';
 import type { HttpRequest, HttpResponse } from '../transport/transport.js';
 import { createKeyCheck } from './api-key.js';
 import { allowOrigin, preflight } from './cross-origin.js';
-import { channels, type Fleet, json, nodes } from './fleet.js';
+import { channels, json, nodes } from './fleet.js';
 import { type HealthDependencies, live, metrics, ready } from './health.js';
 import { history } from './history.js';
 import { openApiDocument } from './openapi.js';

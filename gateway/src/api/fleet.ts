@@ -1,26 +1,8 @@
-/** `GET /v1/channels` and `GET /v1/nodes`: what is alive. */
+/** `GET /v1/channels` and `GET /v1/nodes`: what is alive, over all gateways. */
 import { isChannelName } from '@fanfare/protocol';
 import { FanfareError } from '../errors.js';
+import type { Fleet, FleetAnswer } from '../fleet/fleet.js';
 import type { HttpResponse } from '../transport/transport.js';
-
-export interface ChannelInfo {
-  readonly channel: string;
-  readonly subscribers: number;
-}
-
-export interface NodeInfo {
-  readonly node: string;
-  readonly version: string;
-  readonly connections: number;
-  readonly uptimeMs: number;
-}
-
-/** All gateways together. */
-export interface Fleet {
-  /** Channels alive, in any order. */
-  channels(): Promise<Iterable<ChannelInfo>>;
-  nodes(): Promise<readonly NodeInfo[]>;
-}
 
 /** Most channels of one answer. */
 export const CHANNELS_PAGE = 1000;
@@ -29,17 +11,19 @@ export const CHANNELS_PAGE = 1000;
 export async function channels(query: URLSearchParams, fleet: Fleet): Promise<HttpResponse> {
   const prefix = query.get('prefix') ?? '';
   const after = readCursor(query.get('cursor'));
-  const found = [...(await fleet.channels())]
-    .filter(({ channel, subscribers }) => subscribers > 0 && channel > after && channel.startsWith(prefix))
-    .sort((a, b) => (a.channel < b.channel ? -1 : 1));
-  const page = found.slice(0, CHANNELS_PAGE);
+  const { channels: page, more, missing } = await fleet.channels({ prefix, after, limit: CHANNELS_PAGE });
   const last = page.at(-1);
-  const cursor = last && found.length > page.length ? Buffer.from(last.channel).toString('base64url') : undefined;
-  return json({ channels: page, ...(cursor && { cursor }) });
+  const cursor = last && more ? Buffer.from(last.channel).toString('base64url') : undefined;
+  return json({ channels: page, ...(cursor && { cursor }), ...told({ missing }) });
 }
 
 export async function nodes(fleet: Fleet): Promise<HttpResponse> {
-  return json({ nodes: await fleet.nodes() });
+  const { nodes: list, missing } = await fleet.nodes();
+  return json({ nodes: list, ...told({ missing }) });
+}
+
+function told({ missing }: FleetAnswer): Partial<FleetAnswer> {
+  return missing.length > 0 ? { missing } : {};
 }
 
 function readCursor(cursor: string | null): string {

@@ -29,6 +29,7 @@ const message = {
   durability: { enum: ['stored', 'replicated'], description: 'What to wait for. Default: stored.' },
 };
 const channel = { type: 'string', minLength: 1, maxLength: 255 };
+const missing = { ...list(text()), description: 'Gateways that did not answer in time; absent if all did.' };
 
 export const SCHEMAS = {
   PublishOne: object(['channel', 'data'], { channel, ...message }),
@@ -81,6 +82,7 @@ export const SCHEMAS = {
   Channels: object(['channels'], {
     channels: list(object(['channel', 'subscribers'], { channel, subscribers: count() })),
     cursor: text('Given if there are more: ask again with it.'),
+    missing,
   }),
   Nodes: object(['nodes'], {
     nodes: list(
@@ -91,6 +93,7 @@ export const SCHEMAS = {
         uptimeMs: count(),
       }),
     ),
+    missing,
   }),
   Live: object(['status'], { status: { const: 'ok' } }),
   Ready: object(['status', 'shards'], {

@@ -58,8 +58,13 @@ describe.each(['uws', 'ws'])('two workers over %s', (transport) => {
     const subscribers = await subscribersOnBoth(gateway);
     for (let n = 1; n <= 10; n++) await gateway.publish({ channel: 'demo:a', data: n });
     for (const { offsets } of subscribers) await expect.poll(() => offsets).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
-    const metrics = await (await fetch(`${gateway.httpUrl}/metrics`)).text();
+    const ask = (path: string) => fetch(gateway.httpUrl + path, { headers: { authorization: 'Bearer dev' } });
+    const metrics = await (await ask('/metrics')).text();
     expect(metrics).toMatch(new RegExp(`^fanfare_connections\\{.*\\} ${subscribers.length}$`, 'm'));
+    const { channels } = (await (await ask('/v1/channels')).json()) as { channels: unknown };
+    expect(channels).toEqual([{ channel: 'demo:a', subscribers: subscribers.length }]);
+    const { nodes } = (await (await ask('/v1/nodes')).json()) as { nodes: { node: string }[] };
+    expect(nodes.map(({ node }) => node)).toEqual([...new Set(subscribers.map(({ node }) => node))].sort());
     await gateway.signal('SIGTERM');
     for (const { closed } of subscribers) expect((await closed)[0]).toBe(4000);
     expect(await gateway.exited).toEqual([0, null]);

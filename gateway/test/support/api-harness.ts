@@ -1,11 +1,12 @@
 /** The HTTP API over a real memory broker, asked through request objects instead of a socket. */
 import { type ApiDependencies, createApi, createHealthApi, type HttpHandler } from '../../src/api/api.js';
-import type { ChannelInfo } from '../../src/api/fleet.js';
 import { createOriginCheck } from '../../src/auth/origin.js';
 import type { Broker, ShardHealth } from '../../src/broker/broker.js';
 import { createMemoryBroker } from '../../src/broker/memory/memory-broker.js';
 import { systemClock } from '../../src/clock.js';
 import { loadConfig } from '../../src/config.js';
+import { BrokerFleet } from '../../src/fleet/broker-fleet.js';
+import type { ChannelInfo } from '../../src/fleet/fleet.js';
 import type { Namespaces } from '../../src/namespaces.js';
 import { createMetrics } from '../../src/observability/metrics.js';
 import { createStats, type Stats } from '../../src/stats.js';
@@ -69,10 +70,13 @@ export function createApiHarness(over: (harness: ApiHarness) => Partial<ApiDepen
     apiKeys: [...apiKeys, 'second-key'],
     stats,
     version: '1.2.3',
-    fleet: {
-      channels: async () => harness.channels,
-      nodes: async () => [{ node: 'n1', version: '1.2.3', connections: 7, uptimeMs: 5 }],
-    },
+    fleet: new BrokerFleet({
+      broker: harness.broker,
+      clock: systemClock,
+      instance: 'i1',
+      self: () => ({ node: 'n1', version: '1.2.3', connections: 7, uptimeMs: 5 }),
+      channels: () => harness.channels,
+    }),
     isAllowedOrigin: createOriginCheck(['https://app.example']),
     health: () => shards,
     isStopping: () => harness.stopping,

@@ -1,0 +1,215 @@
+import type { Broker, ChannelSpec, Subscription } from '../broker/broker.js';
+import type { LogRecord } from '../broker/record.js';
+import { type Cancel, type Clock, pause } from '../clock.js';
+import {
+  type ChannelInfo,
+  type ChannelsAnswer,
+  type ChannelsPage,
+  type ChannelsQuery,
+  type Fleet,
+  mergeChannels,
+  type NodeInfo,
+  type NodesAnswer,
+  selectChannels,
+} from './fleet.js';
+
+export interface BrokerFleetOptions {
+  readonly broker: Pick<Broker, 'publish' | 'subscribe'>;
+  readonly clock: Clock;
+  /** Tells this gateway's processes and lives apart, even where two have one name. */
+  readonly instance: string;
+  readonly self: () => NodeInfo;
+  readonly channels: () => Iterable<ChannelInfo>;
+  readonly timings?: Partial<FleetTimings>;
+}
+
+export interface FleetTimings {
+  /** Between two signs of life. Default 5,000 ms. */
+  readonly helloMs: number;
+  /** Silence after which a gateway is forgotten. Default 12,500 ms. */
+  readonly forgetMs: number;
+  /** How long the others have to answer. Default 1,000 ms. */
+  readonly answerMs: number;
+}
+
+const FLEET_TIMINGS: FleetTimings = { helloMs: 5_000, forgetMs: 12_500, answerMs: 1_000 };
+
+/** Spaces cannot stand in a client's channel name: nobody else subscribes to these. */
+const ALL = ' fleet';
+const inboxOf = (instance: string) => `${ALL} ${instance}`;
+
+type Question = { readonly ask: 'nodes' } | { readonly ask: 'channels'; readonly query: ChannelsQuery };
+type Share = NodeInfo | ChannelsPage;
+
+/** What gateways say to each other, as JSON. */
+type FleetMessage =
+  | { readonly hello: string; readonly node: string; readonly isNew: boolean }
+  | { readonly bye: string }
+  | { readonly from: string; readonly id: number; readonly question: Question }
+  | { readonly answer: string; readonly id: number; readonly share: Share };
+
+interface Peer {
+  readonly node: string;
+  readonly seenAt: number;
+}
+
+/** A question under way. */
+interface Round {
+  readonly awaited: Map<string, string>;
+  readonly shares: Share[];
+  settle(): void;
+}
+
+/**
+ * Gateways that find and ask each other over live channels of the broker they share: one that all hear,
+ * and one for the answers to each. Needs nothing of the broker's engine; with the memory broker there is
+ * nobody else. While the broker is down a gateway tells of itself, and names those it cannot reach.
+ */
+export class BrokerFleet implements Fleet {
+  readonly #options: BrokerFleetOptions;
+  readonly #timings: FleetTimings;
+  readonly #peers = new Map<string, Peer>();
+  readonly #rounds = new Map<number, Round>();
+  readonly #subscriptions: Subscription[] = [];
+  #lastRound = 0;
+  #cancelHello: Cancel = () => {};
+  #isClosed = false;
+
+  constructor(options: BrokerFleetOptions) {
+    this.#options = options;
+    this.#timings = { ...FLEET_TIMINGS, ...options.timings };
+  }
+
+  /** Joins the others in the background, for as long as it takes. */
+  start(): void {
+    const { instance } = this.#options;
+    void Promise.all([this.#hear(inboxOf(instance)), this.#hear(ALL)]).then(() => {
+      if (!this.#isClosed) this.#hello(true);
+    });
+  }
+
+  /** Says good-bye, as far as that is possible at once. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#cancelHello();
+    for (const round of this.#rounds.values()) round.settle();
+    this.#tell(ALL, { bye: this.#options.instance });
+    await Promise.all(this.#subscriptions.map((subscription) => subscription.unsubscribe()));
+  }
+
+  async channels(query: ChannelsQuery): Promise<ChannelsAnswer> {
+    const own = selectChannels(this.#options.channels(), query);
+    const { shares, missing } = await this.#ask({ ask: 'channels', query });
+    return { ...mergeChannels([own, ...(shares as ChannelsPage[])], query.limit), missing };
+  }
+
+  async nodes(): Promise<NodesAnswer> {
+    const { shares, missing } = await this.#ask({ ask: 'nodes' });
+    const nodes = [this.#options.self(), ...(shares as NodeInfo[])];
+    return { nodes: nodes.sort((a, b) => (a.node < b.node ? -1 : 1)), missing };
+  }
+
+  async #hear(name: string): Promise<void> {
+    const { broker, clock } = this.#options;
+    const listener = {
+      onRecord: (record: LogRecord) => this.#onMessage(record),
+      onInterrupted() {},
+      onResumed() {},
+      onDoubt() {},
+    };
+    for (let attempt = 0; !this.#isClosed; attempt++) {
+      try {
+        const subscription = await broker.subscribe(live(name), listener);
+        if (this.#isClosed) return await subscription.unsubscribe();
+        this.#subscriptions.push(subscription);
+        return;
+      } catch {
+        await pause(clock, attempt);
+      }
+    }
+  }
+
+  #hello(isNew: boolean): void {
+    const { instance, self, clock } = this.#options;
+    this.#tell(ALL, { hello: instance, node: self().node, isNew });
+    this.#cancelHello();
+    this.#cancelHello = clock.after(this.#timings.helloMs, () => this.#hello(false));
+  }
+
+  /** A message that cannot be delivered is as good as a late one: nobody waits for it. */
+  #tell(channel: string, message: FleetMessage): void {
+    const payload = { format: 'json', bytes: Buffer.from(JSON.stringify(message)) } as const;
+    this.#options.broker.publish(live(channel), [{ payload }]).catch(() => {});
+  }
+
+  #onMessage(record: LogRecord): void {
+    const message = parseMessage(record);
+    const { instance } = this.#options;
+    if (!message || this.#isClosed) return;
+    if ('hello' in message) {
+      if (message.hello === instance) return;
+      this.#peers.set(message.hello, { node: message.node, seenAt: this.#options.clock.now() });
+      if (message.isNew) this.#hello(false);
+    } else if ('bye' in message) {
+      this.#peers.delete(message.bye);
+      for (const round of this.#rounds.values()) this.#excuse(round, message.bye);
+    } else if ('question' in message) {
+      if (message.from === instance) return;
+      const share = this.#shareOf(message.question);
+      if (share) this.#tell(inboxOf(message.from), { answer: instance, id: message.id, share });
+    } else if ('answer' in message) {
+      const round = this.#rounds.get(message.id);
+      if (!round) return;
+      round.shares.push(message.share);
+      this.#excuse(round, message.answer);
+    }
+  }
+
+  #excuse(round: Round, instance: string): void {
+    round.awaited.delete(instance);
+    if (round.awaited.size === 0) round.settle();
+  }
+
+  /** `undefined`: a newer gateway asks what this one does not know. */
+  #shareOf(question: Question): Share | undefined {
+    if (question.ask === 'nodes') return this.#options.self();
+    return question.ask === 'channels' ? selectChannels(this.#options.channels(), question.query) : undefined;
+  }
+
+  async #ask(question: Question): Promise<{ shares: readonly Share[]; missing: readonly string[] }> {
+    const { clock, instance } = this.#options;
+    const now = clock.now();
+    for (const [peer, { seenAt }] of this.#peers) {
+      if (now - seenAt > this.#timings.forgetMs) this.#peers.delete(peer);
+    }
+    const awaited = new Map(Array.from(this.#peers, ([peer, { node }]) => [peer, node]));
+    if (awaited.size === 0) return { shares: [], missing: [] };
+    const id = ++this.#lastRound;
+    const shares: Share[] = [];
+    await new Promise<void>((resolve) => {
+      const cancel = clock.after(this.#timings.answerMs, () => settle());
+      const settle = () => {
+        cancel();
+        this.#rounds.delete(id);
+        resolve();
+      };
+      this.#rounds.set(id, { awaited, shares, settle });
+      this.#tell(ALL, { from: instance, id, question });
+    });
+    return { shares, missing: [...awaited.values()].sort() };
+  }
+}
+
+/** `undefined`: no message of a gateway. */
+function parseMessage({ payload }: LogRecord): FleetMessage | undefined {
+  try {
+    const message: unknown = JSON.parse(Buffer.from(payload.bytes).toString());
+    return typeof message === 'object' && message !== null ? (message as FleetMessage) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function live(name: string): ChannelSpec {
+  return { name, durable: false, historySize: 1, historyTtlMs: 1 };
+}
