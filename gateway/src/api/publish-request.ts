@@ -1,5 +1,12 @@
 /** Reads and checks the body of `POST /v1/publish`, in its three forms. */
-import { isChannelName, MalformedFrameError, type Payload, type RawFrame, type Tags } from '@fanfare/protocol';
+import {
+  type Durability,
+  isChannelName,
+  MalformedFrameError,
+  type Payload,
+  type RawFrame,
+  type Tags,
+} from '@fanfare/protocol';
 import { parsePublishBody } from '@fanfare/protocol/raw';
 import { isDurability, isKey, isTags } from '@fanfare/protocol/validate';
 import type { NewMessage } from '../broker/record.js';
@@ -13,8 +20,8 @@ export const MAX_BATCH = 1000;
 export interface PublishItem {
   readonly channel: ChannelPolicy;
   readonly message: NewMessage;
-  /** Whether a replica is asked for. */
-  readonly replicated: boolean;
+  /** What was asked for, if anything. */
+  readonly durability: Durability | undefined;
 }
 
 export type PublishRequest =
@@ -62,15 +69,22 @@ function readChannels(
   const names = fields.channels;
   if (!Array.isArray(names)) throw invalid('channels must be an array of channel names');
   if (names.length > MAX_BATCH) throw invalid(`channels has more than ${MAX_BATCH} names`);
-  const { message, replicated } = readMessage(fields, payload);
-  return names.map((name: unknown) =>
-    attempt(() => ({ channel: channels.find(name, message.payload), message, replicated })),
-  );
+  const { message, durability } = readMessage(fields, payload);
+  return names.map((name: unknown) => attempt(() => itemFor(name, message, durability, channels)));
 }
 
 function readItem(fields: RawFrame['fields'], payload: Payload | undefined, channels: ChannelFinder): PublishItem {
-  const { message, replicated } = readMessage(fields, payload);
-  return { channel: channels.find(fields.channel, message.payload), message, replicated };
+  const { message, durability } = readMessage(fields, payload);
+  return itemFor(fields.channel, message, durability, channels);
+}
+
+function itemFor(
+  name: unknown,
+  message: NewMessage,
+  durability: Durability | undefined,
+  channels: ChannelFinder,
+): PublishItem {
+  return { channel: channels.find(name, message.payload), message, durability };
 }
 
 function readMessage({ key, tags, durability }: RawFrame['fields'], payload: Payload | undefined) {
@@ -79,7 +93,7 @@ function readMessage({ key, tags, durability }: RawFrame['fields'], payload: Pay
   if (tags !== undefined && !isTags(tags)) throw invalid('tags must map short texts to short texts');
   if (durability !== undefined && !isDurability(durability)) throw invalid('durability must be stored or replicated');
   const message: NewMessage = { payload, key: key as string | undefined, tags: tags as Tags | undefined };
-  return { message, replicated: durability === 'replicated' };
+  return { message, durability: durability as Durability | undefined };
 }
 
 /** Looks each channel of a request up once: a batch names the same one many times. */

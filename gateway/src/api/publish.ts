@@ -75,13 +75,13 @@ async function publishGroup(
   dependencies: PublishDependencies,
 ): Promise<(Published | FanfareError)[]> {
   const { channel } = items[0] as PublishItem;
-  const replicated = items.some((item) => item.replicated);
+  const isReplicated = items.some(({ durability }) => durability === 'replicated');
   let outcomes: readonly PublishOutcome[];
   try {
     outcomes = await dependencies.broker.publish(
       channel,
       items.map((item) => item.message),
-      replicated ? { durability: 'replicated' } : undefined,
+      isReplicated ? { durability: 'replicated' } : undefined,
     );
   } catch (error) {
     outcomes = items.map(() => error as Error);
@@ -107,11 +107,13 @@ function settle(
 }
 
 /** @param name of the channel, as JSON. */
-function published(name: string, item: PublishItem, { position, duplicate, replicas, durability }: Published): string {
+function published(name: string, { channel, durability }: PublishItem, outcome: Published): string {
+  const { position, duplicate, replicas, durability: reached = durability } = outcome;
   let text = `{"channel":${name}`;
   if (position) text += `,"epoch":"${position.epoch}","offset":${position.offset}`;
   if (duplicate) text += ',"duplicate":true';
-  if (item.replicated && durability) text += `,"durability":"${durability}"`;
-  if (item.replicated && replicas !== undefined) text += `,"replicas":${replicas}`;
+  // The others of a batch wait for a replica with the one that asked for it, and are not told.
+  if (durability && channel.durable) text += `,"durability":"${durability === 'stored' ? durability : reached}"`;
+  if (durability === 'replicated' && replicas !== undefined) text += `,"replicas":${replicas}`;
   return `${text}}`;
 }

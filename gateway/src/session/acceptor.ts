@@ -21,7 +21,7 @@ export function createAcceptor(services: SessionServices, options: AcceptorOptio
       return { accept: false, status: 403, body: 'origin not allowed' };
     }
     const { subprotocol, dialectIndex } = chooseDialect(dialects, request.subprotocols);
-    const token = new URLSearchParams(request.query).get('token') ?? bearer(request.header('authorization'));
+    const token = new URLSearchParams(request.query).get('token') || bearer(request.header('authorization'));
     return {
       accept: true,
       subprotocol,

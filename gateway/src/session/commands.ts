@@ -23,7 +23,7 @@ export interface Caller extends Member {
   identity: Identity | undefined;
   /** Channels it is on or joining, by name. */
   readonly memberships: Map<string, Membership>;
-  /** Order among its subscribes and unsubscribes. */
+  /** Order among its commands on one channel. */
   readonly turns: ChannelTurns;
   reply(frame: ServerFrame): void;
   /** Runs tasks with large results one after another: one such result of a connection waits in memory at a time. */
@@ -156,7 +156,10 @@ async function publish(
     throw new FanfareError('too_large', `message of ${payload.bytes.length} bytes is over ${policy.maxMessageBytes}`);
   }
   const message = { payload, user: caller.identity?.user, key, tags };
-  const [outcome] = await services.broker.publish(policy, [message], durability && { durability });
+  const { turns } = caller;
+  const [outcome] = await turns.publish(channel, () =>
+    services.broker.publish(policy, [message], durability && { durability }),
+  );
   const { stats } = services;
   if (outcome === undefined || outcome instanceof Error) {
     count(stats.publishFailures, toFanfareError(outcome).code);
@@ -165,7 +168,7 @@ async function publish(
   if (outcome.duplicate) stats.duplicates++;
   else if (policy.durable) stats.publishedDurableWs++;
   else stats.publishedLiveWs++;
-  const { position, duplicate, replicas, durability: reached } = outcome;
+  const { position, duplicate, replicas, durability: reached = policy.durable ? durability : undefined } = outcome;
   caller.replySoon({
     type: 'published',
     id,
@@ -181,6 +184,7 @@ async function history(caller: Caller, frame: HistoryFrame, services: SessionSer
   const { id, channel, after, before, limit } = frame;
   const policy = permitted(caller, channel, 'history', services);
   if (!policy.durable) throw new FanfareError('bad_request', 'a live channel has no history');
+  await caller.turns.settled(channel);
   await caller.oneByOne(async () => {
     if (!caller.identity) return;
     const page = await readHistory(services.broker, policy, { after, before, limit: limit ?? 100 });

@@ -43,6 +43,7 @@ export class Liveness {
   readonly #connecting = new Set<Living>();
   readonly #sessions = new Map<Living, number>();
   readonly #lagging = new Set<Living>();
+  #accepted = 0;
   #tick = 0;
   #sweptAtMs: number;
   #timer: Cancel;
@@ -74,7 +75,8 @@ export class Liveness {
   /** It is pinged from now on. */
   connected(session: Living): void {
     this.#connecting.delete(session);
-    const bucket = this.#sessions.size % BUCKETS;
+    // In turn: by the number of sessions, those that replace each other would all share one bucket.
+    const bucket = this.#accepted++ % BUCKETS;
     this.#sessions.set(session, bucket);
     const feed = this.#buckets[bucket] as Feed;
     feed.members[session.dialectIndex] = (feed.members[session.dialectIndex] as number) + 1;

@@ -1,12 +1,4 @@
-import {
-  type CloseCode,
-  type ErrorCode,
-  MalformedFrameError,
-  type RawDialect,
-  type ServerFrame,
-  type Wire,
-} from '@fanfare/protocol';
-import { CLIENT_FRAMES, parseClientFrame } from '@fanfare/protocol/validate';
+import type { CloseCode, RawDialect, ServerFrame, Wire } from '@fanfare/protocol';
 import type { Identity } from '../auth/authenticator.js';
 import { FanfareError, toFanfareError } from '../errors.js';
 import type { Membership } from '../hub/channel.js';
@@ -14,16 +6,15 @@ import { count } from '../stats.js';
 import type { Socket, SocketSession } from '../transport/transport.js';
 import { Turnstile } from '../turnstile.js';
 import { ChannelTurns } from './channel-turns.js';
-import { type Caller, type Command, runCommand } from './commands.js';
+import { type Caller, runCommand } from './commands.js';
 import type { Living } from './liveness.js';
-import { RateLimiter } from './rate-limiter.js';
+import { type Charge, isUnlimited, Rates } from './rates.js';
+import { type ReadFrame, readFrame } from './read-frame.js';
 import type { SessionServices } from './services.js';
+import { Violations } from './violations.js';
 
 /** Most bytes of frames that wait behind an unanswered `connect`, and of replies to a socket that lags. */
 const MAX_WAITING_BYTES = 64 * 1024;
-/** Protocol violations within a minute that end a connection. */
-const MAX_VIOLATIONS = 10;
-const VIOLATIONS_WINDOW_MS = 60_000;
 
 /** What waits while the client has not read what it was sent. */
 interface Lag {
@@ -58,9 +49,9 @@ export class Session implements SocketSession, Caller, Living {
   #soon: Wire[] | undefined;
   #drainWaiters: (() => void)[] | undefined;
   #large: Turnstile | undefined;
-  #violations = 0;
-  #violationsSinceMs = 0;
-  #limiters: { commands: RateLimiter; bytes: RateLimiter; publishes: RateLimiter } | undefined;
+  #malformed: Violations | undefined;
+  #tooLarge: Violations | undefined;
+  #rates: Rates | undefined;
 
   constructor(socket: Socket, dialectIndex: number, token: string | undefined, services: SessionServices) {
     this.#socket = socket;
@@ -84,58 +75,56 @@ export class Session implements SocketSession, Caller, Living {
     this.lastSeenMs = clock.now();
     stats.framesReceived++;
     stats.bytesReceived += data.length;
-    if (data.length > limits.frameBytes) {
-      this.#violation('too_large', `frame of ${data.length} bytes is over maxFrame ${limits.frameBytes}`, 4409);
-      return;
-    }
-    if (this.#state === 'authenticating') {
-      this.#wait(data);
-      return;
-    }
     if (binary !== this.dialect.binary) {
-      this.#malformed(`${this.dialect.name} frames are ${this.dialect.binary ? 'binary' : 'text'}`);
-      return;
+      this.#onMalformed(`${this.dialect.name} frames are ${this.dialect.binary ? 'binary' : 'text'}`);
+    } else if (data.length > limits.frameBytes) {
+      this.#onTooLarge(data);
+    } else if (this.#state === 'authenticating') {
+      this.#wait(data);
+    } else {
+      this.#receive(data);
     }
-    this.#receive(data);
   }
 
   #receive(data: Uint8Array): void {
-    let command: Command;
-    try {
-      const { fields, payload } = this.dialect.decodeRaw(data);
-      const parsed = parseClientFrame(fields, payload !== undefined);
-      if (!parsed.ok) {
-        // A newer client may know more types than this gateway: no reason to cut it off.
-        if (this.#state === 'connected' && !isKnownType(fields.type)) {
-          this.replyError(parsed.id, new FanfareError('bad_request', parsed.message));
-        } else {
-          this.#malformed(parsed.message, parsed.id);
-        }
-        return;
-      }
-      command = { frame: parsed.frame, payload };
-    } catch (error) {
-      if (!(error instanceof MalformedFrameError)) this.#services.onFault('decoding failed', error);
-      this.#malformed(
-        error instanceof MalformedFrameError ? error.message : 'malformed frame',
-        (error as MalformedFrameError).id,
-      );
+    const read = this.#read(data);
+    if (!read.ok) {
+      // A newer client may know more types than this gateway: no reason to cut it off.
+      if (this.#state !== 'connected' || read.isKnownType) this.#onMalformed(read.message, read.id);
+      else if (this.#isGranted(read.id, { bytes: data.length, isCommand: true, isPublish: false }))
+        this.replyError(read.id, new FanfareError('bad_request', read.message));
       return;
     }
-    const { frame } = command;
+    const { frame } = read.command;
     if (this.#state === 'new') {
-      if (frame.type === 'connect') this.#connect(frame.id, frame.token ?? this.#token);
-      else this.#malformed('the first frame must be connect');
+      if (frame.type === 'connect') this.#connect(frame.id, frame.token || this.#token);
+      else this.#onMalformed('the first frame must be connect', 'id' in frame ? frame.id : undefined);
       return;
     }
-    if (frame.type === 'pong') return;
-    const retryAfterMs = this.#overRate(command, data.length);
-    if (retryAfterMs > 0) {
-      this.#services.stats.rateLimited++;
-      this.replyError(frame.id, new FanfareError('rate_limited', 'too fast', { retryAfterMs }));
-      return;
-    }
-    runCommand(this, command, this.#services);
+    const { clock, timings } = this.#services;
+    const isResume =
+      frame.type === 'subscribe' && frame.since !== undefined && clock.now() - this.openedAtMs < timings.resumeGraceMs;
+    const isCommand = frame.type !== 'pong' && !isResume;
+    const id = frame.type === 'pong' ? undefined : frame.id;
+    if (!this.#isGranted(id, { bytes: data.length, isCommand, isPublish: frame.type === 'publish' })) return;
+    runCommand(this, read.command, this.#services);
+  }
+
+  #read(data: Uint8Array): ReadFrame {
+    return readFrame(this.dialect, data, this.#services.onFault);
+  }
+
+  /** Whether the connection's rates allow it; it is answered if not. */
+  #isGranted(id: number | undefined, charge: Charge): boolean {
+    const { limits, clock, stats } = this.#services;
+    if (isUnlimited(limits)) return true;
+    const now = clock.now();
+    this.#rates ??= new Rates(limits, now);
+    const retryAfterMs = this.#rates.take(charge, now);
+    if (retryAfterMs === 0) return true;
+    stats.rateLimited++;
+    this.replyError(id, new FanfareError('rate_limited', 'too fast', { retryAfterMs }));
+    return false;
   }
 
   #connect(id: number, token: string | undefined): void {
@@ -191,47 +180,29 @@ export class Session implements SocketSession, Caller, Living {
   #wait(data: Uint8Array): void {
     this.#pending ??= [];
     const bytes = this.#pending.reduce((sum, one) => sum + one.length, data.length);
-    if (bytes > MAX_WAITING_BYTES) this.close(4400, 'too much behind connect');
+    if (bytes > MAX_WAITING_BYTES) this.#onMalformed('too much behind connect');
     else this.#pending.push(new Uint8Array(data));
   }
 
-  #overRate({ frame }: Command, bytes: number): number {
-    const { limits, clock, timings } = this.#services;
-    const now = clock.now();
-    const { commandsPerSecond, bytesPerSecond, publishesPerSecond } = limits;
-    if (Math.min(commandsPerSecond, bytesPerSecond, publishesPerSecond) === Number.POSITIVE_INFINITY) return 0;
-    this.#limiters ??= {
-      commands: new RateLimiter(commandsPerSecond, now),
-      bytes: new RateLimiter(bytesPerSecond, now),
-      publishes: new RateLimiter(publishesPerSecond, now),
-    };
-    const { commands, bytes: byteRate, publishes } = this.#limiters;
-    const resumes = frame.type === 'subscribe' && frame.since && now - this.openedAtMs < timings.resumeGraceMs;
-    return (
-      byteRate.take(bytes, now) ||
-      (resumes ? 0 : commands.take(1, now)) ||
-      (frame.type === 'publish' ? publishes.take(1, now) : 0)
-    );
-  }
-
-  #malformed(message: string, id?: number): void {
+  #onMalformed(message: string, id?: number): void {
     this.#services.stats.malformed++;
-    if (this.#state === 'connected') {
-      this.#violation('bad_request', message, 4400, id);
-    } else {
-      this.replyError(id, new FanfareError('bad_request', message));
-      this.close(4400, message);
-    }
+    this.#malformed ??= new Violations();
+    this.#violation(this.#malformed, new FanfareError('bad_request', message), 4400, id);
   }
 
-  #violation(code: ErrorCode, message: string, closeCode: CloseCode, id?: number): void {
-    this.replyError(id, new FanfareError(code, message));
-    const now = this.#services.clock.now();
-    if (now - this.#violationsSinceMs > VIOLATIONS_WINDOW_MS) {
-      this.#violations = 0;
-      this.#violationsSinceMs = now;
-    }
-    if (++this.#violations >= MAX_VIOLATIONS) this.close(closeCode, message);
+  #onTooLarge(data: Uint8Array): void {
+    const read = this.#read(data);
+    const id = read.ok && 'id' in read.command.frame ? read.command.frame.id : read.ok ? undefined : read.id;
+    const message = `frame of ${data.length} bytes is over maxFrame ${this.#services.limits.frameBytes}`;
+    this.#tooLarge ??= new Violations();
+    this.#violation(this.#tooLarge, new FanfareError('too_large', message), 4409, id);
+  }
+
+  /** Answered; it ends the connection at once before `connected`, and at the tenth of its kind within a minute. */
+  #violation(kind: Violations, error: FanfareError, closeCode: CloseCode, id: number | undefined): void {
+    this.replyError(id, error);
+    const isLast = kind.add(this.#services.clock.now());
+    if (isLast || this.#state !== 'connected') this.close(closeCode, error.message);
   }
 
   // --- sending -----------------------------------------------------------------------------------
@@ -405,8 +376,4 @@ export class Session implements SocketSession, Caller, Living {
     this.memberships.clear();
     this.#services.liveness.closed(this);
   }
-}
-
-function isKnownType(type: unknown): boolean {
-  return typeof type !== 'string' || Object.hasOwn(CLIENT_FRAMES, type);
 }

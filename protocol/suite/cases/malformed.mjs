@@ -142,11 +142,34 @@ export const malformed = [
           data: 'x'.repeat(client.connected.maxFrame),
         };
         client.send(frame);
-        assert.equal((await client.take(({ type }) => type === 'error')).code, 'too_large');
+        const error = await client.take(({ type }) => type === 'error');
+        assert.deepEqual([error.code, error.id], ['too_large', 5]);
         await client.ask({ type: 'publish', channel: frame.channel, data: 'small' }, 'published');
         for (let i = 0; i < 9; i++) client.send(frame);
         assert.equal((await client.closedWithin()).code, 4409);
       }
+    },
+  },
+  {
+    name: 'violations of one kind do not count as those of another',
+    async run(target) {
+      const client = await RawClient.connect(target);
+      const large = { type: 'publish', channel: durableChannel(target), data: 'x'.repeat(client.connected.maxFrame) };
+      for (let i = 0; i < 9; i++) await client.refused({ type: 'subscribe', channel: 'not a name' }, 'bad_request');
+      await client.refused(large, 'too_large');
+      await client.ask({ type: 'publish', channel: large.channel, data: 'small' }, 'published');
+      client.send({ type: 'subscribe', id: 1, channel: 'not a name' });
+      assert.equal((await client.closedWithin()).code, 4400);
+    },
+  },
+  {
+    name: 'a frame over maxFrame before connected closes with 4409',
+    async run(target) {
+      const { connected } = await RawClient.connect(target);
+      const client = await RawClient.open(target);
+      client.send({ type: 'connect', id: 1, client: 'x'.repeat(connected.maxFrame) });
+      assert.deepEqual(await client.take().then(({ code, id }) => [code, id]), ['too_large', 1]);
+      assert.equal((await client.closedWithin()).code, 4409);
     },
   },
   {

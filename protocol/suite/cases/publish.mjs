@@ -125,4 +125,44 @@ export const publish = [
       assert.ok(refreshed.type === 'refreshed' || refreshed.type === 'error');
     },
   },
+  {
+    name: 'what is sent without waiting takes effect in order: subscribe, publish, history',
+    async run(target) {
+      for (const dialect of DIALECTS) {
+        for (const channel of [durableChannel(target), liveChannel(target)]) {
+          const client = await RawClient.open(target, [dialect.subprotocol]);
+          client.send({ type: 'connect', id: 1 });
+          client.send({ type: 'subscribe', id: 2, channel });
+          for (const n of [1, 2, 3]) client.send({ type: 'publish', id: 2 + n, channel, data: { n } });
+          client.send({ type: 'history', id: 6, channel });
+          const messages = await client.messages(channel, 3);
+          assert.deepEqual(
+            messages.map(({ data }) => data.n),
+            [1, 2, 3],
+          );
+          const history = await client.take(({ id }) => id === 6);
+          if (history.type === 'history') assert.equal(history.messages.length, 3);
+          else assert.equal(history.code, 'bad_request'); // a live channel has none
+        }
+      }
+    },
+  },
+  {
+    name: 'durability is answered with what was reached; a live channel has none',
+    async run(target) {
+      const client = await RawClient.connect(target);
+      const channel = durableChannel(target);
+      const stored = await client.ask({ type: 'publish', channel, data: 1, durability: 'stored' }, 'published');
+      assert.equal(stored.durability, 'stored');
+      const replicated = await client.ask({ type: 'publish', channel, data: 1, durability: 'replicated' }, 'published');
+      assert.ok(['stored', 'replicated'].includes(replicated.durability));
+      assert.equal(typeof replicated.replicas, 'number');
+      const live = liveChannel(target);
+      const pushed = await client.ask(
+        { type: 'publish', channel: live, data: 1, durability: 'replicated' },
+        'published',
+      );
+      assert.equal('durability' in pushed, false);
+    },
+  },
 ];

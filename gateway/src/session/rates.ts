@@ -1,0 +1,38 @@
+import { RateLimiter } from './rate-limiter.js';
+import type { SessionLimits } from './services.js';
+
+export type RateLimits = Pick<SessionLimits, 'commandsPerSecond' | 'bytesPerSecond' | 'publishesPerSecond'>;
+
+/** What a frame counts as. */
+export interface Charge {
+  readonly bytes: number;
+  readonly isCommand: boolean;
+  readonly isPublish: boolean;
+}
+
+/** The rates of one connection. */
+export class Rates {
+  readonly #commands: RateLimiter;
+  readonly #bytes: RateLimiter;
+  readonly #publishes: RateLimiter;
+
+  constructor({ commandsPerSecond, bytesPerSecond, publishesPerSecond }: RateLimits, nowMs: number) {
+    this.#commands = new RateLimiter(commandsPerSecond, nowMs);
+    this.#bytes = new RateLimiter(bytesPerSecond, nowMs);
+    this.#publishes = new RateLimiter(publishesPerSecond, nowMs);
+  }
+
+  /** 0 if granted, else after how many ms it would be. */
+  take({ bytes, isCommand, isPublish }: Charge, nowMs: number): number {
+    return (
+      this.#bytes.take(bytes, nowMs) ||
+      (isCommand ? this.#commands.take(1, nowMs) : 0) ||
+      (isPublish ? this.#publishes.take(1, nowMs) : 0)
+    );
+  }
+}
+
+/** Whether nothing is limited: then nothing need be counted either. */
+export function isUnlimited({ commandsPerSecond, bytesPerSecond, publishesPerSecond }: RateLimits): boolean {
+  return Math.min(commandsPerSecond, bytesPerSecond, publishesPerSecond) === Number.POSITIVE_INFINITY;
+}

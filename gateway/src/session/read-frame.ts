@@ -1,0 +1,38 @@
+import { MalformedFrameError, type RawDialect } from '@fanfare/protocol';
+import { CLIENT_FRAMES, parseClientFrame } from '@fanfare/protocol/validate';
+import type { Command } from './commands.js';
+
+export type ReadFrame =
+  | { readonly ok: true; readonly command: Command }
+  | {
+      readonly ok: false;
+      readonly message: string;
+      /** Where it could be read. */
+      readonly id: number | undefined;
+      /** `false`: it is a frame, of a type from another version. */
+      readonly isKnownType: boolean;
+    };
+
+/** Decodes and validates what a client sent. @param onFault told of what should not happen */
+export function readFrame(
+  dialect: RawDialect,
+  data: Uint8Array,
+  onFault: (message: string, error: unknown) => void,
+): ReadFrame {
+  try {
+    const { fields, payload } = dialect.decodeRaw(data);
+    const parsed = parseClientFrame(fields, payload !== undefined);
+    if (parsed.ok) return { ok: true, command: { frame: parsed.frame, payload } };
+    return { ok: false, message: parsed.message, id: parsed.id, isKnownType: isKnownType(fields.type) };
+  } catch (error) {
+    if (error instanceof MalformedFrameError) {
+      return { ok: false, message: error.message, id: error.id, isKnownType: true };
+    }
+    onFault('decoding failed', error);
+    return { ok: false, message: 'malformed frame', id: undefined, isKnownType: true };
+  }
+}
+
+function isKnownType(type: unknown): boolean {
+  return typeof type !== 'string' || Object.hasOwn(CLIENT_FRAMES, type);
+}
