@@ -97,6 +97,23 @@ export function decodeRecord(bytes: Buffer): LogRecord {
   };
 }
 
+/**
+ * Records of a page, oldest first. One that cannot be read (another writer's, a newer version's) is as good
+ * as trimmed, and so is what stands before it: whoever needs it is told `expired`.
+ */
+export function decodeRecords(page: readonly Buffer[]): LogRecord[] {
+  let records: LogRecord[] = [];
+  for (const bytes of page) {
+    try {
+      records.push(decodeRecord(bytes));
+    } catch (error) {
+      if (!(error instanceof MalformedRecordError)) throw error;
+      records = [];
+    }
+  }
+  return records;
+}
+
 function tagsText(tags: Tags | undefined): string | undefined {
   return tags === undefined ? undefined : JSON.stringify(tags);
 }

@@ -31,6 +31,9 @@ export class DurableChannel extends Channel {
   #held: LogRecord[] | undefined = [];
   #overflowed = false;
   #interrupted = false;
+  #interruptions = 0;
+  /** The log was read once: from now on there is a cursor to repair from. */
+  #hasCursor = false;
   #repair: Promise<void> | undefined;
   #repairAgain = false;
 
@@ -84,12 +87,14 @@ export class DurableChannel extends Channel {
   protected override async activate(): Promise<void> {
     this.context.stats.logReads++;
     const { tailEntries, tailBytes } = this.context.options;
+    const interruptions = this.#interruptions;
     const page = await this.context.broker.read(this.spec, { last: true, limit: tailEntries, maxBytes: tailBytes });
     this.cursor = page.head;
     this.lineage = page.lineage;
     this.tail.fill(page.entries, page.lineage, page.head);
     this.feed.flushed = this.cursor;
-    if (!this.#release(page)) void this.repair();
+    this.#hasCursor = true;
+    if (interruptions !== this.#interruptions || !this.#release(page)) void this.repair();
   }
 
   protected override onEnded(): void {
@@ -99,16 +104,17 @@ export class DurableChannel extends Channel {
 
   override onInterrupted(): void {
     this.#interrupted = true;
+    this.#interruptions++;
     this.#held ??= [];
   }
 
   override onResumed(): void {
     this.#interrupted = false;
-    if (this.active) void this.context.repairs.run(() => this.repair());
+    if (this.#hasCursor) void this.repair();
   }
 
   override onDoubt(): void {
-    void this.context.repairs.run(() => this.#checkDoubt());
+    void this.#checkDoubt();
   }
 
   /** Reads on from the cursor until pushes and log agree; callers share one run. */
@@ -136,7 +142,8 @@ export class DurableChannel extends Channel {
     for (let attempt = 0; !this.ended && !this.#interrupted; ) {
       this.#repairAgain = false;
       try {
-        const page = await this.#judgedPage();
+        // One attempt at a time holds its place: a channel that cannot be repaired holds up no other.
+        const page = await this.context.repairs.run(() => this.#judgedPage());
         if (this.ended) return;
         this.#follow(page);
         if (page.more) {
@@ -228,7 +235,7 @@ export class DurableChannel extends Channel {
     const before = this.cursor;
     let page: LogPage;
     try {
-      page = await this.context.broker.read(this.spec, { after: before, limit: 0 });
+      page = await this.context.repairs.run(() => this.context.broker.read(this.spec, { after: before, limit: 0 }));
     } catch {
       return false; // the shard is down; its return repairs
     }
@@ -239,7 +246,7 @@ export class DurableChannel extends Channel {
     const ahead = isBefore(page.head, before);
     if (!behind && !ahead) return false;
     const missed = !(behind && samePlace(this.cursor, page));
-    await this.repair();
+    void this.repair();
     return missed;
   }
 

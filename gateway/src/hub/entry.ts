@@ -1,4 +1,4 @@
-import type { EpochFrame, RawDialect, ResetFrame, Wire } from '@fanfare/protocol';
+import type { EpochFrame, ErrorFrame, RawDialect, ResetFrame, Wire } from '@fanfare/protocol';
 import type { LogPosition, LogRecord } from '../broker/record.js';
 
 /** Something a channel sends to its members, and where they stand once they have it. */
@@ -37,9 +37,20 @@ export class Entry implements Outgoing {
   }
 
   #encode(dialect: RawDialect): Wire {
-    if (this.#durable) return dialect.encodeMessage(this.#channel, this.record);
     const { time, user, key, tags, payload } = this.record;
-    return dialect.encodeMessage(this.#channel, { time, user, key, tags, payload });
+    try {
+      if (this.#durable) return dialect.encodeMessage(this.#channel, this.record);
+      return dialect.encodeMessage(this.#channel, { time, user, key, tags, payload });
+    } catch {
+      return dialect.encode(this.#unreadable());
+    }
+  }
+
+  /** The payload is not what its format says, as only another writer than a gateway stores it: told, not passed over. */
+  #unreadable(): ResetFrame | ErrorFrame {
+    if (this.#durable) return resetFrame(this.#channel, 'expired', this.record);
+    const message = `a message of ${this.#channel} could not be read`;
+    return { type: 'error', code: 'internal', message, retryable: false };
   }
 }
 

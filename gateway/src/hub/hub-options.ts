@@ -22,7 +22,7 @@ export interface HubOptions {
   readonly distrustMs: number;
   /** Interval of the audit. */
   readonly auditMs: number;
-  /** Repairs and audits at a time. */
+  /** Reads for repairs and audits at a time. */
   readonly repairConcurrency: number;
 }
 

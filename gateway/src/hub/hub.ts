@@ -98,9 +98,9 @@ export class Hub {
   }
 
   #scheduleAudit(): void {
-    const { clock, options, repairs } = this.#context;
+    const { clock, options } = this.#context;
     this.#audit = clock.after(options.auditMs, async () => {
-      await Promise.all([...this.#channels.values()].map((channel) => repairs.run(() => channel.audit())));
+      await Promise.all([...this.#channels.values()].map((channel) => channel.audit()));
       if (!this.#closed) this.#scheduleAudit();
     });
   }

@@ -35,6 +35,8 @@ export interface ReplayedChannel {
   readonly reader: LogReader;
   /** Repairs at least up to a position that somebody saw in the log. @throws {FanfareError} `unavailable` */
   catchUp(seen: LogPosition): Promise<void>;
+  /** Compares the cursor with the log. */
+  repair(): Promise<void>;
 }
 
 /** Most bytes of one uninterrupted stretch of a replay; then the socket must have drained. */
@@ -105,6 +107,8 @@ class Replay {
         return;
       }
       if (!this.#membership.member.isDrained) {
+        // Known to be recoverable: the client need not wait for the answer behind other replays.
+        if (channel.tail.after(this.#position)) this.#tell();
         await this.#membership.member.drained();
         continue;
       }
@@ -119,9 +123,16 @@ class Replay {
         continue;
       }
       readPages++;
+      const before = this.#position;
       try {
         await this.#readAndSend();
-        failures = 0;
+        if (this.#position !== before) {
+          failures = 0;
+          continue;
+        }
+        // The page brought nothing, and still this is not the end: the cursor may be ahead of the log.
+        if (failures > 0) void channel.repair();
+        await pause(this.#context.clock, failures++);
       } catch (error) {
         // Once the client was told where it stands it waits here; before, it may go elsewhere.
         const waitedMs = this.#context.clock.now() - startedAt;

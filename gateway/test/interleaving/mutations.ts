@@ -44,7 +44,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'do not repair after an interruption',
     file: 'hub/durable-channel.ts',
-    from: 'if (this.active) void this.context.repairs.run(() => this.repair());',
+    from: 'if (this.#hasCursor) void this.repair();',
     to: 'this.#held = undefined;',
   },
   {

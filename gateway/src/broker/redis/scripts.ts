@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { ChannelSpec, LineageEntry, LogPage, ReadRange } from '../broker.js';
 import type { LogPosition } from '../record.js';
-import { decodeRecord } from '../record-codec.js';
+import { decodeRecords } from '../record-codec.js';
 import { channelKeys } from './keys.js';
 
 /** How long a log's identity outlives the last publish, ms (a log kept longer keeps it as long). */
@@ -146,7 +146,7 @@ export async function readLog(
     page: {
       head: { epoch, offset },
       lineage: parseLineage(lineage.toString('latin1')),
-      entries: records.map(decodeRecord),
+      entries: decodeRecords(records),
       more: more === 1,
     },
     replicationId: replicationId.toString('latin1'),

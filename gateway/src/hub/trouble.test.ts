@@ -1,0 +1,174 @@
+/** A hub whose log misbehaves in ways that no engine should, or only for a moment. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { RAW_DIALECTS } from '@fanfare/protocol/raw';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Broker, ChannelListener, LogPage } from '../broker/broker.js';
+import { createMemoryBroker } from '../broker/memory/memory-broker.js';
+import { systemClock } from '../clock.js';
+import type { ChannelPolicy } from '../namespaces.js';
+import { createStats } from '../stats.js';
+import { Hub } from './hub.js';
+import type { HubOptions } from './hub-options.js';
+import type { Joined, Member, Start } from './member.js';
+
+const policy = (name: string, durable = true): ChannelPolicy => ({
+  name,
+  durable,
+  historySize: 100,
+  historyTtlMs: 60_000,
+  subscribe: 'anyone',
+  publish: 'anyone',
+  presence: false,
+  maxMessageBytes: 1024,
+});
+const CHANNEL = policy('a');
+
+const hubs: Hub[] = [];
+afterEach(async () => {
+  for (const hub of hubs.splice(0)) await hub.close();
+});
+
+/** A hub over the memory broker, with some of its methods replaced. */
+function createHub(over: (memory: Broker) => Partial<Broker> = () => ({}), options: Partial<HubOptions> = {}) {
+  const memory = createMemoryBroker({ clock: systemClock });
+  const stats = createStats();
+  const sent: string[] = [];
+  const transport = { publish: (_: string, frame: string | Uint8Array) => sent.push(textOf(frame)) };
+  const hub = new Hub({
+    broker: { ...memory, ...over(memory) },
+    transport,
+    dialects: [RAW_DIALECTS.json, RAW_DIALECTS.msgpack],
+    clock: systemClock,
+    stats,
+    onFault: () => {},
+    options,
+  });
+  hubs.push(hub);
+  const publish = (text: string, channel = CHANNEL, format: 'json' | 'msgpack' = 'json') =>
+    memory.publish(channel, [{ payload: { format, bytes: Buffer.from(text) } }]);
+  return { hub, memory, stats, sent, publish };
+}
+
+async function join(hub: Hub, channel = CHANNEL, start?: Start) {
+  const replayed: string[] = [];
+  const member: Member = {
+    dialectIndex: 0,
+    dialect: RAW_DIALECTS.json,
+    subscribe() {},
+    unsubscribe() {},
+    sendReplayed: (frame) => replayed.push(textOf(frame)) > 0,
+    cork: (callback) => callback(),
+    isDrained: true,
+    drained: async () => {},
+  };
+  const membership = hub.enter(channel, member);
+  let joined: Joined | undefined;
+  await membership.channel.join(membership, start, (answer) => {
+    joined = answer;
+  });
+  return { joined, replayed };
+}
+
+function textOf(frame: string | Uint8Array): string {
+  return Buffer.from(frame).toString();
+}
+
+describe('a hub', () => {
+  it('goes on auditing and repairing while one channel cannot be repaired', async () => {
+    const listeners = new Map<string, ChannelListener>();
+    const { hub, stats, publish, sent } = createHub(
+      (memory) => ({
+        subscribe(channel, listener) {
+          listeners.set(channel.name, listener);
+          return memory.subscribe(channel, listener);
+        },
+        read(channel, range) {
+          if (channel.name === 'broken' && 'after' in range) return Promise.reject(new Error('WRONGTYPE'));
+          return memory.read(channel, range);
+        },
+      }),
+      { auditMs: 20, repairConcurrency: 1 },
+    );
+    await join(hub, policy('broken'));
+    await join(hub);
+    listeners.get('broken')?.onInterrupted();
+    listeners.get('broken')?.onResumed();
+    await expect.poll(() => stats.audits).toBeGreaterThan(6);
+    listeners.get('a')?.onInterrupted();
+    await publish('1');
+    listeners.get('a')?.onResumed();
+    await expect.poll(() => sent).toHaveLength(1);
+  });
+
+  it('repairs what was missed while it read the log for the first time', async () => {
+    let listener: ChannelListener | undefined;
+    const { hub, publish, sent } = createHub((memory) => ({
+      subscribe(channel, told) {
+        listener = told;
+        // Nothing is pushed: all comes by repair.
+        return memory.subscribe(channel, { onRecord() {}, onInterrupted() {}, onResumed() {}, onDoubt() {} });
+      },
+      async read(channel, range) {
+        const page = await memory.read(channel, range);
+        if ('last' in range) {
+          listener?.onInterrupted();
+          await publish('1');
+          listener?.onResumed();
+        }
+        return page;
+      },
+    }));
+    await join(hub);
+    await expect.poll(() => sent).toHaveLength(1);
+  });
+
+  it('does not spin where the log is behind what a client has seen of it', async () => {
+    let reads = 0;
+    let old: LogPage | undefined;
+    const { hub, publish, sent } = createHub(
+      (memory) => ({
+        async read(channel, range) {
+          if (!('after' in range)) return memory.read(channel, range);
+          reads++;
+          return old && !range.confirmed ? { ...old, entries: [], more: false } : memory.read(channel, range);
+        },
+      }),
+      { tailEntries: 1 },
+    );
+    await publish('1');
+    await publish('2');
+    const { joined } = await join(hub);
+    old = { head: joined?.position as LogPage['head'], lineage: [], entries: [], more: false };
+    const { epoch } = old.head;
+    old = { ...old, lineage: [{ epoch, baseOffset: 0 }] };
+    for (let n = 3; n < 8; n++) await publish(String(n));
+    await expect.poll(() => sent).toHaveLength(5);
+    const resumed = join(hub, CHANNEL, { since: { epoch: String(epoch), offset: 2 } });
+    await delay(300);
+    expect(reads).toBeLessThan(20);
+    old = undefined;
+    expect((await resumed).replayed).toHaveLength(5);
+  });
+
+  it('tells members of a message that cannot be read, and goes on', async () => {
+    const { hub, publish, sent } = createHub();
+    const live = policy('live', false);
+    const { joined } = await join(hub);
+    await join(hub, live);
+    await publish('1');
+    await publish('\u00c1', CHANNEL, 'msgpack');
+    await publish('3');
+    await publish('\u00c1', live, 'msgpack');
+    await expect.poll(() => sent).toHaveLength(4);
+    const frames = sent.map((text) => JSON.parse(text) as Record<string, unknown>);
+    expect(frames.filter(({ channel }) => channel === 'a')).toMatchObject([
+      { type: 'message', offset: 1 },
+      { type: 'reset', reason: 'expired', offset: 2 },
+      { type: 'message', offset: 3 },
+    ]);
+    expect(frames.find(({ type }) => type === 'error')).toMatchObject({ code: 'internal', retryable: false });
+    const start = { since: { epoch: String(joined?.position?.epoch), offset: 0 } };
+    const { replayed } = await join(hub, CHANNEL, start);
+    expect(replayed.map((text) => JSON.parse(text).type)).toEqual(['message', 'reset', 'message']);
+  });
+});
