@@ -1,7 +1,9 @@
 /** Time, injected so that tests can own it. All times are ms. */
 export interface Clock {
-  /** ms since the Unix epoch. */
+  /** ms, of a clock that never steps: for durations and deadlines. Where it began is nobody's business. */
   now(): number;
+  /** ms since the Unix epoch, an integer: for what others are told. May step when the system's clock is set. */
+  wall(): number;
   /** Calls back once after at least `delayMs`; the result cancels it. Never keeps the process alive. */
   after(delayMs: number, callback: () => void): Cancel;
   /** Calls back once in the next turn of the event loop, outside of any I/O handler. */
@@ -13,7 +15,8 @@ export interface Clock {
 export type Cancel = () => void;
 
 export const systemClock: Clock = {
-  now: Date.now,
+  now: () => performance.now(),
+  wall: Date.now,
   after(delayMs, callback) {
     const timer = setTimeout(callback, delayMs);
     timer.unref();

@@ -87,7 +87,12 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
     broker,
     clock,
     instance: randomUUID(),
-    self: () => ({ node, version: VERSION, connections: stats.connections, uptimeMs: clock.now() - startedAt }),
+    self: () => ({
+      node,
+      version: VERSION,
+      connections: stats.connections,
+      uptimeMs: Math.round(clock.now() - startedAt),
+    }),
     channels: () => hub.channels(),
   });
   const dependencies: ApiDependencies = {

@@ -151,7 +151,7 @@ class Replay {
       const offset = Math.max(0, cursor.offset - start.rewind);
       return tail.positionAt(offset) ?? { epoch: epochAt(lineage, offset), offset };
     }
-    const sinceTime = this.#context.clock.now() - start.rewindMs;
+    const sinceTime = this.#context.clock.wall() - start.rewindMs;
     const position = tail.since(sinceTime);
     if (position) return position;
     this.#context.stats.logReads++;

@@ -34,6 +34,10 @@ export class VirtualWorld implements Clock {
     return this.#nowMs;
   }
 
+  wall(): number {
+    return this.#nowMs;
+  }
+
   /** Unbound, as `Math.random` is. */
   random = (): number => this.#choose(1024) / 1024;
 

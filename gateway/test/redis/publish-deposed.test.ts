@@ -26,7 +26,14 @@ it.each([
   const [old, next] = [await server(), await server()];
   const topology = { view: viewOf(old), refresh: async () => {} };
   const timings = { suspectMs: 500, replyMs: 600_000, giveUpMs: 600_000 };
-  const publisher = new RedisPublisher({ clock: systemClock, link: {}, topology, idempotencyMs: 60_000, timings });
+  const publisher = new RedisPublisher({
+    clock: systemClock,
+    link: {},
+    topology,
+    isCluster: false,
+    idempotencyMs: 60_000,
+    timings,
+  });
   const channel = durableChannel();
   const publish = (key: string) => publisher.publish(channel, [json(1, { key })]);
   try {

@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Broker, ChannelSpec } from '../../src/broker/broker.js';
+import { channelKeys } from '../../src/broker/redis/keys.js';
 import { createRedisBroker, type RedisBrokerOptions } from '../../src/broker/redis/redis-broker.js';
 import { systemClock } from '../../src/clock.js';
 import {
@@ -104,13 +105,16 @@ describe('a reply that is cut off', () => {
     expect(await values(reader, channel)).toEqual(['a', 'b', 'c']);
   });
 
-  it('does not push a live message twice, key or not', async () => {
+  it.each([
+    ['without a key', undefined, { code: 'outcome_unknown' }],
+    ['with a key', 'k', { duplicate: true }],
+  ])('does not push a live message twice, %s', async (_, key, expected) => {
     const channel = liveChannel();
     const subscriber = await collect(reader, channel);
     const cut = proxy.cutReplyTo('"during"');
-    const [outcome] = await broker.publish(channel, [json('during', { key: 'k' })]);
+    const [outcome] = await broker.publish(channel, [json('during', { key })]);
     await cut;
-    expect(outcome).toMatchObject({ code: 'outcome_unknown' });
+    expect(outcome).toMatchObject(expected);
     expect(await broker.publish(channel, [json('after')])).toEqual([{}]);
     await subscriber.received(2);
     expect(subscriber.records.map(payloadValue)).toEqual(['during', 'after']);
@@ -124,6 +128,63 @@ describe('a reply that is cut off', () => {
     await cut;
     expect(outcome).toMatchObject({ position: { offset: 1 }, replicas: 0, durability: 'stored' });
     expect(await values(reader, channel)).toEqual(['during']);
+  });
+});
+
+describe('one call for several channels', () => {
+  let servers: StandaloneServers;
+  beforeAll(async () => {
+    servers = await startRedis();
+  });
+  afterAll(() => servers?.stop());
+
+  it('stores what is published in one turn, however many channels, and a broken one harms no other', async () => {
+    const broker = await startBroker(servers.node.port);
+    const channels = range(1, 300).map(() => durableChannel());
+    const broken = channels[7] as ChannelSpec;
+    await servers.node.client.set(channelKeys(broken.name).log, 'no stream');
+    const before = await calls(servers.node.client, 'evalsha');
+    const outcomes = await Promise.all(channels.map((channel) => broker.publish(channel, [json(1), json(2)])));
+    expect((await calls(servers.node.client, 'evalsha')) - before).toBe(3);
+    for (const [i, [first, second]] of outcomes.entries()) {
+      if (channels[i] === broken) expect(first).toMatchObject({ code: 'internal' });
+      else expect([first, second]).toMatchObject([{ position: { offset: 1 } }, { position: { offset: 2 } }]);
+    }
+    await broker.close();
+  });
+
+  it('does not call undone what was stored before the script failed', async () => {
+    const { client } = servers.node;
+    await client.call('ACL', 'SETUSER', 'half', 'on', '>pw', '~*', '&*', '+@all');
+    const broker = createRedisBroker({ url: `redis://half:pw@127.0.0.1:${servers.node.port}`, clock: systemClock });
+    await broker.start();
+    const channel = durableChannel();
+    await publishOne(broker, channel, json('before'));
+    await client.call('ACL', 'SETUSER', 'half', '-spublish');
+    const [unsure] = await broker.publish(channel, [json('without a key')]);
+    const [found] = await broker.publish(channel, [json('with a key', { key: 'k' })]);
+    expect(unsure).toMatchObject({ code: 'outcome_unknown' });
+    expect(found).toMatchObject({ position: { offset: 3 }, duplicate: true });
+    await broker.close();
+  });
+
+  it('answers replicated publishes though the answers come in pieces', async () => {
+    const proxy = await startTcpProxy(servers.node.port, { chunkBytes: 7 });
+    const broker = await startBroker(proxy.port, { timings: { replicaMs: 5 } });
+    const channels = range(1, 5).map(() => durableChannel());
+    const until = Date.now() + 2_500;
+    let answered = 0;
+    const publishAll = async (channel: ChannelSpec) => {
+      while (Date.now() < until) {
+        const [outcome] = await broker.publish(channel, [json(1)], { durability: 'replicated' });
+        expect(outcome).toMatchObject({ durability: 'stored', replicas: 0 });
+        answered++;
+      }
+    };
+    await Promise.all(channels.map(publishAll));
+    expect(answered).toBeGreaterThan(50);
+    await broker.close();
+    await proxy.close();
   });
 });
 

@@ -39,8 +39,10 @@ async function publish(connection: Redis, channel: ChannelSpec, ...values: (numb
     const [n, key] = Array.isArray(value) ? value : [value];
     return { body: encodeBody(json(n, { key })), key };
   });
-  const reply = await runScript(connection, publishScript, publishArguments(channel, messages, WINDOW_MS));
-  return parsePublishReply(reply);
+  const reply = await runScript(connection, publishScript, publishArguments([{ channel, messages }], WINDOW_MS));
+  const [appended = []] = parsePublishReply(reply);
+  if (appended instanceof Error) throw appended;
+  return appended;
 }
 
 async function publishOne(connection: Redis, channel: ChannelSpec, value: number | [number, string] = 1) {

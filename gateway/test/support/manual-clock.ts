@@ -18,6 +18,10 @@ export class ManualClock implements Clock {
     return this.#nowMs;
   }
 
+  wall(): number {
+    return this.#nowMs;
+  }
+
   /** Moves on, calling what is due on the way in order of time. */
   advance(ms: number): void {
     const until = this.#nowMs + ms;

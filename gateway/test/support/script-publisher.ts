@@ -50,12 +50,15 @@ export class ScriptPublisher {
   }
 
   async #attempt(connection: ScriptConnection, channel: ChannelSpec, value: unknown, key: string) {
-    const args = publishArguments(channel, [{ body: encodeBody(json(value, { key })), key }], IDEMPOTENCY_MS);
+    const messages = [{ body: encodeBody(json(value, { key })), key }];
+    const args = publishArguments([{ channel, messages }], IDEMPOTENCY_MS);
     const run = runScript(connection, publishScript, args);
     run.catch(() => {});
     const reply = await Promise.race([run, delay(ATTEMPT_MS, undefined, { ref: false })]);
     if (reply === undefined) throw new Error('no answer');
-    return parsePublishReply(reply)[0]?.position as LogPosition;
+    const [appended = []] = parsePublishReply(reply);
+    if (appended instanceof Error) throw appended;
+    return appended[0]?.position as LogPosition;
   }
 
   async #follow(error: Error): Promise<void> {

@@ -17,8 +17,13 @@ export interface TcpProxy {
   close(): Promise<void>;
 }
 
+export interface TcpProxyOptions {
+  /** Answers arrive in pieces of this size, each by itself. Default: as they come. */
+  readonly chunkBytes?: number;
+}
+
 /** Listens on a free port of 127.0.0.1 and passes everything on to another one. */
-export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
+export async function startTcpProxy(targetPort: number, { chunkBytes }: TcpProxyOptions = {}): Promise<TcpProxy> {
   const pairs = new Set<readonly [Socket, Socket]>();
   let accepted = 0;
   let isBlocked = false;
@@ -47,9 +52,18 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
       }
       upstream.write(bytes);
     });
+    let pieces = Promise.resolve();
+    const passOn = (bytes: Buffer) => {
+      if (chunkBytes === undefined) client.write(bytes);
+      else for (let at = 0; at < bytes.length; at += chunkBytes) pieces = pieces.then(() => passPiece(bytes, at));
+    };
+    const passPiece = async (bytes: Buffer, at: number) => {
+      client.write(bytes.subarray(at, at + (chunkBytes ?? 0)));
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    };
     upstream.on('data', (bytes) => {
       if (!onReply) {
-        client.write(bytes);
+        passOn(bytes);
         return;
       }
       end();

@@ -41,7 +41,7 @@ export class MemoryLog {
 
   /** The payloads' bytes are kept, not copied: nobody may change them afterwards. */
   publish(channel: ChannelSpec, messages: readonly NewMessage[]): PublishOutcome[] {
-    const nowMs = this.clock.now();
+    const nowMs = this.clock.wall();
     const publishOne = channel.durable ? this.#store : this.#pushLive;
     return messages.map((message) => {
       try {
@@ -63,13 +63,13 @@ export class MemoryLog {
     state.listeners.add(listener);
     return () => {
       state.listeners.delete(listener);
-      if (state.isForgotten(this.clock.now())) this.channels.delete(name);
+      if (state.isForgotten(this.clock.wall())) this.channels.delete(name);
     };
   }
 
   /** Frees what has expired. What is read or published frees itself; this is for the idle rest. */
   sweep(): void {
-    const nowMs = this.clock.now();
+    const nowMs = this.clock.wall();
     this.keys.evict(nowMs);
     for (const [name, state] of this.channels) {
       state.expireEntries(nowMs);
@@ -79,19 +79,15 @@ export class MemoryLog {
 
   /** The channel's log as it is now; created, or begun anew, where it has no identity. */
   protected logOf(channel: ChannelSpec): ChannelLog {
-    return this.#durableState(channel, this.clock.now()).log as ChannelLog;
+    return this.#durableState(channel, this.clock.wall()).log as ChannelLog;
   }
 
   #store(channel: ChannelSpec, message: NewMessage, nowMs: number): Published {
     const size = recordSize(message);
     const state = this.#durableState(channel, nowMs);
     const { key } = message;
-    if (key !== undefined) {
-      const position = this.keys.find(channel.name, key, nowMs);
-      if (position) return { position, duplicate: true };
-      const retryAfterMs = this.keys.fullForMs(nowMs);
-      if (retryAfterMs > 0) throw new FanfareError('unavailable', 'too many idempotency keys', { retryAfterMs });
-    }
+    const first = key === undefined ? undefined : this.#firstWith(channel.name, key, nowMs);
+    if (first) return { position: first, duplicate: true };
     const record = (state.log as ChannelLog).append(message, nowMs, size, channel.historySize);
     state.entriesExpireAt = nowMs + channel.historyTtlMs;
     state.identityExpiresAt = Math.max(state.entriesExpireAt, nowMs + IDENTITY_TTL_MS);
@@ -101,15 +97,27 @@ export class MemoryLog {
     return { position };
   }
 
-  /** Nothing is stored, so nothing says whether a key was seen. */
   #pushLive(channel: ChannelSpec, message: NewMessage, nowMs: number): Published {
     const size = recordSize(message);
+    const { user, key, tags, payload } = message;
+    if (key !== undefined) {
+      if (this.#firstWith(channel.name, key, nowMs)) return { duplicate: true };
+      this.keys.remember(channel.name, key, { epoch: 0, offset: 0 }, nowMs);
+    }
     const state = this.channels.get(channel.name);
     if (state) {
-      const { user, key, tags, payload } = message;
       this.#push(state, { epoch: 0, offset: 0, time: nowMs, user, key, tags, payload, size });
     }
     return {};
+  }
+
+  /** The position of the first message with this key. @throws {FanfareError} if there are too many keys for another */
+  #firstWith(channel: string, key: string, nowMs: number): LogPosition | undefined {
+    const position = this.keys.find(channel, key, nowMs);
+    if (position) return position;
+    const retryAfterMs = this.keys.fullForMs(nowMs);
+    if (retryAfterMs > 0) throw new FanfareError('unavailable', 'too many idempotency keys', { retryAfterMs });
+    return undefined;
   }
 
   #push(state: ChannelState, record: LogRecord): void {

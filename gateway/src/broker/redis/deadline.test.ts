@@ -8,6 +8,7 @@ function handClock() {
   let timer: { readonly dueAt: number; readonly callback: () => void } | undefined;
   const clock: Clock = {
     now: () => now,
+    wall: () => now,
     after(delayMs, callback) {
       const mine = { dueAt: now + delayMs, callback };
       timer = mine;

@@ -1,48 +1,97 @@
-/** What is sent for a batch of one channel, and what the replies to it mean. */
+/** What is sent for batches of messages, and what the replies mean. */
 import type { Published } from '../broker.js';
 import { encodeRecord } from '../record-codec.js';
-import { pushName } from './keys.js';
 import type { Publish, PublishLane } from './publish-lane.js';
-import type { Command } from './publish-link.js';
-import { parsePublishReply, publishArguments, publishScript } from './scripts.js';
+import { type Command, CommandWriter, command } from './resp.js';
+import { type Appended, parsePublishReply, publishFlags, publishScript, pushScript, type Script } from './scripts.js';
 
 /** How many replicas a replicated publish asks for. */
 const REPLICAS = 1;
 
-/** Durable: one script; its reply is the last one. */
-export function storeCommands(lane: PublishLane, batch: readonly Publish[], idempotencyMs: number): Command[] {
-  const args = publishArguments(lane.channel, batch, idempotencyMs);
-  const command: Command = lane.needsScript
-    ? ['EVAL', publishScript.source, ...args]
-    : ['EVALSHA', publishScript.sha, ...args];
-  return lane.asked ? [['ASKING'], command] : [command];
+/** Messages of one lane that go together. */
+export interface Batch {
+  readonly lane: PublishLane;
+  readonly publishes: readonly Publish[];
 }
 
-/** Live: one push for each message. */
-export function pushCommands({ channel }: PublishLane, batch: readonly Publish[], timeMs: number): Command[] {
-  const name = pushName(channel.name);
-  return batch.map(({ body }) => ['SPUBLISH', name, encodeRecord({ epoch: 0, offset: 0 }, timeMs, body)]);
+const ASKING = command('ASKING');
+
+/** Durable: one script call for all of them; its reply is the last one. */
+export function storeCommands(batches: readonly Batch[], idempotencyMs: number): Command[] {
+  let keys = 0;
+  for (const { lane, publishes } of batches) {
+    keys += lane.keys.count;
+    for (const { key } of publishes) if (key !== undefined) keys++;
+  }
+  const { needsScript, asked } = (batches[0] as Batch).lane;
+  const writer = call(publishScript, needsScript, keys);
+  for (const { lane, publishes } of batches) {
+    writer.addEncoded(lane.keys);
+    for (const { key } of publishes) if (key !== undefined) writer.add(lane.idempotency + key);
+  }
+  writer.add(idempotencyMs);
+  for (const { lane, publishes } of batches) {
+    writer.addEncoded(lane.settings).add(publishFlags(publishes));
+    for (const { body } of publishes) writer.add(body);
+  }
+  const store = writer.command(nameOf(needsScript));
+  return asked ? [ASKING, store] : [store];
+}
+
+/** Live: one push for each message, or, where it has a key, one script call. */
+export function pushCommands({ lane, publishes }: Batch, timeMs: number, idempotencyMs: number): Command[][] {
+  const { needsScript, asked } = lane;
+  return publishes.map(({ body, key }) => {
+    const record = encodeRecord({ epoch: 0, offset: 0 }, timeMs, body);
+    if (key === undefined) return [command('SPUBLISH', lane.push, record)];
+    const push = call(pushScript, needsScript, 1)
+      .add(lane.idempotency + key)
+      .add(lane.push)
+      .add(idempotencyMs)
+      .add(record)
+      .command(nameOf(needsScript));
+    return asked ? [ASKING, push] : [push];
+  });
+}
+
+function call({ source, sha }: Script, needsScript: boolean, keys: number): CommandWriter {
+  return new CommandWriter().add(needsScript ? source : sha).add(keys);
+}
+
+function nameOf(needsScript: boolean): string {
+  return needsScript ? 'EVAL' : 'EVALSHA';
 }
 
 /** Its reply tells how many replicas have everything that was sent before it on the same connection. */
 export function waitCommand(timeoutMs: number): Command {
-  return ['WAIT', REPLICAS, timeoutMs];
+  return command('WAIT', REPLICAS, timeoutMs);
 }
 
-/** @param acknowledged the reply to `waitCommand`, if there was one */
-export async function settleStored(
-  batch: readonly Publish[],
-  reply: unknown,
-  acknowledged: Promise<unknown> | undefined,
-): Promise<void> {
-  const reached = acknowledged && reachedBy(await acknowledged);
-  for (const [i, { position, duplicate }] of parsePublishReply(reply).entries()) {
-    batch[i]?.settle({ position, ...(duplicate && { duplicate }), ...reached });
+/** What became of each batch: what was appended, or why nothing was. */
+export function readStored(reply: unknown, batches: readonly Batch[]): (readonly Appended[] | Error)[] {
+  if (reply instanceof Error) return batches.map(() => reply);
+  const groups = parsePublishReply(reply);
+  return batches.map((_, i) => groups[i] ?? new Error('the publish script gave no answer'));
+}
+
+/** @param reached what replicas have, if that was asked for */
+export function settleStored(
+  publishes: readonly Publish[],
+  appended: readonly Appended[],
+  reached: Reached | undefined,
+): void {
+  for (let i = 0; i < publishes.length; i++) {
+    const { position, duplicate } = appended[i] as Appended;
+    const { settle } = publishes[i] as Publish;
+    if (duplicate || reached) settle({ position, ...(duplicate && { duplicate }), ...reached });
+    else settle({ position });
   }
 }
 
+export type Reached = Pick<Published, 'replicas' | 'durability'>;
+
 /** An error in place of the count (the master was demoted, the connection cut) acknowledges nothing. */
-function reachedBy(count: unknown): Pick<Published, 'replicas' | 'durability'> {
+export function reachedBy(count: unknown): Reached {
   const replicas = typeof count === 'number' ? count : 0;
   return { replicas, durability: replicas >= REPLICAS ? 'replicated' : 'stored' };
 }

@@ -33,10 +33,18 @@ const REFUSALS = new Set([
   'TRYAGAIN',
 ]);
 
+/** Refusals that no other server would make good: asking who is master now helps nobody. */
+const LOCAL_REFUSALS = new Set(['BUSY', 'MISCONF', 'NOAUTH', 'NOPERM', 'NOREPLICAS', 'OOM']);
+
+/** Whether the error may mean that another server is master now. */
+export function mayHaveMoved(error: Error): boolean {
+  return !LOCAL_REFUSALS.has(firstWord(error));
+}
+
 export function faultKind(error: Error): FaultKind {
   if (error instanceof NotSentError) return 'refused';
   // Only an answer is sure: any other error of a connection can come after the server did it.
-  if (error.name !== 'ReplyError') return 'unknown';
+  if (error.name !== 'ReplyError' || firstWord(error) === 'HALFDONE') return 'unknown';
   return REFUSALS.has(firstWord(error)) ? 'refused' : 'broken';
 }
 

@@ -9,6 +9,7 @@ const RETRY = { minMs: 100, maxMs: 1000 };
 let now = 1000;
 const clock: Clock = {
   now: () => now,
+  wall: () => now,
   after: () => () => {},
   soon: () => {},
   random: () => 0,

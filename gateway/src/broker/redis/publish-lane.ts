@@ -1,16 +1,18 @@
 import type { Clock } from '../../clock.js';
 import type { ChannelSpec, PublishOutcome } from '../broker.js';
 import { Backoff, type BackoffTimings } from './backoff.js';
-import { shardOf, slotOfShard } from './keys.js';
+import { channelKeys, slotOfShard } from './keys.js';
 import { outcomeUnknown, unavailable } from './publish-faults.js';
 import type { RedisAddress } from './redis-url.js';
-import type { ScriptMessage } from './scripts.js';
+import { CommandWriter, type EncodedArguments } from './resp.js';
+import { publishSettings, type ScriptMessage } from './scripts.js';
 
 /** One message on its way. */
 export interface Publish extends ScriptMessage {
   readonly isReplicated: boolean;
-  /** When it is given up, ms since the Unix epoch. */
+  /** When it is given up, ms of the clock; never before that of one published earlier. */
   readonly giveUpAt: number;
+  /** Called once. */
   readonly settle: (outcome: PublishOutcome) => void;
   /** An attempt was cut off: the log may hold it. */
   mayBeDone: boolean;
@@ -21,39 +23,75 @@ const MAX_BATCH_MESSAGES = 1000;
 const MAX_BATCH_BYTES = 1024 * 1024;
 /** Retries in a row that may go at once: servers that send us back and forth are not asked faster. */
 const MAX_HURRIED_RETRIES = 4;
+/** What has left the queue is cut off in pieces of this many. */
+const CUT = 1024;
 
 /**
  * The messages of one channel that wait, in order. One batch at a time is on its way: what waits
  * meanwhile goes together in the next one, and a retry overtakes nothing.
  */
 export class PublishLane {
-  /** With the settings of the last publish. */
-  channel: ChannelSpec;
   readonly slot: number;
+  /** The publisher's idempotency key follows. */
+  readonly idempotency: string;
+  readonly push: string;
+  /** Log and meta, as arguments of the publish script. */
+  readonly keys: EncodedArguments;
   isBusy = false;
-  /** Not before this time, ms since the Unix epoch. */
+  /** Not before this time, ms of the clock. */
   retryAt = 0;
   /** Where the next attempt goes, because the slot's owner said so for this time. */
   asked: RedisAddress | undefined;
   /** The next attempt brings the script along. */
   needsScript = false;
-  #queue: Publish[] = [];
+  /** What was sent for it failed: until it succeeds it shares a call with no other channel. */
+  goesAlone = false;
+  #channel: ChannelSpec;
+  #settings: EncodedArguments | undefined;
+  #queue: (Publish | undefined)[] = [];
+  /** Index of the first one in the queue that still waits. */
+  #first = 0;
   #backoff: Backoff | undefined;
   #failures = 0;
   #problem: unknown;
 
   constructor(channel: ChannelSpec) {
-    this.channel = channel;
-    this.slot = slotOfShard(shardOf(channel.name));
+    const { shard, log, meta, push, idempotency } = channelKeys(channel.name);
+    this.#channel = channel;
+    this.slot = slotOfShard(shard);
+    this.idempotency = idempotency;
+    this.push = push;
+    this.keys = new CommandWriter().add(log).add(meta).encoded();
+  }
+
+  /** With the settings of the last publish. */
+  get channel(): ChannelSpec {
+    return this.#channel;
+  }
+
+  set channel(channel: ChannelSpec) {
+    const { historySize, historyTtlMs } = this.#channel;
+    if (channel.historySize !== historySize || channel.historyTtlMs !== historyTtlMs) this.#settings = undefined;
+    this.#channel = channel;
+  }
+
+  /** As arguments of the publish script. */
+  get settings(): EncodedArguments {
+    if (!this.#settings) {
+      const writer = new CommandWriter();
+      for (const argument of publishSettings(this.#channel)) writer.add(argument);
+      this.#settings = writer.encoded();
+    }
+    return this.#settings;
   }
 
   get isEmpty(): boolean {
-    return this.#queue.length === 0;
+    return this.#first === this.#queue.length;
   }
 
   /** Whether what goes next waits for a replica. */
   get isReplicated(): boolean {
-    return this.#queue[0]?.isReplicated ?? false;
+    return this.#queue[this.#first]?.isReplicated ?? false;
   }
 
   add(publish: Publish): void {
@@ -62,21 +100,30 @@ export class PublishLane {
 
   /** The next messages that can go together; they are no longer in the lane. */
   take(): Publish[] {
-    const first = this.#queue[0] as Publish;
-    let count = 0;
+    const begin = this.#first;
+    const first = this.#queue[begin] as Publish;
+    let end = begin;
     let bytes = 0;
-    for (const { body, isReplicated } of this.#queue) {
+    for (; end < this.#queue.length; end++) {
+      const { body, isReplicated } = this.#queue[end] as Publish;
       bytes += body.length;
-      if (count === MAX_BATCH_MESSAGES || (count > 0 && bytes > MAX_BATCH_BYTES)) break;
+      if (end - begin === MAX_BATCH_MESSAGES || (end > begin && bytes > MAX_BATCH_BYTES)) break;
       if (isReplicated !== first.isReplicated) break;
-      count++;
     }
-    return this.#queue.splice(0, count);
+    const batch = this.#queue.slice(begin, end) as Publish[];
+    this.#skipTo(end);
+    return batch;
   }
 
   /** After a failure: these go again, before the others. `isSoon`: the reason for it is gone already. */
   retry(publishes: readonly Publish[], clock: Clock, timings: BackoffTimings, problem: unknown, isSoon: boolean): void {
-    this.#queue = [...publishes, ...this.#queue];
+    if (publishes.length <= this.#first) {
+      this.#first -= publishes.length;
+      for (const [i, publish] of publishes.entries()) this.#queue[this.#first + i] = publish;
+    } else {
+      this.#queue = [...publishes, ...this.#queue.slice(this.#first)];
+      this.#first = 0;
+    }
     this.#problem = problem;
     this.#backoff ??= new Backoff(timings, clock.random);
     this.#failures++;
@@ -86,24 +133,39 @@ export class PublishLane {
   }
 
   succeeded(): void {
+    if (this.#failures === 0) return;
     this.#backoff = undefined;
     this.#problem = undefined;
     this.#failures = 0;
     this.retryAt = 0;
+    this.goesAlone = false;
   }
 
-  /** Gives up what has waited too long. */
+  /** Gives up what has waited too long: those in front. */
   expire(now: number): void {
-    if (this.#queue.every(({ giveUpAt }) => giveUpAt > now)) return;
-    const expired = this.#queue.filter(({ giveUpAt }) => giveUpAt <= now);
-    this.#queue = this.#queue.filter(({ giveUpAt }) => giveUpAt > now);
-    for (const publish of expired) this.#giveUp(publish);
+    let at = this.#first;
+    while (at < this.#queue.length && (this.#queue[at] as Publish).giveUpAt <= now) {
+      this.#giveUp(this.#queue[at++] as Publish);
+    }
+    this.#skipTo(at);
   }
 
   /** Gives up everything. */
   abandon(problem: unknown): void {
     this.#problem = problem;
-    for (const publish of this.#queue.splice(0)) this.#giveUp(publish);
+    this.expire(Number.POSITIVE_INFINITY);
+  }
+
+  #skipTo(first: number): void {
+    this.#queue.fill(undefined, this.#first, first);
+    this.#first = first;
+    if (first === this.#queue.length) {
+      this.#queue = [];
+      this.#first = 0;
+    } else if (first >= CUT) {
+      this.#queue = this.#queue.slice(first);
+      this.#first = 0;
+    }
   }
 
   #giveUp({ settle, mayBeDone }: Publish): void {

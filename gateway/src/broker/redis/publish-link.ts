@@ -1,11 +1,12 @@
-import type { Redis, RedisOptions } from 'ioredis';
+import { Command as IoredisCommand, type Redis, type RedisOptions } from 'ioredis';
 import type { Cancel, Clock } from '../../clock.js';
 import { Backoff, type BackoffTimings } from './backoff.js';
 import { Deadline, within } from './deadline.js';
 import { openLink } from './link.js';
 import { NotSentError } from './publish-faults.js';
 import { formatAddress, type RedisAddress } from './redis-url.js';
-import { publishScript, type ScriptArgument } from './scripts.js';
+import { type Command, command } from './resp.js';
+import { publishScript, pushScript } from './scripts.js';
 
 export interface PublishLinkOptions {
   readonly clock: Clock;
@@ -25,11 +26,28 @@ export interface PublishLinkTimings {
   readonly retry: BackoffTimings;
 }
 
-export type Command = readonly [name: string, ...args: ScriptArgument[]];
-
 const MASTER = 'master';
 /** Between two questions whether it still is one, ms; asked only while something is sent. */
 const VERIFY_MS = 1_000;
+/** An idle connection is used this often, ms: what lies between may forget it, and only a packet finds out. */
+const KEEP_ALIVE_MS = 15_000;
+
+const ROLE = command('ROLE');
+const PING = command('PING');
+
+/** A command that is encoded already, and whose reply comes as it is. */
+class EncodedCommand extends IoredisCommand {
+  readonly #bytes: Buffer;
+
+  constructor({ name, bytes }: Command) {
+    super(name, [], { replyEncoding: null });
+    this.#bytes = bytes;
+  }
+
+  override toWritable(): Buffer {
+    return this.#bytes;
+  }
+}
 
 /**
  * A publishing connection to one master, opened anew for as long as it is not closed. What was sent
@@ -79,14 +97,14 @@ export class PublishLink {
   send(commands: readonly Command[]): Promise<unknown>[] {
     const redis = this.#redis;
     // `status` too: the connection may have ended in this very turn of the loop.
-    if (!redis || this.#problem !== undefined || redis.status !== 'ready') {
+    if (!redis || this.#problem !== undefined || redis.status !== 'ready' || !redis.stream.writable) {
       const error = new NotSentError(`${this.name}: ${this.#problem ?? 'the connection ended'}`);
       return commands.map(() => Promise.resolve(error));
     }
-    if (this.#inFlight === 0) this.#watch();
     redis.stream.cork();
-    const replies = commands.map((command) => this.#sendOne(redis, command));
+    // Before the others: when the last of theirs is answered, nothing is under way.
     this.#verify(redis);
+    const replies = commands.map((one) => this.#sendOne(redis, one));
     redis.stream.uncork();
     return replies;
   }
@@ -112,12 +130,14 @@ export class PublishLink {
     this.#lose('closed');
   }
 
-  async #sendOne(redis: Redis, [name, ...args]: Command): Promise<unknown> {
-    this.#inFlight++;
-    const reply = await redis.callBuffer(name, ...args).catch((error: Error) => error);
-    this.#inFlight--;
-    if (redis === this.#redis) this.#progress();
-    return reply;
+  #sendOne(redis: Redis, one: Command): Promise<unknown> {
+    if (this.#inFlight++ === 0) this.#watch();
+    const answered = (reply: unknown) => {
+      this.#inFlight--;
+      if (redis === this.#redis) this.#progress();
+      return reply;
+    };
+    return (redis.sendCommand(new EncodedCommand(one)) as Promise<unknown>).then(answered, answered);
   }
 
   /** A master that was demoted goes on taking live publishes: asks now and then, along with a write. */
@@ -125,7 +145,7 @@ export class PublishLink {
     const now = this.#options.clock.now();
     if (now - this.#verifiedAt < VERIFY_MS) return;
     this.#verifiedAt = now;
-    void this.#sendOne(redis, ['ROLE']).then((reply) => {
+    void this.#sendOne(redis, ROLE).then((reply) => {
       if (Array.isArray(reply) && String(reply[0]) !== MASTER && redis === this.#redis) this.condemn('it is a replica');
     });
   }
@@ -144,12 +164,21 @@ export class PublishLink {
     }
     this.#redis = redis;
     this.#verifiedAt = clock.now();
+    this.#keepAlive(redis);
     this.#problem = undefined;
     this.#backoff.reset();
     redis.on('end', () => {
       if (redis === this.#redis) this.#lose('the connection ended');
     });
     this.#options.onUp();
+  }
+
+  #keepAlive(redis: Redis): void {
+    this.#options.clock.after(KEEP_ALIVE_MS, () => {
+      if (redis !== this.#redis) return;
+      if (this.#inFlight === 0 && redis.status === 'ready') void this.#sendOne(redis, PING);
+      this.#keepAlive(redis);
+    });
   }
 
   #watch(): void {
@@ -202,6 +231,6 @@ async function prepare(redis: Redis): Promise<void> {
   const [role] = await redis.role();
   // A replica would take live publishes, and they would reach nobody.
   if (role !== MASTER) throw new Error('it is a replica');
-  // Spares every channel a NOSCRIPT; where it is not allowed, the script comes with its first use.
-  await redis.script('LOAD', publishScript.source).catch(() => {});
+  // Spares every channel a NOSCRIPT; where it is not allowed, a script comes with its first use.
+  for (const { source } of [publishScript, pushScript]) await redis.script('LOAD', source).catch(() => {});
 }

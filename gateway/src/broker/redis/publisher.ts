@@ -5,11 +5,28 @@ import type { ChannelSpec, PublishOptions, PublishOutcome } from '../broker.js';
 import type { NewMessage } from '../record.js';
 import { encodeBody } from '../record-codec.js';
 import type { BackoffTimings } from './backoff.js';
-import { pushCommands, settleStored, storeCommands, waitCommand } from './publish-commands.js';
-import { faultKind, firstWord, outcomeUnknown, redirectionOf, unavailable } from './publish-faults.js';
+import {
+  type Batch,
+  pushCommands,
+  reachedBy,
+  readStored,
+  settleStored,
+  storeCommands,
+  waitCommand,
+} from './publish-commands.js';
+import {
+  faultKind,
+  firstWord,
+  mayHaveMoved,
+  NotSentError,
+  outcomeUnknown,
+  redirectionOf,
+  unavailable,
+} from './publish-faults.js';
 import { type Publish, PublishLane } from './publish-lane.js';
-import type { Command, PublishLink, PublishLinkTimings } from './publish-link.js';
+import type { PublishLink, PublishLinkTimings } from './publish-link.js';
 import { PublishRoutes } from './publish-routes.js';
+import type { Command } from './resp.js';
 import { isScriptMissing } from './scripts.js';
 import type { Topology, TopologyView } from './topology.js';
 
@@ -44,26 +61,57 @@ export interface PublisherOptions {
   readonly topology: Pick<Topology, 'view' | 'refresh'>;
   /** How long an idempotency key holds, ms. */
   readonly idempotencyMs: number;
-  /** Most bytes of messages that may wait or be on their way; beyond it: `unavailable`. Default 64 MiB. */
+  /** A script call may name keys of one slot only. */
+  readonly isCluster: boolean;
+  /**
+   * Most bytes of messages that may wait for one master or be on their way to it; beyond it: `unavailable`.
+   * A message counts for {@link MESSAGE_BYTES} more than it has. Default 64 MiB.
+   */
   readonly maxPendingBytes?: number;
   readonly timings?: Partial<PublisherTimings>;
 }
 
 const DEFAULT_MAX_PENDING_BYTES = 64 * 1024 * 1024;
+/** What a message that waits occupies besides its own bytes, about. */
+const MESSAGE_BYTES = 300;
 /** How often lanes that wait for a retry are looked at, ms. */
 const RETRY_TICK_MS = 20;
+/** Of one script call for several channels: it must not hold up Redis for long. */
+const MAX_CALL_CHANNELS = 128;
+const MAX_CALL_BYTES = 256 * 1024;
+/** Lanes that are kept though nothing waits in them, because they know their names. */
+const MAX_LANES = 10_000;
 
-/** A batch whose commands stand in a write. */
+/** Batches that are sent together. */
 interface Job {
-  readonly lane: PublishLane;
-  readonly batch: readonly Publish[];
+  readonly batches: readonly Batch[];
   readonly commands: readonly Command[];
+  /** Where the replies end that belong to each publish of a live batch, in `commands`. */
+  readonly ends: readonly number[] | undefined;
+}
+
+/** A call of `publish` that is not answered yet. */
+class Call {
+  readonly outcomes: PublishOutcome[];
+  #open: number;
+  readonly #resolve: (outcomes: PublishOutcome[]) => void;
+
+  constructor(size: number, resolve: (outcomes: PublishOutcome[]) => void) {
+    this.outcomes = new Array(size);
+    this.#open = size;
+    this.#resolve = resolve;
+  }
+
+  settle(index: number, outcome: PublishOutcome): void {
+    this.outcomes[index] = outcome;
+    if (--this.#open === 0) this.#resolve(this.outcomes);
+  }
 }
 
 /**
  * The publishing half of the Redis engine. What is published in one turn of the event loop leaves in
- * one write per master, and what is published to one channel in one command. A refused publish is
- * retried until `giveUpMs`; one whose reply was cut off only if its key makes that safe.
+ * one write per master, and in one command as far as slots allow. A refused publish is retried until
+ * `giveUpMs`; one whose reply was cut off only if its key makes that safe.
  */
 export class RedisPublisher {
   readonly #clock: Clock;
@@ -78,7 +126,8 @@ export class RedisPublisher {
   readonly #waiting = new Set<PublishLane>();
   /** Replicated batches leave together: these wait until the round before is answered. */
   readonly #parked = new Set<PublishLane>();
-  #pendingBytes = 0;
+  /** Bytes that wait or are on their way, by master. */
+  readonly #pendingBytes = new Map<string, number>();
   #isFlushScheduled = false;
   #cancelTick: Cancel | undefined;
   #isClosed = false;
@@ -93,17 +142,22 @@ export class RedisPublisher {
   }
 
   /** As the port says; not to be called after `close`. Never rejects: every message has its outcome. */
-  async publish(
+  publish(
     channel: ChannelSpec,
     messages: readonly NewMessage[],
     { durability }: PublishOptions = {},
   ): Promise<PublishOutcome[]> {
+    if (messages.length === 0) return Promise.resolve([]);
     const isReplicated = channel.durable && durability === 'replicated';
     const giveUpAt = this.#clock.now() + this.#timings.giveUpMs;
     const lane = this.#laneOf(channel);
-    const outcomes = messages.map((message) => this.#add(lane, message, isReplicated, giveUpAt));
-    this.#makeReady(lane);
-    return Promise.all(outcomes);
+    return new Promise((resolve) => {
+      const call = new Call(messages.length, resolve);
+      for (let i = 0; i < messages.length; i++) {
+        this.#add(lane, messages[i] as NewMessage, isReplicated, giveUpAt, call, i);
+      }
+      this.#makeReady(lane);
+    });
   }
 
   /** The topology's view changed. */
@@ -122,6 +176,7 @@ export class RedisPublisher {
   #laneOf(channel: ChannelSpec): PublishLane {
     let lane = this.#lanes.get(channel.name);
     if (!lane) {
+      if (this.#lanes.size >= MAX_LANES) this.#dropIdleLanes();
       lane = new PublishLane(channel);
       this.#lanes.set(channel.name, lane);
     }
@@ -129,32 +184,44 @@ export class RedisPublisher {
     return lane;
   }
 
-  #add(lane: PublishLane, message: NewMessage, isReplicated: boolean, giveUpAt: number): Promise<PublishOutcome> {
-    return new Promise((resolve) => {
-      try {
-        const body = encodeBody(message);
-        if (this.#pendingBytes + body.length > this.#maxPendingBytes) {
-          resolve(unavailable(new Error('too many publishes wait already')));
-          return;
-        }
-        this.#pendingBytes += body.length;
-        const settle = (outcome: PublishOutcome) => {
-          this.#pendingBytes -= body.length;
-          resolve(outcome);
-        };
-        lane.add({ body, key: message.key, isReplicated, giveUpAt, settle, mayBeDone: false });
-      } catch (error) {
-        resolve(error as FanfareError);
-      }
-    });
+  #dropIdleLanes(): void {
+    for (const [name, lane] of this.#lanes) if (lane.isEmpty && !lane.isBusy) this.#lanes.delete(name);
+  }
+
+  #add(
+    lane: PublishLane,
+    message: NewMessage,
+    isReplicated: boolean,
+    giveUpAt: number,
+    call: Call,
+    index: number,
+  ): void {
+    let body: Buffer;
+    try {
+      body = encodeBody(message);
+    } catch (error) {
+      call.settle(index, error as FanfareError);
+      return;
+    }
+    const master = this.#options.topology.view?.owners.get(lane.slot) ?? '';
+    const pending = this.#pendingBytes.get(master) ?? 0;
+    const bytes = body.length + MESSAGE_BYTES;
+    if (pending + bytes > this.#maxPendingBytes) {
+      call.settle(index, unavailable(new Error('too many publishes wait already')));
+      return;
+    }
+    this.#pendingBytes.set(master, pending + bytes);
+    const settle = (outcome: PublishOutcome) => {
+      const left = (this.#pendingBytes.get(master) as number) - bytes;
+      if (left > 0) this.#pendingBytes.set(master, left);
+      else this.#pendingBytes.delete(master);
+      call.settle(index, outcome);
+    };
+    lane.add({ body, key: message.key, isReplicated, giveUpAt, settle, mayBeDone: false });
   }
 
   #makeReady(lane: PublishLane): void {
-    if (lane.isBusy || this.#waiting.has(lane) || this.#parked.has(lane)) return;
-    if (lane.isEmpty) {
-      this.#lanes.delete(lane.channel.name);
-      return;
-    }
+    if (lane.isEmpty || lane.isBusy || this.#waiting.has(lane) || this.#parked.has(lane)) return;
     this.#ready.add(lane);
     if (this.#isFlushScheduled) return;
     this.#isFlushScheduled = true;
@@ -165,7 +232,7 @@ export class RedisPublisher {
     this.#isFlushScheduled = false;
     const lanes = this.#ready;
     this.#ready = new Set();
-    const writes = new Map<PublishLink, Job[]>();
+    const writes = new Map<PublishLink, PublishLane[]>();
     for (const lane of lanes) {
       const { isReplicated, asked } = lane;
       const link = asked ? this.#routes.linkAt(asked, isReplicated) : this.#routes.linkTo(lane.slot, isReplicated);
@@ -174,58 +241,131 @@ export class RedisPublisher {
         this.#retry(lane, [], new Error('nobody serves its slot'), false);
       } else if (isReplicated && link.isBusy) {
         this.#parked.add(lane);
+        this.#tickLater();
       } else {
-        const jobs = writes.get(link);
-        if (jobs) jobs.push(this.#job(lane));
-        else writes.set(link, [this.#job(lane)]);
+        const together = writes.get(link);
+        if (together) together.push(lane);
+        else writes.set(link, [lane]);
       }
     }
-    for (const [link, jobs] of writes) this.#send(link, jobs);
+    for (const [link, together] of writes) this.#send(link, this.#jobs(together));
   }
 
-  #job(lane: PublishLane): Job {
-    const batch = lane.take();
-    lane.isBusy = true;
-    const commands = lane.channel.durable
-      ? storeCommands(lane, batch, this.#options.idempotencyMs)
-      : pushCommands(lane, batch, this.#clock.now());
-    lane.asked = undefined;
-    lane.needsScript = false;
-    return { lane, batch, commands };
+  /** Takes a batch of each lane, and puts those together that can go in one call. */
+  #jobs(lanes: readonly PublishLane[]): Job[] {
+    const { isCluster, idempotencyMs } = this.#options;
+    const jobs: Job[] = [];
+    const open = new Map<number, { batches: Batch[]; bytes: number }>();
+    const close = (batches: readonly Batch[]) =>
+      jobs.push({ batches, commands: storeCommands(batches, idempotencyMs), ends: undefined });
+    for (const lane of lanes) {
+      const batch: Batch = { lane, publishes: lane.take() };
+      lane.isBusy = true;
+      if (!lane.channel.durable) jobs.push(this.#liveJob(batch));
+      else if (lane.goesAlone) close([batch]);
+      else {
+        const slot = isCluster ? lane.slot : 0;
+        const bytes = batch.publishes.reduce((sum, { body }) => sum + body.length, 0);
+        let call = open.get(slot);
+        if (call && (call.batches.length === MAX_CALL_CHANNELS || call.bytes + bytes > MAX_CALL_BYTES)) {
+          close(call.batches);
+          call = undefined;
+        }
+        if (call) {
+          call.batches.push(batch);
+          call.bytes += bytes;
+        } else {
+          open.set(slot, { batches: [batch], bytes });
+        }
+      }
+    }
+    for (const { batches } of open.values()) close(batches);
+    for (const lane of lanes) {
+      lane.asked = undefined;
+      lane.needsScript = false;
+    }
+    return jobs;
+  }
+
+  #liveJob(batch: Batch): Job {
+    const commands: Command[] = [];
+    const ends: number[] = [];
+    for (const some of pushCommands(batch, this.#clock.wall(), this.#options.idempotencyMs)) {
+      commands.push(...some);
+      ends.push(commands.length - 1);
+    }
+    return { batches: [batch], commands, ends };
   }
 
   #send(link: PublishLink, jobs: readonly Job[]): void {
-    const commands = jobs.flatMap((job) => job.commands);
-    const isReplicated = jobs[0]?.batch[0]?.isReplicated;
+    const commands: Command[] = [];
+    for (const job of jobs) for (const one of job.commands) commands.push(one);
+    const isReplicated = jobs[0]?.batches[0]?.publishes[0]?.isReplicated;
     if (isReplicated) commands.push(waitCommand(this.#timings.replicaMs));
     const replies = link.send(commands);
-    const acknowledged = isReplicated ? replies.pop() : undefined;
-    for (const job of jobs) void this.#conclude(link, job, replies.splice(0, job.commands.length), acknowledged);
-    acknowledged?.then(() => {
-      const lanes = [...this.#parked];
-      this.#parked.clear();
-      for (const lane of lanes) this.#makeReady(lane);
-    });
+    const acknowledged = isReplicated ? replies.at(-1) : undefined;
+    let at = 0;
+    for (const job of jobs) {
+      const own = replies.slice(at, at + job.commands.length);
+      at += job.commands.length;
+      if (job.ends) void this.#concludeLive(link, job.batches[0] as Batch, own, job.ends);
+      else void this.#concludeStored(link, job.batches, own.at(-1) as Promise<unknown>, acknowledged);
+    }
+    void acknowledged?.then(() => this.#unpark());
+  }
+
+  #unpark(): void {
+    const lanes = [...this.#parked];
+    this.#parked.clear();
+    for (const lane of lanes) this.#makeReady(lane);
   }
 
   /** @param acknowledged how many replicas have what the link was sent up to now, or an error */
-  async #conclude(
+  async #concludeStored(
     link: PublishLink,
-    { lane, batch }: Job,
-    replies: readonly Promise<unknown>[],
+    batches: readonly Batch[],
+    reply: Promise<unknown>,
     acknowledged: Promise<unknown> | undefined,
   ): Promise<void> {
-    const answers = await Promise.all(replies);
+    const answers = readStored(await reply, batches);
+    for (const [i, { lane, publishes }] of batches.entries()) {
+      const appended = answers[i] as (typeof answers)[number];
+      lane.isBusy = false;
+      if (appended instanceof Error) {
+        this.#failed(link, lane, publishes, () => appended);
+        continue;
+      }
+      if (acknowledged) void acknowledged.then((count) => settleStored(publishes, appended, reachedBy(count)));
+      else settleStored(publishes, appended, undefined);
+      lane.succeeded();
+      this.#makeReady(lane);
+    }
+  }
+
+  /** @param ends which of the replies is the last of each publish */
+  async #concludeLive(
+    link: PublishLink,
+    { lane, publishes }: Batch,
+    replies: readonly Promise<unknown>[],
+    ends: readonly number[],
+  ): Promise<void> {
+    const all = await Promise.all(replies);
+    const answers = ends.map((end) => all[end]);
     lane.isBusy = false;
-    if (lane.channel.durable) {
-      const answer = answers.at(-1);
-      if (answer instanceof Error) return this.#failed(link, lane, batch, () => answer);
-      void settleStored(batch, answer, acknowledged);
-    } else {
-      const isFailed = (_: unknown, i: number) => answers[i] instanceof Error;
-      for (const [i, publish] of batch.entries()) if (!isFailed(publish, i)) publish.settle({});
-      const errors = answers.filter((answer) => answer instanceof Error);
-      if (errors.length > 0) return this.#failed(link, lane, batch.filter(isFailed), (i) => errors[i] as Error);
+    const failed: Publish[] = [];
+    const errors: Error[] = [];
+    for (const [i, publish] of publishes.entries()) {
+      const answer = answers[i];
+      if (answer instanceof Error) {
+        failed.push(publish);
+        errors.push(answer);
+      } else {
+        publish.settle(publish.key !== undefined && answer === 0 ? { duplicate: true } : {});
+      }
+    }
+    if (failed.length > 0) {
+      this.#failed(link, lane, failed, (i) => errors[i] as Error);
+      return;
     }
     lane.succeeded();
     this.#makeReady(lane);
@@ -237,10 +377,9 @@ export class RedisPublisher {
     for (const [i, publish] of batch.entries()) {
       const error = errorOf(i);
       const kind = faultKind(error);
-      const isRepeatable = lane.channel.durable && publish.key !== undefined;
       if (kind === 'broken') {
         publish.settle(new FanfareError('internal', 'the message could not be published', { cause: error }));
-      } else if (kind === 'unknown' && !isRepeatable) {
+      } else if (kind === 'unknown' && publish.key === undefined) {
         publish.settle(outcomeUnknown(error, false));
       } else {
         publish.mayBeDone ||= kind === 'unknown';
@@ -248,6 +387,7 @@ export class RedisPublisher {
       }
     }
     const error = errorOf(0);
+    lane.goesAlone ||= !(error instanceof NotSentError);
     this.#retry(lane, again, error, this.#learn(link, lane, error));
   }
 
@@ -259,7 +399,7 @@ export class RedisPublisher {
     else if (isScriptMissing(error)) lane.needsScript = true;
     else {
       if (firstWord(error) === 'READONLY') link.condemn('it is read-only');
-      this.#routes.refresh();
+      if (mayHaveMoved(error)) this.#routes.refresh();
       return false;
     }
     return true;
@@ -274,19 +414,24 @@ export class RedisPublisher {
 
   #wait(lane: PublishLane): void {
     this.#waiting.add(lane);
+    this.#tickLater();
+  }
+
+  #tickLater(): void {
     this.#cancelTick ??= this.#clock.after(RETRY_TICK_MS, () => this.#tick());
   }
 
   #tick(): void {
     this.#cancelTick = undefined;
     const now = this.#clock.now();
+    for (const lane of this.#parked) lane.expire(now);
     for (const lane of this.#waiting) {
       lane.expire(now);
       if (!lane.isEmpty && lane.retryAt > now) continue;
       this.#waiting.delete(lane);
       this.#makeReady(lane);
     }
-    if (this.#waiting.size > 0) this.#cancelTick = this.#clock.after(RETRY_TICK_MS, () => this.#tick());
+    if (this.#waiting.size > 0 || this.#parked.size > 0) this.#tickLater();
   }
 
   /** Something changed for the better: nobody waits longer than needed. */

@@ -39,6 +39,7 @@ export function createRedisBroker(options: RedisBrokerOptions): Broker {
     link: dataConnectionOptions(target),
     topology: subscriber.topology,
     idempotencyMs,
+    isCluster: target.kind === 'cluster',
     timings,
   });
 

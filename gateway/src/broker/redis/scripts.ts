@@ -9,6 +9,11 @@ import { channelKeys } from './keys.js';
 /** How long a log's identity outlives the last publish, ms (a log kept longer keeps it as long). */
 export const META_TTL_MS = 30 * 24 * 3600_000;
 
+/** How long meta is kept: for its own time, and no shorter than the log, which may live an eighth over its ttl. */
+function metaTtlMs(historyTtlMs: number): number {
+  return Math.max(META_TTL_MS, Math.ceil(historyTtlMs * 1.25));
+}
+
 /** What of an ioredis connection the scripts use: any to the master of the channel's slot. */
 export interface ScriptConnection {
   callBuffer(command: string, ...args: ScriptArgument[]): Promise<unknown>;
@@ -52,11 +57,19 @@ export function isScriptMissing(error: unknown): boolean {
 // --- publish -----------------------------------------------------------------------------------
 
 export const publishScript = loadScript('publish.lua');
+/** For a live message with an idempotency key. */
+export const pushScript = loadScript('push-1.lua');
 
 /** One message for the log: the body of its record, and its idempotency key. */
 export interface ScriptMessage {
   readonly body: Buffer;
   readonly key?: string | undefined;
+}
+
+/** Messages of one channel, at least one. */
+export interface ScriptGroup {
+  readonly channel: ChannelSpec;
+  readonly messages: readonly ScriptMessage[];
 }
 
 export interface Appended {
@@ -65,31 +78,55 @@ export interface Appended {
   readonly duplicate: boolean;
 }
 
-/** The arguments of the publish script for messages of one channel, at least one. */
-export function publishArguments(
-  channel: ChannelSpec,
-  messages: readonly ScriptMessage[],
-  idempotencyMs: number,
-): ScriptArguments {
-  const { log, meta, idempotency, push } = channelKeys(channel.name);
-  const keys: ScriptArgument[] = [log, meta];
-  const metaTtlMs = Math.max(META_TTL_MS, channel.historyTtlMs);
-  const values: ScriptArgument[] = [push, channel.historySize, channel.historyTtlMs, metaTtlMs, idempotencyMs];
-  for (const { body, key } of messages) {
-    if (key !== undefined) keys.push(idempotency + key);
-    values.push(body, key === undefined ? 0 : 1);
+/** Of the arguments of a channel, those that do not change with its messages. */
+export function publishSettings({ name, historySize, historyTtlMs }: ChannelSpec): readonly ScriptArgument[] {
+  return [channelKeys(name).push, historySize, historyTtlMs, metaTtlMs(historyTtlMs)];
+}
+
+/** Says which messages have idempotency keys. */
+export function publishFlags(messages: readonly ScriptMessage[]): string {
+  let flags = '';
+  for (const { key } of messages) flags += key === undefined ? '0' : '1';
+  return flags;
+}
+
+/** The arguments of the publish script; in a cluster, for channels of one slot. */
+export function publishArguments(groups: readonly ScriptGroup[], idempotencyMs: number): ScriptArguments {
+  const keys: ScriptArgument[] = [];
+  const values: ScriptArgument[] = [idempotencyMs];
+  for (const { channel, messages } of groups) {
+    const { log, meta, idempotency } = channelKeys(channel.name);
+    keys.push(log, meta);
+    for (const { key } of messages) if (key !== undefined) keys.push(idempotency + key);
+    values.push(...publishSettings(channel), publishFlags(messages), ...messages.map(({ body }) => body));
   }
   return [keys.length, ...keys, ...values];
 }
 
-/** The publish script's reply, one for each message in the order given. */
-export function parsePublishReply(reply: unknown): Appended[] {
-  const [epoch, ...items] = reply as [number, ...(number | Buffer)[]];
-  return items.map((item) =>
-    typeof item === 'number'
-      ? { position: { epoch, offset: item }, duplicate: false }
-      : { position: parseStreamId(item.toString('latin1')), duplicate: true },
-  );
+/**
+ * The publish script's reply: for each group, in the order given, what became of each message; or why nothing
+ * was done for the group (or, `HALFDONE`, why something may not be).
+ */
+export function parsePublishReply(reply: unknown): (Appended[] | Error)[] {
+  return (reply as (Buffer | [number, ...(number | Buffer)[]])[]).map((group) => {
+    if (Buffer.isBuffer(group)) return new ScriptError(group.toString());
+    const epoch = group[0];
+    const appended: Appended[] = [];
+    for (let i = 1; i < group.length; i++) {
+      const item = group[i] as number | Buffer;
+      appended.push(
+        typeof item === 'number'
+          ? { position: { epoch, offset: item }, duplicate: false }
+          : { position: parseStreamId(item.toString('latin1')), duplicate: true },
+      );
+    }
+    return appended;
+  });
+}
+
+/** An error reply that a script caught; named as ioredis names those it did not. */
+class ScriptError extends Error {
+  override readonly name = 'ReplyError';
 }
 
 // --- read --------------------------------------------------------------------------------------
@@ -125,7 +162,7 @@ export async function readLog(
   options: ReadOptions = {},
 ): Promise<ServedLogPage> {
   const { log, meta } = channelKeys(channel.name);
-  const renewTtlMs = options.renew ? Math.max(META_TTL_MS, channel.historyTtlMs) : 0;
+  const renewTtlMs = options.renew ? metaTtlMs(channel.historyTtlMs) : 0;
   const maxBytes = range.maxBytes ?? Number.MAX_SAFE_INTEGER;
   const args: ScriptArguments = [
     2,

@@ -36,13 +36,21 @@ export function liveCases(brokers: () => BrokerPair): void {
     expect(await brokers().broker.publish(liveChannel(), numbered(2))).toEqual([{}, {}]);
   });
 
-  it('do not look at keys', async () => {
-    const { broker } = brokers();
+  it('push a key once within the window, and keep the keys of channels apart', async () => {
+    const { broker, second } = brokers();
     const channel = liveChannel();
+    const other = { ...channel, name: `${channel.name}:k` };
     const subscriber = await collect(broker, channel);
-    for (let i = 0; i < 3; i++) expect(await broker.publish(channel, [json(i, { key: 'k' })])).toEqual([{}]);
+    expect(await broker.publish(channel, [json(1, { key: 'k:l' }), json(2), json(3, { key: 'k:l' })])).toEqual([
+      {},
+      {},
+      { duplicate: true },
+    ]);
+    expect(await second.publish(channel, [json(4, { key: 'k:l' })])).toEqual([{ duplicate: true }]);
+    expect(await broker.publish(other, [json(5, { key: 'l' })])).toEqual([{}]);
+    expect(await broker.publish(channel, [json(6, { key: 'm' })])).toEqual([{}]);
     await subscriber.received(3);
-    expect(subscriber.records.map(payloadValue)).toEqual([0, 1, 2]);
+    expect(subscriber.records.map(payloadValue)).toEqual([1, 2, 6]);
   });
 
   it('keep the order of a gateway, in batches of 1000 and in single calls that do not wait', async () => {
