@@ -31,34 +31,20 @@ export default defineConfig({
           sequence: { groupOrder: 1 },
         },
       },
-      {
+      ...['redis', 'e2e'].map((name) => ({
         resolve: { alias },
         test: {
-          name: 'redis',
-          include: ['*/test/redis/**/*.test.ts'],
+          name,
+          include: [`*/test/${name}/**/*.test.ts`],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          // They mostly wait, for timers of Redis and of browsers.
-          maxWorkers: 3,
+          // They mostly wait, for timers of Redis and of browsers: more at a time than there are cores.
+          maxWorkers: 4,
           // Elections and browsers on a busy machine: a second try is allowed, and shown as `retry x1`.
           retry: 1,
           sequence: { groupOrder: 2 },
         },
-      },
-      {
-        resolve: { alias },
-        test: {
-          name: 'e2e',
-          include: ['*/test/e2e/**/*.test.ts'],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
-          // They mostly wait, for timers of Redis and of browsers.
-          maxWorkers: 3,
-          // Elections and browsers on a busy machine: a second try is allowed, and shown as `retry x1`.
-          retry: 1,
-          sequence: { groupOrder: 3 },
-        },
-      },
+      })),
     ],
   },
 });

@@ -119,6 +119,12 @@ describe.each(['uws', 'ws'])('two workers on %s', (transport) => {
       ]);
     }
 
+    const authorization = 'Bearer key';
+    const response = await fetch(`${gateway.httpUrl}/v1/nodes`, { headers: { authorization } });
+    expect(await response.json()).toMatchObject({
+      nodes: ['pair-1', 'pair-2'].map((node) => ({ node, connections: served(node) })),
+    });
+
     const pids = await workerPids(gateway);
     expect(pids.filter(isAlive)).toHaveLength(2);
     await gateway.signal('SIGTERM');
