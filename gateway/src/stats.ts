@@ -58,7 +58,7 @@ export interface Stats {
   channels: number;
   /** Reads of the log asked of the broker. */
   logReads: number;
-  /** Times a channel repaired itself from the log. */
+  /** Times a channel repaired itself from the log, to the end. */
   repairs: number;
   /** Pushed records that did not follow the cursor: another epoch, or something before them was missed. */
   pushGaps: number;

@@ -7,6 +7,7 @@ import { summarize } from './report/report.js';
 import { mean } from './report/statistics.js';
 import { runChannels } from './scenarios/channels.js';
 import { type FanoutResult, runFanout } from './scenarios/fanout.js';
+import { measureHealing } from './scenarios/healing.js';
 import { runLatency } from './scenarios/latency.js';
 import { measureMemory } from './scenarios/memory.js';
 import { type PublishesResult, runPublishes } from './scenarios/publishes.js';
@@ -194,9 +195,16 @@ export async function benchChannels(bench: Bench): Promise<void> {
     const feeds = feedsOf(bench, 'websocket');
     const channels = Array.from({ length: plan.channels }, (_, index) => ({ name: `bench-${index}`, durable: true }));
     // One server after the other: the subscribers of both would be more sockets than a process may have.
-    const measure = async (contender: Contender, feed: FeedKind) => {
+    const measure = async (contender: Contender, feed: FeedKind, publishTo?: Contender) => {
       const promptShare = plan.channels / plan.connections;
-      const lane = await Lane.open({ contender, channels, subscribers: plan.connections, promptShare, feed });
+      const lane = await Lane.open({
+        contender,
+        channels,
+        subscribers: plan.connections,
+        promptShare,
+        feed,
+        publishTo,
+      });
       const results: FanoutResult[][] = [];
       try {
         await runChannels(lane, { size: 64, inFlight: 64 }, WARM_MS);
@@ -208,17 +216,24 @@ export async function benchChannels(bench: Bench): Promise<void> {
       }
       return results;
     };
-    const results = {
-      baseline: await measure(pair.baseline, feeds.baseline),
-      fanfare: await measure(pair.fanfare, feeds.fanfare),
-    };
-    report.add({
-      group: 'many channels',
-      name: '64 B, 64 in flight',
-      unit: 'deliveries/s',
-      bar: bars.MANY_CHANNELS,
-      ...columns(results, (one) => one.deliveriesPerSecond),
-    });
+    const baseline = await measure(pair.baseline, feeds.baseline);
+    const add = (name: string, bar: bars.Bar, fanfare: FanoutResult[][]) =>
+      report.add({
+        group: 'many channels',
+        name,
+        unit: 'deliveries/s',
+        bar,
+        ...columns({ baseline, fanfare }, (one) => one.deliveriesPerSecond),
+      });
+    add('64 B, 64 in flight', bars.MANY_CHANNELS, await measure(pair.fanfare, feeds.fanfare));
+    if (!bench.redis) return;
+    const other = await bench.startPublishingGateway();
+    try {
+      const apart = await measure(pair.fanfare, feeds.fanfare, other);
+      add('by way of another gateway', bars.MANY_CHANNELS_APART, apart);
+    } finally {
+      await other.server.stop();
+    }
   });
 }
 
@@ -280,5 +295,21 @@ export async function benchMemory(bench: Bench): Promise<void> {
     const baseline = await measure(bench.startBaseline);
     const fanfare = await measure(bench.startFanfare);
     report.add({ group: 'memory', name, unit: 'bytes', bar, baseline: [baseline], fanfare: [fanfare] });
+  }
+}
+
+/** Without a baseline: nothing else does it. */
+export async function benchHealing(bench: Bench): Promise<void> {
+  const { plan, report, redis } = bench;
+  if (!redis) return;
+  const gateway = await bench.startFanfare();
+  try {
+    const { healedMs, idleShare } = await measureHealing(gateway, redis.port, plan.healedChannels);
+    report.note('');
+    report.note(
+      `healing: ${plan.healedChannels} durable channels on one gateway take ${(idleShare * 100).toFixed(1)} % of a core while idle; cut off from Redis, all were subscribed and compared with their logs again after ${Math.round(healedMs)} ms (< 2000 ms ${healedMs < 2_000 ? 'met' : 'MISSED'})`,
+    );
+  } finally {
+    await gateway.server.stop();
   }
 }

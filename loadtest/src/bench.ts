@@ -1,9 +1,16 @@
-import { benchChannels, benchFanout, benchLatency, benchMemory, benchPublishes } from './bench-sections.js';
+import {
+  benchChannels,
+  benchFanout,
+  benchHealing,
+  benchLatency,
+  benchMemory,
+  benchPublishes,
+} from './bench-sections.js';
 import { type Bench, PLANS, type Plan, SECTIONS, type Section } from './plan.js';
 import { Report } from './report/report.js';
 import { startBareUws, startFanfare } from './servers/contender.js';
 import { startRedis } from './servers/redis.js';
-import { pinSelf } from './servers/server-process.js';
+import { CLIENT_CORE, pinSelf } from './servers/server-process.js';
 
 export interface BenchOptions {
   readonly extent: keyof typeof PLANS;
@@ -21,6 +28,7 @@ const RUNS: Record<Section, (bench: Bench) => Promise<void>> = {
   channels: benchChannels,
   publishes: benchPublishes,
   memory: benchMemory,
+  healing: benchHealing,
 };
 
 /** Runs the sections one after the other; a section that fails is told and the next one runs. */
@@ -41,6 +49,7 @@ export async function runBench(options: BenchOptions): Promise<Report> {
     redis,
     startBaseline: (nodeFlags) => startBareUws({ redisPort: redis?.port, nodeFlags }),
     startFanfare: (nodeFlags) => startFanfare({ redisPort: redis?.port, nodeFlags }),
+    startPublishingGateway: () => startFanfare({ redisPort: redis?.port, core: CLIENT_CORE }),
   };
   try {
     for (const section of SECTIONS.filter((name) => options.sections.includes(name))) {

@@ -2,7 +2,8 @@ import type { Report } from './report/report.js';
 import type { Contender, FeedKind } from './servers/contender.js';
 import type { RedisServer } from './servers/redis.js';
 
-export const SECTIONS = ['fan-out', 'latency', 'channels', 'publishes', 'memory'] as const;
+/** `healing` needs Redis in the path. */
+export const SECTIONS = ['fan-out', 'latency', 'channels', 'publishes', 'memory', 'healing'] as const;
 export type Section = (typeof SECTIONS)[number];
 
 /** How much a run measures, and for how long. */
@@ -20,6 +21,8 @@ export interface Plan {
   readonly feeds: readonly FeedKind[];
   readonly connections: number;
   readonly channels: number;
+  /** Channels of one gateway that loses Redis. */
+  readonly healedChannels: number;
 }
 
 const NORMAL: Plan = {
@@ -32,10 +35,11 @@ const NORMAL: Plan = {
   feeds: ['http'],
   connections: 10_000,
   channels: 1_000,
+  healedChannels: 20_000,
 };
 
 export const PLANS = {
-  quick: { ...NORMAL, rounds: 1, bursts: [1, 32], connections: 2_000, channels: 200 },
+  quick: { ...NORMAL, rounds: 1, bursts: [1, 32], connections: 2_000, channels: 200, healedChannels: 2_000 },
   normal: NORMAL,
   full: { ...NORMAL, slices: 10, bursts: [1, 8, 32, 128, 1_000], feeds: ['http', 'websocket'] },
 } satisfies Record<string, Plan>;
@@ -48,4 +52,6 @@ export interface Bench {
   /** `nodeFlags`: further flags for Node. */
   startBaseline(nodeFlags?: readonly string[]): Promise<Contender>;
   startFanfare(nodeFlags?: readonly string[]): Promise<Contender>;
+  /** Another gateway over the same Redis, on the clients' core: it stands for another machine. */
+  startPublishingGateway(): Promise<Contender>;
 }

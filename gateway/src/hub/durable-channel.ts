@@ -136,7 +136,6 @@ export class DurableChannel extends Channel {
   }
 
   async #runRepair(): Promise<void> {
-    this.context.stats.repairs++;
     this.#held ??= [];
     let unexplainedSince: number | undefined;
     for (let attempt = 0; !this.ended && !this.#interrupted; ) {
@@ -153,6 +152,7 @@ export class DurableChannel extends Channel {
         }
         if (this.#release(page)) {
           if (this.#repairAgain) continue;
+          this.context.stats.repairs++;
           return;
         }
         unexplainedSince = this.#held?.length ? (unexplainedSince ?? this.context.clock.now()) : undefined;

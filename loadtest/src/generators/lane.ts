@@ -14,6 +14,8 @@ export interface LaneOptions {
   /** Share of them that is read at once; the others are read in bulk. */
   readonly promptShare: number;
   readonly feed: FeedKind;
+  /** Who takes the publishes, if not `contender`. */
+  readonly publishTo?: Contender | undefined;
 }
 
 /** Subscribers and a publisher of some channels on one server. */
@@ -26,11 +28,13 @@ export class Lane {
   readonly channels: readonly BenchChannel[];
   readonly subscribers: number;
   readonly #kind: FeedKind;
+  readonly #publishTo: Contender;
   #feed: FeedConnection | undefined;
   #turn = 0;
   #sequence = 1;
 
-  private constructor({ contender, channels, subscribers, feed }: LaneOptions) {
+  private constructor({ contender, channels, subscribers, feed, publishTo = contender }: LaneOptions) {
+    this.#publishTo = publishTo;
     this.contender = contender;
     this.channels = channels;
     this.subscribers = subscribers;
@@ -50,7 +54,7 @@ export class Lane {
       await lane.bulk.open(subscribe(perPart - prompt, part));
       await lane.prompt.open(subscribe(prompt, part));
     }
-    lane.#feed = await contender.openFeed(options.feed);
+    lane.#feed = await lane.#publishTo.openFeed(options.feed);
     return lane;
   }
 
@@ -63,7 +67,7 @@ export class Lane {
   /** Publishes `count` messages with payloads of `size` bytes, in one write, to the channel whose turn it is. */
   publish(count: number, size: number): void {
     const channel = this.channels[this.#turn] as BenchChannel;
-    this.#feed?.write(this.contender.encode(this.#kind, channel, this.#sequence, count, size));
+    this.#feed?.write(this.#publishTo.encode(this.#kind, channel, this.#sequence, count, size));
     this.#turn = (this.#turn + 1) % this.channels.length;
     if (this.#turn === 0) this.#sequence += count;
   }

@@ -18,6 +18,8 @@ export const LIVE_FANOUT = atLeast(0.92);
 export const SMALL_BURSTS = atLeast(0.85);
 /** 10,000 connections over 1,000 channels, published one by one. */
 export const MANY_CHANNELS = atLeast(0.75);
+/** The same, published through another gateway. */
+export const MANY_CHANNELS_APART = atLeast(0.85);
 /** By Redis' own pipelined PUBLISH. */
 export const SINGLE_PUBLISH = atLeast(0.045);
 /** By the minimal script's rate. */

@@ -33,6 +33,8 @@ export interface ServerOptions {
   readonly redisPort?: number | undefined;
   /** Further flags for Node. */
   readonly nodeFlags?: readonly string[] | undefined;
+  /** Default: that of the servers. */
+  readonly core?: number;
 }
 
 export async function startBareUws({ redisPort, nodeFlags = [] }: ServerOptions = {}): Promise<Contender> {
@@ -62,16 +64,20 @@ export async function startBareUws({ redisPort, nodeFlags = [] }: ServerOptions 
 const FANFARE = fileURLToPath(new URL('../../../gateway/bin/fanfare.mjs', import.meta.url));
 
 /** A gateway as `npm start` runs it, in development mode: no limits on rates. */
-export async function startFanfare({ redisPort, nodeFlags = [] }: ServerOptions = {}): Promise<Contender> {
+export async function startFanfare({ redisPort, nodeFlags = [], core }: ServerOptions = {}): Promise<Contender> {
   if (!existsSync(FANFARE)) throw new Error('the gateway is not built: npm run build');
   const env: NodeJS.ProcessEnv = {
     NODE_ENV: '',
     FANFARE_MODE: 'development',
     FANFARE_LOG_LEVEL: 'info',
+    FANFARE_LIMIT_SUBSCRIPTIONS: '0',
     FANFARE_REDIS_URL: redisPort === undefined ? '' : `redis://127.0.0.1:${redisPort}`,
   };
   const args = [...COLLECT, ...nodeFlags, FANFARE, 'serve', '--port', '0'];
-  const { server, match } = await ServerProcess.start(process.execPath, args, /listening.*http:\/\/\S+:(\d+)/, env);
+  const { server, match } = await ServerProcess.start(process.execPath, args, /listening.*http:\/\/\S+:(\d+)/, {
+    env,
+    core,
+  });
   const port = Number(match[1]);
   return {
     name: 'Fanfare',

@@ -22,6 +22,13 @@ process.once('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
 
+export interface ServerProcessOptions {
+  /** Over those of this process. */
+  readonly env?: NodeJS.ProcessEnv;
+  /** Default {@link SERVER_CORE}. */
+  readonly core?: number | undefined;
+}
+
 /** A child process, pinned to the server's core, that is killed with us. */
 export class ServerProcess {
   readonly pid: number;
@@ -40,9 +47,9 @@ export class ServerProcess {
     program: string,
     args: readonly string[],
     ready: RegExp,
-    env: NodeJS.ProcessEnv = {},
+    { env = {}, core = SERVER_CORE }: ServerProcessOptions = {},
   ): Promise<{ server: ServerProcess; match: RegExpExecArray }> {
-    const child = spawn('taskset', ['-c', String(SERVER_CORE), program, ...args], {
+    const child = spawn('taskset', ['-c', String(core), program, ...args], {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
