@@ -100,6 +100,7 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
     namespaces,
     apiKeys: config.apiKeys,
     fleet,
+    room: () => hub.outbox.room(),
     isAllowedOrigin,
     stats,
     version: VERSION,

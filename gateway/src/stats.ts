@@ -39,6 +39,10 @@ export interface Stats {
   bytesFlushed: number;
   /** Frames times subscribers: what left for clients by fan-out. */
   deliveries: number;
+  /** Times a durable channel was published to faster than it could be sent, and went on from its log. */
+  feedOverflows: number;
+  /** Messages of live channels that were dropped for everybody, because they came faster than they could be sent. */
+  liveDropped: number;
   // --- slow readers ---
   /** Times a connection was taken off its channels because it read too slowly. */
   lagged: number;
@@ -92,6 +96,8 @@ export function createStats(): Stats {
     framesFlushed: 0,
     bytesFlushed: 0,
     deliveries: 0,
+    feedOverflows: 0,
+    liveDropped: 0,
     lagged: 0,
     dropped: 0,
     joins: 0,

@@ -2,7 +2,9 @@
 export class Turnstile {
   readonly #width: number;
   #running = 0;
-  #waiting: (() => void)[] = [];
+  #waiting: ((() => void) | undefined)[] = [];
+  /** Index of the first that still waits: shifting a long queue costs its length each time. */
+  #first = 0;
 
   constructor(width: number) {
     this.#width = width;
@@ -14,9 +16,20 @@ export class Turnstile {
     try {
       return await task();
     } finally {
-      const next = this.#waiting.shift();
+      const next = this.#next();
       if (next) next();
       else this.#running--;
     }
+  }
+
+  #next(): (() => void) | undefined {
+    const next = this.#waiting[this.#first];
+    if (!next) return undefined;
+    this.#waiting[this.#first++] = undefined;
+    if (this.#first === this.#waiting.length) {
+      this.#waiting = [];
+      this.#first = 0;
+    }
+    return next;
   }
 }

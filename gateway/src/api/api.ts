@@ -25,6 +25,8 @@ export interface ApiDependencies extends HealthDependencies {
   readonly apiKeys: readonly string[];
   readonly fleet: Fleet;
   readonly isAllowedOrigin: OriginCheck;
+  /** As `PublishDependencies` says. */
+  readonly room: () => Promise<void> | undefined;
   readonly stats: Stats;
   readonly version: string;
   /** The demo page; absent: `/` is `not_found`. */

@@ -11,6 +11,8 @@ export interface PublishDependencies {
   readonly broker: Pick<Broker, 'publish'>;
   readonly namespaces: Namespaces;
   readonly stats: Stats;
+  /** Publishers are answered once it resolves: `undefined` unless the gateway cannot send as fast as they publish. */
+  readonly room: () => Promise<void> | undefined;
   /** Told of faults that should not happen. */
   readonly onFault: (message: string, error?: unknown) => void;
 }
@@ -83,6 +85,8 @@ async function publishGroup(
       items.map((item) => item.message),
       isReplicated ? { durability: 'replicated' } : undefined,
     );
+    const room = dependencies.room();
+    if (room) await room;
   } catch (error) {
     outcomes = items.map(() => error as Error);
   }

@@ -73,8 +73,10 @@ async function setUp(auditMs: number) {
     unsubscribe() {},
     sendReplayed: () => true,
     cork: (callback) => callback(),
+    isLagging: false,
     isDrained: true,
     drained: async () => {},
+    oneOfFew: (task) => task(),
   };
   const membership = hub.enter(CHANNEL, member);
   await membership.channel.join(membership, undefined, () => {});

@@ -29,6 +29,7 @@ export class DurableChannel extends Channel {
   );
   /** Records held back; `undefined` while pushes follow the cursor. */
   #held: LogRecord[] | undefined = [];
+  #heldBytes = 0;
   #overflowed = false;
   #interrupted = false;
   #interruptions = 0;
@@ -57,7 +58,14 @@ export class DurableChannel extends Channel {
     const { cursor } = this;
     if (record.epoch === cursor.epoch) {
       if (record.offset === cursor.offset + 1) {
-        this.#take(record);
+        if (!this.feed.isFull) {
+          this.#take(record);
+          return;
+        }
+        // Faster than it can be sent: what comes is read from the log, page by page as there is room.
+        this.context.stats.feedOverflows++;
+        this.#hold(record);
+        void this.repair();
         return;
       }
       if (record.offset <= cursor.offset) return;
@@ -73,9 +81,12 @@ export class DurableChannel extends Channel {
   }
 
   #hold(record: LogRecord): void {
+    const { bufferRecords, bufferBytes } = this.context.options;
     this.#held ??= [];
-    if (this.#held.length < this.context.options.bufferRecords) {
+    if (this.#held.length === 0) this.#heldBytes = 0;
+    if (this.#held.length < bufferRecords && this.#heldBytes < bufferBytes) {
       this.#held.push(record);
+      this.#heldBytes += record.size;
     } else {
       this.#held = [];
       this.#overflowed = true;
@@ -141,13 +152,13 @@ export class DurableChannel extends Channel {
     for (let attempt = 0; !this.ended && !this.#interrupted; ) {
       this.#repairAgain = false;
       try {
+        await this.feed.room();
         // One attempt at a time holds its place: a channel that cannot be repaired holds up no other.
         const page = await this.context.repairs.run(() => this.#judgedPage());
         if (this.ended) return;
         this.#follow(page);
         if (page.more) {
           attempt = 0;
-          await this.feed.progress();
           continue;
         }
         if (this.#release(page)) {

@@ -5,6 +5,8 @@ import type { LogPosition, LogRecord } from '../broker/record.js';
 export interface Outgoing {
   /** Absent on live channels. */
   readonly position: LogPosition | undefined;
+  /** Bytes it occupies while it waits, about. */
+  readonly size: number;
   /** The frame in this dialect; encoded once, however many members get it. */
   frame(dialect: RawDialect): Wire;
 }
@@ -25,6 +27,10 @@ export class Entry implements Outgoing {
 
   get position(): LogPosition | undefined {
     return this.#durable ? this.record : undefined;
+  }
+
+  get size(): number {
+    return this.record.size;
   }
 
   frame(dialect: RawDialect): Wire {
@@ -57,6 +63,7 @@ export class Entry implements Outgoing {
 /** An `epoch` or `reset` that every member of a channel is told. */
 export class Notice implements Outgoing {
   readonly position: LogPosition;
+  readonly size = 128;
   readonly #frame: EpochFrame | ResetFrame;
 
   constructor(position: LogPosition, frame: EpochFrame | ResetFrame) {

@@ -2,10 +2,10 @@ import type { Broker } from '../broker/broker.js';
 import type { Clock } from '../clock.js';
 import type { Stats } from '../stats.js';
 import type { Turnstile } from '../turnstile.js';
-import type { Outbox } from './outbox.js';
+import type { Outbox, OutboxOptions } from './outbox.js';
 
 /** Numbers of the hub; times in ms. */
-export interface HubOptions {
+export interface HubOptions extends OutboxOptions {
   /** How long a channel without members stays subscribed, against churn. */
   readonly lingerMs: number;
   /** Entries and bytes a channel keeps at hand (DESIGN: 512, 256 KiB). */
@@ -14,8 +14,9 @@ export interface HubOptions {
   /** Size of a log page in replays. */
   readonly pageEntries: number;
   readonly pageBytes: number;
-  /** Most records held back while a channel repairs itself; beyond it they are read again. */
+  /** Most records and bytes held back while a channel repairs itself; beyond it they are read again. */
   readonly bufferRecords: number;
+  readonly bufferBytes: number;
   /** How long a join waits for its channel before it fails as `unavailable`. */
   readonly joinTimeoutMs: number;
   /** How long pushed records may stay unexplained by the log before the subscription is distrusted. */
@@ -27,12 +28,15 @@ export interface HubOptions {
 }
 
 export const HUB_DEFAULTS: HubOptions = {
+  outboxBytes: 8 * 1024 * 1024,
+  feedBytes: 1024 * 1024,
   lingerMs: 5_000,
   tailEntries: 512,
   tailBytes: 256 * 1024,
   pageEntries: 512,
   pageBytes: 256 * 1024,
   bufferRecords: 4_096,
+  bufferBytes: 1024 * 1024,
   joinTimeoutMs: 5_000,
   distrustMs: 2_000,
   auditMs: 30_000,

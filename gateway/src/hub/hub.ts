@@ -36,7 +36,7 @@ export class Hub {
     const resolved = { ...HUB_DEFAULTS, ...options };
     this.#context = {
       broker,
-      outbox: new Outbox(transport, dialects, clock, stats),
+      outbox: new Outbox(transport, dialects, clock, stats, resolved),
       clock,
       stats,
       options: resolved,

@@ -7,17 +7,16 @@ import type { Joined, Start } from './member.js';
 export class LiveChannel extends Channel {
   override async join(membership: Membership, _start: Start, onJoined: (joined: Joined) => void): Promise<void> {
     await this.ready();
+    // Behind what was dropped nothing may follow; behind what only waits, frames keep their order.
+    while (membership.member.isLagging && !membership.hasLeft) await membership.member.drained();
     if (membership.hasLeft) return;
     onJoined({});
-    while (!membership.member.isDrained) {
-      await membership.member.drained();
-      if (membership.hasLeft) return;
-    }
     membership.goLive();
   }
 
   override onRecord(record: LogRecord): void {
-    this.feed.push(new Entry(this.spec.name, record, false));
+    if (this.feed.isFull) this.context.stats.liveDropped++;
+    else this.feed.push(new Entry(this.spec.name, record, false));
   }
 
   override onInterrupted(): void {}

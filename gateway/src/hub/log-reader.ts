@@ -31,6 +31,7 @@ export class LogReader {
   readonly #stats: Stats;
   #waiting: Request[] = [];
   #reading = false;
+  #users = 0;
   #kept: { readonly after: LogPosition; readonly page: LogPage }[] = [];
 
   constructor(broker: Broker, channel: ChannelSpec, options: LogReaderOptions, stats: Stats) {
@@ -70,6 +71,14 @@ export class LogReader {
     return undefined;
   }
 
+  /** Pages are kept while somebody replays. Returns what ends it. */
+  use(): () => void {
+    this.#users++;
+    return () => {
+      if (--this.#users === 0) this.forget();
+    };
+  }
+
   /** Forgets the kept pages: nobody replays, or the log was found changed. */
   forget(): void {
     this.#kept = [];
@@ -103,6 +112,7 @@ export class LogReader {
   }
 
   #keep(after: LogPosition, page: LogPage): void {
+    if (this.#users === 0) return;
     this.#kept.push({ after, page });
     if (this.#kept.length > KEPT_PAGES) this.#kept.shift();
   }

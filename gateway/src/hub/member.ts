@@ -16,10 +16,16 @@ export interface Member {
   sendReplayed(frame: Wire): boolean;
   /** The sends of `callback` leave in as few writes as possible. */
   cork(callback: () => void): void;
+  /** Whether frames were dropped, and nothing may be sent before the client has read what was accepted. */
+  readonly isLagging: boolean;
   /** Whether nothing waits in this process for the client to read it. */
   readonly isDrained: boolean;
-  /** Resolves once nothing waits. Not called back if the client goes away. */
+  /**
+   * Resolves once nothing waits, or the client is gone; one caller after another, so look again.
+   */
   drained(): Promise<void>;
+  /** Runs a task with a page of the log to send, few at a time: so few pages of a client wait in memory. */
+  oneOfFew(task: () => Promise<void>): Promise<void>;
 }
 
 /** Where a client wants to begin. */

@@ -11,29 +11,75 @@ import type { Outgoing } from './entry.js';
  */
 const MAX_BYTES_PER_TURN = 15 * 1024;
 
+export interface OutboxOptions {
+  /** Bytes that may wait in all feeds together before publishers are held up. */
+  readonly outboxBytes: number;
+  /** Bytes that may wait in one feed. */
+  readonly feedBytes: number;
+}
+
 /**
  * What the channels of this gateway have to send, handed to the transport from the loop's own
  * turn, in bounded chunks: never from inside a socket or HTTP handler, where uWebSockets.js would
- * write each frame by itself. Order holds within a channel.
+ * write each frame by itself. Order holds within a channel; channels that have much to send share
+ * each turn with those that have little.
  */
 export class Outbox {
   readonly #transport: Pick<Transport, 'publish'>;
   readonly #clock: Clock;
   readonly #stats: Stats;
   readonly dialects: readonly RawDialect[];
+  readonly options: OutboxOptions;
   #ready: Feed[] = [];
   #scheduled = false;
+  #bytes = 0;
+  #waiting: (() => void)[] = [];
 
-  constructor(transport: Pick<Transport, 'publish'>, dialects: readonly RawDialect[], clock: Clock, stats: Stats) {
+  constructor(
+    transport: Pick<Transport, 'publish'>,
+    dialects: readonly RawDialect[],
+    clock: Clock,
+    stats: Stats,
+    options: OutboxOptions,
+  ) {
     this.#transport = transport;
     this.dialects = dialects;
     this.#clock = clock;
     this.#stats = stats;
+    this.options = options;
+  }
+
+  /** Bytes that wait, about. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /**
+   * `undefined` while there is room; else resolves when there is again. Publishers of this gateway are answered
+   * only then, so that they cannot be faster than it for long.
+   */
+  room(): Promise<void> | undefined {
+    if (this.#bytes <= this.options.outboxBytes) return undefined;
+    return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
   /** @internal A feed has something to send. */
   wake(feed: Feed): void {
-    this.#ready.push(feed);
+    if (feed.isUrgent) this.#ready.unshift(feed);
+    else this.#ready.push(feed);
+    this.#schedule();
+  }
+
+  /** @internal Bytes that wait grew or shrank. */
+  count(bytes: number): void {
+    this.#bytes += bytes;
+    if (this.#waiting.length === 0 || this.#bytes > this.options.outboxBytes / 2) return;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const resolve of waiting) resolve();
+  }
+
+  #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
     this.#clock.soon(() => this.#flush());
@@ -41,52 +87,52 @@ export class Outbox {
 
   #flush(): void {
     this.#scheduled = false;
-    const ready = this.#ready;
+    const feeds = this.#ready;
     this.#ready = [];
+    // Whoever is cut short goes on behind the others: a busy channel does not hold up a quiet one.
+    const share = Math.max(1, Math.floor(MAX_PUBLISHES_PER_TURN / feeds.length));
     let items = 0;
-    let frames = 0;
     let bytes = 0;
-    let flushedBytes = 0;
-    for (let i = 0; i < ready.length; i++) {
-      const feed = ready[i] as Feed;
-      for (;;) {
-        if (items === MAX_PUBLISHES_PER_TURN || bytes >= MAX_BYTES_PER_TURN) {
-          // The one that was cut short goes last: a busy channel does not hold up the others.
-          for (let rest = i + 1; rest < ready.length; rest++) this.wake(ready[rest] as Feed);
-          this.wake(feed);
-          this.#count(frames, flushedBytes);
-          return;
-        }
+    let at = 0;
+    for (; at < feeds.length && items < MAX_PUBLISHES_PER_TURN && bytes < MAX_BYTES_PER_TURN; at++) {
+      const feed = feeds[at] as Feed;
+      const end = Math.min(MAX_PUBLISHES_PER_TURN, items + share);
+      while (items < end && bytes < MAX_BYTES_PER_TURN) {
         const item = feed.take(MAX_BYTES_PER_TURN - bytes, bytes === 0);
         if (item === undefined) break;
         if (item === 'too big') {
           bytes = MAX_BYTES_PER_TURN;
-          continue;
+          break;
         }
         items++;
-        let largest = 0;
-        for (let d = 0; d < this.dialects.length; d++) {
-          if (feed.members[d] === 0) continue;
-          const dialect = this.dialects[d] as RawDialect;
-          const frame = item.frame(dialect);
-          this.#transport.publish(feed.topics[d] as string, frame, dialect.binary);
-          frames++;
-          this.#stats.deliveries += feed.members[d] as number;
-          flushedBytes += frame.length;
-          if (frame.length > largest) largest = frame.length;
-        }
-        // A subscriber is on one dialect: both limits of a turn are its limits.
-        bytes += largest;
+        bytes += this.#send(feed, item);
         feed.sent(item);
       }
-      feed.idle();
+      if (feed.pending > 0) feeds.push(feed);
+      else feed.idle();
     }
-    this.#count(frames, flushedBytes);
+    if (at === feeds.length) return;
+    // In front of what was woken meanwhile.
+    this.#ready = this.#ready.length === 0 ? feeds.slice(at) : [...feeds.slice(at), ...this.#ready];
+    this.#schedule();
   }
 
-  #count(frames: number, bytes: number): void {
-    this.#stats.framesFlushed += frames;
-    this.#stats.bytesFlushed += bytes;
+  /** Returns the bytes of the largest frame: a subscriber is on one dialect, whose frames are its share of a turn. */
+  #send(feed: Feed, item: Outgoing): number {
+    let largest = 0;
+    for (let d = 0; d < this.dialects.length; d++) {
+      const members = feed.members[d] as number;
+      if (members === 0) continue;
+      const dialect = this.dialects[d] as RawDialect;
+      const frame = item.frame(dialect);
+      this.#transport.publish(feed.topics[d] as string, frame, dialect.binary);
+      if (frame.length > largest) largest = frame.length;
+      if (feed.isUrgent) continue;
+      this.#stats.framesFlushed++;
+      this.#stats.bytesFlushed += frame.length;
+      this.#stats.deliveries += members;
+    }
+    return largest;
   }
 }
 
@@ -96,16 +142,20 @@ export class Feed {
   readonly topics: readonly string[];
   /** Members on each topic. */
   readonly members: number[];
+  /** Goes before the others, and is no delivery: pings. */
+  readonly isUrgent: boolean;
   /** Position of the last frame handed to the transport: where a client may go onto the topic. */
   flushed: LogPosition | undefined;
   readonly #outbox: Outbox;
   #queue: Outgoing[] = [];
   #next = 0;
+  #bytes = 0;
   #awake = false;
   #waiting: (() => void)[] = [];
 
-  constructor(outbox: Outbox, channel: string) {
+  constructor(outbox: Outbox, channel: string, isUrgent = false) {
     this.#outbox = outbox;
+    this.isUrgent = isUrgent;
     this.topics = outbox.dialects.map((dialect) => `${dialect.name}/${channel}`);
     this.members = outbox.dialects.map(() => 0);
   }
@@ -114,8 +164,14 @@ export class Feed {
     return this.#queue.length - this.#next;
   }
 
+  /** Whether as much waits as may: what comes now should not be pushed. */
+  get isFull(): boolean {
+    return this.#bytes >= this.#outbox.options.feedBytes;
+  }
+
   push(item: Outgoing): void {
     this.#queue.push(item);
+    this.#count(item.size);
     if (this.#awake) return;
     this.#awake = true;
     this.#outbox.wake(this);
@@ -125,6 +181,11 @@ export class Feed {
   progress(): Promise<void> {
     if (this.pending === 0) return Promise.resolve();
     return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** Resolves once no more than half of what may wait does. */
+  async room(): Promise<void> {
+    while (this.#bytes > this.#outbox.options.feedBytes / 2) await this.progress();
   }
 
   /** @internal The next item, if its largest frame fits (or `force`). */
@@ -139,6 +200,7 @@ export class Feed {
   /** @internal */
   sent(item: Outgoing): void {
     if (item.position) this.flushed = item.position;
+    this.#count(-item.size);
     if (this.#next === this.#queue.length) {
       this.#queue = [];
       this.#next = 0;
@@ -155,6 +217,11 @@ export class Feed {
   /** @internal Nothing left. */
   idle(): void {
     this.#awake = false;
+  }
+
+  #count(bytes: number): void {
+    this.#bytes += bytes;
+    this.#outbox.count(bytes);
   }
 
   #largest(item: Outgoing): number {

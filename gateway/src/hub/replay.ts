@@ -56,7 +56,8 @@ export async function replay(
   onJoined: (joined: Joined) => void,
 ): Promise<void> {
   if (membership.hasLeft) return;
-  await new Replay(channel, membership, context, onJoined).run(start);
+  const done = channel.reader.use();
+  await new Replay(channel, membership, context, onJoined).run(start).finally(done);
 }
 
 class Replay {
@@ -117,15 +118,13 @@ class Replay {
         continue;
       }
       if (this.#sendTail()) continue;
-      const kept = channel.reader.keptPage(this.#position);
-      if (kept && judge(this.#position, kept).ok) {
-        await this.#sendPage(kept);
-        continue;
-      }
-      readPages++;
       const before = this.#position;
       try {
-        await this.#readAndSend();
+        await this.#membership.member.oneOfFew(async () => {
+          if (this.#membership.hasLeft || (await this.#sendKept())) return;
+          readPages++;
+          await this.#readAndSend();
+        });
         if (this.#position !== before) {
           failures = 0;
           continue;
@@ -205,6 +204,14 @@ class Replay {
     return true;
   }
 
+  /** Sends a page that others needed a while ago; false if there is none. */
+  async #sendKept(): Promise<boolean> {
+    const kept = this.#channel.reader.keptPage(this.#position);
+    if (!kept || !judge(this.#position, kept).ok) return false;
+    await this.#sendPage(kept);
+    return true;
+  }
+
   async #readAndSend(): Promise<void> {
     const channel = this.#channel;
     let page = await channel.reader.page(this.#position);
@@ -244,7 +251,7 @@ class Replay {
     const { entries } = page;
     let next = indexAfter(entries, this.#position);
     for (;;) {
-      if (!member.isDrained) await member.drained();
+      while (!member.isDrained && !this.#membership.hasLeft) await member.drained();
       if (this.#membership.hasLeft) return;
       if (this.#reset !== undefined) {
         if (!member.sendReplayed(this.#reset)) continue;

@@ -58,8 +58,10 @@ async function join(hub: Hub, channel = CHANNEL, start?: Start) {
     unsubscribe() {},
     sendReplayed: (frame) => replayed.push(textOf(frame)) > 0,
     cork: (callback) => callback(),
+    isLagging: false,
     isDrained: true,
     drained: async () => {},
+    oneOfFew: (task) => task(),
   };
   const membership = hub.enter(channel, member);
   let joined: Joined | undefined;
@@ -170,5 +172,49 @@ describe('a hub', () => {
     const start = { since: { epoch: String(joined?.position?.epoch), offset: 0 } };
     const { replayed } = await join(hub, CHANNEL, start);
     expect(replayed.map((text) => JSON.parse(text).type)).toEqual(['message', 'reset', 'message']);
+  });
+
+  it('holds little of what is published faster than it can be sent, and sends it all, in order', async () => {
+    const { hub, publish, sent, stats } = createHub(undefined, { feedBytes: 1_000, pageEntries: 5 });
+    await join(hub);
+    const most = { bytes: 0 };
+    for (let n = 0; n < 90; n++) {
+      await publish(String(n));
+      most.bytes = Math.max(most.bytes, hub.outbox.bytes);
+    }
+    await expect.poll(() => sent).toHaveLength(90);
+    expect(sent.map((text) => JSON.parse(text).data)).toEqual(Array.from({ length: 90 }, (_, n) => n));
+    expect(stats.feedOverflows).toBeGreaterThan(0);
+    expect(most.bytes).toBeLessThan(1_100);
+    expect(hub.outbox.bytes).toBe(0);
+  });
+
+  it('drops what a live channel is published faster than it can be sent, and counts it', async () => {
+    const live = policy('live', false);
+    const { hub, publish, sent, stats } = createHub(undefined, { feedBytes: 300 });
+    await join(hub, live);
+    for (let n = 0; n < 50; n++) await publish(String(n), live);
+    await expect.poll(() => sent.length).toBeGreaterThan(5);
+    expect(sent.length + stats.liveDropped).toBe(50);
+  });
+
+  it('lets publishers wait while too much waits to be sent', async () => {
+    const { hub, publish } = createHub(undefined, { outboxBytes: 500 });
+    await join(hub);
+    expect(hub.outbox.room()).toBeUndefined();
+    for (let n = 0; n < 20; n++) await publish(String(n));
+    await hub.outbox.room();
+    expect(hub.outbox.bytes).toBeLessThanOrEqual(250);
+  });
+
+  it('sends a quiet channel its message though many others have much to send', async () => {
+    const { hub, publish, sent } = createHub(undefined, { feedBytes: 1024 * 1024 });
+    const busy = Array.from({ length: 100 }, (_, n) => policy(`busy-${n}`, false));
+    const quiet = policy('quiet', false);
+    for (const channel of [...busy, quiet]) await join(hub, channel);
+    for (const channel of busy) for (let n = 0; n < 100; n++) void publish(String(n), channel);
+    void publish('1', quiet);
+    await expect.poll(() => sent.length).toBe(10_001);
+    expect(sent.findIndex((text) => text.includes('"quiet"'))).toBeLessThan(500);
   });
 });

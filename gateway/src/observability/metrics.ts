@@ -118,6 +118,16 @@ export function createMetrics({ stats, node, version, worker, health }: MetricsO
   counters('fanfare_resets_total', 'Resets told to clients, by reason', 'reason', () => stats.resets);
   counter('fanfare_log_reads_total', 'Reads of the log', () => stats.logReads);
   counter('fanfare_repairs_total', 'Channels repaired from the log', () => stats.repairs);
+  counter(
+    'fanfare_feed_overflows_total',
+    'Times a durable channel was published to faster than it could be sent, and went on from its log',
+    () => stats.feedOverflows,
+  );
+  counter(
+    'fanfare_live_dropped_total',
+    'Messages of live channels dropped because they came faster than they could be sent',
+    () => stats.liveDropped,
+  );
   counter('fanfare_push_gaps_total', 'Pushed messages that did not follow the cursor', () => stats.pushGaps);
   counter('fanfare_audits_total', 'Comparisons of a channel with its log', () => stats.audits);
   counter('fanfare_audit_findings_total', 'Audits that found a silent loss; should stay 0', () => stats.auditFindings);

@@ -26,8 +26,6 @@ export interface Caller extends Member {
   /** Order among its commands on one channel. */
   readonly turns: ChannelTurns;
   reply(frame: ServerFrame): void;
-  /** Runs tasks with large results one after another: one such result of a connection waits in memory at a time. */
-  oneByOne(task: () => Promise<void>): Promise<void>;
   /** Later in this turn, together with others. */
   replySoon(frame: ServerFrame): void;
   replyError(id: number | undefined, error: FanfareError): void;
@@ -42,14 +40,21 @@ export interface Command {
   readonly payload: Payload | undefined;
 }
 
-/** Runs one command; every one is answered, by its reply or by an `error` with its `id`. */
-export function runCommand(caller: Caller, { frame, payload }: Command, services: SessionServices): void {
+/** Runs one command and resolves once it is answered, by its reply or by an `error` with its `id`. */
+export async function runCommand(
+  caller: Caller,
+  { frame, payload }: Command,
+  services: SessionServices,
+): Promise<void> {
   if (frame.type === 'pong') return;
-  run(caller, frame, payload, services).catch((error) => {
+  const { type, id } = frame;
+  try {
+    await run(caller, frame, payload, services);
+  } catch (error) {
     const failure = toFanfareError(error);
-    if (failure.code === 'internal') services.onFault(`${frame.type} failed`, error);
-    caller.replyError(frame.id, failure);
-  });
+    if (failure.code === 'internal') services.onFault(`${type} failed`, error);
+    caller.replyError(id, failure);
+  }
 }
 
 async function run(
@@ -160,6 +165,8 @@ async function publish(
   const [outcome] = await turns.publish(channel, () =>
     services.broker.publish(policy, [message], durability && { durability }),
   );
+  // Whoever publishes faster than this gateway can send is answered later.
+  await services.hub.outbox.room();
   const { stats } = services;
   if (outcome === undefined || outcome instanceof Error) {
     count(stats.publishFailures, toFanfareError(outcome).code);
@@ -185,7 +192,7 @@ async function history(caller: Caller, frame: HistoryFrame, services: SessionSer
   const policy = permitted(caller, channel, 'history', services);
   if (!policy.durable) throw new FanfareError('bad_request', 'a live channel has no history');
   await caller.turns.settled(channel);
-  await caller.oneByOne(async () => {
+  await caller.oneOfFew(async () => {
     if (!caller.identity) return;
     const page = await readHistory(services.broker, policy, { after, before, limit: limit ?? 100 });
     if (!page.ok) throw new FanfareError('bad_request', `${page.reason}: the position cannot be used`);

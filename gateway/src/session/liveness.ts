@@ -20,6 +20,8 @@ export interface Living {
   /** When it connected, and since when it lags, ms. */
   readonly openedAtMs: number;
   readonly laggingSinceMs: number | undefined;
+  /** Whether it has read nothing for so long, though something waits for it. */
+  isStalled(nowMs: number, forMs: number): boolean;
   subscribe(topic: string): void;
   close(code: CloseCode, reason: string): void;
 }
@@ -27,8 +29,12 @@ export interface Living {
 /** Buckets of sockets that are pinged together, spread over the interval. */
 const BUCKETS = 25;
 
+/** So much later than due a timer runs only in a process that stood still. */
+const STANDSTILL_MS = 2_000;
+
 const PING = {
   position: undefined,
+  size: 0,
   frame: (dialect: RawDialect): Wire => dialect.encode({ type: 'ping' }),
 };
 
@@ -46,14 +52,18 @@ export class Liveness {
   #accepted = 0;
   #tick = 0;
   #sweptAtMs: number;
+  #ranAtMs: number;
+  /** What clients sent while this process stood still is read only after its timers ran. */
+  #awakeSinceMs = Number.NEGATIVE_INFINITY;
   #timer: Cancel;
 
   constructor(outbox: Outbox, clock: Clock, timings: LivenessTimings) {
     this.#clock = clock;
     this.#timings = timings;
     // A space can't be in a channel's name: these topics are no client's to subscribe to.
-    this.#buckets = Array.from({ length: BUCKETS }, (_, bucket) => new Feed(outbox, ` ping ${bucket}`));
+    this.#buckets = Array.from({ length: BUCKETS }, (_, bucket) => new Feed(outbox, ` ping ${bucket}`, true));
     this.#sweptAtMs = clock.now();
+    this.#ranAtMs = clock.now();
     this.#timer = this.#schedule();
   }
 
@@ -116,21 +126,26 @@ export class Liveness {
     (this.#buckets[this.#tick++ % BUCKETS] as Feed).push(PING);
     const now = this.#clock.now();
     const { pingIntervalMs, pongTimeoutMs, connectTimeoutMs, lagMs } = this.#timings;
+    if (now - this.#ranAtMs > pingIntervalMs / BUCKETS + STANDSTILL_MS) this.#awakeSinceMs = now;
+    this.#ranAtMs = now;
+    /** For how long something has been so, as far as this process could have noticed a change. */
+    const age = (sinceMs: number) => now - Math.max(sinceMs, this.#awakeSinceMs);
     // Both sets are in the order of their deadlines.
     for (const session of this.#connecting) {
-      if (now - session.openedAtMs < connectTimeoutMs) break;
+      if (age(session.openedAtMs) < connectTimeoutMs) break;
       this.#connecting.delete(session);
       session.close(4002, 'no connect frame in time');
     }
     for (const session of this.#lagging) {
-      if (now - (session.laggingSinceMs ?? now) < lagMs) break;
+      if (age(session.laggingSinceMs ?? now) < lagMs) break;
       this.#lagging.delete(session);
       session.close(4001, 'behind for too long');
     }
     if (now - this.#sweptAtMs < pongTimeoutMs / 4) return;
     this.#sweptAtMs = now;
     for (const session of this.#sessions.keys()) {
-      if (now - session.lastSeenMs >= pingIntervalMs + pongTimeoutMs) session.close(4002, 'no sign of life');
+      if (age(session.lastSeenMs) >= pingIntervalMs + pongTimeoutMs) session.close(4002, 'no sign of life');
+      else if (session.isStalled(now, lagMs)) session.close(4001, 'reads nothing');
     }
   }
 }

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { CloseCode, RawDialect, ServerFrame, Wire } from '@fanfare/protocol';
 import type { Identity } from '../auth/authenticator.js';
 import { FanfareError, toFanfareError } from '../errors.js';
@@ -6,24 +7,23 @@ import { count } from '../stats.js';
 import type { Socket, SocketSession } from '../transport/transport.js';
 import { Turnstile } from '../turnstile.js';
 import { ChannelTurns } from './channel-turns.js';
-import { type Caller, runCommand } from './commands.js';
+import { type Caller, type Command, runCommand } from './commands.js';
+import { DrainQueue } from './drain-queue.js';
 import type { Living } from './liveness.js';
 import { type Charge, isUnlimited, Rates } from './rates.js';
 import { type ReadFrame, readFrame } from './read-frame.js';
 import type { SessionServices } from './services.js';
-import { Violations } from './violations.js';
+import { Refusals, Violations } from './violations.js';
+import { Lag, PendingFrames } from './waiting.js';
 
-/** Most bytes of frames that wait behind an unanswered `connect`, and of replies to a socket that lags. */
-const MAX_WAITING_BYTES = 64 * 1024;
-
-/** What waits while the client has not read what it was sent. */
-interface Lag {
-  readonly sinceMs: number;
-  /** Channels it was taken off and has not been told of. */
-  readonly channels: Set<string>;
-  readonly replies: Wire[];
-  replyBytes: number;
-}
+/** Most bytes of commands that are not answered yet; each counts for its frame and what is kept besides. */
+const MAX_OPEN_BYTES = 4 * 1024 * 1024;
+const COMMAND_BYTES = 512;
+const OPEN_RETRY_MS = 100;
+/** Tasks of a connection that hold a page of a log at a time. */
+const PAGES_AT_A_TIME = 2;
+/** Tells sessions of this process from those of another life of the same node. */
+const PROCESS = randomBytes(4).toString('hex');
 
 let sessions = 0;
 
@@ -44,11 +44,14 @@ export class Session implements SocketSession, Caller, Living {
   /** From the upgrade request; used where `connect` brings none. */
   #token: string | undefined;
   #state: 'new' | 'authenticating' | 'connected' | 'closed' = 'new';
-  #pending: Uint8Array[] | undefined;
+  #pending: PendingFrames | undefined;
   #lag: Lag | undefined;
   #soon: Wire[] | undefined;
-  #drainWaiters: (() => void)[] | undefined;
-  #large: Turnstile | undefined;
+  #draining: DrainQueue | undefined;
+  #pages: Turnstile | undefined;
+  #openBytes = 0;
+  #refusals: Refusals | undefined;
+  #stalledSinceMs: number | undefined;
   #malformed: Violations | undefined;
   #tooLarge: Violations | undefined;
   #rates: Rates | undefined;
@@ -59,7 +62,7 @@ export class Session implements SocketSession, Caller, Living {
     this.#token = token;
     this.dialectIndex = dialectIndex;
     this.dialect = services.hub.outbox.dialects[dialectIndex] as RawDialect;
-    this.id = `${services.node}-${(++sessions).toString(36)}`;
+    this.id = `${services.node}-${PROCESS}-${(++sessions).toString(36)}`;
     this.openedAtMs = services.clock.now();
     this.lastSeenMs = this.openedAtMs;
     services.stats.connections++;
@@ -80,7 +83,8 @@ export class Session implements SocketSession, Caller, Living {
     } else if (data.length > limits.frameBytes) {
       this.#onTooLarge(data);
     } else if (this.#state === 'authenticating') {
-      this.#wait(data);
+      this.#pending ??= new PendingFrames();
+      if (!this.#pending.add(data)) this.#onMalformed('too much behind connect');
     } else {
       this.#receive(data);
     }
@@ -107,7 +111,19 @@ export class Session implements SocketSession, Caller, Living {
     const isCommand = frame.type !== 'pong' && !isResume;
     const id = frame.type === 'pong' ? undefined : frame.id;
     if (!this.#isGranted(id, { bytes: data.length, isCommand, isPublish: frame.type === 'publish' })) return;
-    runCommand(this, read.command, this.#services);
+    if (frame.type !== 'pong') this.#run(read.command, data.length);
+  }
+
+  #run(command: Command, bytes: number): void {
+    const cost = bytes + COMMAND_BYTES;
+    if (this.#openBytes > 0 && this.#openBytes + cost > MAX_OPEN_BYTES) {
+      this.#refuse('id' in command.frame ? command.frame.id : undefined, 'too much is unanswered', OPEN_RETRY_MS);
+      return;
+    }
+    this.#openBytes += cost;
+    void runCommand(this, command, this.#services).then(() => {
+      this.#openBytes -= cost;
+    });
   }
 
   #read(data: Uint8Array): ReadFrame {
@@ -116,15 +132,22 @@ export class Session implements SocketSession, Caller, Living {
 
   /** Whether the connection's rates allow it; it is answered if not. */
   #isGranted(id: number | undefined, charge: Charge): boolean {
-    const { limits, clock, stats } = this.#services;
+    const { limits, clock } = this.#services;
     if (isUnlimited(limits)) return true;
     const now = clock.now();
     this.#rates ??= new Rates(limits, now);
     const retryAfterMs = this.#rates.take(charge, now);
-    if (retryAfterMs === 0) return true;
+    if (retryAfterMs > 0) this.#refuse(id, 'too fast', retryAfterMs);
+    return retryAfterMs === 0;
+  }
+
+  /** Answers what came too fast; whoever goes on regardless is sent away: refusing costs as much as serving. */
+  #refuse(id: number | undefined, message: string, retryAfterMs: number): void {
+    const { clock, stats } = this.#services;
     stats.rateLimited++;
-    this.replyError(id, new FanfareError('rate_limited', 'too fast', { retryAfterMs }));
-    return false;
+    if (id !== undefined) this.replyError(id, new FanfareError('rate_limited', message, { retryAfterMs }));
+    this.#refusals ??= new Refusals();
+    if (this.#refusals.add(clock.now())) this.close(4429, 'far over the rate limit');
   }
 
   #connect(id: number, token: string | undefined): void {
@@ -169,19 +192,11 @@ export class Session implements SocketSession, Caller, Living {
       idempotencyMs: broker.idempotencyMs,
     });
     liveness.connected(this);
-    const pending = this.#pending ?? [];
+    const pending = this.#pending?.items ?? [];
     this.#pending = undefined;
     for (const data of pending) {
       if (this.#state === 'connected') this.#receive(data);
     }
-  }
-
-  /** Frames behind `connect`, handled once it is accepted. */
-  #wait(data: Uint8Array): void {
-    this.#pending ??= [];
-    const bytes = this.#pending.reduce((sum, one) => sum + one.length, data.length);
-    if (bytes > MAX_WAITING_BYTES) this.#onMalformed('too much behind connect');
-    else this.#pending.push(new Uint8Array(data));
   }
 
   #onMalformed(message: string, id?: number): void {
@@ -213,6 +228,7 @@ export class Session implements SocketSession, Caller, Living {
   }
 
   replyError(id: number | undefined, error: FanfareError): void {
+    if (this.#state === 'closed') return;
     count(this.#services.stats.errors, error.code);
     this.reply({
       type: 'error',
@@ -252,9 +268,7 @@ export class Session implements SocketSession, Caller, Living {
     }
     const lag = this.#lag as Lag | undefined;
     if (!lag) return;
-    lag.replies.push(wire);
-    lag.replyBytes += wire.length;
-    if (lag.replyBytes > MAX_WAITING_BYTES) this.close(4001, 'too many replies unread');
+    if (!lag.add(wire)) this.close(4001, 'too many replies unread');
   }
 
   sendReplayed(frame: Wire): boolean {
@@ -276,21 +290,23 @@ export class Session implements SocketSession, Caller, Living {
     this.#socket.unsubscribe(topic);
   }
 
+  get isLagging(): boolean {
+    return this.#lag !== undefined;
+  }
+
   get isDrained(): boolean {
     return this.#lag === undefined && this.#socket.bufferedBytes === 0;
   }
 
   drained(): Promise<void> {
-    if (this.isDrained) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#drainWaiters ??= [];
-      this.#drainWaiters.push(resolve);
-    });
+    if (this.isDrained || this.#state === 'closed') return Promise.resolve();
+    this.#draining ??= new DrainQueue(this.#services.clock, () => this.isDrained);
+    return this.#draining.wait();
   }
 
-  oneByOne(task: () => Promise<void>): Promise<void> {
-    this.#large ??= new Turnstile(1);
-    return this.#large.run(task);
+  oneOfFew(task: () => Promise<void>): Promise<void> {
+    this.#pages ??= new Turnstile(PAGES_AT_A_TIME);
+    return this.#pages.run(task);
   }
 
   // --- lag ---------------------------------------------------------------------------------------
@@ -319,7 +335,7 @@ export class Session implements SocketSession, Caller, Living {
       this.memberships.delete(name);
       channels.add(name);
     }
-    this.#lag = { sinceMs: clock.now(), channels, replies: [], replyBytes: 0 };
+    this.#lag = new Lag(clock.now(), channels);
     liveness.lagging(this);
     // A frame larger than the whole buffer is dropped with nothing to drain.
     clock.soon(() => this.#catchUp());
@@ -329,7 +345,18 @@ export class Session implements SocketSession, Caller, Living {
     this.#lag?.channels.delete(channel);
   }
 
+  /** Whether it has read nothing for this long, though something waits for it. Asked from time to time. */
+  isStalled(nowMs: number, forMs: number): boolean {
+    if (this.#socket.bufferedBytes === 0) {
+      this.#stalledSinceMs = undefined;
+      return false;
+    }
+    this.#stalledSinceMs ??= nowMs;
+    return nowMs - this.#stalledSinceMs >= forMs;
+  }
+
   onDrain(): void {
+    this.#stalledSinceMs = undefined;
     this.lastSeenMs = this.#services.clock.now();
     this.#catchUp();
   }
@@ -342,13 +369,10 @@ export class Session implements SocketSession, Caller, Living {
       this.#services.liveness.caughtUp(this);
       this.cork(() => {
         if (lag.channels.size > 0) this.reply({ type: 'lagged', channels: [...lag.channels] });
-        for (const wire of lag.replies) this.send(wire);
+        for (const wire of lag.items) this.send(wire);
       });
     }
-    if (!this.isDrained || !this.#drainWaiters) return;
-    const waiters = this.#drainWaiters;
-    this.#drainWaiters = undefined;
-    for (const resolve of waiters) resolve();
+    this.#draining?.wake();
   }
 
   // --- ending ------------------------------------------------------------------------------------
@@ -371,9 +395,9 @@ export class Session implements SocketSession, Caller, Living {
     this.identity = undefined;
     this.#lag = undefined;
     this.#pending = undefined;
-    this.#drainWaiters = undefined;
     for (const membership of this.memberships.values()) membership.leave();
     this.memberships.clear();
+    this.#draining?.end();
     this.#services.liveness.closed(this);
   }
 }

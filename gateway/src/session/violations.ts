@@ -1,6 +1,6 @@
 /** Of one kind, within a minute, that end a connection. */
 const MAX_VIOLATIONS = 10;
-const WINDOW_MS = 60_000;
+const VIOLATIONS_WINDOW_MS = 60_000;
 
 /** One connection's violations of one kind. */
 export class Violations {
@@ -11,6 +11,25 @@ export class Violations {
   add(nowMs: number): boolean {
     this.#times.push(nowMs);
     if (this.#times.length < MAX_VIOLATIONS) return false;
-    return nowMs - (this.#times.shift() as number) < WINDOW_MS;
+    return nowMs - (this.#times.shift() as number) < VIOLATIONS_WINDOW_MS;
+  }
+}
+
+/** Frames refused as too fast, in a stretch of so many seconds, that end a connection. */
+const MAX_REFUSALS = 2_000;
+const REFUSALS_WINDOW_MS = 10_000;
+
+/** One connection's frames that came too fast. */
+export class Refusals {
+  #count = 0;
+  #sinceMs = Number.NEGATIVE_INFINITY;
+
+  /** Whether these are far more than a client that heeds the answers sends. */
+  add(nowMs: number): boolean {
+    if (nowMs - this.#sinceMs >= REFUSALS_WINDOW_MS) {
+      this.#sinceMs = nowMs;
+      this.#count = 0;
+    }
+    return ++this.#count >= MAX_REFUSALS;
   }
 }

@@ -54,7 +54,15 @@ export class VirtualGateway {
       stats,
       onFault,
       // Small enough that a short run reaches every border.
-      options: { tailEntries: 4, tailBytes: 2_048, pageEntries: 3, pageBytes: 1_024, bufferRecords: 6, lingerMs: 500 },
+      options: {
+        tailEntries: 4,
+        tailBytes: 2_048,
+        pageEntries: 3,
+        pageBytes: 1_024,
+        bufferRecords: 6,
+        feedBytes: 150,
+        lingerMs: 500,
+      },
     });
     this.#liveness = new Liveness(this.#hub.outbox, world, {
       pingIntervalMs: PING_INTERVAL_MS,

@@ -77,6 +77,7 @@ export function createApiHarness(over: (harness: ApiHarness) => Partial<ApiDepen
       self: () => ({ node: 'n1', version: '1.2.3', connections: 7, uptimeMs: 5 }),
       channels: () => harness.channels,
     }),
+    room: () => undefined,
     isAllowedOrigin: createOriginCheck(['https://app.example']),
     health: () => shards,
     isStopping: () => harness.stopping,
