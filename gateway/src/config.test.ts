@@ -101,6 +101,25 @@ describe('problems', () => {
     }
   });
 
+  it('of one setting hide none of another, nor what contradicts each other', () => {
+    file({
+      apiKeys: ['k'],
+      limits: { subscriptions: -1, frameBytes: 10_000 },
+      namespaces: { chat: { durable: 'yes', maxMessageBytes: 5_000 }, big: { presence: 1 } },
+    });
+    expect(problemsOf({ env: { FANFARE_LIMIT_MESSAGE_BYTES: '9000' } }).map((one) => one.split(' ')[0])).toEqual([
+      'namespaces.chat.durable',
+      'namespaces.big.presence',
+      'limits.subscriptions',
+      'limits.frameBytes',
+    ]);
+  });
+
+  it('name nothing that follows only from a default in place of what was refused', () => {
+    file({ port: 'http', healthPort: 8080, limits: { messageBytes: 'many', frameBytes: 10_000 } });
+    expect(problemsOf({}).map((one) => one.split(' ')[0])).toEqual(['port', 'limits.messageBytes']);
+  });
+
   it('name settings of a later version plainly instead of ignoring them', () => {
     const problems = problemsOf({
       argv: ['--jwt-issuer', 'me'],
@@ -219,9 +238,35 @@ describe('limits', () => {
     expect(load().limits.frameBytes).toBe(2_008_192);
   });
 
-  it('are refused where a message that is allowed could not pass', () => {
-    file({ limits: { frameBytes: 70_000, bufferedBytes: 60_000 } });
-    expect(problemsOf({}).map((one) => one.split(' ')[0])).toEqual(['limits.frameBytes', 'limits.bufferedBytes']);
+  it('leave no default in the way of what was asked for', () => {
+    const limitsOf = (env: Readonly<Record<string, string>>) => load({ env }).limits;
+    const small = limitsOf({ FANFARE_LIMIT_FRAME_BYTES: '20000' });
+    expect(small).toMatchObject({ frameBytes: 20_000, messageBytes: 11_808, bufferedBytes: 1_048_576 });
+    expect(limitsOf({ FANFARE_LIMIT_FRAME_BYTES: '1000' })).toMatchObject({ frameBytes: 1000, messageBytes: 500 });
+    expect(limitsOf({ FANFARE_LIMIT_BUFFERED_BYTES: '60000' })).toMatchObject({
+      frameBytes: 60_000,
+      messageBytes: 51_808,
+      bufferedBytes: 60_000,
+    });
+    expect(limitsOf({ FANFARE_LIMIT_FRAME_BYTES: '2000000' })).toMatchObject({
+      messageBytes: 65_536,
+      bufferedBytes: 2_000_000,
+    });
+    file(describeConfig(load({ env: { FANFARE_LIMIT_FRAME_BYTES: '1000' } })));
+    expect(load().limits.messageBytes).toBe(500);
+  });
+
+  it.each([
+    [
+      { frameBytes: 70_000, messageBytes: 65_536, bufferedBytes: 60_000 },
+      ['limits.frameBytes', 'limits.bufferedBytes'],
+    ],
+    [{ frameBytes: 70_000, bufferedBytes: 60_000 }, ['limits.bufferedBytes']],
+    [{ messageBytes: 65_536, bufferedBytes: 60_000 }, ['limits.bufferedBytes']],
+    [{ messageBytes: 0, frameBytes: 1_000_000 }, ['limits.frameBytes']],
+  ])('are refused where what was asked for contradicts itself: %j', (limits, paths) => {
+    file({ limits });
+    expect(problemsOf({}).map((one) => one.split(' ')[0])).toEqual(paths);
   });
 });
 
