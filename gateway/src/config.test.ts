@@ -80,7 +80,7 @@ describe('problems', () => {
       'mode (FANFARE_MODE): expected one of development, production',
       'host (fanfare.config.json): expected a host name',
       'port (FANFARE_PORT): expected an integer from 0 to 65535',
-      'redisUrl (REDIS_URL): expected redis://',
+      'redisUrl (REDIS_URL): the Redis URL must look like redis://',
       'transport (--transport): expected one of auto, uws, ws',
       'workers (fanfare.config.json): expected an integer from 1 to 256',
       'namespaces.chat.durable (fanfare.config.json): expected true or false',
@@ -118,6 +118,21 @@ describe('problems', () => {
   it('name nothing that follows only from a default in place of what was refused', () => {
     file({ port: 'http', healthPort: 8080, limits: { messageBytes: 'many', frameBytes: 10_000 } });
     expect(problemsOf({}).map((one) => one.split(' ')[0])).toEqual(['port', 'limits.messageBytes']);
+  });
+
+  it.each([
+    ['redis://h:99999', 'unusable host: h:99999'],
+    ['redis+cluster://h:x', 'unusable host: h:x'],
+    ['redis+cluster://,', 'unusable host: (empty)'],
+    ['redis+cluster://h:1/3', 'database 0 only'],
+    ['redis://h/abc', 'unusable database number: abc'],
+    ['redis+sentinel://h/m/x', 'unusable database number: x'],
+  ])('name what is wrong with the Redis URL %s beside all else', (url, why) => {
+    expect(problemsOf({ env: { FANFARE_REDIS_URL: url, FANFARE_PORT: 'x' } })).toEqual([
+      expect.stringMatching(/^port /),
+      expect.stringMatching(/^redisUrl \(FANFARE_REDIS_URL\): .*/),
+    ]);
+    expect(problemsOf({ env: { REDIS_URL: url } })[0]).toContain(why);
   });
 
   it('name settings of a later version plainly instead of ignoring them', () => {
