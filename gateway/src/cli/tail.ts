@@ -1,5 +1,5 @@
-import type { Message, Subscription } from '@fanfare/client';
-import { gatewayUrl, parseArguments } from './arguments.js';
+import type { Message, StateChange, Subscription } from '@fanfare/client';
+import { channelName, gatewayUrl, parseArguments } from './arguments.js';
 import { type Command, type ExitCode, UsageError } from './command.js';
 
 const OPTIONS = {
@@ -23,12 +23,13 @@ export const tail: Command = {
   ].join('\n'),
   async run(argv, { env, out, err, untilStopped }) {
     const { values, positionals } = parseArguments(argv, OPTIONS, ['<channel>']);
-    const [channel = ''] = positionals;
-    const rewind = readCount(values.rewind, '--rewind');
-    const wanted = readCount(values.count, '--count') ?? Number.POSITIVE_INFINITY;
+    const channel = channelName(positionals[0]);
+    const rewind = readCount(values.rewind, '--rewind', 0);
+    const wanted = readCount(values.count, '--count', 1) ?? Number.POSITIVE_INFINITY;
+    const url = gatewayUrl(values.url, env);
     const token = values.token ?? env.FANFARE_TOKEN;
     const { createClient } = await import('@fanfare/client');
-    const client = createClient({ url: gatewayUrl(values.url, env).href, ...(token && { token }) });
+    const client = createClient({ url: url.href, ...(token && { token }) });
     const tell = (line: string) => err(`${line}\n`);
 
     let seen = 0;
@@ -41,9 +42,9 @@ export const tail: Command = {
       out(`${JSON.stringify(message, spellBinary)}\n`);
       if (++seen >= wanted) finish(0);
     };
-    client.on('state', ({ state }) => {
-      tell(`(${state})`);
-      if (state === 'failed') finish(1);
+    client.on('state', (change) => {
+      tell(wordsOf(change, url));
+      if (change.state === 'failed') finish(1);
     });
     client.on('error', ({ code, message }) => tell(`fanfare tail: ${code}: ${message}`));
     const subscription = client.channel(channel).subscribe(print, rewind === undefined ? {} : { rewind });
@@ -60,6 +61,14 @@ export const tail: Command = {
   },
 };
 
+/** `(waiting: no connection to http://localhost:8080/: connect ECONNREFUSED 127.0.0.1:8080; next try in 0.3 s)` */
+function wordsOf({ state, previous, code, reason, retryInMs = 0 }: StateChange, url: URL): string {
+  if (state !== 'waiting') return `(${state})`;
+  const what = previous === 'connected' ? `lost the connection to ${url}` : `no connection to ${url}`;
+  const why = code === 1006 ? reason : `${code} ${reason}`;
+  return `(waiting: ${what}${why && `: ${why}`}; next try in ${(retryInMs / 1000).toFixed(1)} s)`;
+}
+
 function tellGaps(subscription: Subscription, tell: (line: string) => void): void {
   subscription.on('recovered', ({ position }) => tell(`(recovered at ${position.epoch}-${position.offset})`));
   subscription.on('reset', ({ reason, position }) =>
@@ -75,9 +84,9 @@ function spellBinary(_: string, value: unknown): unknown {
   return value instanceof Uint8Array ? { $binary: Buffer.from(value).toString('base64') } : value;
 }
 
-function readCount(text: string | undefined, flag: string): number | undefined {
+function readCount(text: string | undefined, flag: string, least: number): number | undefined {
   if (text === undefined) return undefined;
-  const count = Number(text);
-  if (Number.isSafeInteger(count) && count > 0) return count;
-  throw new UsageError(`${flag} wants a number from 1 on`);
+  const count = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (Number.isSafeInteger(count) && count >= least) return count;
+  throw new UsageError(`${flag} wants a number from ${least} on`);
 }
