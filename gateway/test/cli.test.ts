@@ -116,6 +116,22 @@ describe('tail', () => {
     expect([await tail.code, JSON.parse(tail.output.out)]).toMatchObject([0, { data: 2 }]);
   });
 
+  it('goes on after a message that it printed, and tells when the log cannot', async () => {
+    const { url } = await serve();
+    for (const n of [1, 2, 3]) await fanfare(['publish', 'demo:a', `${n}`, '--url', url]).code;
+    const first = fanfare(['tail', 'demo:a', '--rewind', '3', '--count', '1', '--url', url]);
+    expect(await first.code).toBe(0);
+    const { epoch, offset } = JSON.parse(first.output.out) as { epoch: string; offset: number };
+    const rest = fanfare(['tail', 'demo:a', '--since', `${epoch}-${offset}`, '--count', '2', '--url', url]);
+    expect(await rest.code).toBe(0);
+    const lines = rest.output.out.trimEnd().split('\n');
+    expect(lines.map((line) => (JSON.parse(line) as { data: unknown }).data)).toEqual([2, 3]);
+    const lost = fanfare(['tail', 'demo:a', '--since', '1-1', '--url', url]);
+    await expect.poll(() => lost.output.err).toMatch(/\(reset: unrecoverable, now at \d+-3\)/);
+    lost.stop();
+    await lost.code;
+  });
+
   it('says why it has no connection, and when it tries again', async () => {
     const tail = fanfare(['tail', 'demo:a', '--url', 'http://127.0.0.1:1']);
     await expect

@@ -78,6 +78,8 @@ describe('what is called wrongly exits 2 and says how to call it', () => {
     [['tail', ''], '"" is not a channel name'],
     [['tail', 'demo:a', '--rewind', 'x'], '--rewind wants a number from 0 on'],
     [['tail', 'demo:a', '--rewind', '1e1'], '--rewind wants a number from 0 on'],
+    [['tail', 'demo:a', '--since', '17'], '--since wants <epoch>-<offset>'],
+    [['tail', 'demo:a', '--since', '17-1', '--rewind', '1'], 'at most one of'],
     [['tail', 'demo:a', '--count', '0'], '--count wants a number from 1 on'],
     [['check'], 'no Redis is configured'],
   ])('%j', async (argv, message) => {

@@ -1,4 +1,5 @@
-import type { Message, StateChange, Subscription } from '@fanfare/client';
+import type { Message, StateChange, SubscribeOptions, Subscription } from '@fanfare/client';
+import { parsePosition } from '@fanfare/protocol';
 import { channelName, gatewayUrl, parseArguments } from './arguments.js';
 import { type Command, type ExitCode, UsageError } from './command.js';
 
@@ -6,6 +7,7 @@ const OPTIONS = {
   url: { type: 'string' },
   token: { type: 'string' },
   rewind: { type: 'string' },
+  since: { type: 'string' },
   count: { type: 'string' },
 } as const;
 
@@ -14,17 +16,18 @@ export const tail: Command = {
   usage: '<channel> [flags]',
   about: 'Prints the messages of a channel, one JSON object a line, until it is stopped; comes back after any cut.',
   details: [
-    '  --rewind n  begin with the last n messages',
-    '  --count n   end after n messages',
-    '  --url       the gateway; default FANFARE_URL, then http://localhost:8080',
-    '  --token     a token; default FANFARE_TOKEN, then none',
+    '  --rewind n                begin with the last n messages',
+    '  --since <epoch>-<offset>  begin after this message, wherever it was read',
+    '  --count n                 end after n messages',
+    '  --url                     the gateway; default FANFARE_URL, then http://localhost:8080',
+    '  --token                   a token; default FANFARE_TOKEN, then none',
     '',
     'What happens to the connection, and every gap, is told on stderr.',
   ].join('\n'),
   async run(argv, { env, out, err, untilStopped }) {
     const { values, positionals } = parseArguments(argv, OPTIONS, ['<channel>']);
     const channel = channelName(positionals[0]);
-    const rewind = readCount(values.rewind, '--rewind', 0);
+    const start = readStart(values);
     const wanted = readCount(values.count, '--count', 1) ?? Number.POSITIVE_INFINITY;
     const url = gatewayUrl(values.url, env);
     const token = values.token ?? env.FANFARE_TOKEN;
@@ -47,7 +50,7 @@ export const tail: Command = {
       if (change.state === 'failed') finish(1);
     });
     client.on('error', ({ code, message }) => tell(`fanfare tail: ${code}: ${message}`));
-    const subscription = client.channel(channel).subscribe(print, rewind === undefined ? {} : { rewind });
+    const subscription = client.channel(channel).subscribe(print, start);
     tellGaps(subscription, tell);
     subscription.on('error', ({ code, message }) => {
       tell(`fanfare tail: ${code}: ${message}`);
@@ -82,6 +85,15 @@ function tellGaps(subscription: Subscription, tell: (line: string) => void): voi
 /** Binary data as the HTTP API spells it. */
 function spellBinary(_: string, value: unknown): unknown {
   return value instanceof Uint8Array ? { $binary: Buffer.from(value).toString('base64') } : value;
+}
+
+function readStart(flags: { rewind?: string | undefined; since?: string | undefined }): SubscribeOptions {
+  const rewind = readCount(flags.rewind, '--rewind', 0);
+  if (flags.since === undefined) return rewind === undefined ? {} : { rewind };
+  if (rewind !== undefined) throw new UsageError('give at most one of --rewind and --since');
+  const since = parsePosition(flags.since);
+  if (since) return { since };
+  throw new UsageError('--since wants <epoch>-<offset>, as two fields of a message that tail printed');
 }
 
 function readCount(text: string | undefined, flag: string, least: number): number | undefined {
