@@ -37,7 +37,7 @@ function parse<const T extends Options>(argv: readonly string[], options: T): Pa
 /** @throws {UsageError} */
 export function channelName(text: string | undefined): string {
   if (isChannelName(text)) return text;
-  throw new UsageError(`"${text}" is not a channel name: 1 to 255 bytes without spaces and control characters`);
+  throw new UsageError(`"${text}" is not a channel name: 1 to 255 bytes without white space and control characters`);
 }
 
 /** `--url`, then `FANFARE_URL`, then this machine; as `http:` or `https:`. @throws {UsageError} */
