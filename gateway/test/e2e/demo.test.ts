@@ -95,6 +95,7 @@ it('a cut while messages flow loses nothing, and the counts are exact', async ()
   await demo.press('cut');
   await demo.hasState('offline');
   await sayHello(gateway, 1, 40);
+  await demo.shows('#verdict', /^Offline\. Published meanwhile, and not here yet: ([4-9]\d|1\d\d)\.$/);
   await demo.say('said while cut', 'Ada');
   await witness.shows('#hellos', /"n":40/);
   expect(await demo.page.getAttribute('body', 'data-state')).toBe('offline');
@@ -194,10 +195,14 @@ it('is told so when the gateway has lost its log, and goes on', async () => {
   await demo.shows('#hellos', /"n":1/);
   await gateway.signal('SIGKILL');
   await demo.hasState('offline');
+  await demo.shows('#verdict', 'The publisher has no connection either');
   const next = await startGateway(gateway.port);
   await demo.hasState('connected');
   expect(await demo.total('resets')).toBeGreaterThan(0);
   await demo.shows('#journal', /reset of demo:hello: unrecoverable/);
+  await demo.shows('#verdict', 'The logs of 4 channels were lost, and the gateway said so.');
+  expect(await demo.page.getAttribute('#verdict', 'data-kind')).toBe('bad');
+  expect(await demo.page.textContent('#journal')).not.toContain('nothing was missed');
   await sayHello(next, 2);
   await demo.shows('#hellos', /"n":2/);
   expect(await demo.total('lost')).toBe(0);
