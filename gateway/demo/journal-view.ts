@@ -3,7 +3,8 @@ import type { PublisherReport } from './publisher-messages.js';
 import type { Note } from './reader-messages.js';
 import { type Kind, Verdict } from './verdict.js';
 
-const MOST_LINES = 5;
+/** More than is seen at once. */
+const MOST_LINES = 20;
 
 /** What happened, and what it came to. */
 export class JournalView {
