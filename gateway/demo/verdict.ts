@@ -61,7 +61,7 @@ export class Verdict {
     return this.#note?.kind === 'cut' || this.#note?.kind === 'down' || this.#note?.kind === 'frozen';
   }
 
-  /** A connection that stays away is told of again and again: that is one interruption. */
+  /** A gateway that is gone when a cut ends makes that one interruption. */
   #begin(): void {
     if (this.#interrupted) return;
     this.#seenBefore = this.#publisher.seen;

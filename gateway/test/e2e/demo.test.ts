@@ -196,6 +196,9 @@ it('is told so when the gateway has lost its log, and goes on', async () => {
   await gateway.signal('SIGKILL');
   await demo.hasState('offline');
   await demo.shows('#verdict', 'The publisher has no connection either');
+  // Long enough for several attempts to connect, which are no news.
+  await sleep(1_500);
+  expect((await demo.texts('#journal span')).filter((line) => line.startsWith('connection lost')).length).toBe(1);
   const next = await startGateway(gateway.port);
   await demo.hasState('connected');
   expect(await demo.total('resets')).toBeGreaterThan(0);
