@@ -71,7 +71,7 @@ export class Verdict {
   get #meanwhile(): string {
     const { connected, rate, seen } = this.#publisher;
     const count = seen - this.#seenBefore;
-    if (!connected) return 'The publisher has no connection either: nothing is published from here.';
+    if (!connected) return 'The publisher is offline: nothing is published from here.';
     if (count > 0) return `Published meanwhile, and not here yet: ${formatCount(count)}.`;
     if (rate === 0) return 'Nothing is being published: Publish is off.';
     return 'Messages are being published, and pass this page by …';

@@ -110,7 +110,7 @@ it('the verdict counts what is published meanwhile, and says when nothing is', (
   verdict.hear({ kind: 'down', reason: 'refused' });
   expect(verdict.text).toContain('17');
   verdict.watch({ ...publisher, connected: false });
-  expect(verdict.text).toBe('Offline. The publisher has no connection either: nothing is published from here.');
+  expect(verdict.text).toBe('Offline. The publisher is offline: nothing is published from here.');
   verdict.watch({ ...publisher, rate: 0 });
   expect(verdict.text).toBe('Offline. Nothing is being published: Publish is off.');
   verdict.hear({ kind: 'reconnected' });

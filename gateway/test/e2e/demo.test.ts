@@ -195,7 +195,7 @@ it('is told so when the gateway has lost its log, and goes on', async () => {
   await demo.shows('#hellos', /"n":1/);
   await gateway.signal('SIGKILL');
   await demo.hasState('offline');
-  await demo.shows('#verdict', 'The publisher has no connection either');
+  await demo.shows('#verdict', 'Offline. The publisher is offline');
   // Long enough for several attempts to connect, which are no news.
   await sleep(1_500);
   expect((await demo.texts('#journal span')).filter((line) => line.startsWith('connection lost')).length).toBe(1);
