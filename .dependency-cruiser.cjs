@@ -44,7 +44,11 @@ module.exports = {
         path: `${G}/`,
         pathNot: [`${G}/gateway\\.ts$`, `${G}/broker/(memory|redis)/`, `${G}/transport/`, `${G}/cli`, TESTS],
       },
-      to: { path: [`${G}/broker/(memory|redis)/`, `${G}/transport/(uws|ws)\\.ts$`] },
+      // A URL can be read, and refused, without the engine that it names.
+      to: {
+        path: [`${G}/broker/(memory|redis)/`, `${G}/transport/(uws|ws)\\.ts$`],
+        pathNot: `${G}/broker/redis/redis-url\\.ts$`,
+      },
     },
     {
       name: 'redis-and-uws-stay-in-their-adapters',

@@ -1,4 +1,7 @@
-/** `npm start [-- flags]`: builds what is out of date, then becomes `fanfare serve` in this process. */
+/**
+ * `npm start [-- flags]`: builds what is out of date, then becomes `fanfare serve` in this process. The script of
+ * package.json says `exec`, so that a signal to npm reaches it: npm's shell would die of it alone.
+ */
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build, root } from './workspace.mjs';

@@ -103,7 +103,7 @@ async function bundleDemo() {
   const to = inRoot('gateway/dist/demo');
   rmSync(to, { recursive: true, force: true });
   cpSync(from, to, { recursive: true, filter: (source) => !source.endsWith('.ts') });
-  const { build: bundle } = await import('esbuild');
+  const { build: bundle, stop } = await import('esbuild');
   await bundle({
     entryPoints: ['main.ts', 'reader-worker.ts', 'publisher-worker.ts'].map((name) => path.join(from, name)),
     outdir: to,
@@ -115,4 +115,6 @@ async function bundleDemo() {
     target: 'es2022',
     logLevel: 'warning',
   }).catch(() => fail('the demo page could not be bundled, see above'));
+  // Its service would live as long as this process, which may become a gateway.
+  await stop();
 }

@@ -1,30 +1,40 @@
 import { create, element, formatCount, formatTime } from './dom.js';
+import type { PublisherReport } from './publisher-messages.js';
 import type { Note } from './reader-messages.js';
+import { type Kind, Verdict } from './verdict.js';
 
-const MOST_LINES = 5;
-
-type Kind = 'calm' | 'broken' | 'good' | 'bad';
+/** More than is seen at once. */
+const MOST_LINES = 20;
 
 /** What happened, and what it came to. */
 export class JournalView {
-  readonly #verdict = element('verdict');
+  readonly #verdict = new Verdict();
+  readonly #said = element('verdict');
   readonly #journal = element('journal');
 
   show(note: Note): void {
-    const [text, kind] = wordsOf(note);
+    if (this.#verdict.hear(note)) this.#say();
+    const [text, kind] = wordsOf(note, this.#verdict.kind === 'bad');
     const time = create('time', { text: formatTime(Date.now()) });
     const line = create('li', {}, time, create('span', { text }));
     line.dataset.kind = kind;
     this.#journal.prepend(line);
     while (this.#journal.childElementCount > MOST_LINES) this.#journal.lastElementChild?.remove();
-    const verdict = verdictOf(note);
-    if (verdict === undefined) return;
-    this.#verdict.textContent = verdict;
-    this.#verdict.dataset.kind = kind;
+  }
+
+  /** What is published while this page cannot read. */
+  watch(report: PublisherReport): void {
+    if (this.#verdict.watch(report)) this.#say();
+  }
+
+  #say(): void {
+    this.#said.textContent = this.#verdict.text;
+    this.#said.dataset.kind = this.#verdict.kind;
   }
 }
 
-function wordsOf(note: Note): [text: string, kind: Kind] {
+/** @param broken whether continuity was, in this interruption: then nobody knows what was missed. */
+function wordsOf(note: Note, broken: boolean): [text: string, kind: Kind] {
   switch (note.kind) {
     case 'connected':
       return ['connected', 'calm'];
@@ -43,31 +53,10 @@ function wordsOf(note: Note): [text: string, kind: Kind] {
     case 'reset':
       return [`reset of ${note.channel}: ${note.reason}, goes on after ${note.position.offset}`, 'bad'];
     case 'caughtUp':
+      if (broken) return [`caught up with what the log has: ${messages(note.messages)}`, 'calm'];
       return [note.messages > 0 ? `caught up: ${messages(note.messages)}` : 'nothing was missed', 'good'];
     case 'failed':
       return [note.message, 'bad'];
-  }
-}
-
-/** What the page says aloud; absent: what it said stands. */
-function verdictOf(note: Note): string | undefined {
-  switch (note.kind) {
-    case 'cut':
-    case 'down':
-      return 'Offline. Messages are being published, and pass this page by …';
-    case 'frozen':
-      return 'Frozen. Messages arrive, and nobody reads them …';
-    case 'reconnected':
-    case 'thawed':
-      return 'Back. Catching up …';
-    case 'reset':
-      return `The log of ${note.channel} no longer goes back that far (${note.reason}), and the gateway said so.`;
-    case 'caughtUp':
-      if (note.messages === 0) return 'Back. Nothing was published meanwhile.';
-      if (note.messages === 1) return '1 message was published meanwhile. It is here, once.';
-      return `${messages(note.messages)} were published meanwhile. All are here, in order, once.`;
-    case 'failed':
-      return note.message;
   }
 }
 

@@ -46,6 +46,7 @@ readerThread.onmessage = ({ data: report }: MessageEvent<ReaderReport>) => {
 
 publisherThread.onmessage = ({ data: report }: MessageEvent<PublisherReport>) => {
   controls.show(report);
+  journal.watch(report);
   ticker.moving = report.rate > 0;
 };
 

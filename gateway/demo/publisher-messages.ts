@@ -8,4 +8,6 @@ export interface PublisherReport {
   readonly leads: boolean;
   /** Ticks a second that are wanted; 0 is off. */
   readonly rate: number;
+  /** Messages that this connection has seen published, on all channels of the demo. */
+  readonly seen: number;
 }

@@ -2,8 +2,10 @@ import { type Client, createClient } from '@fanfare/client';
 import { msgpackDialect } from '@fanfare/client/msgpack';
 import {
   type Announcement,
+  CHAT,
   clampRate,
   FLOOD,
+  HELLO,
   PUBLISHERS,
   parseAnnouncement,
   parseTick,
@@ -30,6 +32,7 @@ export class Publisher {
   #timer: ReturnType<typeof setInterval> | undefined;
   /** Ticks a second that the timer is set to. */
   #pace = 0;
+  #seen = 0;
 
   constructor(url: string, report: (report: PublisherReport) => void) {
     this.#url = url;
@@ -37,6 +40,7 @@ export class Publisher {
     this.#client = createClient({ url, codec: msgpackDialect });
     // Whoever leads next goes on from the last prices.
     this.#client.channel(TICKER).subscribe(({ data }) => this.#onTick(parseTick(data)), { rewind: 30 });
+    for (const name of [CHAT, HELLO]) this.#client.channel(name).subscribe(() => this.#onSeen());
     this.#client.channel(PUBLISHERS).subscribe(({ data }) => this.#onAnnouncement(parseAnnouncement(data)));
     this.#client.on('state', ({ state }) => {
       if (state !== 'connected') this.#leadership.listen(performance.now());
@@ -60,7 +64,8 @@ export class Publisher {
     const filler = crypto.getRandomValues(new Uint8Array(FLOOD_BYTES));
     const channel = client.channel(FLOOD);
     const indices = Array.from({ length: FLOOD_MESSAGES }, (_, index) => index);
-    await Promise.allSettled(indices.map((index) => channel.publish({ index, filler })));
+    // Reading them all twice would be too much: an acknowledged one is published.
+    await Promise.allSettled(indices.map((index) => channel.publish({ index, filler }).then(() => this.#onSeen())));
     client.close();
   }
 
@@ -83,18 +88,28 @@ export class Publisher {
 
   #onTick(tick: Tick | undefined): void {
     if (tick) this.#market.follow(tick);
+    this.#onSeen();
+  }
+
+  #onSeen(): void {
+    this.#seen++;
+    this.#tell();
   }
 
   #update(): void {
     const { leads, rate } = this.#leadership;
-    const connected = this.#client.state === 'connected';
-    const pace = connected && leads ? rate : 0;
+    const pace = this.#client.state === 'connected' && leads ? rate : 0;
     if (pace !== this.#pace) {
       this.#pace = pace;
       clearInterval(this.#timer);
       if (pace > 0) this.#timer = setInterval(() => this.#publish(TICKER, this.#market.next()), 1000 / pace);
     }
-    this.#report({ connected, leads, rate });
+    this.#tell();
+  }
+
+  #tell(): void {
+    const { leads, rate } = this.#leadership;
+    this.#report({ connected: this.#client.state === 'connected', leads, rate, seen: this.#seen });
   }
 
   /** What cannot be published is no loss: nobody was told that it was. */

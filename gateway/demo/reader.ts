@@ -26,6 +26,8 @@ export class Reader {
   #connections = 0;
   #lagged = 0;
   #lagging = false;
+  /** It was told that there is no connection: further attempts that fail are no news. */
+  #down = false;
   /** Interruptions of a channel whose extent is not known yet. */
   #open = 0;
   /** Caught up when the current interruption began; absent while there is none. */
@@ -116,8 +118,14 @@ export class Reader {
   }
 
   #onState(state: Client['state'], reason = ''): void {
-    if (state === 'connected') this.#note({ kind: this.#connections++ === 0 ? 'connected' : 'reconnected' });
-    if (state === 'waiting' && reason !== 'cut' && reason !== 'no network') this.#note({ kind: 'down', reason });
+    if (state === 'connected') {
+      this.#down = false;
+      this.#note({ kind: this.#connections++ === 0 ? 'connected' : 'reconnected' });
+    }
+    if (state === 'waiting' && !this.#down && reason !== 'cut' && reason !== 'no network') {
+      this.#down = true;
+      this.#note({ kind: 'down', reason });
+    }
     this.#progress();
   }
 

@@ -1,6 +1,7 @@
 /** The one schema: what each setting may be. What depends on several settings is in `config.ts`. */
 import { isChannelName } from '@fanfare/protocol';
 import { z } from 'zod';
+import { parseRedisUrl } from './broker/redis/redis-url.js';
 import { LATER_LIMIT_NAMES, LATER_NAMES } from './config-settings.js';
 
 /** Largest frame and message that can be configured: what the transports carry with room to spare. */
@@ -87,12 +88,13 @@ const origin = z
     'expected an origin like https://app.example.com, with at most one *',
   );
 
-const redisUrl = z
-  .string({ error: 'expected a URL' })
-  .regex(
-    /^(rediss?|rediss?\+cluster):\/\/\S+$|^rediss?\+sentinel:\/\/[^\s/]+\/\S+$/,
-    'expected redis://, rediss://, redis+cluster://h:p,h:p or redis+sentinel://h:p,h:p/master-name',
-  );
+const redisUrl = z.string({ error: 'expected a URL' }).superRefine((url, context) => {
+  try {
+    parseRedisUrl(url);
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: (error as Error).message });
+  }
+});
 
 const apiKey = z
   .string()

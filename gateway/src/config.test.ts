@@ -80,7 +80,7 @@ describe('problems', () => {
       'mode (FANFARE_MODE): expected one of development, production',
       'host (fanfare.config.json): expected a host name',
       'port (FANFARE_PORT): expected an integer from 0 to 65535',
-      'redisUrl (REDIS_URL): expected redis://',
+      'redisUrl (REDIS_URL): the Redis URL must look like redis://',
       'transport (--transport): expected one of auto, uws, ws',
       'workers (fanfare.config.json): expected an integer from 1 to 256',
       'namespaces.chat.durable (fanfare.config.json): expected true or false',
@@ -99,6 +99,40 @@ describe('problems', () => {
         start,
       ).toHaveLength(1);
     }
+  });
+
+  it('of one setting hide none of another, nor what contradicts each other', () => {
+    file({
+      apiKeys: ['k'],
+      limits: { subscriptions: -1, frameBytes: 10_000 },
+      namespaces: { chat: { durable: 'yes', maxMessageBytes: 5_000 }, big: { presence: 1 } },
+    });
+    expect(problemsOf({ env: { FANFARE_LIMIT_MESSAGE_BYTES: '9000' } }).map((one) => one.split(' ')[0])).toEqual([
+      'namespaces.chat.durable',
+      'namespaces.big.presence',
+      'limits.subscriptions',
+      'limits.frameBytes',
+    ]);
+  });
+
+  it('name nothing that follows only from a default in place of what was refused', () => {
+    file({ port: 'http', healthPort: 8080, limits: { messageBytes: 'many', frameBytes: 10_000 } });
+    expect(problemsOf({}).map((one) => one.split(' ')[0])).toEqual(['port', 'limits.messageBytes']);
+  });
+
+  it.each([
+    ['redis://h:99999', 'unusable host: h:99999'],
+    ['redis+cluster://h:x', 'unusable host: h:x'],
+    ['redis+cluster://,', 'unusable host: (empty)'],
+    ['redis+cluster://h:1/3', 'database 0 only'],
+    ['redis://h/abc', 'unusable database number: abc'],
+    ['redis+sentinel://h/m/x', 'unusable database number: x'],
+  ])('name what is wrong with the Redis URL %s beside all else', (url, why) => {
+    expect(problemsOf({ env: { FANFARE_REDIS_URL: url, FANFARE_PORT: 'x' } })).toEqual([
+      expect.stringMatching(/^port /),
+      expect.stringMatching(/^redisUrl \(FANFARE_REDIS_URL\): .*/),
+    ]);
+    expect(problemsOf({ env: { REDIS_URL: url } })[0]).toContain(why);
   });
 
   it('name settings of a later version plainly instead of ignoring them', () => {
@@ -219,9 +253,35 @@ describe('limits', () => {
     expect(load().limits.frameBytes).toBe(2_008_192);
   });
 
-  it('are refused where a message that is allowed could not pass', () => {
-    file({ limits: { frameBytes: 70_000, bufferedBytes: 60_000 } });
-    expect(problemsOf({}).map((one) => one.split(' ')[0])).toEqual(['limits.frameBytes', 'limits.bufferedBytes']);
+  it('leave no default in the way of what was asked for', () => {
+    const limitsOf = (env: Readonly<Record<string, string>>) => load({ env }).limits;
+    const small = limitsOf({ FANFARE_LIMIT_FRAME_BYTES: '20000' });
+    expect(small).toMatchObject({ frameBytes: 20_000, messageBytes: 11_808, bufferedBytes: 1_048_576 });
+    expect(limitsOf({ FANFARE_LIMIT_FRAME_BYTES: '1000' })).toMatchObject({ frameBytes: 1000, messageBytes: 500 });
+    expect(limitsOf({ FANFARE_LIMIT_BUFFERED_BYTES: '60000' })).toMatchObject({
+      frameBytes: 60_000,
+      messageBytes: 51_808,
+      bufferedBytes: 60_000,
+    });
+    expect(limitsOf({ FANFARE_LIMIT_FRAME_BYTES: '2000000' })).toMatchObject({
+      messageBytes: 65_536,
+      bufferedBytes: 2_000_000,
+    });
+    file(describeConfig(load({ env: { FANFARE_LIMIT_FRAME_BYTES: '1000' } })));
+    expect(load().limits.messageBytes).toBe(500);
+  });
+
+  it.each([
+    [
+      { frameBytes: 70_000, messageBytes: 65_536, bufferedBytes: 60_000 },
+      ['limits.frameBytes', 'limits.bufferedBytes'],
+    ],
+    [{ frameBytes: 70_000, bufferedBytes: 60_000 }, ['limits.bufferedBytes']],
+    [{ messageBytes: 65_536, bufferedBytes: 60_000 }, ['limits.bufferedBytes']],
+    [{ messageBytes: 0, frameBytes: 1_000_000 }, ['limits.frameBytes']],
+  ])('are refused where what was asked for contradicts itself: %j', (limits, paths) => {
+    file({ limits });
+    expect(problemsOf({}).map((one) => one.split(' ')[0])).toEqual(paths);
   });
 });
 

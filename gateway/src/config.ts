@@ -5,17 +5,12 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { z } from 'zod';
-import {
-  type ConfigValues,
-  configSchema,
-  FRAME_OVERHEAD_BYTES,
-  MAX_FRAME_BYTES,
-  MAX_TIMER_MS,
-  type NamespaceInput,
-} from './config-schema.js';
-import { type ConfigInput, type ConfigProblem, collectSettings } from './config-sources.js';
+import { checkLimits, type Limits, resolveLimits, resolveMessageBytes } from './config-limits.js';
+import { type ConfigValues, configSchema, type NamespaceInput } from './config-schema.js';
+import { type ConfigInput, type ConfigProblem, collectSettings, isTree, type Tree } from './config-sources.js';
 import { type NamespaceSettings, Namespaces } from './namespaces.js';
 
+export type { Limits } from './config-limits.js';
 export type { ConfigInput, ConfigProblem } from './config-sources.js';
 
 export interface Config {
@@ -39,26 +34,6 @@ export interface Config {
   readonly namespaceSettings: ReadonlyMap<string, NamespaceSettings>;
   readonly limits: Limits;
   readonly timings: Timings;
-}
-
-/**
- * Limits per connection. One that is off is `Infinity` (rates, counts) or as high as the transports
- * go (`frameBytes` and `messageBytes` 64 MiB, `bufferedBytes` 1 GiB, `lagMs` 24 days), never 0.
- */
-export interface Limits {
-  readonly commandsPerSecond: number;
-  readonly bytesPerSecond: number;
-  readonly publishesPerSecond: number;
-  /** Channels a connection may be on. */
-  readonly subscriptions: number;
-  /** Largest frame a client may send: `maxFrame`. */
-  readonly frameBytes: number;
-  /** Largest payload where a namespace says nothing else. */
-  readonly messageBytes: number;
-  /** Most unsent bytes of a connection in the gateway. */
-  readonly bufferedBytes: number;
-  /** How long a connection may stay behind. */
-  readonly lagMs: number;
 }
 
 /** Times that are part of the contract and not configured; tests shorten them. */
@@ -104,17 +79,28 @@ export function formatProblem({ path, source, message }: ConfigProblem): string 
  */
 export function loadConfig(input: ConfigInput): Config {
   const { values: raw, problems, sourceOf } = collectSettings(input);
-  const values: Partial<Record<string, unknown>> = {};
+  const values: Partial<ConfigValues> & Partial<Record<string, unknown>> = {};
   for (const [name, schema] of Object.entries(configSchema.shape)) {
     const parsed = schema.safeParse(raw[name]);
-    if (parsed.success) values[name] = parsed.data;
-    else problems.push(...parsed.error.issues.flatMap((issue) => toProblems(name, issue, sourceOf)));
+    if (parsed.success) {
+      values[name] = parsed.data;
+      continue;
+    }
+    const refusals = parsed.error.issues.flatMap(toRefusals);
+    problems.push(...refusals.map(({ path, message }) => problem([name, ...path], message, sourceOf)));
+    values[name] = schema.safeParse(without(raw[name], refusals)).data;
   }
   for (const name of Object.keys(raw)) {
     if (!Object.hasOwn(configSchema.shape, name)) problems.push(problem([name], 'unknown setting', sourceOf));
   }
-  const config = resolveConfig(values as Partial<ConfigValues>, input.env);
-  problems.push(...checkTogether(config, new Set(problems.map(({ path }) => path.split('.')[0] as string)), sourceOf));
+  const config = resolveConfig(values, input.env);
+  const isRefused = (name: string) => problems.some(({ path }) => path === name || path.startsWith(`${name}.`));
+  for (const [path, message] of [
+    ...checkTogether(config, isRefused),
+    ...checkLimits(values.limits ?? {}, config.limits, config.namespaces.maxMessageBytes),
+  ]) {
+    problems.push(problem(path.split('.'), message, sourceOf));
+  }
   if (problems.length > 0) throw new ConfigError(problems);
   return config;
 }
@@ -133,19 +119,36 @@ function problem(path: readonly PropertyKey[], message: string, sourceOf: Source
   };
 }
 
-function toProblems(name: string, issue: z.core.$ZodIssue, sourceOf: SourceOf): ConfigProblem[] {
-  const path = [name, ...issue.path];
-  if (issue.code === 'unrecognized_keys')
-    return issue.keys.map((key) => problem([...path, key], 'unknown setting', sourceOf));
-  const message = issue.code === 'invalid_key' ? (issue.issues[0]?.message ?? issue.message) : issue.message;
-  return [problem(path, message, sourceOf)];
+interface Refusal {
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
 }
 
-/** Fills in what was not said. Settings that were refused count as not said. */
+function toRefusals(issue: z.core.$ZodIssue): Refusal[] {
+  if (issue.code === 'unrecognized_keys')
+    return issue.keys.map((key) => ({ path: [...issue.path, key], message: 'unknown setting' }));
+  const message = issue.code === 'invalid_key' ? (issue.issues[0]?.message ?? issue.message) : issue.message;
+  return [{ path: issue.path, message }];
+}
+
+/** A value without what was refused in it: that counts as not said, and the rest can be checked together. */
+function without(value: unknown, refusals: readonly Refusal[]): unknown {
+  const rest: Tree = { value: structuredClone(value) };
+  for (const { path } of refusals) {
+    const names = ['value', ...path];
+    const last = names.pop() as PropertyKey;
+    const parent = names.reduce<unknown>((tree, name) => (isTree(tree) ? tree[name as string] : undefined), rest);
+    if (isTree(parent)) delete parent[last as string];
+  }
+  return rest.value;
+}
+
+/** Fills in what was not said. */
 function resolveConfig(values: Partial<ConfigValues>, env: ConfigInput['env']): Config {
   const mode = values.mode ?? (env.NODE_ENV === 'production' ? 'production' : 'development');
   const development = mode === 'development';
-  const messageBytes = or(values.limits?.messageBytes, 65_536, MAX_FRAME_BYTES - FRAME_OVERHEAD_BYTES);
+  const limits = values.limits ?? {};
+  const messageBytes = resolveMessageBytes(limits);
   const namespaceSettings = resolveNamespaces(values.namespaces, development, messageBytes);
   const namespaces = new Namespaces(namespaceSettings);
   return {
@@ -166,39 +169,13 @@ function resolveConfig(values: Partial<ConfigValues>, env: ConfigInput['env']): 
     allowedOrigins: values.allowedOrigins ?? (development ? DEVELOPMENT_ORIGINS : []),
     namespaces,
     namespaceSettings,
-    limits: resolveLimits(values.limits ?? {}, development, messageBytes, namespaces.maxMessageBytes),
+    limits: resolveLimits(limits, development, messageBytes, namespaces.maxMessageBytes),
     timings: DEFAULT_TIMINGS,
   };
 }
 
 /** Pages of any development server on this machine. */
 const DEVELOPMENT_ORIGINS = ['http://localhost:*', 'http://127.0.0.1:*', 'http://localhost', 'http://127.0.0.1'];
-
-function resolveLimits(
-  asked: ConfigValues['limits'],
-  development: boolean,
-  messageBytes: number,
-  largestMessageBytes: number,
-): Limits {
-  const frameBytes = or(asked.frameBytes, largestMessageBytes + FRAME_OVERHEAD_BYTES, MAX_FRAME_BYTES);
-  const rate = (value: number | undefined, production: number) => or(value, development ? 0 : production, Infinity);
-  return {
-    commandsPerSecond: rate(asked.commandsPerSecond, 200),
-    bytesPerSecond: rate(asked.bytesPerSecond, 512 * 1024),
-    publishesPerSecond: rate(asked.publishesPerSecond, 50),
-    subscriptions: or(asked.subscriptions, 1000, Infinity),
-    frameBytes,
-    messageBytes,
-    bufferedBytes: or(asked.bufferedBytes, Math.max(1024 * 1024, frameBytes), 2 ** 30),
-    lagMs: or(asked.lagMs, 60_000, MAX_TIMER_MS),
-  };
-}
-
-/** The value, or the default; 0 turns a limit off. */
-function or(value: number | undefined, byDefault: number, off: number): number {
-  const limit = value ?? byDefault;
-  return limit === 0 ? off : limit;
-}
 
 function resolveNamespaces(
   asked: ConfigValues['namespaces'],
@@ -228,31 +205,20 @@ function resolveNamespaces(
   return new Map(Object.entries({ ...defaults, ...asked }).map(([name, input]) => [name, settle(input)]));
 }
 
-/** What depends on several settings; skipped where one of them was refused already. */
-function checkTogether(config: Config, refused: ReadonlySet<string>, sourceOf: SourceOf): ConfigProblem[] {
-  const problems: ConfigProblem[] = [];
-  const say = (path: string, message: string) => problems.push(problem(path.split('.'), message, sourceOf));
-  if (config.mode === 'production' && !refused.has('apiKeys') && !refused.has('mode')) {
-    if (config.apiKeys.length === 0) say('apiKeys', 'production needs at least one API key (FANFARE_API_KEYS)');
-    if (config.apiKeys.includes('dev')) say('apiKeys', 'production refuses the API key "dev"');
+/** What depends on several settings, limits aside; skipped where one of them was refused already. */
+function checkTogether(config: Config, isRefused: (name: string) => boolean): [path: string, why: string][] {
+  const problems: [string, string][] = [];
+  if (config.mode === 'production' && !isRefused('apiKeys') && !isRefused('mode')) {
+    if (config.apiKeys.length === 0)
+      problems.push(['apiKeys', 'production needs at least one API key (FANFARE_API_KEYS)']);
+    if (config.apiKeys.includes('dev')) problems.push(['apiKeys', 'production refuses the API key "dev"']);
   }
-  if (config.workers > 1 && config.redisUrl === undefined && !refused.has('redisUrl')) {
-    say('workers', 'the memory broker lives in one process: more than one worker needs redisUrl');
+  if (config.workers > 1 && config.redisUrl === undefined && !isRefused('redisUrl')) {
+    problems.push(['workers', 'the memory broker lives in one process: more than one worker needs redisUrl']);
   }
-  if (config.healthPort !== undefined && config.healthPort !== 0 && config.healthPort === config.port) {
-    say('healthPort', 'must differ from port');
-  }
-  const { limits, namespaces } = config;
-  if (!refused.has('limits') && !refused.has('namespaces')) {
-    const needed = namespaces.maxMessageBytes + FRAME_OVERHEAD_BYTES;
-    if (limits.frameBytes < needed) {
-      say(
-        'limits.frameBytes',
-        `the largest message allowed needs frames of ${needed} bytes (maxMessageBytes + ${FRAME_OVERHEAD_BYTES})`,
-      );
-    }
-    if (limits.bufferedBytes < limits.frameBytes)
-      say('limits.bufferedBytes', 'must not be less than limits.frameBytes');
+  const { port, healthPort } = config;
+  if (healthPort !== undefined && healthPort !== 0 && healthPort === port && !isRefused('port')) {
+    problems.push(['healthPort', 'must differ from port']);
   }
   return problems;
 }

@@ -63,6 +63,17 @@ describe.each(['uws', 'ws'])('serve over %s', (transport) => {
     ]);
   });
 
+  it('is found by whichever URL names it, and takes a negative number', async () => {
+    const { url } = await serve('--transport', transport);
+    const { host } = new URL(url);
+    for (const name of [url, `ws://${host}/ws`, host]) {
+      const publish = fanfare(['publish', 'demo:a', '-5', '--url', name]);
+      expect([await publish.code, publish.output.err]).toEqual([0, '']);
+      const tail = fanfare(['tail', 'demo:a', '--rewind', '1', '--count', '1', '--url', name]);
+      expect([await tail.code, JSON.parse(tail.output.out)]).toMatchObject([0, { data: -5 }]);
+    }
+  });
+
   it('keeps health and metrics off the public port where they have their own', async () => {
     const { url, output } = await serve('--transport', transport, '--health-port', '0');
     const port = /healthPort=(\d+)/.exec(output.out)?.[1];
@@ -94,6 +105,42 @@ describe('tail', () => {
     expect(lines.map((line) => JSON.parse(line) as unknown)).toMatchObject(
       [2, 3, 4, 5].map((n) => ({ offset: n, data: { n } })),
     );
+  });
+
+  it('begins with what is new at --rewind 0', async () => {
+    const { url } = await serve();
+    await fanfare(['publish', 'demo:a', '1', '--url', url]).code;
+    const tail = fanfare(['tail', 'demo:a', '--rewind', '0', '--count', '1', '--url', url]);
+    await expect.poll(() => tail.output.err).toContain('(connected)');
+    await fanfare(['publish', 'demo:a', '2', '--url', url]).code;
+    expect([await tail.code, JSON.parse(tail.output.out)]).toMatchObject([0, { data: 2 }]);
+  });
+
+  it('goes on after a message that it printed, and tells when the log cannot', async () => {
+    const { url } = await serve();
+    for (const n of [1, 2, 3]) await fanfare(['publish', 'demo:a', `${n}`, '--url', url]).code;
+    const first = fanfare(['tail', 'demo:a', '--rewind', '3', '--count', '1', '--url', url]);
+    expect(await first.code).toBe(0);
+    const { epoch, offset } = JSON.parse(first.output.out) as { epoch: string; offset: number };
+    const rest = fanfare(['tail', 'demo:a', '--since', `${epoch}-${offset}`, '--count', '2', '--url', url]);
+    expect(await rest.code).toBe(0);
+    const lines = rest.output.out.trimEnd().split('\n');
+    expect(lines.map((line) => (JSON.parse(line) as { data: unknown }).data)).toEqual([2, 3]);
+    const lost = fanfare(['tail', 'demo:a', '--since', '1-1', '--url', url]);
+    await expect.poll(() => lost.output.err).toMatch(/\(reset: unrecoverable, now at \d+-3\)/);
+    lost.stop();
+    await lost.code;
+  });
+
+  it('says why it has no connection, and when it tries again', async () => {
+    const tail = fanfare(['tail', 'demo:a', '--url', 'http://127.0.0.1:1']);
+    await expect
+      .poll(() => tail.output.err)
+      .toMatch(
+        /\(waiting: no connection to http:\/\/127\.0\.0\.1:1\/: connect ECONNREFUSED 127\.0\.0\.1:1; next try in \d\.\d s\)/,
+      );
+    tail.stop();
+    expect(await tail.code).toBe(0);
   });
 
   it('ends in good order when it is told to stop', async () => {

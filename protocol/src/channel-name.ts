@@ -1,13 +1,13 @@
 /** Longest channel name, in bytes of UTF-8. */
 export const MAX_CHANNEL_BYTES = 255;
 
-/** 1-255 bytes of well-formed UTF-8 without control characters or spaces. */
+/** 1-255 bytes of well-formed UTF-8 without control characters or white space, as Unicode has it, or U+FEFF. */
 export function isChannelName(name: unknown): name is string {
   if (typeof name !== 'string' || name.length === 0 || name.length > MAX_CHANNEL_BYTES) return false;
   let bytes = 0;
   for (let i = 0; i < name.length; i++) {
     const unit = name.charCodeAt(i);
-    if (unit <= 0x20 || (unit >= 0x7f && unit <= 0xa0) || unit === 0x2028 || unit === 0x2029) return false;
+    if (unit <= 0x20 || (unit >= 0x7f && unit < 0xa0)) return false;
     if (unit >= 0xd800 && unit <= 0xdfff) {
       const next = name.charCodeAt(i + 1);
       if (unit > 0xdbff || !(next >= 0xdc00 && next <= 0xdfff)) return false;
@@ -17,7 +17,9 @@ export function isChannelName(name: unknown): name is string {
       bytes += unit < 0x80 ? 1 : unit < 0x800 ? 2 : 3;
     }
   }
-  return bytes <= MAX_CHANNEL_BYTES;
+  if (bytes > MAX_CHANNEL_BYTES) return false;
+  // Names in ASCII, of one byte a unit, have been looked at already.
+  return bytes === name.length || !/\s/.test(name);
 }
 
 /** The part before the first `:`; `""`, the default namespace, if there is none. */

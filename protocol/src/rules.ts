@@ -91,7 +91,8 @@ export function isKey(value: unknown): value is string {
 export function isTags(value: unknown): value is Tags {
   if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof Uint8Array) return false;
   const tags = Object.entries(value);
-  if (tags.length > MAX_TAGS) return false;
+  // Reserved: it would be binary in JSON, and is refused in MessagePack.
+  if (tags.length > MAX_TAGS || (tags.length === 1 && tags[0]?.[0] === '$binary')) return false;
   let bytes = 0;
   for (const [name, text] of tags) {
     if (typeof text !== 'string' || text.length > MAX_TAGS_BYTES) return false;

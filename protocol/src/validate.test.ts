@@ -142,6 +142,8 @@ describe('small rules', () => {
       new Array(4).fill(true),
     );
     const refused = [null, [], 'a', { a: 1 }, many(33), { abc: 'é'.repeat(511) }, { a: '\ud800' }, new Uint8Array(1)];
+    // In a frame that would be binary.
+    refused.push({ $binary: 'aGk=' });
     for (const tags of refused) expect(isTags(tags)).toBe(false);
   });
 

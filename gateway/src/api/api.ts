@@ -17,6 +17,7 @@ import { history } from './history.js';
 import { openApiDocument } from './openapi.js';
 import { problem, toFailure, toProblem } from './problem.js';
 import { publish } from './publish.js';
+import { readQuery } from './query.js';
 import { type StaticFiles, serveFile } from './static-files.js';
 
 export interface ApiDependencies extends HealthDependencies {
@@ -55,8 +56,8 @@ export function createApi(dependencies: ApiDependencies): HttpHandler {
   const document = json(openApiDocument(version));
   const routes = new Map<string, Route>([
     ['/v1/publish', { POST: (body) => publish(body, dependencies) }],
-    ['/v1/history', { GET: (request) => history(new URLSearchParams(request.query), dependencies) }],
-    ['/v1/channels', { GET: (request) => channels(new URLSearchParams(request.query), fleet) }],
+    ['/v1/history', { GET: (request) => history(readQuery(request.query), dependencies) }],
+    ['/v1/channels', { GET: (request) => channels(readQuery(request.query), fleet) }],
     ['/v1/nodes', { GET: () => nodes(fleet) }],
     ['/v1/openapi.json', { open: true, GET: () => document }],
     ...(healthElsewhere ? [] : healthRoutes(dependencies)),

@@ -50,8 +50,9 @@ function readPosition(query: URLSearchParams, name: 'after' | 'before'): Positio
 }
 
 function readLimit(text: string | null): number {
-  const limit = text === null ? DEFAULT_LIMIT : Number(text);
-  if (text !== '' && isHistoryLimit(limit)) return limit;
+  if (text === null) return DEFAULT_LIMIT;
+  const limit = Number(text);
+  if (/^\d+$/.test(text) && isHistoryLimit(limit)) return limit;
   throw new FanfareError('bad_request', `limit must be an integer from 1 to ${MAX_HISTORY_LIMIT}`);
 }
 

@@ -1,6 +1,6 @@
 /** The schemas of the OpenAPI document; a test holds real answers against them. */
 import { ERROR_CODES, RESET_REASONS } from '@fanfare/protocol';
-import { MAX_HISTORY_LIMIT, MAX_KEY_BYTES } from '@fanfare/protocol/validate';
+import { MAX_HISTORY_LIMIT, MAX_KEY_BYTES, MAX_TAGS, MAX_TAGS_BYTES } from '@fanfare/protocol/validate';
 import { HTTP_CODES } from './problem.js';
 import { MAX_BATCH } from './publish-request.js';
 
@@ -15,7 +15,12 @@ const object = (required: readonly string[], properties: Readonly<Record<string,
   properties,
 });
 
-const tags = { type: 'object', additionalProperties: text(), description: 'Labels that travel with the message.' };
+const tags = {
+  type: 'object',
+  additionalProperties: text(),
+  maxProperties: MAX_TAGS,
+  description: `Labels that travel with the message: names and texts of at most ${MAX_TAGS_BYTES} bytes of UTF-8 together.`,
+};
 const time = { type: 'integer', description: 'When it was stored, ms since the Unix epoch.' };
 const message = {
   data: { description: 'Any JSON value; an object whose only key is $binary is binary in base64.' },

@@ -1,3 +1,4 @@
+import { MAX_TAGS, MAX_TAGS_BYTES } from '@fanfare/protocol/validate';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { type Asked, type Call, createApiHarness } from '../../test/support/api-harness.js';
@@ -66,6 +67,40 @@ describe('the OpenAPI document holds for', () => {
     const answer = await harness.ask(path, call);
     expect(answer.status).toBe(status);
     expectDocumented(path.split('?')[0] as string, call?.method ?? 'GET', answer);
+  });
+
+  it('another method than the path takes', async () => {
+    for (const [path, operations] of Object.entries(document.paths)) {
+      const answer = await harness.ask(path, { method: 'DELETE' });
+      expect([path, answer.status]).toEqual([path, 405]);
+      for (const method of Object.keys(operations)) expectDocumented(path, method, answer);
+    }
+  });
+
+  it('a fault of the gateway', async () => {
+    const fault = () => Promise.reject(new Error('a fault'));
+    const faulty = createApiHarness(() => ({
+      broker: { publish: fault, read: fault },
+      fleet: { channels: fault, nodes: fault },
+      metrics: { contentType: 'text/plain', text: fault },
+    }));
+    const calls = [
+      ['/v1/publish', 'POST', publish({ channel: 'demo:a', data: 1 })],
+      ['/v1/history?channel=demo:a', 'GET', {}],
+      ['/v1/channels', 'GET', {}],
+      ['/v1/nodes', 'GET', {}],
+      ['/metrics', 'GET', {}],
+    ] as const;
+    for (const [path, method, call] of calls) {
+      const answer = await faulty.ask(path, call);
+      expect([path, answer.status]).toEqual([path, 500]);
+      expectDocumented(path.split('?')[0] as string, method, answer);
+    }
+  });
+
+  it('tags within their limits', () => {
+    const limits = { maxProperties: MAX_TAGS, description: expect.stringContaining(`${MAX_TAGS_BYTES} bytes`) };
+    expect(document.components.schemas.PublishOne).toMatchObject({ properties: { tags: limits } });
   });
 
   it('a broker that is down', async () => {

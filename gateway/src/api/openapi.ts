@@ -10,10 +10,12 @@ const PROBLEMS: Readonly<Record<number, string>> = {
   400: 'bad_request',
   401: 'unauthorized: no or a wrong API key',
   404: 'unknown_channel: the namespace is not configured',
+  405: 'method_not_allowed: the path takes another method, see `Allow`',
   409: 'expired, unrecoverable or diverged: the position cannot be used',
   413: 'too_large: the message, or the body',
   415: 'unsupported_media_type: the body must be JSON',
   429: 'rate_limited or limit_exceeded',
+  500: 'internal: a fault of the gateway',
   503: 'unavailable: not done, try again after `Retry-After`; outcome_unknown: may have been done',
 };
 
@@ -70,7 +72,7 @@ export function openApiDocument(version: string) {
               description: 'In the log (durable) or pushed (live). Several: each item has its position or its error.',
               content: { 'application/json': { schema: { anyOf: [ref('Results'), ref('Published')] } } },
             },
-            ...problems(400, 401, 404, 413, 415, 429, 503),
+            ...problems(400, 401, 404, 405, 413, 415, 429, 500, 503),
           },
         },
       },
@@ -89,7 +91,7 @@ export function openApiDocument(version: string) {
               default: 100,
             }),
           ],
-          responses: { 200: ok('History', 'A page, oldest first.'), ...problems(400, 401, 404, 409, 503) },
+          responses: { 200: ok('History', 'A page, oldest first.'), ...problems(400, 401, 404, 405, 409, 500, 503) },
         },
       },
       '/v1/channels': {
@@ -100,14 +102,14 @@ export function openApiDocument(version: string) {
             parameter('prefix', 'Names that start with this.'),
             parameter('cursor', 'The cursor of the answer before.'),
           ],
-          responses: { 200: ok('Channels', 'A page.'), ...problems(400, 401) },
+          responses: { 200: ok('Channels', 'A page.'), ...problems(400, 401, 405, 500) },
         },
       },
       '/v1/nodes': {
         get: {
           operationId: 'nodes',
           summary: 'The gateways',
-          responses: { 200: ok('Nodes', 'All of them.'), ...problems(401) },
+          responses: { 200: ok('Nodes', 'All of them.'), ...problems(401, 405, 500) },
         },
       },
       '/v1/openapi.json': {
@@ -115,7 +117,10 @@ export function openApiDocument(version: string) {
           ...open,
           operationId: 'openapi',
           summary: 'This document',
-          responses: { 200: { description: 'OpenAPI 3.1', content: { 'application/json': { schema: {} } } } },
+          responses: {
+            200: { description: 'OpenAPI 3.1', content: { 'application/json': { schema: {} } } },
+            ...problems(405),
+          },
         },
       },
       '/health/live': {
@@ -123,7 +128,7 @@ export function openApiDocument(version: string) {
           ...open,
           operationId: 'live',
           summary: 'The process answers',
-          responses: { 200: ok('Live', 'It does.') },
+          responses: { 200: ok('Live', 'It does.'), ...problems(405) },
         },
       },
       '/health/ready': {
@@ -131,7 +136,11 @@ export function openApiDocument(version: string) {
           ...open,
           operationId: 'ready',
           summary: 'Whether every part of the broker can serve',
-          responses: { 200: ok('Ready', 'All can.'), 503: ok('Ready', 'A part is lost, or the gateway stops.') },
+          responses: {
+            200: ok('Ready', 'All can.'),
+            503: ok('Ready', 'A part is lost, or the gateway stops.'),
+            ...problems(405),
+          },
         },
       },
       '/metrics': {
@@ -141,6 +150,7 @@ export function openApiDocument(version: string) {
           summary: 'Prometheus metrics',
           responses: {
             200: { description: 'Text exposition', content: { 'text/plain': { schema: { type: 'string' } } } },
+            ...problems(405, 500),
           },
         },
       },

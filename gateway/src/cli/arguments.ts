@@ -1,4 +1,5 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
+import { isChannelName } from '@fanfare/protocol';
 import { UsageError } from './command.js';
 
 type Options = NonNullable<ParseArgsConfig['options']>;
@@ -22,17 +23,28 @@ export function parseArguments<const T extends Options>(
 }
 
 function parse<const T extends Options>(argv: readonly string[], options: T): Parsed<T> {
+  // A negative number is JSON and no flag: it goes behind `--`, where none can stand.
+  const isNumber = (text: string) => /^-\d/.test(text);
+  const isFlag = (text: string) => !isNumber(text);
+  const args = argv.includes('--') ? [...argv] : [...argv.filter(isFlag), '--', ...argv.filter(isNumber)];
   try {
-    return parseArgs({ args: [...argv], options, strict: true, allowPositionals: true });
+    return parseArgs({ args, options, strict: true, allowPositionals: true });
   } catch (error) {
     throw new UsageError((error as Error).message);
   }
 }
 
-/** `--url`, then `FANFARE_URL`, then this machine. @throws {UsageError} */
+/** @throws {UsageError} */
+export function channelName(text: string | undefined): string {
+  if (isChannelName(text)) return text;
+  throw new UsageError(`"${text}" is not a channel name: 1 to 255 bytes without white space and control characters`);
+}
+
+/** `--url`, then `FANFARE_URL`, then this machine; as `http:` or `https:`. @throws {UsageError} */
 export function gatewayUrl(flag: string | undefined, env: Readonly<Record<string, string | undefined>>): URL {
   const text = flag ?? (env.FANFARE_URL || 'http://localhost:8080');
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url && /^(https?|wss?):$/.test(url.protocol)) return url;
-  throw new UsageError(`"${text}" is not an http:// or https:// URL`);
+  const withScheme = text.includes('://') ? text : `http://${text}`;
+  const url = URL.canParse(withScheme) ? new URL(withScheme.replace(/^ws/i, 'http')) : undefined;
+  if (url && /^https?:$/.test(url.protocol)) return url;
+  throw new UsageError(`"${text}" is not an http://, https://, ws:// or wss:// URL`);
 }

@@ -70,10 +70,17 @@ describe('what is called wrongly exits 2 and says how to call it', () => {
     [['publish', 'demo:a', '{'], '<json> is not JSON'],
     [['publish', 'demo:a', '1', '2'], 'unexpected argument "2"'],
     [['publish', 'demo:a', '1', '--url', 'ftp://x'], '"ftp://x" is not an http'],
+    [['publish', 'demo a', '1'], '"demo a" is not a channel name'],
+    [['publish', 'demo:a', '1', '-2'], 'unexpected argument "-2"'],
     [['publish', 'demo:a', '1', '--tag', 'x'], '--tag wants name=value'],
     [['publish', 'demo:a', '1', '--speed'], "Unknown option '--speed'"],
     [['tail'], '<channel> is missing'],
-    [['tail', 'demo:a', '--rewind', 'x'], '--rewind wants a number'],
+    [['tail', ''], '"" is not a channel name'],
+    [['tail', 'demo:a', '--rewind', 'x'], '--rewind wants a number from 0 on'],
+    [['tail', 'demo:a', '--rewind', '1e1'], '--rewind wants a number from 0 on'],
+    [['tail', 'demo:a', '--since', '17'], '--since wants <epoch>-<offset>'],
+    [['tail', 'demo:a', '--since', '17-1', '--rewind', '1'], 'at most one of'],
+    [['tail', 'demo:a', '--count', '0'], '--count wants a number from 1 on'],
     [['check'], 'no Redis is configured'],
   ])('%j', async (argv, message) => {
     const { code, stderr } = await fanfare(argv);

@@ -1,4 +1,4 @@
-import { gatewayUrl, parseArguments } from './arguments.js';
+import { channelName, gatewayUrl, parseArguments } from './arguments.js';
 import { type Command, UsageError } from './command.js';
 
 const OPTIONS = {
@@ -20,8 +20,8 @@ export const publish: Command = {
   ].join('\n'),
   async run(argv, { env, out, err }) {
     const { values, positionals } = parseArguments(argv, OPTIONS, ['<channel>', '<json>']);
-    const [channel = '', data = ''] = positionals;
-    const body = requestBody(channel, data, values['idempotency-key'], values.tag);
+    const [channel, data = ''] = positionals;
+    const body = requestBody(channelName(channel), data, values['idempotency-key'], values.tag);
     const key = values.key ?? (env.FANFARE_API_KEY || 'dev');
     const url = new URL('/v1/publish', gatewayUrl(values.url, env));
     const response = await post(url, key, body);

@@ -1,11 +1,13 @@
-import type { Message, Subscription } from '@fanfare/client';
-import { gatewayUrl, parseArguments } from './arguments.js';
+import type { Message, StateChange, SubscribeOptions, Subscription } from '@fanfare/client';
+import { parsePosition } from '@fanfare/protocol';
+import { channelName, gatewayUrl, parseArguments } from './arguments.js';
 import { type Command, type ExitCode, UsageError } from './command.js';
 
 const OPTIONS = {
   url: { type: 'string' },
   token: { type: 'string' },
   rewind: { type: 'string' },
+  since: { type: 'string' },
   count: { type: 'string' },
 } as const;
 
@@ -14,21 +16,23 @@ export const tail: Command = {
   usage: '<channel> [flags]',
   about: 'Prints the messages of a channel, one JSON object a line, until it is stopped; comes back after any cut.',
   details: [
-    '  --rewind n  begin with the last n messages',
-    '  --count n   end after n messages',
-    '  --url       the gateway; default FANFARE_URL, then http://localhost:8080',
-    '  --token     a token; default FANFARE_TOKEN, then none',
+    '  --rewind n                begin with the last n messages',
+    '  --since <epoch>-<offset>  begin after this message, wherever it was read',
+    '  --count n                 end after n messages',
+    '  --url                     the gateway; default FANFARE_URL, then http://localhost:8080',
+    '  --token                   a token; default FANFARE_TOKEN, then none',
     '',
     'What happens to the connection, and every gap, is told on stderr.',
   ].join('\n'),
   async run(argv, { env, out, err, untilStopped }) {
     const { values, positionals } = parseArguments(argv, OPTIONS, ['<channel>']);
-    const [channel = ''] = positionals;
-    const rewind = readCount(values.rewind, '--rewind');
-    const wanted = readCount(values.count, '--count') ?? Number.POSITIVE_INFINITY;
+    const channel = channelName(positionals[0]);
+    const start = readStart(values);
+    const wanted = readCount(values.count, '--count', 1) ?? Number.POSITIVE_INFINITY;
+    const url = gatewayUrl(values.url, env);
     const token = values.token ?? env.FANFARE_TOKEN;
     const { createClient } = await import('@fanfare/client');
-    const client = createClient({ url: gatewayUrl(values.url, env).href, ...(token && { token }) });
+    const client = createClient({ url: url.href, ...(token && { token }) });
     const tell = (line: string) => err(`${line}\n`);
 
     let seen = 0;
@@ -41,12 +45,12 @@ export const tail: Command = {
       out(`${JSON.stringify(message, spellBinary)}\n`);
       if (++seen >= wanted) finish(0);
     };
-    client.on('state', ({ state }) => {
-      tell(`(${state})`);
-      if (state === 'failed') finish(1);
+    client.on('state', (change) => {
+      tell(wordsOf(change, url));
+      if (change.state === 'failed') finish(1);
     });
     client.on('error', ({ code, message }) => tell(`fanfare tail: ${code}: ${message}`));
-    const subscription = client.channel(channel).subscribe(print, rewind === undefined ? {} : { rewind });
+    const subscription = client.channel(channel).subscribe(print, start);
     tellGaps(subscription, tell);
     subscription.on('error', ({ code, message }) => {
       tell(`fanfare tail: ${code}: ${message}`);
@@ -59,6 +63,14 @@ export const tail: Command = {
     return code;
   },
 };
+
+/** `(waiting: no connection to http://localhost:8080/: connect ECONNREFUSED 127.0.0.1:8080; next try in 0.3 s)` */
+function wordsOf({ state, previous, code, reason, retryInMs = 0 }: StateChange, url: URL): string {
+  if (state !== 'waiting') return `(${state})`;
+  const what = previous === 'connected' ? `lost the connection to ${url}` : `no connection to ${url}`;
+  const why = code === 1006 ? reason : `${code} ${reason}`;
+  return `(waiting: ${what}${why && `: ${why}`}; next try in ${(retryInMs / 1000).toFixed(1)} s)`;
+}
 
 function tellGaps(subscription: Subscription, tell: (line: string) => void): void {
   subscription.on('recovered', ({ position }) => tell(`(recovered at ${position.epoch}-${position.offset})`));
@@ -75,9 +87,18 @@ function spellBinary(_: string, value: unknown): unknown {
   return value instanceof Uint8Array ? { $binary: Buffer.from(value).toString('base64') } : value;
 }
 
-function readCount(text: string | undefined, flag: string): number | undefined {
+function readStart(flags: { rewind?: string | undefined; since?: string | undefined }): SubscribeOptions {
+  const rewind = readCount(flags.rewind, '--rewind', 0);
+  if (flags.since === undefined) return rewind === undefined ? {} : { rewind };
+  if (rewind !== undefined) throw new UsageError('give at most one of --rewind and --since');
+  const since = parsePosition(flags.since);
+  if (since) return { since };
+  throw new UsageError('--since wants <epoch>-<offset>, as two fields of a message that tail printed');
+}
+
+function readCount(text: string | undefined, flag: string, least: number): number | undefined {
   if (text === undefined) return undefined;
-  const count = Number(text);
-  if (Number.isSafeInteger(count) && count > 0) return count;
-  throw new UsageError(`${flag} wants a number from 1 on`);
+  const count = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (Number.isSafeInteger(count) && count >= least) return count;
+  throw new UsageError(`${flag} wants a number from ${least} on`);
 }

@@ -1,7 +1,9 @@
-/** The parts of the demo that decide: the books, and who publishes. */
+/** The parts of the demo that decide: the books, who publishes, and what is said aloud. */
 import { expect, it } from 'vitest';
 import { Leadership, SILENCE_MS } from '../../demo/leadership.js';
 import { Ledger } from '../../demo/ledger.js';
+import type { Note } from '../../demo/reader-messages.js';
+import { Verdict } from '../../demo/verdict.js';
 
 function ledgerAt(offset: number): Ledger {
   const ledger = new Ledger('demo:a');
@@ -80,4 +82,62 @@ it('of two that lead the smaller id stays, and those who only ask for a rate lea
   expect([a.leads, b.leads]).toEqual([true, false]);
   a.hear({ publisher: 'c', leads: false, rate: 0 }, SILENCE_MS);
   expect(a).toMatchObject({ leads: true, rate: 0 });
+});
+
+const publisher = { connected: true, leads: true, rate: 20, seen: 100 };
+const reset = (channel: string, reason: 'expired' | 'unrecoverable'): Note => ({
+  kind: 'reset',
+  channel,
+  reason,
+  position: { epoch: '2', offset: 0 },
+});
+
+function verdictAfter(...notes: Note[]): Verdict {
+  const verdict = new Verdict();
+  verdict.watch(publisher);
+  for (const note of notes) verdict.hear(note);
+  return verdict;
+}
+
+it('the verdict counts what is published meanwhile, and says when nothing is', () => {
+  const verdict = verdictAfter({ kind: 'cut', offlineMs: 3000 });
+  expect(verdict).toMatchObject({
+    text: 'Offline. Messages are being published, and pass this page by …',
+    kind: 'broken',
+  });
+  expect(verdict.watch({ ...publisher, seen: 117 })).toBe(true);
+  expect(verdict.text).toBe('Offline. Published meanwhile, and not here yet: 17.');
+  verdict.hear({ kind: 'down', reason: 'refused' });
+  expect(verdict.text).toContain('17');
+  verdict.watch({ ...publisher, connected: false });
+  expect(verdict.text).toBe('Offline. The publisher is offline: nothing is published from here.');
+  verdict.watch({ ...publisher, rate: 0 });
+  expect(verdict.text).toBe('Offline. Nothing is being published: Publish is off.');
+  verdict.hear({ kind: 'reconnected' });
+  expect(verdict.watch(publisher)).toBe(false);
+  verdict.hear({ kind: 'caughtUp', messages: 1200 });
+  expect(verdict).toMatchObject({
+    text: expect.stringMatching(/^1,200 messages were published meanwhile/),
+    kind: 'good',
+  });
+});
+
+it('a reset keeps the verdict until the next interruption, whatever is caught up with', () => {
+  const lost: Note[] = [{ kind: 'down', reason: '' }, { kind: 'reconnected' }, reset('demo:chat', 'unrecoverable')];
+  const verdict = verdictAfter(...lost);
+  const said = { text: 'The log of demo:chat was lost, and the gateway said so.', kind: 'bad' };
+  expect(verdict).toMatchObject(said);
+  for (const messages of [0, 5]) {
+    verdict.hear({ kind: 'caughtUp', messages });
+    expect(verdict).toMatchObject(said);
+  }
+  verdict.hear(reset('demo:ticker', 'expired'));
+  expect(verdict.text).toBe('The logs of 2 channels were lost, and the gateway said so.');
+  verdict.hear({ kind: 'frozen', forMs: 5000 });
+  verdict.hear({ kind: 'thawed' });
+  verdict.hear({ kind: 'caughtUp', messages: 0 });
+  expect(verdict).toMatchObject({ text: 'Back. Nothing was published meanwhile.', kind: 'good' });
+  expect(verdictAfter(reset('demo:chat', 'expired')).text).toBe(
+    'The log of demo:chat no longer goes back that far, and the gateway said so.',
+  );
 });

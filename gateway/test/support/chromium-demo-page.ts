@@ -57,7 +57,7 @@ export class DemoPage {
 
   /** Presses nothing, and waits until what was missed is here; the state alone may not have changed yet. */
   async hasCaughtUp(): Promise<void> {
-    await this.shows('#verdict', /published meanwhile/);
+    await this.shows('#verdict', /(was|were) published meanwhile/);
     await this.hasState('connected');
   }
 

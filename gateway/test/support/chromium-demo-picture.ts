@@ -6,7 +6,7 @@ import { DemoPage } from './chromium-demo-page.js';
 import type { GatewayProcess } from './gateway-process.js';
 
 const PICTURE = fileURLToPath(new URL('../../../docs/demo.png', import.meta.url));
-const HEIGHT = 1262;
+const HEIGHT = 1130;
 const WIDTHS = [1280, 390] as const;
 const MARGIN = 40;
 

@@ -16,17 +16,22 @@ export function mayHoldBinary(text: string): boolean {
   return text.includes(BINARY_KEY) || text.includes('\\u');
 }
 
+/** Whether a parsed JSON object is binary, spelled. */
+export function isSpelledBinary(object: Readonly<Record<string, unknown>>): boolean {
+  const keys = Object.keys(object);
+  return keys.length === 1 && keys[0] === BINARY_KEY;
+}
+
 /**
  * Turns every `{"$binary": base64}` of a parsed JSON value into a `Uint8Array`, in place where it can.
  * @throws {MalformedFrameError} on invalid base64, or deeper than `depth`.
  */
-export function reviveBinary(value: unknown, depth = MAX_FRAME_DEPTH): unknown {
+export function reviveBinary(value: unknown, depth = MAX_DEPTH): unknown {
   if (typeof value !== 'object' || value === null) return value;
   const container = value as Record<string, unknown>;
-  const keys = Object.keys(container);
-  if (keys.length === 1 && keys[0] === BINARY_KEY) return readBinary(container[BINARY_KEY]);
+  if (isSpelledBinary(container)) return readBinary(container[BINARY_KEY]);
   if (depth === 0) throw new MalformedFrameError('nests too deep');
-  for (const key of keys) {
+  for (const key of Object.keys(container)) {
     const child = container[key];
     const revived = reviveBinary(child, depth - 1);
     if (revived !== child) setOwn(container, key, revived);

@@ -76,6 +76,19 @@ describe('reading a JSON frame raw', () => {
   });
 });
 
+describe('a field that is not known', () => {
+  const odd = [`{"$binary":5}`, `[{"\\u0024binary":"?"}]`, `{"a":{"$binary":"a"}}`, nested(1_000)];
+
+  it.each(odd)('may hold anything: %.30s', (value) => {
+    const frame = `{"type":"publish","odd":${value},"data":{"$binary":"aGk="}}`;
+    expect(dataOf(frame)).toBe('{"$binary":"aGk="}');
+    expect(jsonRawDialect.decodeRaw(bytes(frame)).fields).toEqual({ type: 'publish', odd: JSON.parse(value) });
+    expect(jsonRawDialect.decode(frame)).toMatchObject({ data: new Uint8Array([0x68, 0x69]), odd: JSON.parse(value) });
+    const { messages } = parsePublishBody(bytes(`{"odd":${value},"messages":[{"odd":${value},"data":1}]}`));
+    expect(messages?.map((item) => 'payload' in item && text(item.payload?.bytes))).toEqual(['1']);
+  });
+});
+
 describe('reading a publish body', () => {
   const read = (body: string) => parsePublishBody(bytes(body));
 

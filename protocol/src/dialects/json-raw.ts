@@ -1,6 +1,6 @@
 import { MAX_DEPTH, type Payload, type RawMessage } from '../payload.js';
 import { encodeUtf8 } from '../utf8.js';
-import { mayHoldBinary, reviveBinary } from './binary.js';
+import { isSpelledBinary, mayHoldBinary, reviveBinary } from './binary.js';
 import { type ByteWriter, buildBytes, copyBytes } from './byte-writer.js';
 import { MalformedFrameError, type RawDialect, type RawFrame } from './dialect.js';
 import { asObject, idOf, isObject, jsonDialect, parseJson, readText } from './json.js';
@@ -97,10 +97,10 @@ class RawJsonReader {
       deepest = value.depth;
     });
     if (deepest > MAX_DEPTH) return new MalformedFrameError(`data nests deeper than ${MAX_DEPTH}`);
-    const fields = this.#revive(parsed);
-    if (fields instanceof MalformedFrameError || start < 0) return asFrame(fields);
-    const { data: _, ...others } = fields;
-    return { fields: others, payload: this.#cut(start, end) };
+    if (this.#mayHoldBinary && isSpelledBinary(parsed)) return new MalformedFrameError('not an object');
+    if (start < 0) return { fields: parsed, payload: undefined };
+    const { data, ...fields } = parsed;
+    return this.#problemOf(data) ?? { fields, payload: this.#cut(start, end) };
   }
 
   /** Steps over the array at the cursor, which was parsed as `parsed` (or is a duplicate of that one). */
@@ -118,10 +118,11 @@ class RawJsonReader {
     return frames;
   }
 
-  #revive(parsed: Record<string, unknown>): Record<string, unknown> | MalformedFrameError {
-    if (!this.#mayHoldBinary) return parsed;
+  /** Fields that are not known may hold anything: only data has to be of the data model. */
+  #problemOf(data: unknown): MalformedFrameError | undefined {
+    if (!this.#mayHoldBinary) return undefined;
     try {
-      return asObject(reviveBinary(parsed));
+      reviveBinary(data);
     } catch (error) {
       if (error instanceof MalformedFrameError) return error;
       throw error;
@@ -132,10 +133,6 @@ class RawJsonReader {
     const bytes = this.#ascii ? copyBytes(this.#bytes, start, end) : encodeUtf8(this.cursor.text.slice(start, end));
     return { format: 'json', bytes };
   }
-}
-
-function asFrame(fields: Record<string, unknown> | MalformedFrameError): RawFrame | MalformedFrameError {
-  return fields instanceof MalformedFrameError ? fields : { fields, payload: undefined };
 }
 
 function frameOrThrow(frame: RawFrame | MalformedFrameError): RawFrame {

@@ -1,6 +1,6 @@
 import type { Frame } from '../frames.js';
 import { decodeUtf8 } from '../utf8.js';
-import { mayHoldBinary, reviveBinary, spellBinary } from './binary.js';
+import { isSpelledBinary, mayHoldBinary, reviveBinary, spellBinary } from './binary.js';
 import { type Dialect, MalformedFrameError, type Wire } from './dialect.js';
 
 export const JSON_SUBPROTOCOL = 'fanfare.json.v1';
@@ -20,11 +20,19 @@ function encodeJson(frame: Frame): Wire {
 }
 
 function parseJsonObject(text: string): Record<string, unknown> {
-  const value = parseJson(text);
+  const frame = asObject(parseJson(text));
+  if (mayHoldBinary(text)) reviveData(frame);
+  return frame;
+}
+
+/** Of the frame itself and of its list of messages; unknown fields are ignored, whatever they hold. */
+function reviveData(frame: Record<string, unknown>): void {
+  if (isSpelledBinary(frame)) throw new MalformedFrameError('not an object');
   try {
-    return asObject(mayHoldBinary(text) ? reviveBinary(value) : value);
+    for (const holder of Array.isArray(frame.messages) ? [frame, ...frame.messages] : [frame])
+      if (isObject(holder) && 'data' in holder) holder.data = reviveBinary(holder.data);
   } catch (error) {
-    throw new MalformedFrameError((error as Error).message, idOf(value));
+    throw new MalformedFrameError((error as Error).message, idOf(frame));
   }
 }
 

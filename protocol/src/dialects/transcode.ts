@@ -1,4 +1,4 @@
-import { MAX_DEPTH, type Payload, type PayloadFormat } from '../payload.js';
+import type { Payload, PayloadFormat } from '../payload.js';
 import { encodeUtf8 } from '../utf8.js';
 import { reviveBinary, spellBinary } from './binary.js';
 import { parseJson, readText } from './json.js';
@@ -16,5 +16,5 @@ export function transcode(payload: Payload, format: PayloadFormat): Payload {
   if (payload.format === format) return payload;
   return format === 'json'
     ? { format, bytes: encodeUtf8(JSON.stringify(decodeMsgpack(payload.bytes), spellBinary)) }
-    : { format, bytes: encodeMsgpack(reviveBinary(parseJson(readText(payload.bytes)), MAX_DEPTH)) };
+    : { format, bytes: encodeMsgpack(reviveBinary(parseJson(readText(payload.bytes)))) };
 }
