@@ -348,6 +348,8 @@ export class Session implements SocketSession, Caller, Living {
   /** Whether it has read nothing for this long, though something waits for it. Asked from time to time. */
   isStalled(nowMs: number, forMs: number): boolean {
     if (this.#socket.bufferedBytes === 0) {
+      // uWebSockets.js writes on when a frame comes in, and does not say so.
+      this.#draining?.wake();
       this.#stalledSinceMs = undefined;
       return false;
     }
