@@ -26,7 +26,10 @@ export interface ClientOptions {
   readonly stableMs?: number;
   /** From the start of an attempt (first for a token, then for the link) to its failure, ms. Default 10 s. */
   readonly connectTimeoutMs?: number;
-  /** How long publishes and history requests may take, waiting for a connection included, ms. Default 20 s. */
+  /**
+   * How long publishes and history requests may take, waiting for a connection included, ms. Those that
+   * were sent by then go on while the gateway talks, and end when it was silent for this long. Default 20 s.
+   */
   readonly requestTimeoutMs?: number;
   /** Silence of the gateway's ping interval and this means the link is dead, ms. Default 10 s. */
   readonly pingGraceMs?: number;

@@ -8,6 +8,7 @@ import { closedError, errorOfFrame, FanfareClientError } from './errors.js';
 import type { Message } from './message.js';
 import { onNetworkBack } from './network.js';
 import { Publisher } from './publisher.js';
+import { Pulse } from './pulse.js';
 import { Requests } from './requests.js';
 import { createStats, type Stats } from './stats.js';
 import { LocalSubscription, type Subscription } from './subscription.js';
@@ -74,9 +75,11 @@ class FanfareClient implements Client {
     this.#options = options;
     const { clock, codec, backoff, token, requestTimeoutMs } = options;
     const nextId = () => ++this.#lastId;
+    const pulse = new Pulse(clock);
     const wiring = {
       dialect: codec,
       clock,
+      pulse,
       backoff,
       nextId,
       send: (wire: string | Uint8Array) => this.#connection.send(wire),
@@ -97,7 +100,7 @@ class FanfareClient implements Client {
       onError: (error) => this.#onError(error),
     });
     this.#connection = new Connection(
-      { ...options, dialect: codec, nextId },
+      { ...options, dialect: codec, pulse, nextId },
       {
         onGreeting: () => this.#subscriptions.onGreeting(),
         onConnected: (frame) => this.#onConnected(frame),

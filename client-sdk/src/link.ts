@@ -2,6 +2,7 @@ import type { ConnectedFrame, ConnectFrame, Dialect, ErrorFrame, ServerFrame, Wi
 import { parseServerFrame } from '@fanfare/protocol/validate';
 import type { Cancel, Clock } from './clock.js';
 import { FanfareClientError } from './errors.js';
+import type { Pulse } from './pulse.js';
 import type { Socket, SocketFactory } from './transport/socket.js';
 
 export interface LinkOptions {
@@ -9,6 +10,8 @@ export interface LinkOptions {
   readonly dialect: Dialect;
   readonly socket: SocketFactory;
   readonly clock: Clock;
+  /** Told of everything that comes. */
+  readonly pulse: Pulse;
   /** From the first byte to `connected`, ms. */
   readonly connectTimeoutMs: number;
   /** Silence of `ping` and this means the link is dead, ms. */
@@ -50,7 +53,6 @@ export class Link {
   #connected = false;
   #over = false;
   #silenceMs = 0;
-  #lastHeardAt = 0;
   #refusal: ErrorFrame | undefined;
   #timer: Cancel | undefined;
 
@@ -97,7 +99,7 @@ export class Link {
 
   #receive(wire: Wire): void {
     if (this.#over) return;
-    this.#lastHeardAt = this.#options.clock.now();
+    this.#options.pulse.beat();
     const frame = this.#decode(wire);
     if (frame === undefined) return;
     if (frame.type === 'ping') this.send(this.#options.dialect.encode({ type: 'pong' }));
@@ -135,9 +137,9 @@ export class Link {
   }
 
   #watch(delayMs: number): void {
-    const { clock } = this.#options;
+    const { clock, pulse } = this.#options;
     this.#timer = clock.after(delayMs, () => {
-      const restMs = this.#lastHeardAt + this.#silenceMs - clock.now();
+      const restMs = pulse.leftMs(this.#silenceMs);
       if (restMs > 0) this.#watch(restMs);
       else this.#cut(`silence for ${this.#silenceMs} ms`);
     });

@@ -95,6 +95,25 @@ describe('publish', () => {
     expect(hand.errors).toEqual([]);
   });
 
+  it('that was sent waits longer than its time for the answer while the gateway talks, and is not tried again', async () => {
+    const hand = byHand();
+    const done = hand.channel.publish(1);
+    const failed = rejectionOf(hand.channel.publish(2));
+    const unknown = rejectionOf(hand.channel.publish(3));
+    hand.tick();
+    for (let n = 0; n < 6; n++) {
+      hand.clock.advance(10_000);
+      hand.server.link.send({ type: 'message', channel: 'slow', data: n, time: 1 });
+    }
+    hand.answer(0);
+    expect(await done).toMatchObject({ offset: 1 });
+    hand.refuse(1, 'unavailable', { retryable: true });
+    expect(await failed).toMatchObject({ code: 'timeout' });
+    hand.reconnect();
+    expect(await unknown).toMatchObject({ code: 'outcome_unknown' });
+    expect(hand.sent()).toEqual([]);
+  });
+
   it('gives each a key of its own, and none when told so', () => {
     const keys = (options: object) => {
       const hand = byHand(options);

@@ -2,11 +2,13 @@ import type { ConnectedFrame, Dialect, ErrorFrame, Frame, ServerFrame, Wire } fr
 import { Backoff, type BackoffOptions } from './backoff.js';
 import type { Cancel, Clock } from './clock.js';
 import { closedError, errorOfFrame, FanfareClientError } from './errors.js';
+import type { Pulse } from './pulse.js';
 import { SendWindow } from './send-window.js';
 
 export interface RequestsOptions {
   readonly dialect: Dialect;
   readonly clock: Clock;
+  readonly pulse: Pulse;
   readonly nextId: () => number;
   readonly send: (wire: Wire) => void;
   readonly backoff: BackoffOptions;
@@ -15,7 +17,10 @@ export interface RequestsOptions {
 }
 
 export interface RequestPlan {
-  /** Ends the request from the call on, ms. */
+  /**
+   * Ends the request from the call on, ms. One that was sent by then goes on until the gateway was
+   * silent for this long: its answer is on its way.
+   */
   readonly timeoutMs: number;
   /** Whether the request changes nothing, so that it can always be sent again. */
   readonly readOnly: boolean;
@@ -35,6 +40,8 @@ interface Request extends RequestPlan {
   readonly backoff: Backoff;
   /** Ends the deadline. */
   cancel: Cancel;
+  /** Its time is over, and it waits only for the answer to what was sent. */
+  overdue: boolean;
   /** While it is open: since when, ms since the Unix epoch. */
   sentAt: number | undefined;
   /** When it was first sent without ever being answered. */
@@ -87,10 +94,12 @@ export class Requests {
         resolve: resolve as Request['resolve'],
         reject,
         backoff: new Backoff(backoff, clock),
-        cancel: clock.after(plan.timeoutMs, () => this.#expire(request)),
+        cancel: () => {},
+        overdue: false,
         sentAt: undefined,
         ambiguousSince: undefined,
       };
+      this.#watch(request, plan.timeoutMs);
       this.#queue.push(request);
       this.#pump();
     });
@@ -128,7 +137,9 @@ export class Requests {
     const unanswered = [...this.#open.values()];
     this.#open.clear();
     for (const request of unanswered) {
-      if (request.readOnly || request.repeatable?.()) {
+      if (request.overdue) {
+        this.#expire(request);
+      } else if (request.readOnly || request.repeatable?.()) {
         request.ambiguousSince ??= request.sentAt;
         request.sentAt = undefined;
         this.#enqueue(request);
@@ -190,8 +201,12 @@ export class Requests {
 
   /** Refused, so it was not done: another try is safe. */
   #retry(request: Request, refusal: ErrorFrame): void {
+    if (refusal.code === 'rate_limited') this.#window.holdFor(refusal.retryAfter);
+    if (request.overdue) {
+      this.#expire(request);
+      return;
+    }
     if (refusal.code === 'rate_limited') {
-      this.#window.holdFor(refusal.retryAfter);
       this.#enqueue(request);
       return;
     }
@@ -219,6 +234,16 @@ export class Requests {
   #enqueue(request: Request): void {
     const index = this.#queue.findIndex((other) => other.id > request.id);
     this.#queue.splice(index < 0 ? this.#queue.length : index, 0, request);
+  }
+
+  #watch(request: Request, delayMs: number): void {
+    const { clock, pulse } = this.#options;
+    request.cancel = clock.after(delayMs, () => {
+      const restMs = this.#open.has(request.id) ? pulse.leftMs(request.timeoutMs) : 0;
+      request.overdue = restMs > 0;
+      if (request.overdue) this.#watch(request, restMs);
+      else this.#expire(request);
+    });
   }
 
   #expire(request: Request): void {

@@ -655,6 +655,7 @@ describe('being refused', () => {
     hand.subscribed(at(3));
     expect(subscription.state).toBe('subscribed');
     hand.message(9);
+    hand.server.pings = false;
     hand.clock.advance(21_200);
     expect(hand.subscribes().slice(-2)).toMatchObject([{ since: at(3) }, { since: at(3) }]);
     expect(hand.unsubscribes()).toHaveLength(1);
