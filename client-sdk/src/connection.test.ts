@@ -2,7 +2,7 @@ import { jsonDialect } from '@fanfare/protocol/json';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { rejectionOf, withFakeServer } from '../test/support.js';
 import { createClient, FanfareClientError } from './index.js';
-import { settle } from './testing/index.js';
+import { FakeServer, settle, VirtualClock } from './testing/index.js';
 
 /** Connects and lets the connection become stable. */
 function connected(...args: Parameters<typeof withFakeServer>) {
@@ -207,6 +207,25 @@ describe('losing the connection', () => {
     clock.advance(200);
     expect(link.ended).toBe('terminated');
     expect(states.find(({ state }) => state === 'waiting')?.reason).toBe('silence for 35000 ms');
+  });
+
+  it('notices silence though the clock was set back by an hour', () => {
+    const world = new VirtualClock();
+    let backMs = 0;
+    const clock = {
+      now: () => world.now() - backMs,
+      after: world.after.bind(world),
+      random: world.random.bind(world),
+    };
+    const server = new FakeServer({ clock: world });
+    const client = createClient({ url: 'ws://fake', clock, socket: server.socket });
+    void client.connect();
+    world.advance(1_000);
+    server.link.freeze();
+    backMs = 3_600_000;
+    world.advance(75_000);
+    expect(server.links[0]?.ended).toBe('terminated');
+    client.close();
   });
 
   it('takes any frame as a sign of life', () => {

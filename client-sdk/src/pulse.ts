@@ -16,6 +16,9 @@ export class Pulse {
 
   /** What is left until it was silent for this long, ms; 0 or less if it was. */
   leftMs(silenceMs: number): number {
-    return this.#heardAt + silenceMs - this.#clock.now();
+    const now = this.#clock.now();
+    // A clock that was set back would make the last sign of life one of the future.
+    this.#heardAt = Math.min(this.#heardAt, now);
+    return this.#heardAt + silenceMs - now;
   }
 }
