@@ -20,7 +20,8 @@ export interface ClientEvents {
   /**
    * What no call or subscription could be told: refused connections (`state` is `failed` then), a
    * token that could not be fetched, what listeners threw. Lost connections are no errors; they are
-   * `state` events. Without a listener errors go to `console.error`.
+   * `state` events. Without a listener errors go to `console.error`, as does what listeners of this
+   * event throw.
    */
   error: FanfareClientError;
 }
@@ -66,7 +67,6 @@ class FanfareClient implements Client {
   readonly #readers = new Set<LocalSubscription>();
   #session: ConnectedFrame | undefined;
   #connections = 0;
-  #reporting = false;
   #lastId = 0;
   #waiters: { resolve(): void; reject(error: FanfareClientError): void }[] = [];
   #cancelNetwork: Cancel | undefined;
@@ -84,7 +84,12 @@ class FanfareClient implements Client {
       nextId,
       send: (wire: string | Uint8Array) => this.#connection.send(wire),
     };
-    this.#events = new Emitter((error) => this.#onThrow(error));
+    this.#events = new Emitter((cause, event) => {
+      const error = handlerFailed(cause);
+      // A listener of errors that fails itself is not told of that: it would have no end.
+      if (event === 'error') report(error);
+      else this.#onError(error);
+    });
     this.#requests = new Requests({ ...wiring, maxPending: options.maxPending });
     this.#subscriptions = new Subscriptions({
       ...wiring,
@@ -174,7 +179,7 @@ class FanfareClient implements Client {
       handler,
       since: since && positionOf(since),
       maxQueue,
-      onThrow: (error) => this.#onThrow(error, channel),
+      onThrow: (cause) => this.#onError(handlerFailed(cause, channel)),
       onError: (error) => this.#onError(error),
       onEnd: (ended) => this.#readers.delete(ended),
     });
@@ -230,21 +235,18 @@ class FanfareClient implements Client {
     }
   }
 
-  #onThrow(cause: unknown, channel?: string): void {
-    const where = channel === undefined ? '' : ` of ${channel}`;
-    const detail = { cause, ...(channel !== undefined && { channel }) };
-    this.#onError(new FanfareClientError('handler_failed', `a listener${where} failed: ${cause}`, detail));
-  }
-
   #onError(error: FanfareClientError): void {
-    // The listener that fails on an error is not told of its own.
-    const listened = this.#events.has('error') && !this.#reporting;
-    if (!listened) {
-      console.error('[fanfare]', error);
-      return;
-    }
-    this.#reporting = true;
-    this.#events.emit('error', error);
-    this.#reporting = false;
+    if (this.#events.has('error')) this.#events.emit('error', error);
+    else report(error);
   }
+}
+
+function handlerFailed(cause: unknown, channel?: string): FanfareClientError {
+  const where = channel === undefined ? '' : ` of ${channel}`;
+  const detail = { cause, ...(channel !== undefined && { channel }) };
+  return new FanfareClientError('handler_failed', `a listener${where} failed: ${cause}`, detail);
+}
+
+function report(error: FanfareClientError): void {
+  console.error('[fanfare]', error);
 }

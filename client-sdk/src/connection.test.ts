@@ -490,4 +490,23 @@ describe('errors without a listener', () => {
     expect(logged).toHaveBeenCalledTimes(1);
     expect(logged).toHaveBeenCalledWith('[fanfare]', expect.objectContaining({ code: 'handler_failed' }));
   });
+
+  it.each([
+    ['async', () => Promise.reject(new Error('worse'))],
+    // biome-ignore lint/suspicious/noThenProperty: a promise of another make
+    ['thenable', () => ({ then: (_: unknown, reject: (error: Error) => void) => reject(new Error('worse')) })],
+  ])('is where a rejection of an %s error listener goes, once', async (_, listener) => {
+    const logged = vi.spyOn(console, 'error').mockImplementation(() => {});
+    const { client, server, clock } = connected();
+    let calls = 0;
+    client.on('error', () => {
+      if (++calls > 10) return undefined;
+      return listener();
+    });
+    server.link.close(4403);
+    clock.advance(5);
+    await settle();
+    expect(calls).toBe(1);
+    expect(logged).toHaveBeenCalledTimes(1);
+  });
 });
