@@ -1,4 +1,5 @@
 import { isChannelName, type Position } from '@fanfare/protocol';
+import { checkNumber } from './check-number.js';
 import { FanfareClientError } from './errors.js';
 import { type DurableMessage, type Message, messageOfHistory } from './message.js';
 import type { Publisher, PublishOptions, PublishResult } from './publisher.js';
@@ -64,11 +65,12 @@ export class Channel<T = unknown> {
    * published from now on. Several subscriptions of one channel share one on the wire: a later one
    * joins where the first stands, so it cannot choose its start.
    *
-   * @throws {FanfareClientError} `bad_request` (more than one start, or a start that is none),
+   * @throws {FanfareClientError} `bad_request` (more than one start, a start that is none, or `maxQueue` under 1),
    * `already_subscribed` (a start, and the channel is subscribed to here already).
    */
   subscribe(handler?: (message: Message<T>) => unknown, options: SubscribeOptions = {}): Subscription<T> {
     checkStart(options);
+    if (options.maxQueue !== undefined) checkNumber('maxQueue', options.maxQueue, 1);
     const listener = handler as ((message: Message) => unknown) | undefined;
     return this.#host.subscribe(this.name, listener, options) as Subscription<T>;
   }
@@ -89,6 +91,7 @@ export class Channel<T = unknown> {
   /** Reads the log. @throws {FanfareClientError} as a rejection: `timeout`, `forbidden`, ... */
   async history(options: HistoryOptions = {}): Promise<HistoryPage<T>> {
     const { after, before, limit, timeoutMs = this.#host.requestTimeoutMs } = options;
+    checkNumber('timeoutMs', timeoutMs, 1);
     const range = {
       ...(after && { after: positionOf(after) }),
       ...(before && { before: positionOf(before) }),

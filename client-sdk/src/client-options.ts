@@ -1,7 +1,8 @@
 import type { Dialect } from '@fanfare/protocol';
 import { jsonDialect } from '@fanfare/protocol/json';
 import type { BackoffOptions } from './backoff.js';
-import { type Clock, systemClock } from './clock.js';
+import { checkNumber } from './check-number.js';
+import { type Clock, MAX_DELAY_MS, systemClock } from './clock.js';
 import type { Token } from './connection.js';
 import { FanfareClientError } from './errors.js';
 import { defaultSocket } from './transport/default-socket.js';
@@ -79,24 +80,29 @@ export const DEFAULT_OPTIONS = {
 
 const DEFAULT_BACKOFF: BackoffOptions = { baseMs: 500, maxMs: 20_000 };
 
-const POSITIVE = [
-  'stableMs',
-  'connectTimeoutMs',
-  'requestTimeoutMs',
-  'maxPending',
-  'maxQueue',
-  'joinsPerSecond',
-] as const;
+/** The least that each may be; no number has a highest. */
+const LEAST = {
+  stableMs: 1,
+  connectTimeoutMs: 1,
+  requestTimeoutMs: 1,
+  pingGraceMs: 0,
+  maxPending: 1,
+  maxQueue: 1,
+  joinsPerSecond: 1,
+} as const satisfies Partial<Record<keyof ResolvedOptions, number>>;
 
 /** @throws {FanfareClientError} `bad_request` naming the option that is wrong. */
 export function resolveOptions(options: ClientOptions): ResolvedOptions {
-  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-  const backoff = { ...DEFAULT_BACKOFF, ...options.backoff };
-  const resolved: ResolvedOptions = { ...DEFAULT_OPTIONS, ...given, url: resolveUrl(options.url), backoff };
-  for (const name of POSITIVE) {
-    if (!(resolved[name] > 0)) throw new FanfareClientError('bad_request', `${name} must be larger than 0`);
-  }
+  const backoff = { ...DEFAULT_BACKOFF, ...given(options.backoff ?? {}) };
+  const resolved: ResolvedOptions = { ...DEFAULT_OPTIONS, ...given(options), url: resolveUrl(options.url), backoff };
+  for (const [name, least] of Object.entries(LEAST)) checkNumber(name, resolved[name as keyof typeof LEAST], least);
+  for (const name of ['baseMs', 'maxMs'] as const) checkNumber(`backoff.${name}`, backoff[name], 1, MAX_DELAY_MS);
   return resolved;
+}
+
+/** Undefined stands for the default, also where it is spelled out. */
+function given<Options extends object>(options: Options): Options {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Options;
 }
 
 function resolveUrl(text: string): string {

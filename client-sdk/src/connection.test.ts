@@ -102,12 +102,57 @@ describe('connecting', () => {
     expect(server.link.request.url).toBe(expected);
   });
 
-  it.each([[{ url: 'nonsense' }], [{ url: 'ftp://host' }], [{ url: 'ws://host', maxQueue: 0 }]])(
-    'refuses %o',
-    (options) => {
-      expect(() => createClient(options)).toThrow(FanfareClientError);
-    },
-  );
+  it.each([
+    [{ url: 'nonsense' }],
+    [{ url: 'ftp://host' }],
+    [{ maxQueue: 0 }],
+    [{ joinsPerSecond: 0.5 }],
+    [{ pingGraceMs: Number.NaN }],
+    [{ backoff: { baseMs: Number.NaN } }],
+    [{ backoff: { maxMs: Number.POSITIVE_INFINITY } }],
+    [{ backoff: { baseMs: 0 } }],
+  ])('refuses %o', (options) => {
+    expect(() => createClient({ url: 'ws://host', ...options })).toThrow(FanfareClientError);
+  });
+
+  it('takes undefined for the default, also within backoff', () => {
+    const { client, server, clock, states } = withFakeServer({
+      // As it comes from callers without types.
+      backoff: { baseMs: undefined } as unknown as { baseMs: number },
+    });
+    server.reachable = false;
+    void client.connect();
+    clock.advance(60_000);
+    expect(server.links.length).toBeLessThan(50);
+    expect(states.every(({ retryInMs = 0 }) => Number.isFinite(retryInMs))).toBe(true);
+    client.close();
+  });
+
+  it('can be told to wait for ever', async () => {
+    const socket = () => ({ send: () => {}, close: () => {}, terminate: () => {} });
+    const endless = Number.POSITIVE_INFINITY;
+    const client = createClient({ url: 'ws://fake', socket, connectTimeoutMs: endless, requestTimeoutMs: endless });
+    void client.connect();
+    let settled = false;
+    void client
+      .channel('chat:1')
+      .publish(1)
+      .catch(() => {})
+      .finally(() => (settled = true));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect([client.state, settled]).toEqual(['connecting', false]);
+    client.close();
+  });
+
+  it('refuses a queue and a time that are none, of one call', async () => {
+    const { client } = withFakeServer();
+    const channel = client.channel('chat:1');
+    expect(() => channel.subscribe(undefined, { maxQueue: 0 })).toThrow('maxQueue');
+    for (const timeoutMs of [0, Number.NaN]) {
+      expect(await rejectionOf(channel.publish(1, { timeoutMs }))).toMatchObject({ code: 'bad_request' });
+      expect(await rejectionOf(channel.history({ timeoutMs }))).toMatchObject({ code: 'bad_request' });
+    }
+  });
 });
 
 describe('losing the connection', () => {

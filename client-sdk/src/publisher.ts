@@ -1,4 +1,5 @@
 import type { Durability, Position, Tags } from '@fanfare/protocol';
+import { checkNumber } from './check-number.js';
 import type { Clock } from './clock.js';
 import { FanfareClientError } from './errors.js';
 import type { Requests } from './requests.js';
@@ -56,6 +57,7 @@ export class Publisher {
     if (data === undefined) throw new FanfareClientError('bad_request', 'data must not be undefined');
     const key = options.key ?? this.#nextKey(channel);
     const { tags, durability, timeoutMs = this.#options.timeoutMs } = options;
+    checkNumber('timeoutMs', timeoutMs, 1);
     const fields = { ...(key && { key }), ...(tags && { tags }), ...(durability && { durability }) };
     const reply = await this.#options.requests.call(
       'published',
