@@ -323,6 +323,17 @@ describe('publish', () => {
     expect(await rejectionOf(byHand().channel.publish(data))).toMatchObject({ code: 'bad_request' });
   });
 
+  it.each([
+    ['an empty key', ''],
+    ['a long key', 'ü'.repeat(65)],
+    ['null for a key', null],
+  ])('refuses %s', async (_, key) => {
+    const hand = byHand();
+    expect(await rejectionOf(hand.channel.publish(1, { key: key as string }))).toMatchObject({ code: 'bad_request' });
+    hand.tick();
+    expect(hand.sent()).toEqual([]);
+  });
+
   it('takes the data as it is at the call', () => {
     const hand = byHand();
     const data = { n: 1 };
