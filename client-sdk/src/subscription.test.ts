@@ -549,6 +549,31 @@ describe('leaving', () => {
   });
 });
 
+describe('a second subscription of a channel', () => {
+  it('hears that it is subscribed, before its first message', async () => {
+    const { client, server, clock } = withLogServer();
+    client.channel(CHANNEL).subscribe(() => {});
+    void client.connect();
+    clock.advance(10);
+    const heard: unknown[] = [];
+    const listen = () => {
+      const subscription = client.channel(CHANNEL).subscribe((message) => heard.push(message.data));
+      subscription.on('subscribed', ({ durable, again }) => heard.push({ durable, again }));
+      return subscription;
+    };
+    expect(listen().state).toBe('subscribed');
+    await settle();
+    expect(heard.splice(0)).toEqual([{ durable: true, again: false }]);
+    server.publish(CHANNEL, 'x');
+    listen();
+    clock.advance(5);
+    expect(heard).toEqual(['x', { durable: true, again: false }, 'x']);
+    listen().unsubscribe();
+    await settle();
+    expect(heard).toHaveLength(3);
+  });
+});
+
 describe('being refused', () => {
   it('for good ends the subscription, and tells it', async () => {
     const hand = byHand();

@@ -89,6 +89,8 @@ export class LocalSubscription implements Subscription, Member {
   #state: SubscriptionState = 'subscribing';
   #durable = false;
   #again = false;
+  /** It stood on the channel before `subscribe()` had returned, so nobody can have listened. */
+  #untold: SubscribedEvent | undefined;
   /** There while a loop reads, or until somebody else does. */
   #inbox: Inbox<Message> | undefined;
   #looping = false;
@@ -156,7 +158,9 @@ export class LocalSubscription implements Subscription, Member {
     const again = this.#again;
     this.#again = true;
     this.#settle();
-    this.#events.emit('subscribed', { durable, position: this.position, again });
+    this.#untold = { durable, position: this.position, again };
+    if (this.#feed) this.#tellSubscribed();
+    else queueMicrotask(() => this.#tellSubscribed());
   }
 
   onRecovered(): void {
@@ -164,6 +168,7 @@ export class LocalSubscription implements Subscription, Member {
   }
 
   onMessage(message: Message): void {
+    this.#tellSubscribed();
     if (this.#over) return;
     const inbox = this.#inbox;
     if (inbox) {
@@ -185,6 +190,7 @@ export class LocalSubscription implements Subscription, Member {
 
   onDown(): void {
     this.#state = 'subscribing';
+    this.#untold = undefined;
   }
 
   onFailed(error: FanfareClientError): void {
@@ -193,6 +199,12 @@ export class LocalSubscription implements Subscription, Member {
     this.#end('failed');
     if (this.#events.has('error')) this.#events.emit('error', error);
     else this.#options.onError(error);
+  }
+
+  #tellSubscribed(): void {
+    const event = this.#untold;
+    this.#untold = undefined;
+    if (event && !this.#over) this.#events.emit('subscribed', event);
   }
 
   get #over(): boolean {
