@@ -1,4 +1,5 @@
 import { isChannelName, type Position } from '@fanfare/protocol';
+import { isPosition } from '@fanfare/protocol/validate';
 import { checkNumber } from './check-number.js';
 import { FanfareClientError } from './errors.js';
 import { type DurableMessage, type Message, messageOfHistory } from './message.js';
@@ -7,8 +8,8 @@ import type { Requests } from './requests.js';
 import type { Subscription } from './subscription.js';
 
 export interface SubscribeOptions {
-  /** Go on after this position, e.g. that of an earlier subscription, or a message. Durable channels only. */
-  readonly since?: Position | undefined;
+  /** Go on after this position, e.g. that of an earlier subscription, or a durable message. Durable channels only. */
+  readonly since?: Position | Message | undefined;
   /** Begin with the last n messages. Durable channels only. */
   readonly rewind?: number | undefined;
   /** Begin with the messages of the last n ms. Durable channels only. */
@@ -18,10 +19,10 @@ export interface SubscribeOptions {
 }
 
 export interface HistoryOptions {
-  /** The first messages after this position, or */
-  readonly after?: Position | undefined;
+  /** The first messages after this position or durable message, or */
+  readonly after?: Position | Message | undefined;
   /** the last ones before this; neither: the last ones. */
-  readonly before?: Position | undefined;
+  readonly before?: Position | Message | undefined;
   /** Most messages. Default: the gateway's (100). */
   readonly limit?: number | undefined;
   /** Default: the client's `requestTimeoutMs`. */
@@ -107,16 +108,21 @@ export class Channel<T = unknown> {
   }
 }
 
-/** Only the position of what may be a whole message. */
-export function positionOf({ epoch, offset }: Position): Position {
-  return { epoch, offset };
+/**
+ * Only the position of what may be a whole message.
+ * @throws {FanfareClientError} `bad_request` if it is none, as a message of a live channel.
+ */
+export function positionOf({ epoch, offset }: Position | Message): Position {
+  const position = { epoch, offset };
+  if (!isPosition(position)) throw new FanfareClientError('bad_request', 'not a position, nor a durable message');
+  return position;
 }
 
 function checkStart({ since, rewind, rewindMs }: SubscribeOptions): void {
   if ([since, rewind, rewindMs].filter((start) => start !== undefined).length > 1) {
     throw new FanfareClientError('bad_request', 'at most one of since, rewind, rewindMs');
   }
-  for (const count of [rewind, rewindMs, since?.offset]) {
+  for (const count of [rewind, rewindMs]) {
     if (count !== undefined && !(Number.isSafeInteger(count) && count >= 0)) {
       throw new FanfareClientError('bad_request', `a start must be an integer from 0 on, not ${count}`);
     }

@@ -169,6 +169,7 @@ class FanfareClient implements Client {
     { since, rewind, rewindMs, maxQueue = this.#options.maxQueue }: SubscribeOptions,
   ): Subscription {
     const start = { ...(rewind !== undefined && { rewind }), ...(rewindMs !== undefined && { rewindMs }) };
+    const position = since && positionOf(since);
     if (this.#subscriptions.has(channel) && (since || Object.keys(start).length > 0)) {
       throw new FanfareClientError('already_subscribed', 'only the first subscription of a channel has a start', {
         channel,
@@ -177,7 +178,7 @@ class FanfareClient implements Client {
     const reader = new LocalSubscription({
       channel,
       handler,
-      since: since && positionOf(since),
+      since: position,
       maxQueue,
       onThrow: (cause) => this.#onError(handlerFailed(cause, channel)),
       onError: (error) => this.#onError(error),

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { rejectionOf, withFakeServer, withLogServer } from '../test/support.js';
+import type { Message } from './index.js';
 import { msgpackDialect } from './msgpack.js';
 import { type FakeLink, settle } from './testing/index.js';
 
@@ -421,6 +422,28 @@ describe('history', () => {
       channel: CHANNEL,
       after: { epoch: '100', offset: 3 },
     });
+  });
+
+  it('and subscribe take a durable message for a position, and no other', async () => {
+    const { client, server, clock } = withLogServer();
+    for (let n = 1; n <= 4; n++) server.publish(CHANNEL, n);
+    void client.connect();
+    const channel = client.channel<number>(CHANNEL);
+    const messages: Message<number>[] = [];
+    channel.subscribe((message) => messages.push(message), { rewind: 2 }).on('error', () => {});
+    clock.advance(10);
+    const [third] = messages;
+    if (!third) throw new Error('nothing came');
+    const page = channel.history({ after: third });
+    const other = byHand();
+    other.channel.subscribe(() => {}, { since: third });
+    other.tick();
+    clock.advance(10);
+    expect((await page).messages.map(({ data }) => data)).toEqual([4]);
+    expect(other.server.link.sent('subscribe')[0]?.since).toEqual({ epoch: '100', offset: 3 });
+    const live: Message = { channel: 'live:x', data: 1, time: 1 };
+    expect(() => channel.subscribe(() => {}, { since: live })).toThrow('not a position');
+    expect(await rejectionOf(channel.history({ before: live }))).toMatchObject({ code: 'bad_request' });
   });
 
   it('is asked again after a lost connection, and times out as nothing done', async () => {
