@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import { runInNewContext } from 'node:vm';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { describe, expect, it } from 'vitest';
@@ -27,6 +28,21 @@ describe('a browser bundle', () => {
     expect(text).toContain('fanfare.json.v1');
     expect(text).not.toContain('fanfare.msgpack.v1');
     expect(text).not.toMatch(/import\(|require\(/);
+  });
+
+  it('opens the WebSocket of its place, also where that looks like Node', async () => {
+    const text = await bundle(`import { createClient } from '@fanfare/client';
+      createClient({ url: 'ws://gateway' }).connect();`);
+    const opened: string[] = [];
+    const WebSocket = class {
+      constructor(url: string) {
+        opened.push(url);
+      }
+    };
+    const process = { versions: { node: '22.0.0' } };
+    const runtime = { URL, TextEncoder, TextDecoder, console, setTimeout: () => 0, clearTimeout: () => {} };
+    runInNewContext(text, { ...runtime, WebSocket, process });
+    expect(opened).toEqual(['ws://gateway/ws']);
   });
 
   it('has MessagePack where it is asked for', async () => {
