@@ -4,7 +4,7 @@ import { type ClientOptions, type ResolvedOptions, resolveOptions } from './clie
 import type { Cancel } from './clock.js';
 import { Connection, type ConnectionState, type StateChange } from './connection.js';
 import { Emitter } from './emitter.js';
-import { closedError, errorOfFrame, FanfareClientError } from './errors.js';
+import { closedError, errorOfFrame, errorOfLoss, FanfareClientError } from './errors.js';
 import type { Message } from './message.js';
 import { onNetworkBack } from './network.js';
 import { Publisher } from './publisher.js';
@@ -19,8 +19,8 @@ export interface ClientEvents {
   state: StateChange;
   /**
    * What no call or subscription could be told: refused connections (`state` is `failed` then), a
-   * token that could not be fetched, what listeners threw. Lost connections are no errors; they are
-   * `state` events. Without a listener errors go to `console.error`, as does what listeners of this
+   * first attempt that failed (`unreachable`, told once: the address may be wrong), a token that could
+   * not be fetched, what listeners threw. Lost connections are no errors; they are `state` events. Without a listener errors go to `console.error`, as does what listeners of this
    * event throw.
    */
   error: FanfareClientError;
@@ -67,6 +67,7 @@ class FanfareClient implements Client {
   readonly #readers = new Set<LocalSubscription>();
   #session: ConnectedFrame | undefined;
   #connections = 0;
+  #attempted = false;
   #lastId = 0;
   #waiters: { resolve(): void; reject(error: FanfareClientError): void }[] = [];
   #cancelNetwork: Cancel | undefined;
@@ -190,6 +191,7 @@ class FanfareClient implements Client {
   }
 
   #onConnected(frame: ConnectedFrame): void {
+    this.#attempted = true;
     this.#session = frame;
     if (++this.#connections > 1) this.stats.reconnects++;
     this.#requests.onConnected(frame);
@@ -225,6 +227,15 @@ class FanfareClient implements Client {
       for (const reader of [...this.#readers]) reader.onConnectionFailed(change.error);
     }
     this.#events.emit('state', change);
+    if (state === 'waiting') this.#onWaiting(change);
+  }
+
+  #onWaiting({ code, reason, error }: StateChange): void {
+    const why = error ?? errorOfLoss(code, reason);
+    this.#requests.onFailure(why);
+    // Whoever got the address wrong would otherwise wait for ever without a word.
+    if (!this.#attempted && error === undefined) this.#onError(why);
+    this.#attempted = true;
   }
 
   #settle(error?: FanfareClientError): void {

@@ -192,6 +192,24 @@ describe('losing the connection', () => {
     expect(Math.max(...states.flatMap(({ retryInMs }) => retryInMs ?? []))).toBeGreaterThan(5_000);
   });
 
+  it('is told once as an error where there never was a connection', () => {
+    const { client, server, clock, errors } = withFakeServer();
+    server.reachable = false;
+    void client.connect();
+    clock.advance(60_000);
+    expect(errors).toMatchObject([
+      { code: 'unreachable', message: 'no connection to the gateway: cut', retryable: true },
+    ]);
+    server.reachable = true;
+    clock.advance(30_000);
+    expect(client.state).toBe('connected');
+    server.reachable = false;
+    server.link.cut();
+    clock.advance(60_000);
+    expect(errors).toHaveLength(1);
+    client.close();
+  });
+
   it('connects at once when told to while it waits', async () => {
     const { client, server, clock } = connected();
     server.reachable = false;

@@ -8,6 +8,8 @@ type CloseName = (typeof CLOSE_CODES)[CloseCode]['name'];
  *
  * - `closed`: `client.close()` was called, or the subscription had ended.
  * - `timeout`: not sent, or for a reading request not answered, in time. Nothing was changed by it.
+ *   Without a connection `cause` is why there is none.
+ * - `unreachable`: no connection to the gateway could be made, or it broke; the client goes on trying.
  * - `handler_failed`: a listener of the application threw or rejected; `cause` is what it threw.
  * - `token_failed`: the `token` function threw or rejected; `cause` is what it threw.
  * - `malformed_frame`: the gateway sent something that is no frame.
@@ -17,6 +19,7 @@ export type ClientErrorCode =
   | CloseName
   | 'closed'
   | 'timeout'
+  | 'unreachable'
   | 'handler_failed'
   | 'token_failed'
   | 'malformed_frame';
@@ -64,6 +67,12 @@ export function errorOfClose(code: number, reason: string): FanfareClientError {
     known?.name ?? 'forbidden',
     `closed by the gateway: ${reason || known?.meaning || code}`,
   );
+}
+
+/** A connection that is gone, or never came to be, and will be tried again. */
+export function errorOfLoss(code?: number, reason?: string): FanfareClientError {
+  const how = reason || `closed with ${code}`;
+  return new FanfareClientError('unreachable', `no connection to the gateway: ${how}`, { retryable: true });
 }
 
 export function closedError(): FanfareClientError {

@@ -87,6 +87,16 @@ describe('publish', () => {
     expect(clock.pending).toBe(0);
   });
 
+  it('that found no connection in time says why there is none', async () => {
+    const { client, server, clock } = withFakeServer();
+    server.reachable = false;
+    void client.connect();
+    const failed = rejectionOf(client.channel(CHANNEL).publish(1, { timeoutMs: 3_000 }));
+    clock.advance(3_000);
+    expect(await failed).toMatchObject({ code: 'timeout', cause: { code: 'unreachable' } });
+    client.close();
+  });
+
   it('that is not answered in time has an unknown outcome', async () => {
     const hand = byHand();
     const failed = rejectionOf(hand.channel.publish(1));

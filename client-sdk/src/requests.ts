@@ -67,6 +67,8 @@ export class Requests {
   readonly #resting = new Map<Request, Cancel>();
   #connected: ConnectedFrame | undefined;
   #maxFrame = Number.POSITIVE_INFINITY;
+  /** Why there is no connection. */
+  #failure: FanfareClientError | undefined;
 
   constructor(options: RequestsOptions) {
     this.#options = options;
@@ -107,8 +109,14 @@ export class Requests {
 
   onConnected(frame: ConnectedFrame): void {
     this.#connected = frame;
+    this.#failure = undefined;
     this.#maxFrame = frame.maxFrame;
     this.#pump();
+  }
+
+  /** There is no connection, and this is why. */
+  onFailure(error: FanfareClientError): void {
+    this.#failure = error;
   }
 
   /** The reply to one of ours? Then it is taken. */
@@ -252,9 +260,10 @@ export class Requests {
     if (this.#open.delete(request.id)) this.#window.release(false);
     const index = this.#queue.indexOf(request);
     if (index >= 0) this.#queue.splice(index, 1);
+    const cause = this.#failure;
     const error = isAmbiguous(request)
-      ? outcomeUnknown(`no answer within ${request.timeoutMs} ms`)
-      : new FanfareClientError('timeout', `not done within ${request.timeoutMs} ms`, { retryable: true });
+      ? outcomeUnknown(`no answer within ${request.timeoutMs} ms`, cause)
+      : new FanfareClientError('timeout', `not done within ${request.timeoutMs} ms`, { retryable: true, cause });
     this.#reject(request, error);
     this.#pump();
   }
