@@ -41,7 +41,8 @@ export interface Client {
   connect(): Promise<void>;
   /**
    * Ends the connection, every subscription and `for await` loop, and every open request: await
-   * publishes first. `connect()` begins anew, without them.
+   * publishes first. What is asked of the client afterwards fails at once with `closed`, until
+   * `connect()` begins anew, without them.
    */
   close(): void;
   channel<T = unknown>(name: string): Channel<T>;
@@ -66,6 +67,8 @@ class FanfareClient implements Client {
   readonly #host: ChannelHost;
   readonly #readers = new Set<LocalSubscription>();
   #session: ConnectedFrame | undefined;
+  /** `closed`, `failed`: why. */
+  #ended: FanfareClientError | undefined;
   #connections = 0;
   #attempted = false;
   #lastId = 0;
@@ -152,8 +155,7 @@ class FanfareClient implements Client {
     this.#cancelNetwork?.();
     this.#cancelNetwork = undefined;
     this.#connection.close();
-    this.#requests.close();
-    for (const reader of [...this.#readers]) reader.unsubscribe();
+    this.#leaveAll();
   }
 
   channel<T = unknown>(name: string): Channel<T> {
@@ -186,6 +188,7 @@ class FanfareClient implements Client {
       onEnd: (ended) => this.#readers.delete(ended),
     });
     this.#readers.add(reader);
+    if (this.#ended) reader.onNoConnection(this.#ended);
     reader.attach(this.#subscriptions.join(channel, reader, start));
     return reader;
   }
@@ -221,11 +224,12 @@ class FanfareClient implements Client {
   #onState(change: StateChange): void {
     const { state } = change;
     if (state === 'connected') this.#settle();
-    if (state === 'closed') this.#settle(closedError());
-    if (state === 'failed' && change.error) {
-      this.#settle(change.error);
-      for (const reader of [...this.#readers]) reader.onConnectionFailed(change.error);
+    if (state === 'connecting') this.#begin();
+    if (state === 'closed') {
+      this.#leaveAll();
+      this.#end(closedError());
     }
+    if (state === 'failed' && change.error) this.#end(change.error);
     this.#events.emit('state', change);
     if (state === 'waiting') this.#onWaiting(change);
   }
@@ -236,6 +240,24 @@ class FanfareClient implements Client {
     // Whoever got the address wrong would otherwise wait for ever without a word.
     if (!this.#attempted && error === undefined) this.#onError(why);
     this.#attempted = true;
+  }
+
+  #leaveAll(): void {
+    for (const reader of [...this.#readers]) reader.unsubscribe();
+  }
+
+  #begin(): void {
+    this.#ended = undefined;
+    this.#requests.begin();
+    for (const reader of this.#readers) reader.onConnecting();
+  }
+
+  /** There will be no connection until the application asks for one: nothing is to wait for it. */
+  #end(error: FanfareClientError): void {
+    this.#ended = error;
+    this.#settle(error);
+    this.#requests.end(error);
+    for (const reader of this.#readers) reader.onNoConnection(error);
   }
 
   #settle(error?: FanfareClientError): void {

@@ -359,16 +359,37 @@ describe('publish', () => {
     const sent = rejectionOf(hand.channel.publish(1));
     hand.tick();
     hand.client.close();
-    const unsent = rejectionOf(hand.channel.publish(2, { timeoutMs: 50 }));
+    const late = rejectionOf(hand.channel.publish(2));
     expect(await sent).toMatchObject({ code: 'outcome_unknown' });
-    hand.clock.advance(50);
-    expect(await unsent).toMatchObject({ code: 'timeout' });
+    expect(await late).toMatchObject({ code: 'closed' });
 
     const idle = withFakeServer();
     const waiting = rejectionOf(idle.client.channel(CHANNEL).publish(1));
     void idle.client.connect();
     idle.client.close();
     expect(await waiting).toMatchObject({ code: 'closed' });
+  });
+
+  it('that waits when the gateway refuses the client for good says so, as does one that comes then', async () => {
+    const hand = byHand();
+    const sent = rejectionOf(hand.channel.publish(1));
+    hand.tick();
+    hand.server.link.cut();
+    const unsent = rejectionOf(hand.channel.publish(2));
+    hand.server.accepts = false;
+    hand.server.onFrame = (_, link) => link.close(4403);
+    hand.clock.advance(1_000);
+    expect(hand.client.state).toBe('failed');
+    expect(await sent).toMatchObject({ code: 'outcome_unknown', cause: { code: 'forbidden' } });
+    expect(await unsent).toMatchObject({ code: 'forbidden' });
+    expect(await rejectionOf(hand.channel.history())).toMatchObject({ code: 'forbidden' });
+    hand.server.accepts = true;
+    hand.server.onFrame = () => {};
+    void hand.client.connect();
+    const again = hand.channel.publish(3);
+    hand.tick();
+    hand.answer(0);
+    expect(await again).toMatchObject({ offset: 1 });
   });
 
   it('is held back with everything else when the gateway asks for less without naming a request', () => {

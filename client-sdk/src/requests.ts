@@ -1,7 +1,7 @@
 import type { ConnectedFrame, Dialect, ErrorFrame, Frame, ServerFrame, Wire } from '@fanfare/protocol';
 import { Backoff, type BackoffOptions } from './backoff.js';
 import type { Cancel, Clock } from './clock.js';
-import { closedError, errorOfFrame, FanfareClientError } from './errors.js';
+import { errorOfFrame, FanfareClientError } from './errors.js';
 import type { Pulse } from './pulse.js';
 import { SendWindow } from './send-window.js';
 
@@ -67,6 +67,8 @@ export class Requests {
   readonly #resting = new Map<Request, Cancel>();
   #connected: ConnectedFrame | undefined;
   #maxFrame = Number.POSITIVE_INFINITY;
+  /** Why there will be none, until {@link begin}. */
+  #ended: FanfareClientError | undefined;
   /** Why there is no connection. */
   #failure: FanfareClientError | undefined;
 
@@ -78,10 +80,11 @@ export class Requests {
   /**
    * Encodes the frame now, so that later changes of its data do not matter, and sends it when it can.
    * @throws {FanfareClientError} as a rejection: `bad_request`, `too_large`, `limit_exceeded`,
-   * `timeout`, `outcome_unknown`, `closed`, or what the gateway answered.
+   * `timeout`, `outcome_unknown`, `closed`, why the connection failed, or what the gateway answered.
    */
   call<Type extends ReplyType>(replyType: Type, build: (id: number) => Frame, plan: RequestPlan): Promise<Reply<Type>> {
     return new Promise<Reply<Type>>((resolve, reject) => {
+      if (this.#ended) throw this.#ended;
       const { clock, backoff, maxPending } = this.#options;
       const id = this.#options.nextId();
       const wire = this.#encode(build(id));
@@ -158,12 +161,21 @@ export class Requests {
     for (const request of [...this.#resting.keys()]) this.#wake(request);
   }
 
-  /** Ends every request: what may have been stored as `outcome_unknown`, the rest as `closed`. */
-  close(): void {
+  /**
+   * No connection will be made: ends every request, and those to come. What may have been stored ends
+   * as `outcome_unknown`, the rest with `error`.
+   */
+  end(error: FanfareClientError): void {
+    this.#ended = error;
     this.onDown();
     for (const request of this.#queue.splice(0)) {
-      this.#reject(request, isAmbiguous(request) ? outcomeUnknown('closed before the answer') : closedError());
+      this.#reject(request, isAmbiguous(request) ? outcomeUnknown(error.message, error) : error);
     }
+  }
+
+  /** A connection is being made after all. */
+  begin(): void {
+    this.#ended = undefined;
   }
 
   #encode(frame: Frame): Wire {

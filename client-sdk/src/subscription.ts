@@ -52,7 +52,8 @@ export interface Subscription<T = unknown> extends AsyncIterable<Message<T>> {
   ): () => void;
   /**
    * Resolves once it is `subscribed`, at once if it is.
-   * @throws {FanfareClientError} as a rejection, when it fails or ends before that.
+   * @throws {FanfareClientError} as a rejection, when it or the connection fails or ends before that; at
+   * once while the client is `closed` or `failed`.
    */
   ready(): Promise<void>;
   /** Ends it, for good and at once: nothing is handed out afterwards. */
@@ -97,6 +98,8 @@ export class LocalSubscription implements Subscription, Member {
   /** Told of the messages dropped since there was last room. */
   #told = false;
   #failure: FanfareClientError | undefined;
+  /** Why there will be no connection. */
+  #outage: FanfareClientError | undefined;
   #waiters: { resolve(): void; reject(error: FanfareClientError): void }[] = [];
 
   constructor(options: LocalSubscriptionOptions) {
@@ -129,6 +132,7 @@ export class LocalSubscription implements Subscription, Member {
   ready(): Promise<void> {
     if (this.#over) return Promise.reject(this.#failure ?? endedError(this.channel));
     if (this.#state === 'subscribed') return Promise.resolve();
+    if (this.#outage) return Promise.reject(this.#outage);
     return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }));
   }
 
@@ -140,21 +144,28 @@ export class LocalSubscription implements Subscription, Member {
 
   [Symbol.asyncIterator](): AsyncIterator<Message, undefined> {
     this.#inbox ??= this.#createInbox();
+    if (this.#outage) this.#inbox.fail(this.#outage);
     this.#looping = true;
     if (this.#over) this.#inbox.end();
     return this.#inbox;
   }
 
-  /** The connection has failed for good, unless the application connects again. */
-  onConnectionFailed(error: FanfareClientError): void {
+  /** There will be no connection, unless the application connects again. */
+  onNoConnection(error: FanfareClientError): void {
+    this.#outage = error;
     this.#inbox?.fail(error);
     this.#settle(error);
+  }
+
+  /** It does. */
+  onConnecting(): void {
+    this.#outage = undefined;
+    this.#inbox?.recover();
   }
 
   onSubscribed(durable: boolean): void {
     this.#state = 'subscribed';
     this.#durable = durable;
-    this.#inbox?.recover();
     const again = this.#again;
     this.#again = true;
     this.#settle();
@@ -195,7 +206,6 @@ export class LocalSubscription implements Subscription, Member {
 
   onFailed(error: FanfareClientError): void {
     this.#failure = error;
-    this.#inbox?.fail(error);
     this.#end('failed');
     if (this.#events.has('error')) this.#events.emit('error', error);
     else this.#options.onError(error);
@@ -213,7 +223,7 @@ export class LocalSubscription implements Subscription, Member {
 
   #end(state: 'failed' | 'unsubscribed'): void {
     this.#state = state;
-    this.#inbox?.end();
+    this.#inbox?.end(this.#failure);
     this.#settle(this.#failure ?? endedError(this.channel));
     this.#options.onEnd(this);
   }
