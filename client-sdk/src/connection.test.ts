@@ -432,6 +432,46 @@ describe('close codes', () => {
   });
 });
 
+describe('an expired token', () => {
+  function expiring(token: () => string) {
+    const setup = withFakeServer({ token });
+    const { server } = setup;
+    server.accepts = false;
+    server.onFrame = (frame, link) => {
+      if (frame.type !== 'connect') return;
+      if (frame.token === 'fresh') {
+        link.send({ type: 'connected', id: frame.id, ...server.welcome });
+        return;
+      }
+      link.send({ type: 'error', id: frame.id, code: 'token_expired', message: 'expired', retryable: false });
+      link.close(4401);
+    };
+    return setup;
+  }
+
+  it('is no refusal while another can be fetched', () => {
+    const tokens = ['stale', 'stale'];
+    const { client, clock, errors } = expiring(() => tokens.shift() ?? 'fresh');
+    void client.connect();
+    clock.advance(10_000);
+    expect(client.state).toBe('connected');
+    expect(errors.map(({ code, retryable }) => [code, retryable])).toEqual([
+      ['token_expired', true],
+      ['token_expired', true],
+    ]);
+    client.close();
+  });
+
+  it('again and again is one', () => {
+    const { client, server, clock, errors } = expiring(() => 'stale');
+    void client.connect();
+    clock.advance(600_000);
+    expect(client.state).toBe('failed');
+    expect(server.links).toHaveLength(5);
+    expect(errors.at(-1)).toMatchObject({ code: 'token_expired', retryable: false });
+  });
+});
+
 describe('renewing tokens', () => {
   function renewing(lifeMs: number) {
     let count = 0;
