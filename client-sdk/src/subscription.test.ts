@@ -639,6 +639,8 @@ describe('being refused', () => {
     const hand = byHand();
     const { subscription } = hand.standing(5);
     hand.server.link.send({ type: 'unsubscribed', channel: CHANNEL, code: 'unavailable' });
+    hand.clock.advance(1);
+    expect(subscription.state).toBe('subscribing');
     hand.clock.advance(1_000);
     expect(hand.subscribes().slice(1)).toMatchObject([{ since: at(5) }]);
     hand.subscribed(at(5), { recovered: true });
