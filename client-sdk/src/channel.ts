@@ -89,7 +89,11 @@ export class Channel<T = unknown> {
     return this.#host.publisher.publish(this.name, data, options);
   }
 
-  /** Reads the log. @throws {FanfareClientError} as a rejection: `timeout`, `forbidden`, ... */
+  /**
+   * Reads the log.
+   * @throws {FanfareClientError} as a rejection: `timeout`, `forbidden`, ...; `bad_request` with a `reason`
+   * if the position cannot be used: `expired`, `unrecoverable` or `diverged`.
+   */
   async history(options: HistoryOptions = {}): Promise<HistoryPage<T>> {
     const { after, before, limit, timeoutMs = this.#host.requestTimeoutMs } = options;
     checkNumber('timeoutMs', timeoutMs, 1);

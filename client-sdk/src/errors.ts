@@ -1,4 +1,12 @@
-import { CLOSE_CODES, type CloseCode, ERROR_CODES, type ErrorCode, type ErrorFrame } from '@fanfare/protocol';
+import {
+  CLOSE_CODES,
+  type CloseCode,
+  ERROR_CODES,
+  type ErrorCode,
+  type ErrorFrame,
+  RESET_REASONS,
+  type ResetReason,
+} from '@fanfare/protocol';
 
 type CloseName = (typeof CLOSE_CODES)[CloseCode]['name'];
 
@@ -31,6 +39,8 @@ export interface FanfareClientErrorOptions {
   readonly retryAfterMs?: number | undefined;
   /** The channel it is about, if it is about one. */
   readonly channel?: string;
+  /** Of `history`, as `bad_request`: why its position cannot be used. */
+  readonly reason?: ResetReason | undefined;
   readonly cause?: unknown;
 }
 
@@ -41,6 +51,8 @@ export class FanfareClientError extends Error {
   readonly retryable: boolean;
   readonly retryAfterMs: number | undefined;
   readonly channel: string | undefined;
+  /** Why the position given to `history` cannot be used: `expired`, `unrecoverable` or `diverged`. */
+  readonly reason: ResetReason | undefined;
 
   constructor(code: ClientErrorCode, message: string, options: FanfareClientErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -48,6 +60,7 @@ export class FanfareClientError extends Error {
     this.retryable = options.retryable ?? (code in ERROR_CODES && ERROR_CODES[code as ErrorCode].retryable);
     this.retryAfterMs = options.retryAfterMs;
     this.channel = options.channel;
+    this.reason = options.reason;
   }
 }
 
@@ -56,8 +69,15 @@ export function errorOfFrame(frame: ErrorFrame, channel?: string): FanfareClient
   return new FanfareClientError(frame.code, frame.message, {
     retryable: frame.retryable,
     retryAfterMs: frame.retryAfter,
+    reason: frame.code === 'bad_request' ? reasonIn(frame.message) : undefined,
     ...(channel !== undefined && { channel }),
   });
+}
+
+/** The protocol lets the message of such a `bad_request` begin with its reason. */
+function reasonIn(message: string): ResetReason | undefined {
+  const [word = ''] = message.split(/\W/, 1);
+  return Object.hasOwn(RESET_REASONS, word) ? (word as ResetReason) : undefined;
 }
 
 /** A close code that ends the connection for good, as an error. */

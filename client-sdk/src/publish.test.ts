@@ -455,6 +455,25 @@ describe('history', () => {
     });
   });
 
+  it('says why a position cannot be used', async () => {
+    const hand = byHand();
+    const read = async (message: string) => {
+      const failed = rejectionOf(hand.channel.history({ after: { epoch: 'e', offset: 9 } }));
+      hand.tick();
+      const id = hand.server.link.sent('history').at(-1)?.id;
+      hand.server.link.send({ type: 'error', id, code: 'bad_request', message, retryable: false });
+      hand.tick();
+      return await failed;
+    };
+    expect(await read('expired: the position cannot be used')).toMatchObject({
+      code: 'bad_request',
+      reason: 'expired',
+    });
+    expect(await read('diverged')).toMatchObject({ reason: 'diverged' });
+    for (const other of ['a live channel', 'toString: x', 'it expired'])
+      expect((await read(other)).reason).toBe(undefined);
+  });
+
   it('and subscribe take a durable message for a position, and no other', async () => {
     const { client, server, clock } = withLogServer();
     for (let n = 1; n <= 4; n++) server.publish(CHANNEL, n);
