@@ -45,8 +45,9 @@ export interface ClientOptions {
    */
   readonly autoKey?: boolean;
   /**
-   * Subscriptions without a position that are begun a second, and at once after a pause. Default 50,
-   * half of the gateway's default `commandsPerSecond`. Resumed ones are free for the gateway.
+   * Subscriptions without a position that are begun a second, and at once after a pause. Default 150:
+   * the gateway's default `commandsPerSecond` (200) less its `publishesPerSecond` (50), so that joining
+   * and publishing at once stays within both. Resumed ones are free for the gateway.
    */
   readonly joinsPerSecond?: number;
   /** Name and version told to the gateway. Default `fanfare-js/0.1`. */
@@ -72,7 +73,7 @@ export const DEFAULT_OPTIONS = {
   maxPending: 10_000,
   maxQueue: 10_000,
   autoKey: true,
-  joinsPerSecond: 50,
+  joinsPerSecond: 150,
   name: 'fanfare-js/0.1',
   socket: defaultSocket,
   clock: systemClock,
