@@ -273,6 +273,36 @@ describe('publish', () => {
     expect(refused).toBeLessThan(1_000);
   });
 
+  it.each([1, 40])('keeps to a rate that it was told of, at a latency of %i ms', async (latencyMs) => {
+    const { client, server, clock } = withFakeServer({ requestTimeoutMs: 60_000 }, { latencyMs: () => latencyMs });
+    // As the gateway counts: so many a second, that many at once, and the time to the next one.
+    const perSecond = 50;
+    let tokens = perSecond;
+    let countedAt = clock.now();
+    let errors = 0;
+    let stored = 0;
+    server.onFrame = (frame, link) => {
+      if (frame.type !== 'publish') return;
+      const { id } = frame;
+      tokens = Math.min(perSecond, tokens + ((clock.now() - countedAt) * perSecond) / 1_000);
+      countedAt = clock.now();
+      if (tokens < 1) {
+        errors++;
+        const retryAfter = Math.ceil(((1 - tokens) * 1_000) / perSecond);
+        link.send({ type: 'error', id, code: 'rate_limited', message: 'too fast', retryable: true, retryAfter });
+        return;
+      }
+      tokens--;
+      link.send({ type: 'published', id, channel: CHANNEL, epoch: 'e', offset: ++stored });
+    };
+    void client.connect();
+    const all = Promise.all(Array.from({ length: 600 }, (_, n) => client.channel(CHANNEL).publish(n)));
+    clock.advance(16_000);
+    expect(await all).toHaveLength(600);
+    // Those on their way when the first refusal came, then one of five.
+    expect(errors).toBeLessThan(206 + 550 / 5);
+  });
+
   it('keeps what may be open within a window', () => {
     const hand = byHand();
     for (let n = 0; n < 1_000; n++) void hand.channel.publish(n).catch(() => {});
