@@ -144,9 +144,7 @@ class FanfareClient implements Client {
     if (this.state === 'connected') return Promise.resolve();
     const connected = new Promise<void>((resolve, reject) => this.#waiters.push({ resolve, reject }));
     connected.catch(() => {});
-    this.#cancelNetwork ??= onNetworkBack(() => {
-      if (this.state === 'waiting') this.#connection.connect();
-    });
+    this.#cancelNetwork ??= onNetworkBack(() => this.#connection.check());
     this.#connection.connect();
     return connected;
   }

@@ -238,6 +238,40 @@ describe('losing the connection', () => {
     vi.unstubAllGlobals();
   });
 
+  it('connects at once when a page is shown again, and then tells a dead link from one that is only quiet', () => {
+    const page = new EventTarget();
+    const document = Object.assign(new EventTarget(), { visibilityState: 'hidden' });
+    vi.stubGlobal('addEventListener', page.addEventListener.bind(page));
+    vi.stubGlobal('removeEventListener', page.removeEventListener.bind(page));
+    vi.stubGlobal('document', document);
+    const { client, server, clock, states } = connected();
+    const { link } = server;
+    server.onFrame = (frame, from) => {
+      if (frame.type === 'unsubscribe') from.send({ type: 'unsubscribed', id: frame.id, channel: frame.channel });
+    };
+    clock.advance(10_000);
+    page.dispatchEvent(new Event('pageshow'));
+    clock.advance(30_000);
+    expect(server.links).toEqual([link]);
+    link.freeze();
+    document.dispatchEvent(new Event('visibilitychange'));
+    clock.advance(6_000);
+    expect(client.state).toBe('connected');
+    document.visibilityState = 'visible';
+    document.dispatchEvent(new Event('visibilitychange'));
+    server.reachable = false;
+    clock.advance(5_000);
+    expect(states.find(({ state }) => state === 'waiting')?.reason).toBe('silence for 5000 ms');
+    clock.advance(60_000);
+    server.reachable = true;
+    clock.advance(1);
+    if (client.state === 'waiting') document.dispatchEvent(new Event('visibilitychange'));
+    clock.advance(5);
+    expect(client.state).toBe('connected');
+    client.close();
+    vi.unstubAllGlobals();
+  });
+
   it('gives up on a connection that does not answer in time', () => {
     const { client, server, clock, states } = withFakeServer({ connectTimeoutMs: 4_000 });
     server.accepts = false;

@@ -101,6 +101,12 @@ export class Connection {
     if (this.state === 'connecting') this.#fetchToken((token) => this.#open(token));
   }
 
+  /** Something happened to the network: whatever waits is tried now, and what is there has to show that it is alive. */
+  check(): void {
+    if (this.#state === 'waiting') this.connect();
+    else this.#link?.probe(this.#options.nextId());
+  }
+
   close(): void {
     if (this.#state === 'closed') return;
     this.#cancel?.();

@@ -40,6 +40,10 @@ export interface LinkHandlers {
 }
 
 const ABNORMAL = 1006;
+/** How long a link in doubt may take to show that it is alive, ms. */
+const PROBE_MS = 5_000;
+/** A channel that nobody is on: its `unsubscribe` is always answered, and changes nothing. */
+const PROBE_CHANNEL = 'fanfare-js:probe';
 
 /**
  * One socket from its opening to its end: greets, decodes and checks frames, answers pings, notices
@@ -81,6 +85,15 @@ export class Link {
 
   send(wire: Wire): void {
     if (!this.#over) this.#socket?.send(wire);
+  }
+
+  /** Is it still alive? If nothing comes in a few seconds it is not. */
+  probe(id: number): void {
+    if (this.#over || !this.#connected) return;
+    this.send(this.#options.dialect.encode({ type: 'unsubscribe', id, channel: PROBE_CHANNEL }));
+    this.#timer?.();
+    const silenceMs = Math.min(PROBE_MS, this.#silenceMs);
+    this.#watch(silenceMs, silenceMs);
   }
 
   /** Ends the link from this side; nothing is called afterwards. */
@@ -128,7 +141,7 @@ export class Link {
       this.#connected = true;
       this.#timer?.();
       this.#silenceMs = frame.ping + this.#options.pingGraceMs;
-      this.#watch(this.#silenceMs);
+      this.#watch(this.#silenceMs, this.#silenceMs);
       this.#handlers.onConnected(frame);
     } else if (frame.type === 'error' && frame.id === this.#hello.id) {
       // The close code that follows decides; the error says it in more words.
@@ -136,12 +149,11 @@ export class Link {
     }
   }
 
-  #watch(delayMs: number): void {
+  #watch(silenceMs: number, delayMs: number): void {
     const { clock, pulse } = this.#options;
     this.#timer = clock.after(delayMs, () => {
-      const restMs = pulse.leftMs(this.#silenceMs);
-      if (restMs > 0) this.#watch(restMs);
-      else this.#cut(`silence for ${this.#silenceMs} ms`);
+      if (pulse.leftMs(silenceMs) > 0) this.#watch(this.#silenceMs, pulse.leftMs(this.#silenceMs));
+      else this.#cut(`silence for ${silenceMs} ms`);
     });
   }
 
