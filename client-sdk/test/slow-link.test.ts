@@ -61,9 +61,9 @@ describe('over a slow link', () => {
       for (const result of body.results as { channel: string; epoch: string; offset: number }[])
         heads.set(result.channel, { epoch: result.epoch, offset: result.offset });
     }
-    // 2 MB, some 3.5 s; what fits into the buffers of sockets on the way is still much more than a timeout.
-    const port = await startSlowLink(gateway.port, 600_000);
-    const client = clientOf(`ws://127.0.0.1:${port}/ws`, 400);
+    // 2 MB, some 5 s; what fits into the buffers of sockets on the way is still much more than a timeout.
+    const port = await startSlowLink(gateway.port, 400_000);
+    const client = clientOf(`ws://127.0.0.1:${port}/ws`, 1_000);
     const seen = new Map(channels.map((channel) => [channel, [] as number[]]));
     for (const channel of channels) {
       client
