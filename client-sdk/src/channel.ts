@@ -1,4 +1,6 @@
 import { isChannelName, type Position } from '@fanfare/protocol';
+import { isPosition } from '@fanfare/protocol/validate';
+import { checkNumber } from './check-number.js';
 import { FanfareClientError } from './errors.js';
 import { type DurableMessage, type Message, messageOfHistory } from './message.js';
 import type { Publisher, PublishOptions, PublishResult } from './publisher.js';
@@ -6,8 +8,8 @@ import type { Requests } from './requests.js';
 import type { Subscription } from './subscription.js';
 
 export interface SubscribeOptions {
-  /** Go on after this position, e.g. that of an earlier subscription, or a message. Durable channels only. */
-  readonly since?: Position | undefined;
+  /** Go on after this position, e.g. that of an earlier subscription, or a durable message. Durable channels only. */
+  readonly since?: Position | Message | undefined;
   /** Begin with the last n messages. Durable channels only. */
   readonly rewind?: number | undefined;
   /** Begin with the messages of the last n ms. Durable channels only. */
@@ -17,10 +19,10 @@ export interface SubscribeOptions {
 }
 
 export interface HistoryOptions {
-  /** The first messages after this position, or */
-  readonly after?: Position | undefined;
+  /** The first messages after this position or durable message, or */
+  readonly after?: Position | Message | undefined;
   /** the last ones before this; neither: the last ones. */
-  readonly before?: Position | undefined;
+  readonly before?: Position | Message | undefined;
   /** Most messages. Default: the gateway's (100). */
   readonly limit?: number | undefined;
   /** Default: the client's `requestTimeoutMs`. */
@@ -64,11 +66,12 @@ export class Channel<T = unknown> {
    * published from now on. Several subscriptions of one channel share one on the wire: a later one
    * joins where the first stands, so it cannot choose its start.
    *
-   * @throws {FanfareClientError} `bad_request` (more than one start, or a start that is none),
+   * @throws {FanfareClientError} `bad_request` (more than one start, a start that is none, or `maxQueue` under 1),
    * `already_subscribed` (a start, and the channel is subscribed to here already).
    */
   subscribe(handler?: (message: Message<T>) => unknown, options: SubscribeOptions = {}): Subscription<T> {
     checkStart(options);
+    if (options.maxQueue !== undefined) checkNumber('maxQueue', options.maxQueue, 1);
     const listener = handler as ((message: Message) => unknown) | undefined;
     return this.#host.subscribe(this.name, listener, options) as Subscription<T>;
   }
@@ -86,9 +89,14 @@ export class Channel<T = unknown> {
     return this.#host.publisher.publish(this.name, data, options);
   }
 
-  /** Reads the log. @throws {FanfareClientError} as a rejection: `timeout`, `forbidden`, ... */
+  /**
+   * Reads the log.
+   * @throws {FanfareClientError} as a rejection: `timeout`, `forbidden`, ...; `bad_request` with a `reason`
+   * if the position cannot be used: `expired`, `unrecoverable` or `diverged`.
+   */
   async history(options: HistoryOptions = {}): Promise<HistoryPage<T>> {
     const { after, before, limit, timeoutMs = this.#host.requestTimeoutMs } = options;
+    checkNumber('timeoutMs', timeoutMs, 1);
     const range = {
       ...(after && { after: positionOf(after) }),
       ...(before && { before: positionOf(before) }),
@@ -104,16 +112,21 @@ export class Channel<T = unknown> {
   }
 }
 
-/** Only the position of what may be a whole message. */
-export function positionOf({ epoch, offset }: Position): Position {
-  return { epoch, offset };
+/**
+ * Only the position of what may be a whole message.
+ * @throws {FanfareClientError} `bad_request` if it is none, as a message of a live channel.
+ */
+export function positionOf({ epoch, offset }: Position | Message): Position {
+  const position = { epoch, offset };
+  if (!isPosition(position)) throw new FanfareClientError('bad_request', 'not a position, nor a durable message');
+  return position;
 }
 
 function checkStart({ since, rewind, rewindMs }: SubscribeOptions): void {
   if ([since, rewind, rewindMs].filter((start) => start !== undefined).length > 1) {
     throw new FanfareClientError('bad_request', 'at most one of since, rewind, rewindMs');
   }
-  for (const count of [rewind, rewindMs, since?.offset]) {
+  for (const count of [rewind, rewindMs]) {
     if (count !== undefined && !(Number.isSafeInteger(count) && count >= 0)) {
       throw new FanfareClientError('bad_request', `a start must be an integer from 0 on, not ${count}`);
     }

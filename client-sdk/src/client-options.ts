@@ -1,7 +1,8 @@
 import type { Dialect } from '@fanfare/protocol';
 import { jsonDialect } from '@fanfare/protocol/json';
 import type { BackoffOptions } from './backoff.js';
-import { type Clock, systemClock } from './clock.js';
+import { checkNumber } from './check-number.js';
+import { type Clock, MAX_DELAY_MS, systemClock } from './clock.js';
 import type { Token } from './connection.js';
 import { FanfareClientError } from './errors.js';
 import { defaultSocket } from './transport/default-socket.js';
@@ -26,7 +27,10 @@ export interface ClientOptions {
   readonly stableMs?: number;
   /** From the start of an attempt (first for a token, then for the link) to its failure, ms. Default 10 s. */
   readonly connectTimeoutMs?: number;
-  /** How long publishes and history requests may take, waiting for a connection included, ms. Default 20 s. */
+  /**
+   * How long publishes and history requests may take, waiting for a connection included, ms. Those that
+   * were sent by then go on while the gateway talks, and end when it was silent for this long. Default 20 s.
+   */
   readonly requestTimeoutMs?: number;
   /** Silence of the gateway's ping interval and this means the link is dead, ms. Default 10 s. */
   readonly pingGraceMs?: number;
@@ -41,8 +45,9 @@ export interface ClientOptions {
    */
   readonly autoKey?: boolean;
   /**
-   * Subscriptions without a position that are begun a second, and at once after a pause. Default 50,
-   * half of the gateway's default `commandsPerSecond`. Resumed ones are free for the gateway.
+   * Subscriptions without a position that are begun a second, and at once after a pause. Default 150:
+   * the gateway's default `commandsPerSecond` (200) less its `publishesPerSecond` (50), so that joining
+   * and publishing at once stays within both. Resumed ones are free for the gateway.
    */
   readonly joinsPerSecond?: number;
   /** Name and version told to the gateway. Default `fanfare-js/0.1`. */
@@ -68,7 +73,7 @@ export const DEFAULT_OPTIONS = {
   maxPending: 10_000,
   maxQueue: 10_000,
   autoKey: true,
-  joinsPerSecond: 50,
+  joinsPerSecond: 150,
   name: 'fanfare-js/0.1',
   socket: defaultSocket,
   clock: systemClock,
@@ -76,24 +81,29 @@ export const DEFAULT_OPTIONS = {
 
 const DEFAULT_BACKOFF: BackoffOptions = { baseMs: 500, maxMs: 20_000 };
 
-const POSITIVE = [
-  'stableMs',
-  'connectTimeoutMs',
-  'requestTimeoutMs',
-  'maxPending',
-  'maxQueue',
-  'joinsPerSecond',
-] as const;
+/** The least that each may be; no number has a highest. */
+const LEAST = {
+  stableMs: 1,
+  connectTimeoutMs: 1,
+  requestTimeoutMs: 1,
+  pingGraceMs: 0,
+  maxPending: 1,
+  maxQueue: 1,
+  joinsPerSecond: 1,
+} as const satisfies Partial<Record<keyof ResolvedOptions, number>>;
 
 /** @throws {FanfareClientError} `bad_request` naming the option that is wrong. */
 export function resolveOptions(options: ClientOptions): ResolvedOptions {
-  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-  const backoff = { ...DEFAULT_BACKOFF, ...options.backoff };
-  const resolved: ResolvedOptions = { ...DEFAULT_OPTIONS, ...given, url: resolveUrl(options.url), backoff };
-  for (const name of POSITIVE) {
-    if (!(resolved[name] > 0)) throw new FanfareClientError('bad_request', `${name} must be larger than 0`);
-  }
+  const backoff = { ...DEFAULT_BACKOFF, ...given(options.backoff ?? {}) };
+  const resolved: ResolvedOptions = { ...DEFAULT_OPTIONS, ...given(options), url: resolveUrl(options.url), backoff };
+  for (const [name, least] of Object.entries(LEAST)) checkNumber(name, resolved[name as keyof typeof LEAST], least);
+  for (const name of ['baseMs', 'maxMs'] as const) checkNumber(`backoff.${name}`, backoff[name], 1, MAX_DELAY_MS);
   return resolved;
+}
+
+/** Undefined stands for the default, also where it is spelled out. */
+function given<Options extends object>(options: Options): Options {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Options;
 }
 
 function resolveUrl(text: string): string {

@@ -4,10 +4,11 @@ import { type ClientOptions, type ResolvedOptions, resolveOptions } from './clie
 import type { Cancel } from './clock.js';
 import { Connection, type ConnectionState, type StateChange } from './connection.js';
 import { Emitter } from './emitter.js';
-import { closedError, errorOfFrame, FanfareClientError } from './errors.js';
+import { closedError, errorOfFrame, errorOfLoss, FanfareClientError } from './errors.js';
 import type { Message } from './message.js';
 import { onNetworkBack } from './network.js';
 import { Publisher } from './publisher.js';
+import { Pulse } from './pulse.js';
 import { Requests } from './requests.js';
 import { createStats, type Stats } from './stats.js';
 import { LocalSubscription, type Subscription } from './subscription.js';
@@ -18,8 +19,9 @@ export interface ClientEvents {
   state: StateChange;
   /**
    * What no call or subscription could be told: refused connections (`state` is `failed` then), a
-   * token that could not be fetched, what listeners threw. Lost connections are no errors; they are
-   * `state` events. Without a listener errors go to `console.error`.
+   * first attempt that failed (`unreachable`, told once: the address may be wrong), a token that could
+   * not be fetched, what listeners threw. Lost connections are no errors; they are `state` events. Without a listener errors go to `console.error`, as does what listeners of this
+   * event throw.
    */
   error: FanfareClientError;
 }
@@ -39,7 +41,8 @@ export interface Client {
   connect(): Promise<void>;
   /**
    * Ends the connection, every subscription and `for await` loop, and every open request: await
-   * publishes first. `connect()` begins anew, without them.
+   * publishes first. What is asked of the client afterwards fails at once with `closed`, until
+   * `connect()` begins anew, without them.
    */
   close(): void;
   channel<T = unknown>(name: string): Channel<T>;
@@ -64,8 +67,10 @@ class FanfareClient implements Client {
   readonly #host: ChannelHost;
   readonly #readers = new Set<LocalSubscription>();
   #session: ConnectedFrame | undefined;
+  /** `closed`, `failed`: why. */
+  #ended: FanfareClientError | undefined;
   #connections = 0;
-  #reporting = false;
+  #attempted = false;
   #lastId = 0;
   #waiters: { resolve(): void; reject(error: FanfareClientError): void }[] = [];
   #cancelNetwork: Cancel | undefined;
@@ -74,14 +79,21 @@ class FanfareClient implements Client {
     this.#options = options;
     const { clock, codec, backoff, token, requestTimeoutMs } = options;
     const nextId = () => ++this.#lastId;
+    const pulse = new Pulse(clock);
     const wiring = {
       dialect: codec,
       clock,
+      pulse,
       backoff,
       nextId,
       send: (wire: string | Uint8Array) => this.#connection.send(wire),
     };
-    this.#events = new Emitter((error) => this.#onThrow(error));
+    this.#events = new Emitter((cause, event) => {
+      const error = handlerFailed(cause);
+      // A listener of errors that fails itself is not told of that: it would have no end.
+      if (event === 'error') report(error);
+      else this.#onError(error);
+    });
     this.#requests = new Requests({ ...wiring, maxPending: options.maxPending });
     this.#subscriptions = new Subscriptions({
       ...wiring,
@@ -97,7 +109,7 @@ class FanfareClient implements Client {
       onError: (error) => this.#onError(error),
     });
     this.#connection = new Connection(
-      { ...options, dialect: codec, nextId },
+      { ...options, dialect: codec, pulse, nextId },
       {
         onGreeting: () => this.#subscriptions.onGreeting(),
         onConnected: (frame) => this.#onConnected(frame),
@@ -132,9 +144,7 @@ class FanfareClient implements Client {
     if (this.state === 'connected') return Promise.resolve();
     const connected = new Promise<void>((resolve, reject) => this.#waiters.push({ resolve, reject }));
     connected.catch(() => {});
-    this.#cancelNetwork ??= onNetworkBack(() => {
-      if (this.state === 'waiting') this.#connection.connect();
-    });
+    this.#cancelNetwork ??= onNetworkBack(() => this.#connection.check());
     this.#connection.connect();
     return connected;
   }
@@ -143,8 +153,7 @@ class FanfareClient implements Client {
     this.#cancelNetwork?.();
     this.#cancelNetwork = undefined;
     this.#connection.close();
-    this.#requests.close();
-    for (const reader of [...this.#readers]) reader.unsubscribe();
+    this.#leaveAll();
   }
 
   channel<T = unknown>(name: string): Channel<T> {
@@ -161,6 +170,7 @@ class FanfareClient implements Client {
     { since, rewind, rewindMs, maxQueue = this.#options.maxQueue }: SubscribeOptions,
   ): Subscription {
     const start = { ...(rewind !== undefined && { rewind }), ...(rewindMs !== undefined && { rewindMs }) };
+    const position = since && positionOf(since);
     if (this.#subscriptions.has(channel) && (since || Object.keys(start).length > 0)) {
       throw new FanfareClientError('already_subscribed', 'only the first subscription of a channel has a start', {
         channel,
@@ -169,18 +179,20 @@ class FanfareClient implements Client {
     const reader = new LocalSubscription({
       channel,
       handler,
-      since: since && positionOf(since),
+      since: position,
       maxQueue,
-      onThrow: (error) => this.#onThrow(error, channel),
+      onThrow: (cause) => this.#onError(handlerFailed(cause, channel)),
       onError: (error) => this.#onError(error),
       onEnd: (ended) => this.#readers.delete(ended),
     });
     this.#readers.add(reader);
+    if (this.#ended) reader.onNoConnection(this.#ended);
     reader.attach(this.#subscriptions.join(channel, reader, start));
     return reader;
   }
 
   #onConnected(frame: ConnectedFrame): void {
+    this.#attempted = true;
     this.#session = frame;
     if (++this.#connections > 1) this.stats.reconnects++;
     this.#requests.onConnected(frame);
@@ -210,12 +222,40 @@ class FanfareClient implements Client {
   #onState(change: StateChange): void {
     const { state } = change;
     if (state === 'connected') this.#settle();
-    if (state === 'closed') this.#settle(closedError());
-    if (state === 'failed' && change.error) {
-      this.#settle(change.error);
-      for (const reader of [...this.#readers]) reader.onConnectionFailed(change.error);
+    if (state === 'connecting') this.#begin();
+    if (state === 'closed') {
+      this.#leaveAll();
+      this.#end(closedError());
     }
+    if (state === 'failed' && change.error) this.#end(change.error);
     this.#events.emit('state', change);
+    if (state === 'waiting') this.#onWaiting(change);
+  }
+
+  #onWaiting({ code, reason, error }: StateChange): void {
+    const why = error ?? errorOfLoss(code, reason);
+    this.#requests.onFailure(why);
+    // Whoever got the address wrong would otherwise wait for ever without a word.
+    if (!this.#attempted && error === undefined) this.#onError(why);
+    this.#attempted = true;
+  }
+
+  #leaveAll(): void {
+    for (const reader of [...this.#readers]) reader.unsubscribe();
+  }
+
+  #begin(): void {
+    this.#ended = undefined;
+    this.#requests.begin();
+    for (const reader of this.#readers) reader.onConnecting();
+  }
+
+  /** There will be no connection until the application asks for one: nothing is to wait for it. */
+  #end(error: FanfareClientError): void {
+    this.#ended = error;
+    this.#settle(error);
+    this.#requests.end(error);
+    for (const reader of this.#readers) reader.onNoConnection(error);
   }
 
   #settle(error?: FanfareClientError): void {
@@ -227,21 +267,18 @@ class FanfareClient implements Client {
     }
   }
 
-  #onThrow(cause: unknown, channel?: string): void {
-    const where = channel === undefined ? '' : ` of ${channel}`;
-    const detail = { cause, ...(channel !== undefined && { channel }) };
-    this.#onError(new FanfareClientError('handler_failed', `a listener${where} failed: ${cause}`, detail));
-  }
-
   #onError(error: FanfareClientError): void {
-    // The listener that fails on an error is not told of its own.
-    const listened = this.#events.has('error') && !this.#reporting;
-    if (!listened) {
-      console.error('[fanfare]', error);
-      return;
-    }
-    this.#reporting = true;
-    this.#events.emit('error', error);
-    this.#reporting = false;
+    if (this.#events.has('error')) this.#events.emit('error', error);
+    else report(error);
   }
+}
+
+function handlerFailed(cause: unknown, channel?: string): FanfareClientError {
+  const where = channel === undefined ? '' : ` of ${channel}`;
+  const detail = { cause, ...(channel !== undefined && { channel }) };
+  return new FanfareClientError('handler_failed', `a listener${where} failed: ${cause}`, detail);
+}
+
+function report(error: FanfareClientError): void {
+  console.error('[fanfare]', error);
 }

@@ -2,7 +2,7 @@ import { jsonDialect } from '@fanfare/protocol/json';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { rejectionOf, withFakeServer } from '../test/support.js';
 import { createClient, FanfareClientError } from './index.js';
-import { settle } from './testing/index.js';
+import { FakeServer, settle, VirtualClock } from './testing/index.js';
 
 /** Connects and lets the connection become stable. */
 function connected(...args: Parameters<typeof withFakeServer>) {
@@ -102,12 +102,57 @@ describe('connecting', () => {
     expect(server.link.request.url).toBe(expected);
   });
 
-  it.each([[{ url: 'nonsense' }], [{ url: 'ftp://host' }], [{ url: 'ws://host', maxQueue: 0 }]])(
-    'refuses %o',
-    (options) => {
-      expect(() => createClient(options)).toThrow(FanfareClientError);
-    },
-  );
+  it.each([
+    [{ url: 'nonsense' }],
+    [{ url: 'ftp://host' }],
+    [{ maxQueue: 0 }],
+    [{ joinsPerSecond: 0.5 }],
+    [{ pingGraceMs: Number.NaN }],
+    [{ backoff: { baseMs: Number.NaN } }],
+    [{ backoff: { maxMs: Number.POSITIVE_INFINITY } }],
+    [{ backoff: { baseMs: 0 } }],
+  ])('refuses %o', (options) => {
+    expect(() => createClient({ url: 'ws://host', ...options })).toThrow(FanfareClientError);
+  });
+
+  it('takes undefined for the default, also within backoff', () => {
+    const { client, server, clock, states } = withFakeServer({
+      // As it comes from callers without types.
+      backoff: { baseMs: undefined } as unknown as { baseMs: number },
+    });
+    server.reachable = false;
+    void client.connect();
+    clock.advance(60_000);
+    expect(server.links.length).toBeLessThan(50);
+    expect(states.every(({ retryInMs = 0 }) => Number.isFinite(retryInMs))).toBe(true);
+    client.close();
+  });
+
+  it('can be told to wait for ever', async () => {
+    const socket = () => ({ send: () => {}, close: () => {}, terminate: () => {} });
+    const endless = Number.POSITIVE_INFINITY;
+    const client = createClient({ url: 'ws://fake', socket, connectTimeoutMs: endless, requestTimeoutMs: endless });
+    void client.connect();
+    let settled = false;
+    void client
+      .channel('chat:1')
+      .publish(1)
+      .catch(() => {})
+      .finally(() => (settled = true));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect([client.state, settled]).toEqual(['connecting', false]);
+    client.close();
+  });
+
+  it('refuses a queue and a time that are none, of one call', async () => {
+    const { client } = withFakeServer();
+    const channel = client.channel('chat:1');
+    expect(() => channel.subscribe(undefined, { maxQueue: 0 })).toThrow('maxQueue');
+    for (const timeoutMs of [0, Number.NaN]) {
+      expect(await rejectionOf(channel.publish(1, { timeoutMs }))).toMatchObject({ code: 'bad_request' });
+      expect(await rejectionOf(channel.history({ timeoutMs }))).toMatchObject({ code: 'bad_request' });
+    }
+  });
 });
 
 describe('losing the connection', () => {
@@ -147,6 +192,24 @@ describe('losing the connection', () => {
     expect(Math.max(...states.flatMap(({ retryInMs }) => retryInMs ?? []))).toBeGreaterThan(5_000);
   });
 
+  it('is told once as an error where there never was a connection', () => {
+    const { client, server, clock, errors } = withFakeServer();
+    server.reachable = false;
+    void client.connect();
+    clock.advance(60_000);
+    expect(errors).toMatchObject([
+      { code: 'unreachable', message: 'no connection to the gateway: cut', retryable: true },
+    ]);
+    server.reachable = true;
+    clock.advance(30_000);
+    expect(client.state).toBe('connected');
+    server.reachable = false;
+    server.link.cut();
+    clock.advance(60_000);
+    expect(errors).toHaveLength(1);
+    client.close();
+  });
+
   it('connects at once when told to while it waits', async () => {
     const { client, server, clock } = connected();
     server.reachable = false;
@@ -172,6 +235,40 @@ describe('losing the connection', () => {
     client.close();
     target.dispatchEvent(new Event('online'));
     expect(client.state).toBe('closed');
+    vi.unstubAllGlobals();
+  });
+
+  it('connects at once when a page is shown again, and then tells a dead link from one that is only quiet', () => {
+    const page = new EventTarget();
+    const document = Object.assign(new EventTarget(), { visibilityState: 'hidden' });
+    vi.stubGlobal('addEventListener', page.addEventListener.bind(page));
+    vi.stubGlobal('removeEventListener', page.removeEventListener.bind(page));
+    vi.stubGlobal('document', document);
+    const { client, server, clock, states } = connected();
+    const { link } = server;
+    server.onFrame = (frame, from) => {
+      if (frame.type === 'unsubscribe') from.send({ type: 'unsubscribed', id: frame.id, channel: frame.channel });
+    };
+    clock.advance(10_000);
+    page.dispatchEvent(new Event('pageshow'));
+    clock.advance(30_000);
+    expect(server.links).toEqual([link]);
+    link.freeze();
+    document.dispatchEvent(new Event('visibilitychange'));
+    clock.advance(6_000);
+    expect(client.state).toBe('connected');
+    document.visibilityState = 'visible';
+    document.dispatchEvent(new Event('visibilitychange'));
+    server.reachable = false;
+    clock.advance(5_000);
+    expect(states.find(({ state }) => state === 'waiting')?.reason).toBe('silence for 5000 ms');
+    clock.advance(60_000);
+    server.reachable = true;
+    clock.advance(1);
+    if (client.state === 'waiting') document.dispatchEvent(new Event('visibilitychange'));
+    clock.advance(5);
+    expect(client.state).toBe('connected');
+    client.close();
     vi.unstubAllGlobals();
   });
 
@@ -209,6 +306,25 @@ describe('losing the connection', () => {
     expect(states.find(({ state }) => state === 'waiting')?.reason).toBe('silence for 35000 ms');
   });
 
+  it('notices silence though the clock was set back by an hour', () => {
+    const world = new VirtualClock();
+    let backMs = 0;
+    const clock = {
+      now: () => world.now() - backMs,
+      after: world.after.bind(world),
+      random: world.random.bind(world),
+    };
+    const server = new FakeServer({ clock: world });
+    const client = createClient({ url: 'ws://fake', clock, socket: server.socket });
+    void client.connect();
+    world.advance(1_000);
+    server.link.freeze();
+    backMs = 3_600_000;
+    world.advance(75_000);
+    expect(server.links[0]?.ended).toBe('terminated');
+    client.close();
+  });
+
   it('takes any frame as a sign of life', () => {
     const { client, server, clock } = connected();
     server.pings = false;
@@ -233,7 +349,7 @@ describe('losing the connection', () => {
 });
 
 describe('close codes', () => {
-  it.each([1001, 1006, 1011, 1012, 4001, 4002, 4003, 4999])('reconnects after %i', (code) => {
+  it.each([1000, 1001, 1006, 1011, 1012, 4001, 4002, 4003, 4999])('reconnects after %i', (code) => {
     const { client, server, clock } = connected();
     server.link.close(code);
     clock.advance(600);
@@ -242,7 +358,6 @@ describe('close codes', () => {
   });
 
   it.each([
-    [1000, 'normal'],
     [4400, 'malformed'],
     [4401, 'unauthorized'],
     [4403, 'forbidden'],
@@ -348,6 +463,46 @@ describe('close codes', () => {
     server.link.close(4401);
     clock.advance(600_000);
     expect(client.state).toBe('failed');
+  });
+});
+
+describe('an expired token', () => {
+  function expiring(token: () => string) {
+    const setup = withFakeServer({ token });
+    const { server } = setup;
+    server.accepts = false;
+    server.onFrame = (frame, link) => {
+      if (frame.type !== 'connect') return;
+      if (frame.token === 'fresh') {
+        link.send({ type: 'connected', id: frame.id, ...server.welcome });
+        return;
+      }
+      link.send({ type: 'error', id: frame.id, code: 'token_expired', message: 'expired', retryable: false });
+      link.close(4401);
+    };
+    return setup;
+  }
+
+  it('is no refusal while another can be fetched', () => {
+    const tokens = ['stale', 'stale'];
+    const { client, clock, errors } = expiring(() => tokens.shift() ?? 'fresh');
+    void client.connect();
+    clock.advance(10_000);
+    expect(client.state).toBe('connected');
+    expect(errors.map(({ code, retryable }) => [code, retryable])).toEqual([
+      ['token_expired', true],
+      ['token_expired', true],
+    ]);
+    client.close();
+  });
+
+  it('again and again is one', () => {
+    const { client, server, clock, errors } = expiring(() => 'stale');
+    void client.connect();
+    clock.advance(600_000);
+    expect(client.state).toBe('failed');
+    expect(server.links).toHaveLength(5);
+    expect(errors.at(-1)).toMatchObject({ code: 'token_expired', retryable: false });
   });
 });
 
@@ -470,5 +625,24 @@ describe('errors without a listener', () => {
     clock.advance(5);
     expect(logged).toHaveBeenCalledTimes(1);
     expect(logged).toHaveBeenCalledWith('[fanfare]', expect.objectContaining({ code: 'handler_failed' }));
+  });
+
+  it.each([
+    ['async', () => Promise.reject(new Error('worse'))],
+    // biome-ignore lint/suspicious/noThenProperty: a promise of another make
+    ['thenable', () => ({ then: (_: unknown, reject: (error: Error) => void) => reject(new Error('worse')) })],
+  ])('is where a rejection of an %s error listener goes, once', async (_, listener) => {
+    const logged = vi.spyOn(console, 'error').mockImplementation(() => {});
+    const { client, server, clock } = connected();
+    let calls = 0;
+    client.on('error', () => {
+      if (++calls > 10) return undefined;
+      return listener();
+    });
+    server.link.close(4403);
+    clock.advance(5);
+    await settle();
+    expect(calls).toBe(1);
+    expect(logged).toHaveBeenCalledTimes(1);
   });
 });

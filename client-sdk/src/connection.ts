@@ -59,6 +59,8 @@ export interface ConnectionOwner {
 
 /** After 4429 the delay is drawn as after this many failures: the gateway is full, not gone. */
 const TOO_MANY_ATTEMPTS = 4;
+/** So many tokens in a row that have expired before they were used: what fetches them does not renew them. */
+const MAX_EXPIRED_TOKENS = 5;
 /** Longest wait that a gateway can ask for, ms. */
 const MAX_RETRY_AFTER_MS = 300_000;
 
@@ -70,6 +72,8 @@ export class Connection {
   #state: ConnectionState = 'idle';
   #link: Link | undefined;
   #connectedAt = 0;
+  /** Expired tokens since the last connection. */
+  #expiredTokens = 0;
   /** Ends what is under way: the wait for a token or for the next attempt. */
   #cancel: Cancel | undefined;
 
@@ -87,11 +91,20 @@ export class Connection {
   connect(): void {
     const { state } = this;
     if (state === 'connected' || state === 'connecting') return;
-    if (state !== 'waiting') this.#backoff.reset();
+    if (state !== 'waiting') {
+      this.#backoff.reset();
+      this.#expiredTokens = 0;
+    }
     this.#cancel?.();
     this.#setState({ state: 'connecting' });
     // A listener may have closed it.
     if (this.state === 'connecting') this.#fetchToken((token) => this.#open(token));
+  }
+
+  /** Something happened to the network: whatever waits is tried now, and what is there has to show that it is alive. */
+  check(): void {
+    if (this.#state === 'waiting') this.connect();
+    else this.#link?.probe(this.#options.nextId());
   }
 
   close(): void {
@@ -148,6 +161,7 @@ export class Connection {
       onGreeting: () => this.#owner.onGreeting(),
       onConnected: (frame) => {
         this.#connectedAt = this.#options.clock.now();
+        this.#expiredTokens = 0;
         this.#owner.onConnected(frame);
         this.#setState({ state: 'connected' });
       },
@@ -163,6 +177,11 @@ export class Connection {
     if (stable) this.#backoff.reset();
     this.#link = undefined;
     this.#owner.onDown();
+    if (refusal?.code === 'token_expired' && this.#mayRenew()) {
+      const expired = new FanfareClientError('token_expired', refusal.message, { retryable: true });
+      this.#wait(this.#backoff.next(), { code, reason, error: expired });
+      return;
+    }
     // A refusal is a reason to stop by itself only where no close code followed it.
     const refused = refusal && !refusal.retryable && (code === 1006 || !shouldReconnect(code));
     // A token that ran out is not a refusal where another can be fetched.
@@ -172,6 +191,11 @@ export class Connection {
       return;
     }
     this.#wait(this.#delayAfter(code, reason, refusal?.retryAfter), { code, reason, ...(error && { error }) });
+  }
+
+  /** What fetches tokens may have kept one for too long; the next can be a new one. */
+  #mayRenew(): boolean {
+    return typeof this.#options.token === 'function' && ++this.#expiredTokens < MAX_EXPIRED_TOKENS;
   }
 
   #delayAfter(code: number, reason: string, retryAfterMs: number | undefined): number {

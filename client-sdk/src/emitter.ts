@@ -1,5 +1,5 @@
-/** Takes what a listener threw. */
-export type OnThrow = (error: unknown) => void;
+/** Takes what a listener of that event threw, or rejected with. */
+export type OnThrow = (error: unknown, event: PropertyKey) => void;
 
 // Listeners may be async: what they return is looked at only to catch a rejection.
 type Listener<Event> = (event: Event) => unknown;
@@ -32,10 +32,10 @@ export class Emitter<Events extends object> {
     if (listeners === undefined) return;
     for (const listener of listeners) {
       try {
-        const result = listener(event);
-        if (result instanceof Promise) result.catch(this.#onThrow);
+        const result = listener(event) as Partial<PromiseLike<unknown>> | null | undefined;
+        if (typeof result?.then === 'function') result.then(undefined, (error) => this.#onThrow(error, name));
       } catch (error) {
-        this.#onThrow(error);
+        this.#onThrow(error, name);
       }
     }
   }

@@ -1,4 +1,12 @@
-import { CLOSE_CODES, type CloseCode, ERROR_CODES, type ErrorCode, type ErrorFrame } from '@fanfare/protocol';
+import {
+  CLOSE_CODES,
+  type CloseCode,
+  ERROR_CODES,
+  type ErrorCode,
+  type ErrorFrame,
+  RESET_REASONS,
+  type ResetReason,
+} from '@fanfare/protocol';
 
 type CloseName = (typeof CLOSE_CODES)[CloseCode]['name'];
 
@@ -8,6 +16,8 @@ type CloseName = (typeof CLOSE_CODES)[CloseCode]['name'];
  *
  * - `closed`: `client.close()` was called, or the subscription had ended.
  * - `timeout`: not sent, or for a reading request not answered, in time. Nothing was changed by it.
+ *   Without a connection `cause` is why there is none.
+ * - `unreachable`: no connection to the gateway could be made, or it broke; the client goes on trying.
  * - `handler_failed`: a listener of the application threw or rejected; `cause` is what it threw.
  * - `token_failed`: the `token` function threw or rejected; `cause` is what it threw.
  * - `malformed_frame`: the gateway sent something that is no frame.
@@ -17,6 +27,7 @@ export type ClientErrorCode =
   | CloseName
   | 'closed'
   | 'timeout'
+  | 'unreachable'
   | 'handler_failed'
   | 'token_failed'
   | 'malformed_frame';
@@ -28,6 +39,8 @@ export interface FanfareClientErrorOptions {
   readonly retryAfterMs?: number | undefined;
   /** The channel it is about, if it is about one. */
   readonly channel?: string;
+  /** Of `history`, as `bad_request`: why its position cannot be used. */
+  readonly reason?: ResetReason | undefined;
   readonly cause?: unknown;
 }
 
@@ -38,6 +51,8 @@ export class FanfareClientError extends Error {
   readonly retryable: boolean;
   readonly retryAfterMs: number | undefined;
   readonly channel: string | undefined;
+  /** Why the position given to `history` cannot be used: `expired`, `unrecoverable` or `diverged`. */
+  readonly reason: ResetReason | undefined;
 
   constructor(code: ClientErrorCode, message: string, options: FanfareClientErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -45,6 +60,7 @@ export class FanfareClientError extends Error {
     this.retryable = options.retryable ?? (code in ERROR_CODES && ERROR_CODES[code as ErrorCode].retryable);
     this.retryAfterMs = options.retryAfterMs;
     this.channel = options.channel;
+    this.reason = options.reason;
   }
 }
 
@@ -53,8 +69,15 @@ export function errorOfFrame(frame: ErrorFrame, channel?: string): FanfareClient
   return new FanfareClientError(frame.code, frame.message, {
     retryable: frame.retryable,
     retryAfterMs: frame.retryAfter,
+    reason: frame.code === 'bad_request' ? reasonIn(frame.message) : undefined,
     ...(channel !== undefined && { channel }),
   });
+}
+
+/** The protocol lets the message of such a `bad_request` begin with its reason. */
+function reasonIn(message: string): ResetReason | undefined {
+  const [word = ''] = message.split(/\W/, 1);
+  return Object.hasOwn(RESET_REASONS, word) ? (word as ResetReason) : undefined;
 }
 
 /** A close code that ends the connection for good, as an error. */
@@ -64,6 +87,12 @@ export function errorOfClose(code: number, reason: string): FanfareClientError {
     known?.name ?? 'forbidden',
     `closed by the gateway: ${reason || known?.meaning || code}`,
   );
+}
+
+/** A connection that is gone, or never came to be, and will be tried again. */
+export function errorOfLoss(code?: number, reason?: string): FanfareClientError {
+  const how = reason || `closed with ${code}`;
+  return new FanfareClientError('unreachable', `no connection to the gateway: ${how}`, { retryable: true });
 }
 
 export function closedError(): FanfareClientError {

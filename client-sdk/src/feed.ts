@@ -204,8 +204,12 @@ export class Feed {
       this.#wire = 'off';
       const reason = frame.message ?? 'taken off by the gateway';
       const error = new FanfareClientError(frame.code ?? 'forbidden', reason, { channel: this.channel });
-      if (error.retryable) this.#restFor(this.#failures.next());
-      else this.#fail(error);
+      if (error.retryable) {
+        this.#audience.down();
+        this.#restFor(this.#failures.next());
+      } else {
+        this.#fail(error);
+      }
     } else {
       this.#wire = 'off';
       this.#inherited = false;

@@ -18,7 +18,10 @@ export class Inbox<T> implements AsyncIterator<T, undefined> {
   #items: T[] = [];
   /** Items before this index have been read. */
   #head = 0;
+  /** Thrown once, as the end. */
   #error: unknown;
+  /** Thrown by every loop, while there. */
+  #outage: unknown;
   #ended = false;
 
   constructor(capacity: number, hooks: InboxHooks) {
@@ -52,22 +55,25 @@ export class Inbox<T> implements AsyncIterator<T, undefined> {
     return item;
   }
 
-  /** The loop throws this once it has read what is here; a new loop goes on. */
+  /** Until {@link recover} a loop throws this once it has read what is here. */
   fail(error: unknown): void {
-    const reader = this.#readers.shift();
-    if (reader) reader.reject(error);
-    else this.#error = error;
+    this.#outage = error;
+    for (const reader of this.#readers.splice(0)) reader.reject(error);
   }
 
-  /** What {@link fail} said is over. */
+  /** A new loop goes on. */
   recover(): void {
-    this.#error = undefined;
+    this.#outage = undefined;
   }
 
-  /** The loop ends once it has read what is here. */
-  end(): void {
+  /** The loop ends once it has read what is here; by throwing `error`, if there is one. */
+  end(error?: unknown): void {
     this.#ended = true;
-    for (const reader of this.#readers.splice(0)) reader.resolve({ done: true, value: undefined });
+    const [first, ...others] = this.#readers.splice(0);
+    if (error === undefined) first?.resolve({ done: true, value: undefined });
+    else if (first) first.reject(error);
+    else this.#error = error;
+    for (const reader of others) reader.resolve({ done: true, value: undefined });
   }
 
   next(): Promise<IteratorResult<T, undefined>> {
@@ -82,6 +88,7 @@ export class Inbox<T> implements AsyncIterator<T, undefined> {
       return Promise.reject(error);
     }
     if (this.#ended) return Promise.resolve({ done: true, value: undefined });
+    if (this.#outage !== undefined) return Promise.reject(this.#outage);
     return new Promise((resolve, reject) => this.#readers.push({ resolve, reject }));
   }
 

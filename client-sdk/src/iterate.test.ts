@@ -180,6 +180,32 @@ describe('for await', () => {
     expect(await read(subscription[Symbol.asyncIterator](), 1)).toEqual([1]);
   });
 
+  it.each([
+    ['failed', 'forbidden'],
+    ['closed', 'closed'],
+  ])('and ready() throw at once while the client is %s, until connect()', async (state, code) => {
+    const { channel, clock, client, server, publish, read, errors } = start();
+    if (state === 'failed') server.link.close(4403);
+    else client.close();
+    clock.advance(10);
+    expect(client.state).toBe(state);
+    expect(errors.map((error) => error.code)).toEqual(state === 'failed' ? ['forbidden'] : []);
+    const subscription = channel.subscribe();
+    const handled = channel.subscribe(() => {});
+    for (let n = 0; n < 2; n++) {
+      expect(await rejectionOf(subscription[Symbol.asyncIterator]().next())).toMatchObject({ code });
+      expect(await rejectionOf(subscription.ready())).toMatchObject({ code });
+      expect(await rejectionOf(handled[Symbol.asyncIterator]().next())).toMatchObject({ code });
+    }
+    expect(clock.pending).toBeLessThanOrEqual(1);
+    void client.connect();
+    const ready = subscription.ready();
+    clock.advance(20);
+    await ready;
+    await publish(CHANNEL, 1);
+    expect(await read(subscription[Symbol.asyncIterator](), 1)).toEqual([1]);
+  });
+
   it('ends when the client is closed', async () => {
     const { channel, client } = start();
     const iterator = channel.subscribe()[Symbol.asyncIterator]();

@@ -2,6 +2,7 @@ import type { ConnectedFrame, ConnectFrame, Dialect, ErrorFrame, ServerFrame, Wi
 import { parseServerFrame } from '@fanfare/protocol/validate';
 import type { Cancel, Clock } from './clock.js';
 import { FanfareClientError } from './errors.js';
+import type { Pulse } from './pulse.js';
 import type { Socket, SocketFactory } from './transport/socket.js';
 
 export interface LinkOptions {
@@ -9,6 +10,8 @@ export interface LinkOptions {
   readonly dialect: Dialect;
   readonly socket: SocketFactory;
   readonly clock: Clock;
+  /** Told of everything that comes. */
+  readonly pulse: Pulse;
   /** From the first byte to `connected`, ms. */
   readonly connectTimeoutMs: number;
   /** Silence of `ping` and this means the link is dead, ms. */
@@ -37,6 +40,10 @@ export interface LinkHandlers {
 }
 
 const ABNORMAL = 1006;
+/** How long a link in doubt may take to show that it is alive, ms. */
+const PROBE_MS = 5_000;
+/** A channel that nobody is on: its `unsubscribe` is always answered, and changes nothing. */
+const PROBE_CHANNEL = 'fanfare-js:probe';
 
 /**
  * One socket from its opening to its end: greets, decodes and checks frames, answers pings, notices
@@ -50,7 +57,6 @@ export class Link {
   #connected = false;
   #over = false;
   #silenceMs = 0;
-  #lastHeardAt = 0;
   #refusal: ErrorFrame | undefined;
   #timer: Cancel | undefined;
 
@@ -81,6 +87,15 @@ export class Link {
     if (!this.#over) this.#socket?.send(wire);
   }
 
+  /** Is it still alive? If nothing comes in a few seconds it is not. */
+  probe(id: number): void {
+    if (this.#over || !this.#connected) return;
+    this.send(this.#options.dialect.encode({ type: 'unsubscribe', id, channel: PROBE_CHANNEL }));
+    this.#timer?.();
+    const silenceMs = Math.min(PROBE_MS, this.#silenceMs);
+    this.#watch(silenceMs, silenceMs);
+  }
+
   /** Ends the link from this side; nothing is called afterwards. */
   close(code: number, reason: string): void {
     if (this.#over) return;
@@ -97,7 +112,7 @@ export class Link {
 
   #receive(wire: Wire): void {
     if (this.#over) return;
-    this.#lastHeardAt = this.#options.clock.now();
+    this.#options.pulse.beat();
     const frame = this.#decode(wire);
     if (frame === undefined) return;
     if (frame.type === 'ping') this.send(this.#options.dialect.encode({ type: 'pong' }));
@@ -126,7 +141,7 @@ export class Link {
       this.#connected = true;
       this.#timer?.();
       this.#silenceMs = frame.ping + this.#options.pingGraceMs;
-      this.#watch(this.#silenceMs);
+      this.#watch(this.#silenceMs, this.#silenceMs);
       this.#handlers.onConnected(frame);
     } else if (frame.type === 'error' && frame.id === this.#hello.id) {
       // The close code that follows decides; the error says it in more words.
@@ -134,12 +149,11 @@ export class Link {
     }
   }
 
-  #watch(delayMs: number): void {
-    const { clock } = this.#options;
+  #watch(silenceMs: number, delayMs: number): void {
+    const { clock, pulse } = this.#options;
     this.#timer = clock.after(delayMs, () => {
-      const restMs = this.#lastHeardAt + this.#silenceMs - clock.now();
-      if (restMs > 0) this.#watch(restMs);
-      else this.#cut(`silence for ${this.#silenceMs} ms`);
+      if (pulse.leftMs(silenceMs) > 0) this.#watch(this.#silenceMs, pulse.leftMs(this.#silenceMs));
+      else this.#cut(`silence for ${silenceMs} ms`);
     });
   }
 

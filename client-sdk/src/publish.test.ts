@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { rejectionOf, withFakeServer, withLogServer } from '../test/support.js';
+import type { Message } from './index.js';
 import { msgpackDialect } from './msgpack.js';
 import { type FakeLink, settle } from './testing/index.js';
 
@@ -86,6 +87,16 @@ describe('publish', () => {
     expect(clock.pending).toBe(0);
   });
 
+  it('that found no connection in time says why there is none', async () => {
+    const { client, server, clock } = withFakeServer();
+    server.reachable = false;
+    void client.connect();
+    const failed = rejectionOf(client.channel(CHANNEL).publish(1, { timeoutMs: 3_000 }));
+    clock.advance(3_000);
+    expect(await failed).toMatchObject({ code: 'timeout', cause: { code: 'unreachable' } });
+    client.close();
+  });
+
   it('that is not answered in time has an unknown outcome', async () => {
     const hand = byHand();
     const failed = rejectionOf(hand.channel.publish(1));
@@ -93,6 +104,25 @@ describe('publish', () => {
     expect(await failed).toMatchObject({ code: 'outcome_unknown', retryable: false });
     hand.answer(0);
     expect(hand.errors).toEqual([]);
+  });
+
+  it('that was sent waits longer than its time for the answer while the gateway talks, and is not tried again', async () => {
+    const hand = byHand();
+    const done = hand.channel.publish(1);
+    const failed = rejectionOf(hand.channel.publish(2));
+    const unknown = rejectionOf(hand.channel.publish(3));
+    hand.tick();
+    for (let n = 0; n < 6; n++) {
+      hand.clock.advance(10_000);
+      hand.server.link.send({ type: 'message', channel: 'slow', data: n, time: 1 });
+    }
+    hand.answer(0);
+    expect(await done).toMatchObject({ offset: 1 });
+    hand.refuse(1, 'unavailable', { retryable: true });
+    expect(await failed).toMatchObject({ code: 'timeout' });
+    hand.reconnect();
+    expect(await unknown).toMatchObject({ code: 'outcome_unknown' });
+    expect(hand.sent()).toEqual([]);
   });
 
   it('gives each a key of its own, and none when told so', () => {
@@ -243,6 +273,36 @@ describe('publish', () => {
     expect(refused).toBeLessThan(1_000);
   });
 
+  it.each([1, 40])('keeps to a rate that it was told of, at a latency of %i ms', async (latencyMs) => {
+    const { client, server, clock } = withFakeServer({ requestTimeoutMs: 60_000 }, { latencyMs: () => latencyMs });
+    // As the gateway counts: so many a second, that many at once, and the time to the next one.
+    const perSecond = 50;
+    let tokens = perSecond;
+    let countedAt = clock.now();
+    let errors = 0;
+    let stored = 0;
+    server.onFrame = (frame, link) => {
+      if (frame.type !== 'publish') return;
+      const { id } = frame;
+      tokens = Math.min(perSecond, tokens + ((clock.now() - countedAt) * perSecond) / 1_000);
+      countedAt = clock.now();
+      if (tokens < 1) {
+        errors++;
+        const retryAfter = Math.ceil(((1 - tokens) * 1_000) / perSecond);
+        link.send({ type: 'error', id, code: 'rate_limited', message: 'too fast', retryable: true, retryAfter });
+        return;
+      }
+      tokens--;
+      link.send({ type: 'published', id, channel: CHANNEL, epoch: 'e', offset: ++stored });
+    };
+    void client.connect();
+    const all = Promise.all(Array.from({ length: 600 }, (_, n) => client.channel(CHANNEL).publish(n)));
+    clock.advance(16_000);
+    expect(await all).toHaveLength(600);
+    // Those on their way when the first refusal came, then one of five.
+    expect(errors).toBeLessThan(206 + 550 / 5);
+  });
+
   it('keeps what may be open within a window', () => {
     const hand = byHand();
     for (let n = 0; n < 1_000; n++) void hand.channel.publish(n).catch(() => {});
@@ -304,6 +364,17 @@ describe('publish', () => {
     expect(await rejectionOf(byHand().channel.publish(data))).toMatchObject({ code: 'bad_request' });
   });
 
+  it.each([
+    ['an empty key', ''],
+    ['a long key', 'ü'.repeat(65)],
+    ['null for a key', null],
+  ])('refuses %s', async (_, key) => {
+    const hand = byHand();
+    expect(await rejectionOf(hand.channel.publish(1, { key: key as string }))).toMatchObject({ code: 'bad_request' });
+    hand.tick();
+    expect(hand.sent()).toEqual([]);
+  });
+
   it('takes the data as it is at the call', () => {
     const hand = byHand();
     const data = { n: 1 };
@@ -318,16 +389,37 @@ describe('publish', () => {
     const sent = rejectionOf(hand.channel.publish(1));
     hand.tick();
     hand.client.close();
-    const unsent = rejectionOf(hand.channel.publish(2, { timeoutMs: 50 }));
+    const late = rejectionOf(hand.channel.publish(2));
     expect(await sent).toMatchObject({ code: 'outcome_unknown' });
-    hand.clock.advance(50);
-    expect(await unsent).toMatchObject({ code: 'timeout' });
+    expect(await late).toMatchObject({ code: 'closed' });
 
     const idle = withFakeServer();
     const waiting = rejectionOf(idle.client.channel(CHANNEL).publish(1));
     void idle.client.connect();
     idle.client.close();
     expect(await waiting).toMatchObject({ code: 'closed' });
+  });
+
+  it('that waits when the gateway refuses the client for good says so, as does one that comes then', async () => {
+    const hand = byHand();
+    const sent = rejectionOf(hand.channel.publish(1));
+    hand.tick();
+    hand.server.link.cut();
+    const unsent = rejectionOf(hand.channel.publish(2));
+    hand.server.accepts = false;
+    hand.server.onFrame = (_, link) => link.close(4403);
+    hand.clock.advance(1_000);
+    expect(hand.client.state).toBe('failed');
+    expect(await sent).toMatchObject({ code: 'outcome_unknown', cause: { code: 'forbidden' } });
+    expect(await unsent).toMatchObject({ code: 'forbidden' });
+    expect(await rejectionOf(hand.channel.history())).toMatchObject({ code: 'forbidden' });
+    hand.server.accepts = true;
+    hand.server.onFrame = () => {};
+    void hand.client.connect();
+    const again = hand.channel.publish(3);
+    hand.tick();
+    hand.answer(0);
+    expect(await again).toMatchObject({ offset: 1 });
   });
 
   it('is held back with everything else when the gateway asks for less without naming a request', () => {
@@ -391,6 +483,47 @@ describe('history', () => {
       channel: CHANNEL,
       after: { epoch: '100', offset: 3 },
     });
+  });
+
+  it('says why a position cannot be used', async () => {
+    const hand = byHand();
+    const read = async (message: string) => {
+      const failed = rejectionOf(hand.channel.history({ after: { epoch: 'e', offset: 9 } }));
+      hand.tick();
+      const id = hand.server.link.sent('history').at(-1)?.id;
+      hand.server.link.send({ type: 'error', id, code: 'bad_request', message, retryable: false });
+      hand.tick();
+      return await failed;
+    };
+    expect(await read('expired: the position cannot be used')).toMatchObject({
+      code: 'bad_request',
+      reason: 'expired',
+    });
+    expect(await read('diverged')).toMatchObject({ reason: 'diverged' });
+    for (const other of ['a live channel', 'toString: x', 'it expired'])
+      expect((await read(other)).reason).toBe(undefined);
+  });
+
+  it('and subscribe take a durable message for a position, and no other', async () => {
+    const { client, server, clock } = withLogServer();
+    for (let n = 1; n <= 4; n++) server.publish(CHANNEL, n);
+    void client.connect();
+    const channel = client.channel<number>(CHANNEL);
+    const messages: Message<number>[] = [];
+    channel.subscribe((message) => messages.push(message), { rewind: 2 }).on('error', () => {});
+    clock.advance(10);
+    const [third] = messages;
+    if (!third) throw new Error('nothing came');
+    const page = channel.history({ after: third });
+    const other = byHand();
+    other.channel.subscribe(() => {}, { since: third });
+    other.tick();
+    clock.advance(10);
+    expect((await page).messages.map(({ data }) => data)).toEqual([4]);
+    expect(other.server.link.sent('subscribe')[0]?.since).toEqual({ epoch: '100', offset: 3 });
+    const live: Message = { channel: 'live:x', data: 1, time: 1 };
+    expect(() => channel.subscribe(() => {}, { since: live })).toThrow('not a position');
+    expect(await rejectionOf(channel.history({ before: live }))).toMatchObject({ code: 'bad_request' });
   });
 
   it('is asked again after a lost connection, and times out as nothing done', async () => {

@@ -1,4 +1,6 @@
 import type { Durability, Position, Tags } from '@fanfare/protocol';
+import { isKey } from '@fanfare/protocol/validate';
+import { checkNumber } from './check-number.js';
 import type { Clock } from './clock.js';
 import { FanfareClientError } from './errors.js';
 import type { Requests } from './requests.js';
@@ -54,9 +56,13 @@ export class Publisher {
 
   async publish(channel: string, data: unknown, options: PublishOptions): Promise<PublishResult> {
     if (data === undefined) throw new FanfareClientError('bad_request', 'data must not be undefined');
+    if (options.key !== undefined && !isKey(options.key)) {
+      throw new FanfareClientError('bad_request', 'a key has 1 to 128 bytes');
+    }
     const key = options.key ?? this.#nextKey(channel);
     const { tags, durability, timeoutMs = this.#options.timeoutMs } = options;
-    const fields = { ...(key && { key }), ...(tags && { tags }), ...(durability && { durability }) };
+    checkNumber('timeoutMs', timeoutMs, 1);
+    const fields = { ...(key !== undefined && { key }), ...(tags && { tags }), ...(durability && { durability }) };
     const reply = await this.#options.requests.call(
       'published',
       (id) => ({ type: 'publish', id, channel, data, ...fields }),

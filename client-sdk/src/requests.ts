@@ -1,12 +1,14 @@
 import type { ConnectedFrame, Dialect, ErrorFrame, Frame, ServerFrame, Wire } from '@fanfare/protocol';
 import { Backoff, type BackoffOptions } from './backoff.js';
 import type { Cancel, Clock } from './clock.js';
-import { closedError, errorOfFrame, FanfareClientError } from './errors.js';
+import { errorOfFrame, FanfareClientError } from './errors.js';
+import type { Pulse } from './pulse.js';
 import { SendWindow } from './send-window.js';
 
 export interface RequestsOptions {
   readonly dialect: Dialect;
   readonly clock: Clock;
+  readonly pulse: Pulse;
   readonly nextId: () => number;
   readonly send: (wire: Wire) => void;
   readonly backoff: BackoffOptions;
@@ -15,7 +17,10 @@ export interface RequestsOptions {
 }
 
 export interface RequestPlan {
-  /** Ends the request from the call on, ms. */
+  /**
+   * Ends the request from the call on, ms. One that was sent by then goes on until the gateway was
+   * silent for this long: its answer is on its way.
+   */
   readonly timeoutMs: number;
   /** Whether the request changes nothing, so that it can always be sent again. */
   readonly readOnly: boolean;
@@ -35,6 +40,8 @@ interface Request extends RequestPlan {
   readonly backoff: Backoff;
   /** Ends the deadline. */
   cancel: Cancel;
+  /** Its time is over, and it waits only for the answer to what was sent. */
+  overdue: boolean;
   /** While it is open: since when, ms since the Unix epoch. */
   sentAt: number | undefined;
   /** When it was first sent without ever being answered. */
@@ -60,6 +67,10 @@ export class Requests {
   readonly #resting = new Map<Request, Cancel>();
   #connected: ConnectedFrame | undefined;
   #maxFrame = Number.POSITIVE_INFINITY;
+  /** Why there will be none, until {@link begin}. */
+  #ended: FanfareClientError | undefined;
+  /** Why there is no connection. */
+  #failure: FanfareClientError | undefined;
 
   constructor(options: RequestsOptions) {
     this.#options = options;
@@ -69,10 +80,11 @@ export class Requests {
   /**
    * Encodes the frame now, so that later changes of its data do not matter, and sends it when it can.
    * @throws {FanfareClientError} as a rejection: `bad_request`, `too_large`, `limit_exceeded`,
-   * `timeout`, `outcome_unknown`, `closed`, or what the gateway answered.
+   * `timeout`, `outcome_unknown`, `closed`, why the connection failed, or what the gateway answered.
    */
   call<Type extends ReplyType>(replyType: Type, build: (id: number) => Frame, plan: RequestPlan): Promise<Reply<Type>> {
     return new Promise<Reply<Type>>((resolve, reject) => {
+      if (this.#ended) throw this.#ended;
       const { clock, backoff, maxPending } = this.#options;
       const id = this.#options.nextId();
       const wire = this.#encode(build(id));
@@ -87,10 +99,12 @@ export class Requests {
         resolve: resolve as Request['resolve'],
         reject,
         backoff: new Backoff(backoff, clock),
-        cancel: clock.after(plan.timeoutMs, () => this.#expire(request)),
+        cancel: () => {},
+        overdue: false,
         sentAt: undefined,
         ambiguousSince: undefined,
       };
+      this.#watch(request, plan.timeoutMs);
       this.#queue.push(request);
       this.#pump();
     });
@@ -98,8 +112,14 @@ export class Requests {
 
   onConnected(frame: ConnectedFrame): void {
     this.#connected = frame;
+    this.#failure = undefined;
     this.#maxFrame = frame.maxFrame;
     this.#pump();
+  }
+
+  /** There is no connection, and this is why. */
+  onFailure(error: FanfareClientError): void {
+    this.#failure = error;
   }
 
   /** The reply to one of ours? Then it is taken. */
@@ -128,7 +148,9 @@ export class Requests {
     const unanswered = [...this.#open.values()];
     this.#open.clear();
     for (const request of unanswered) {
-      if (request.readOnly || request.repeatable?.()) {
+      if (request.overdue) {
+        this.#expire(request);
+      } else if (request.readOnly || request.repeatable?.()) {
         request.ambiguousSince ??= request.sentAt;
         request.sentAt = undefined;
         this.#enqueue(request);
@@ -139,12 +161,21 @@ export class Requests {
     for (const request of [...this.#resting.keys()]) this.#wake(request);
   }
 
-  /** Ends every request: what may have been stored as `outcome_unknown`, the rest as `closed`. */
-  close(): void {
+  /**
+   * No connection will be made: ends every request, and those to come. What may have been stored ends
+   * as `outcome_unknown`, the rest with `error`.
+   */
+  end(error: FanfareClientError): void {
+    this.#ended = error;
     this.onDown();
     for (const request of this.#queue.splice(0)) {
-      this.#reject(request, isAmbiguous(request) ? outcomeUnknown('closed before the answer') : closedError());
+      this.#reject(request, isAmbiguous(request) ? outcomeUnknown(error.message, error) : error);
     }
+  }
+
+  /** A connection is being made after all. */
+  begin(): void {
+    this.#ended = undefined;
   }
 
   #encode(frame: Frame): Wire {
@@ -190,8 +221,12 @@ export class Requests {
 
   /** Refused, so it was not done: another try is safe. */
   #retry(request: Request, refusal: ErrorFrame): void {
+    if (refusal.code === 'rate_limited') this.#window.holdFor(refusal.retryAfter);
+    if (request.overdue) {
+      this.#expire(request);
+      return;
+    }
     if (refusal.code === 'rate_limited') {
-      this.#window.holdFor(refusal.retryAfter);
       this.#enqueue(request);
       return;
     }
@@ -221,15 +256,26 @@ export class Requests {
     this.#queue.splice(index < 0 ? this.#queue.length : index, 0, request);
   }
 
+  #watch(request: Request, delayMs: number): void {
+    const { clock, pulse } = this.#options;
+    request.cancel = clock.after(delayMs, () => {
+      const restMs = this.#open.has(request.id) ? pulse.leftMs(request.timeoutMs) : 0;
+      request.overdue = restMs > 0;
+      if (request.overdue) this.#watch(request, restMs);
+      else this.#expire(request);
+    });
+  }
+
   #expire(request: Request): void {
     this.#resting.get(request)?.();
     this.#resting.delete(request);
     if (this.#open.delete(request.id)) this.#window.release(false);
     const index = this.#queue.indexOf(request);
     if (index >= 0) this.#queue.splice(index, 1);
+    const cause = this.#failure;
     const error = isAmbiguous(request)
-      ? outcomeUnknown(`no answer within ${request.timeoutMs} ms`)
-      : new FanfareClientError('timeout', `not done within ${request.timeoutMs} ms`, { retryable: true });
+      ? outcomeUnknown(`no answer within ${request.timeoutMs} ms`, cause)
+      : new FanfareClientError('timeout', `not done within ${request.timeoutMs} ms`, { retryable: true, cause });
     this.#reject(request, error);
     this.#pump();
   }

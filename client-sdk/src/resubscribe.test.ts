@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { withFakeServer, withLogServer } from '../test/support.js';
 import type { Subscription } from './index.js';
+import { TokenBucket } from './token-bucket.js';
 
-const names = (count: number) => Array.from({ length: count }, (_, n) => `chat:${n}`);
+const names = (count: number, namespace = 'chat') => Array.from({ length: count }, (_, n) => `${namespace}:${n}`);
 const allOn = (subscriptions: Subscription[]) => subscriptions.every(({ state }) => state === 'subscribed');
 
 describe('many channels', () => {
@@ -58,13 +59,33 @@ describe('many channels', () => {
 
   it('that are new are joined at a pace', () => {
     const { client, server, clock } = withLogServer();
-    const subscriptions = names(200).map((name) => client.channel(name).subscribe(() => {}));
+    const subscriptions = names(600).map((name) => client.channel(name).subscribe(() => {}));
     void client.connect();
     clock.advance(500);
-    expect(server.link.sent('subscribe').length).toBeGreaterThanOrEqual(50);
-    expect(server.link.sent('subscribe').length).toBeLessThanOrEqual(76);
-    clock.advance(3_600);
+    expect(server.link.sent('subscribe').length).toBeGreaterThanOrEqual(200);
+    expect(server.link.sent('subscribe').length).toBeLessThanOrEqual(226);
+    clock.advance(2_600);
     expect(allOn(subscriptions)).toBe(true);
+  });
+
+  it('that are live are joined again within the limits of a gateway as it comes', () => {
+    const { client, server, clock } = withLogServer({}, { latencyMs: () => 20 });
+    const subscriptions = names(1_000, 'live').map((name) => client.channel(name).subscribe(() => {}));
+    void client.connect();
+    clock.advance(20_000);
+    expect(allOn(subscriptions)).toBe(true);
+    server.link.cut();
+    const { answer } = server;
+    const commands = new TokenBucket(clock, 200, () => {});
+    let refused = 0;
+    server.onFrame = (frame, link) => {
+      if (!commands.available) refused++;
+      commands.take();
+      answer.call(server, frame, link);
+    };
+    clock.advance(6_500);
+    expect(allOn(subscriptions)).toBe(true);
+    expect(refused).toBe(0);
   });
 
   it('that are resumed do not wait for those that are new', () => {

@@ -2,12 +2,18 @@ import type { Cancel, Clock } from './clock.js';
 
 /** How long to hold after `rate_limited` without a `retryAfter`, ms. */
 const DEFAULT_HOLD_MS = 1_000;
+/** Longest spacing of requests, ms: a gateway that names a longer time speaks of no rate. */
+const MAX_SPACING_MS = 100;
+/** What a refusal makes of the spacing, and a success. */
+const WIDER = 1.5;
+const NARROWER = 0.97;
 
 /**
- * How many requests may be open at once, so that thousands of them do not trip the gateway's rate
- * limits. The window halves when the gateway says `rate_limited`, nothing is sent until the time it
- * named, and each success lets it grow again by one per round trip (additive increase,
- * multiplicative decrease, as in TCP congestion control, RFC 5681).
+ * How many requests may be open at once, and how close behind each other they go out, so that
+ * thousands of them do not trip the gateway's rate limits. When the gateway says `rate_limited`,
+ * nothing is sent until the time it named, the window halves, and from then on requests keep that
+ * time from each other. Each success lets both grow back: the window by one per round trip (additive
+ * increase, multiplicative decrease, as in TCP congestion control, RFC 5681).
  */
 export class SendWindow {
   readonly #clock: Clock;
@@ -15,7 +21,10 @@ export class SendWindow {
   readonly #onRoom: () => void;
   #size: number;
   #open = 0;
+  /** Between two requests, ms; under 1 it is none. */
+  #spacingMs = 0;
   #hold: Cancel | undefined;
+  #gap: Cancel | undefined;
 
   /** `onRoom` is called when a hold ends; after `release` the caller looks by itself. */
   constructor(clock: Clock, max: number, onRoom: () => void) {
@@ -27,21 +36,32 @@ export class SendWindow {
 
   /** Takes a place, if there is one. */
   take(): boolean {
-    if (this.#hold !== undefined || this.#open >= Math.floor(this.#size)) return false;
+    if (this.#hold || this.#gap || this.#open >= Math.floor(this.#size)) return false;
     this.#open++;
+    if (this.#spacingMs >= 1) {
+      this.#gap = this.#clock.after(this.#spacingMs, () => {
+        this.#gap = undefined;
+        this.#onRoom();
+      });
+    }
     return true;
   }
 
   /** Gives a place back. `success`: the gateway took the request. */
   release(success: boolean): void {
     this.#open = Math.max(0, this.#open - 1);
-    if (success) this.#size = Math.min(this.#max, this.#size + 1 / this.#size);
+    if (!success) return;
+    this.#size = Math.min(this.#max, this.#size + 1 / this.#size);
+    this.#spacingMs *= NARROWER;
   }
 
   /** The gateway said `rate_limited`, maybe with a time. Several within one hold are one. */
   holdFor(delayMs = DEFAULT_HOLD_MS): void {
-    if (this.#hold !== undefined) return;
+    if (this.#hold) return;
     this.#size = Math.max(1, this.#size / 2);
+    this.#spacingMs = Math.min(MAX_SPACING_MS, Math.max(delayMs, this.#spacingMs * WIDER));
+    this.#gap?.();
+    this.#gap = undefined;
     this.#hold = this.#clock.after(delayMs, () => {
       this.#hold = undefined;
       this.#onRoom();
@@ -51,7 +71,9 @@ export class SendWindow {
   /** A new connection: nothing is open on it, and its limits are fresh. */
   reset(): void {
     this.#hold?.();
-    this.#hold = undefined;
+    this.#gap?.();
+    this.#hold = this.#gap = undefined;
+    this.#spacingMs = 0;
     this.#open = 0;
   }
 }

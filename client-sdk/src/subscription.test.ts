@@ -549,6 +549,31 @@ describe('leaving', () => {
   });
 });
 
+describe('a second subscription of a channel', () => {
+  it('hears that it is subscribed, before its first message', async () => {
+    const { client, server, clock } = withLogServer();
+    client.channel(CHANNEL).subscribe(() => {});
+    void client.connect();
+    clock.advance(10);
+    const heard: unknown[] = [];
+    const listen = () => {
+      const subscription = client.channel(CHANNEL).subscribe((message) => heard.push(message.data));
+      subscription.on('subscribed', ({ durable, again }) => heard.push({ durable, again }));
+      return subscription;
+    };
+    expect(listen().state).toBe('subscribed');
+    await settle();
+    expect(heard.splice(0)).toEqual([{ durable: true, again: false }]);
+    server.publish(CHANNEL, 'x');
+    listen();
+    clock.advance(5);
+    expect(heard).toEqual(['x', { durable: true, again: false }, 'x']);
+    listen().unsubscribe();
+    await settle();
+    expect(heard).toHaveLength(3);
+  });
+});
+
 describe('being refused', () => {
   it('for good ends the subscription, and tells it', async () => {
     const hand = byHand();
@@ -614,6 +639,8 @@ describe('being refused', () => {
     const hand = byHand();
     const { subscription } = hand.standing(5);
     hand.server.link.send({ type: 'unsubscribed', channel: CHANNEL, code: 'unavailable' });
+    hand.clock.advance(1);
+    expect(subscription.state).toBe('subscribing');
     hand.clock.advance(1_000);
     expect(hand.subscribes().slice(1)).toMatchObject([{ since: at(5) }]);
     hand.subscribed(at(5), { recovered: true });
@@ -655,6 +682,7 @@ describe('being refused', () => {
     hand.subscribed(at(3));
     expect(subscription.state).toBe('subscribed');
     hand.message(9);
+    hand.server.pings = false;
     hand.clock.advance(21_200);
     expect(hand.subscribes().slice(-2)).toMatchObject([{ since: at(3) }, { since: at(3) }]);
     expect(hand.unsubscribes()).toHaveLength(1);

@@ -52,7 +52,8 @@ export interface Subscription<T = unknown> extends AsyncIterable<Message<T>> {
   ): () => void;
   /**
    * Resolves once it is `subscribed`, at once if it is.
-   * @throws {FanfareClientError} as a rejection, when it fails or ends before that.
+   * @throws {FanfareClientError} as a rejection, when it or the connection fails or ends before that; at
+   * once while the client is `closed` or `failed`.
    */
   ready(): Promise<void>;
   /** Ends it, for good and at once: nothing is handed out afterwards. */
@@ -89,12 +90,16 @@ export class LocalSubscription implements Subscription, Member {
   #state: SubscriptionState = 'subscribing';
   #durable = false;
   #again = false;
+  /** It stood on the channel before `subscribe()` had returned, so nobody can have listened. */
+  #untold: SubscribedEvent | undefined;
   /** There while a loop reads, or until somebody else does. */
   #inbox: Inbox<Message> | undefined;
   #looping = false;
   /** Told of the messages dropped since there was last room. */
   #told = false;
   #failure: FanfareClientError | undefined;
+  /** Why there will be no connection. */
+  #outage: FanfareClientError | undefined;
   #waiters: { resolve(): void; reject(error: FanfareClientError): void }[] = [];
 
   constructor(options: LocalSubscriptionOptions) {
@@ -127,6 +132,7 @@ export class LocalSubscription implements Subscription, Member {
   ready(): Promise<void> {
     if (this.#over) return Promise.reject(this.#failure ?? endedError(this.channel));
     if (this.#state === 'subscribed') return Promise.resolve();
+    if (this.#outage) return Promise.reject(this.#outage);
     return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }));
   }
 
@@ -138,25 +144,34 @@ export class LocalSubscription implements Subscription, Member {
 
   [Symbol.asyncIterator](): AsyncIterator<Message, undefined> {
     this.#inbox ??= this.#createInbox();
+    if (this.#outage) this.#inbox.fail(this.#outage);
     this.#looping = true;
     if (this.#over) this.#inbox.end();
     return this.#inbox;
   }
 
-  /** The connection has failed for good, unless the application connects again. */
-  onConnectionFailed(error: FanfareClientError): void {
+  /** There will be no connection, unless the application connects again. */
+  onNoConnection(error: FanfareClientError): void {
+    this.#outage = error;
     this.#inbox?.fail(error);
     this.#settle(error);
+  }
+
+  /** It does. */
+  onConnecting(): void {
+    this.#outage = undefined;
+    this.#inbox?.recover();
   }
 
   onSubscribed(durable: boolean): void {
     this.#state = 'subscribed';
     this.#durable = durable;
-    this.#inbox?.recover();
     const again = this.#again;
     this.#again = true;
     this.#settle();
-    this.#events.emit('subscribed', { durable, position: this.position, again });
+    this.#untold = { durable, position: this.position, again };
+    if (this.#feed) this.#tellSubscribed();
+    else queueMicrotask(() => this.#tellSubscribed());
   }
 
   onRecovered(): void {
@@ -164,6 +179,7 @@ export class LocalSubscription implements Subscription, Member {
   }
 
   onMessage(message: Message): void {
+    this.#tellSubscribed();
     if (this.#over) return;
     const inbox = this.#inbox;
     if (inbox) {
@@ -185,14 +201,20 @@ export class LocalSubscription implements Subscription, Member {
 
   onDown(): void {
     this.#state = 'subscribing';
+    this.#untold = undefined;
   }
 
   onFailed(error: FanfareClientError): void {
     this.#failure = error;
-    this.#inbox?.fail(error);
     this.#end('failed');
     if (this.#events.has('error')) this.#events.emit('error', error);
     else this.#options.onError(error);
+  }
+
+  #tellSubscribed(): void {
+    const event = this.#untold;
+    this.#untold = undefined;
+    if (event && !this.#over) this.#events.emit('subscribed', event);
   }
 
   get #over(): boolean {
@@ -201,7 +223,7 @@ export class LocalSubscription implements Subscription, Member {
 
   #end(state: 'failed' | 'unsubscribed'): void {
     this.#state = state;
-    this.#inbox?.end();
+    this.#inbox?.end(this.#failure);
     this.#settle(this.#failure ?? endedError(this.channel));
     this.#options.onEnd(this);
   }

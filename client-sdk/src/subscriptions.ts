@@ -3,6 +3,7 @@ import type { Member } from './audience.js';
 import type { BackoffOptions } from './backoff.js';
 import type { Cancel, Clock } from './clock.js';
 import { Feed, type FirstStart } from './feed.js';
+import type { Pulse } from './pulse.js';
 import { SendWindow } from './send-window.js';
 import type { Stats } from './stats.js';
 import { TokenBucket } from './token-bucket.js';
@@ -10,9 +11,10 @@ import { TokenBucket } from './token-bucket.js';
 export interface SubscriptionsOptions {
   readonly dialect: Dialect;
   readonly clock: Clock;
+  readonly pulse: Pulse;
   readonly stats: Stats;
   readonly backoff: BackoffOptions;
-  /** A command unanswered for this long is tried again, ms. */
+  /** A command is tried again when neither its answer nor anything else came for this long, ms. */
   readonly timeoutMs: number;
   /** Subscribes without a position a second; those that resume are not counted by the gateway either. */
   readonly joinsPerSecond: number;
@@ -28,7 +30,7 @@ const WINDOW = 64;
 
 interface Command {
   readonly feed: Feed;
-  readonly cancelTimeout: Cancel;
+  cancelTimeout: Cancel;
 }
 
 /** All channels on the wire: hands frames to their feeds, and sends what the feeds want at a pace the gateway bears. */
@@ -139,16 +141,28 @@ export class Subscriptions {
   }
 
   #send(feed: Feed): void {
-    const { clock, timeoutMs, dialect, nextId, send } = this.#options;
+    const { timeoutMs, dialect, nextId, send } = this.#options;
     this.#joining.delete(feed);
     this.#waiting.delete(feed);
     const id = nextId();
     const frame = feed.take(id);
-    this.#open.set(id, {
-      feed,
-      cancelTimeout: clock.after(timeoutMs, () => this.#answer(id, () => feed.onTimeout(), false)),
-    });
+    const command: Command = { feed, cancelTimeout: () => {} };
+    this.#open.set(id, command);
+    this.#watch(id, command, timeoutMs);
     send(dialect.encode(frame));
+  }
+
+  /**
+   * Over a slow link an answer can stand in line for long behind the messages of other channels.
+   * Asking again would only make the gateway begin all over.
+   */
+  #watch(id: number, command: Command, delayMs: number): void {
+    const { clock, pulse, timeoutMs } = this.#options;
+    command.cancelTimeout = clock.after(delayMs, () => {
+      const restMs = pulse.leftMs(timeoutMs);
+      if (restMs > 0) this.#watch(id, command, restMs);
+      else this.#answer(id, (feed) => feed.onTimeout(), false);
+    });
   }
 
   /** Replies to commands of an earlier connection, or that came too late, are nobody's. */

@@ -1,4 +1,4 @@
-import type { Cancel, Clock } from './clock.js';
+import { type Cancel, type Clock, MAX_DELAY_MS } from './clock.js';
 import type { Token } from './connection.js';
 import { FanfareClientError } from './errors.js';
 import type { Requests } from './requests.js';
@@ -15,8 +15,6 @@ export interface TokenRenewalOptions {
 const MARGIN_MS = 30_000;
 /** How soon at the earliest, so that a wrong clock cannot make it a loop, ms. */
 const SOONEST_MS = 10_000;
-/** Longest timer that JavaScript takes, ms. */
-const LATEST_MS = 2 ** 31 - 1;
 
 /** Hands the gateway a fresh token before the last one expires, where a function fetches tokens. */
 export class TokenRenewal {
@@ -33,7 +31,7 @@ export class TokenRenewal {
     this.onDown();
     if (expires === undefined || typeof token !== 'function') return;
     const leftMs = expires - clock.now();
-    const delayMs = Math.max(SOONEST_MS, Math.min(LATEST_MS, Math.max(leftMs - MARGIN_MS, leftMs / 2)));
+    const delayMs = Math.max(SOONEST_MS, Math.min(MAX_DELAY_MS, Math.max(leftMs - MARGIN_MS, leftMs / 2)));
     let current = true;
     const cancelTimer = clock.after(delayMs, () => {
       this.#renew(token).then(

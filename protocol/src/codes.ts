@@ -37,7 +37,7 @@ export type ResetReason = keyof typeof RESET_REASONS;
 
 /** How a WebSocket ends, and whether a client connects again as it is. */
 export const CLOSE_CODES = {
-  1000: { name: 'normal', reconnect: false, meaning: 'closed by the client' },
+  1000: { name: 'normal', reconnect: true, meaning: 'closed by the client; one that did not close connects again' },
   1001: { name: 'going_away', reconnect: true, meaning: 'the gateway stops' },
   4000: { name: 'drain', reconnect: true, meaning: 'reason is JSON {"retryAfter":ms}, spread per client' },
   4001: { name: 'lagging', reconnect: true, meaning: 'lagging too long, or too many replies unread' },

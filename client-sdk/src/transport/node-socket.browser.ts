@@ -1,6 +1,5 @@
-import type { SocketFactory } from './socket.js';
-
-/** Stands in for the `ws` adapter in browser bundles (`browser` in package.json), which never use it. */
-export const nodeSocket: SocketFactory = () => {
-  throw new Error('nodeSocket is for Node');
-};
+/**
+ * Stands in for the `ws` adapter in bundles for browsers (`browser` in package.json). Some of the places
+ * where those run look like Node (Electron, Workers with `nodejs_compat`), and all have a WebSocket.
+ */
+export { nativeSocket as nodeSocket } from './native-socket.js';

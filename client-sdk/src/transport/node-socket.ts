@@ -29,12 +29,11 @@ export const nodeSocket: SocketFactory = (request, handlers): Socket => {
     over = true;
     handlers.onClose(code, reason);
   };
-  loadWs().then(
-    (Ws) => {
+  loadWs()
+    .then((Ws) => {
       if (!over) socket = openWs(Ws, request, { ...handlers, onClose: end });
-    },
-    (error: Error) => end(1006, error.message),
-  );
+    })
+    .catch((error: Error) => end(1006, error.message));
   return {
     send: (wire) => {
       if (socket?.readyState === OPEN) socket.send(wire);

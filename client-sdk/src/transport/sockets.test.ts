@@ -143,6 +143,13 @@ describe.each([
   });
 });
 
+describe('nodeSocket', () => {
+  it('tells 1006 of an address that ws does not take', async () => {
+    const { events } = open(nodeSocket, 'ws://host/ws#fragment');
+    await waitFor(() => expect(events).toEqual([['close', 1006, expect.stringContaining('fragment')]]));
+  });
+});
+
 describe('defaultSocket', () => {
   it('is ws in Node, whatever else there is', async () => {
     const server = await startServer();
