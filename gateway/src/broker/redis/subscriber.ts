@@ -10,6 +10,7 @@ import { pushName, SHARD_COUNT, shardOf } from './keys.js';
 import { LogReads } from './log-reads.js';
 import type { PushSession } from './push-session.js';
 import { dataConnectionOptions } from './redis-url.js';
+import { newMetaTtlMs } from './scripts.js';
 import { ShardConnection } from './shard-connection.js';
 import { shardHealth } from './shard-health.js';
 import {
@@ -23,6 +24,9 @@ import {
 import { createTopology } from './topologies.js';
 import type { Topology, TopologyView } from './topology.js';
 import { VirtualShard } from './virtual-shard.js';
+
+/** How often the identity of a channel that has members is renewed within its life, at least. */
+const RENEWALS_PER_LIFE = 4;
 
 /**
  * The subscribing and reading half of the Redis engine: one connection per master, on which the pushes
@@ -160,9 +164,14 @@ export class RedisSubscriber {
   }
 
   /** As the port says. @throws {FanfareError} `unavailable` */
-  read(channel: ChannelSpec, range: ReadRange): Promise<LogPage> {
-    const renew = this.#isRenewalDue(channel.name);
-    return this.#reads.read(this.#shardOf(channel.name), channel, range, { renew });
+  async read(channel: ChannelSpec, range: ReadRange): Promise<LogPage> {
+    const begunAt = this.#clock.now();
+    const subscribed = this.#channels.get(pushName(channel.name));
+    const pauseMs = Math.min(this.#timings.renewMs, newMetaTtlMs(channel) / RENEWALS_PER_LIFE);
+    const renew = subscribed !== undefined && begunAt - subscribed.renewedAt >= pauseMs;
+    const page = await this.#reads.read(this.#shardOf(channel.name), channel, range, { renew });
+    if (subscribed && renew) subscribed.renewedAt = begunAt;
+    return page;
   }
 
   /** One for each master; `ok` once it serves and everything on it is acknowledged. */
@@ -269,14 +278,6 @@ export class RedisSubscriber {
     this.#topology.refresh().finally(() => {
       this.#isRefreshing = false;
     });
-  }
-
-  #isRenewalDue(channel: string): boolean {
-    const subscribed = this.#channels.get(pushName(channel));
-    const now = this.#clock.now();
-    if (!subscribed || now - subscribed.renewedAt < this.#timings.renewMs) return false;
-    subscribed.renewedAt = now;
-    return true;
   }
 }
 
