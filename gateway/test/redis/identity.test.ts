@@ -46,8 +46,8 @@ it('is renewed well before it would end', async () => {
   await broker.subscribe(channel, deaf);
   await broker.read(channel, HEAD);
   const lifeMs = await servers.node.client.pttl(meta);
-  await servers.node.client.pexpire(meta, lifeMs / 2);
-  putForward(lifeMs / 2);
+  await servers.node.client.pexpire(meta, Math.round(lifeMs / 2));
+  putForward(Math.round(lifeMs / 2));
   await broker.read(channel, HEAD);
   expect(await servers.node.client.pttl(meta)).toBeGreaterThan(0.9 * lifeMs);
 });
@@ -64,4 +64,14 @@ it('is renewed by the next read where one failed', async () => {
   await servers.node.client.pexpire(meta, 10_000);
   await broker.read(channel, HEAD);
   expect(await servers.node.client.pttl(meta)).toBeGreaterThan(20_000);
+});
+
+it('is not renewed where writes are refused, which keeps nobody from reading', async () => {
+  const { broker } = await startBroker();
+  const channel = durableChannel();
+  await publishOne(broker, channel, json(1));
+  await servers.node.client.config('SET', 'min-replicas-to-write', '1');
+  onTestFinished(() => void servers.node.client.config('SET', 'min-replicas-to-write', '0'));
+  await broker.subscribe(channel, deaf);
+  expect((await broker.read(channel, HEAD)).head.offset).toBe(1);
 });

@@ -86,7 +86,8 @@ if not epoch then
   write_meta(meta, new_ttl, epoch, 0, replid, 0, lineage)
 end
 if renew_ttl ~= '0' and role == 'master' then
-  redis.call('PEXPIRE', meta, offset == 0 and new_ttl or renew_ttl, 'GT')
+  -- A server that refuses writes now (MISCONF, NOREPLICAS) can be read all the same.
+  redis.pcall('PEXPIRE', meta, offset == 0 and new_ttl or renew_ttl, 'GT')
 end
 
 local records, more
