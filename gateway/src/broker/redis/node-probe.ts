@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Redis } from 'ioredis';
 import type { Clock } from '../../clock.js';
 import { Backoff, type BackoffTimings } from './backoff.js';
@@ -15,8 +16,8 @@ export interface ProbeOptions<Answer> {
   /** How long to rest between two questions, ms; asked each time. */
   readonly intervalMs: () => number;
   readonly ask: (redis: Redis, address: RedisAddress) => Promise<Answer>;
-  /** Called after every question, answered or not. */
-  readonly onAnswered: () => void;
+  /** Called when the answer is another one than before, or none. */
+  readonly onChange: () => void;
 }
 
 /** Asks one node the same question again and again, over a connection of its own. */
@@ -64,10 +65,11 @@ export class NodeProbe<Answer> {
       const asked = this.#waiting;
       this.#waiting = [];
       const answer = await this.#ask();
-      if (!this.#closed) this.answer = answer;
+      const isChanged = !this.#closed && !isDeepStrictEqual(answer, this.answer);
+      if (isChanged) this.answer = answer;
       for (const resolve of asked) resolve(this.answer);
       if (this.#closed) break;
-      this.#options.onAnswered();
+      if (isChanged) this.#options.onChange();
       if (answer === undefined) this.#giveUp();
       if (this.#waiting.length === 0) {
         await this.#rest(answer === undefined ? this.#backoff.next() : this.#options.intervalMs());

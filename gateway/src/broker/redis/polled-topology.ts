@@ -43,6 +43,8 @@ export interface PolledTopologyOptions extends TopologyOptions {
   readonly isHurried: () => boolean;
 }
 
+/** What comes within this time is taken in at once, ms: where one answer changed, others are about to. */
+const LEARN_MS = 50;
 /** How long `confirm` and `refresh` wait for the slow ones, ms. */
 const STRAGGLERS_MS = 500;
 
@@ -55,6 +57,7 @@ export class PolledTopology<Answer> implements Topology {
   readonly #options: PolledTopologyOptions;
   readonly #probes = new Map<string, NodeProbe<Answer>>();
   #closed = false;
+  #willLearn = false;
   view: TopologyView | undefined;
 
   constructor(census: Census<Answer>, options: PolledTopologyOptions) {
@@ -116,13 +119,21 @@ export class PolledTopology<Answer> implements Topology {
       retry: timings.retry,
       intervalMs: () => (isHurried() ? timings.topologyHurriedPollMs : timings.topologyPollMs),
       ask: (redis, at) => this.#census.ask(redis, at),
-      onAnswered: () => this.#learn(),
+      onChange: () => this.#learnSoon(),
     });
     this.#probes.set(formatAddress(address), probe);
   }
 
+  #learnSoon(): void {
+    if (this.#willLearn) return;
+    this.#willLearn = true;
+    this.#options.clock.after(LEARN_MS, () => {
+      this.#willLearn = false;
+      if (!this.#closed) this.#learn();
+    });
+  }
+
   #learn(): void {
-    if (this.#closed) return;
     const answers = this.#answers();
     if (answers.size === 0) return;
     const { view, isMajority } = this.#census.agree(answers);
