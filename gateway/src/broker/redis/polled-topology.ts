@@ -71,7 +71,7 @@ export class PolledTopology<Answer> implements Topology {
   }
 
   start(): void {
-    for (const seed of this.#options.seeds) this.#probe(seed);
+    this.#probeAll(this.#options.seeds);
   }
 
   close(): void {
@@ -109,6 +109,10 @@ export class PolledTopology<Answer> implements Topology {
     return new Map(answers);
   }
 
+  #probeAll(addresses: readonly RedisAddress[]): void {
+    for (const address of addresses) if (!this.#probes.has(formatAddress(address))) this.#probe(address);
+  }
+
   #probe(address: RedisAddress): void {
     const { clock, link, timings, isHurried } = this.#options;
     const probe = new NodeProbe<Answer>(address, {
@@ -135,9 +139,12 @@ export class PolledTopology<Answer> implements Topology {
 
   #learn(): void {
     const answers = this.#answers();
-    if (answers.size === 0) return;
+    if (answers.size === 0) {
+      this.#probeAll(this.#options.seeds);
+      return;
+    }
     const { view, isMajority } = this.#census.agree(answers);
-    this.#meet(this.#census.peers(answers));
+    this.#meet(this.#census.peers(answers), answers);
     if (this.view && (!isMajority || sameView(this.view, view))) return;
     this.view = view;
     this.#options.onChange(view);
@@ -149,12 +156,18 @@ export class PolledTopology<Answer> implements Topology {
     return answers;
   }
 
-  /** Asks newcomers too, and no longer those whom nobody knows. Seeds stay until a listed node answers. */
-  #meet(peers: readonly RedisAddress[]): void {
+  /**
+   * Asks newcomers too. Once a majority answers where it is listed, those whom nobody lists are not asked
+   * any more; until then the seeds are, again if need be: all the others may have moved.
+   */
+  #meet(peers: readonly RedisAddress[], answers: Answers<Answer>): void {
+    this.#probeAll(peers);
     const listed = new Set(peers.map(formatAddress));
-    for (const peer of peers) if (!this.#probes.has(formatAddress(peer))) this.#probe(peer);
-    const someoneAnswers = [...this.#probes].some(([name, { answer }]) => listed.has(name) && answer !== undefined);
-    if (!someoneAnswers) return;
+    const answersOfListed = new Map([...answers].filter(([name]) => listed.has(name)));
+    if (answersOfListed.size === 0 || !this.#census.agree(answersOfListed).isMajority) {
+      this.#probeAll(this.#options.seeds);
+      return;
+    }
     for (const [name, probe] of this.#probes) {
       if (listed.has(name)) continue;
       probe.close();
