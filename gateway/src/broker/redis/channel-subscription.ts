@@ -3,6 +3,9 @@ import type { LogRecord } from '../record.js';
 import { pushName } from './keys.js';
 import type { PushSession } from './push-session.js';
 
+/** A listener that was told a doubt, and has not read the log since, is told again only after so many. */
+const DOUBTS_UNTIL_TOLD_AGAIN = 10;
+
 /** One subscribed channel, across the sessions that carry it one after the other. */
 export class ChannelSubscription {
   readonly spec: ChannelSpec;
@@ -13,6 +16,7 @@ export class ChannelSubscription {
   readonly #listener: ChannelListener;
   #session: PushSession | undefined;
   #state: 'waiting' | 'acknowledged' | 'interrupted' | 'ended' = 'waiting';
+  #doubtsSinceRead = 0;
   readonly #onFirstAck: () => void;
 
   /** @param onFirstAck called once, when it is acknowledged for the first time. */
@@ -58,8 +62,15 @@ export class ChannelSubscription {
     if (this.#session === session) this.#listener.onRecord(record);
   }
 
+  /** Its listener should compare with the log, once for all doubts that come before it does. */
   doubt(): void {
-    if (this.#state === 'acknowledged') this.#listener.onDoubt();
+    if (this.#state !== 'acknowledged') return;
+    if (this.#doubtsSinceRead++ % DOUBTS_UNTIL_TOLD_AGAIN === 0) this.#listener.onDoubt();
+  }
+
+  /** Its log is read, by whomever, from now on. */
+  reading(): void {
+    this.#doubtsSinceRead = 0;
   }
 
   /** The listener hears nothing from now on. */

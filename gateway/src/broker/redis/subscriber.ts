@@ -167,6 +167,7 @@ export class RedisSubscriber {
   async read(channel: ChannelSpec, range: ReadRange): Promise<LogPage> {
     const begunAt = this.#clock.now();
     const subscribed = this.#channels.get(pushName(channel.name));
+    subscribed?.reading();
     const pauseMs = Math.min(this.#timings.renewMs, newMetaTtlMs(channel) / RENEWALS_PER_LIFE);
     const renew = subscribed !== undefined && begunAt - subscribed.renewedAt >= pauseMs;
     const page = await this.#reads.read(this.#shardOf(channel.name), channel, range, { renew });
