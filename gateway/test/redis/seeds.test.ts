@@ -3,6 +3,7 @@ import { type AddressInfo, createServer, connect as dial } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
 import { parseRedisUrl } from '../../src/broker/redis/redis-url.js';
 import { RedisSubscriber } from '../../src/broker/redis/subscriber.js';
+import { SHARD_SLOTS } from '../../src/broker/redis/topology.js';
 import { systemClock } from '../../src/clock.js';
 import { type RedisServers, startCluster, startSentinel, until } from '../support/redis-servers.js';
 
@@ -63,4 +64,15 @@ it('sentinels are found again in the same way', async () => {
   name.leadTo(after.sentinels[0]?.port ?? 0);
   await before.stop();
   await until('found', () => subscriber.health()[0]?.shard === `127.0.0.1:${after.nodes[0]?.port}`);
+});
+
+it('sentinels that the URL names as they do not name themselves count once each', async () => {
+  const servers = await started(startSentinel({ replicas: 0 }));
+  const names = servers.sentinels.map(({ port }) => `localhost:${port}`).join(',');
+  const subscriber = await subscribeTo(`redis+sentinel://${names}/main`);
+  const [slot] = SHARD_SLOTS as [number];
+  const confirmed = () => subscriber.topology.confirm(slot, `127.0.0.1:${servers.nodes[0]?.port}`);
+  await expect.poll(confirmed).toBe(true);
+  await Promise.all(servers.sentinels.slice(1).map((sentinel) => sentinel.kill9()));
+  await expect.poll(confirmed).toBe(false);
 });

@@ -2,12 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { SentinelCensus } from './sentinel-census.js';
 
 const at = (port: number) => ({ host: '10.0.0.1', port });
+const sentinel = (port: number) => ({ id: `id-${port}`, ...at(port) });
 
 function agree(...said: [master: number, configEpoch: number][]) {
   const census = new SentinelCensus('main');
   const answers = said.map(
     ([master, configEpoch], i) =>
-      [String(i), { self: at(i), master: at(master), configEpoch, others: [at(7), at(8)] }] as const,
+      [String(i), { self: sentinel(i), master: at(master), configEpoch, others: [sentinel(7), sentinel(8)] }] as const,
   );
   const { view, isMajority } = census.agree(new Map(answers));
   return { masters: [...view.masters.keys()], isMajority };
@@ -25,5 +26,17 @@ describe('what the sentinels say together', () => {
   it('is no majority when one of three answers', () => {
     expect(agree([1, 3]).isMajority).toBe(false);
     expect(agree([1, 3], [1, 3]).isMajority).toBe(true);
+  });
+
+  it('counts one that answers under two names once', () => {
+    const census = new SentinelCensus('main');
+    const others = [sentinel(2), sentinel(3)];
+    const answer = { self: sentinel(1), master: at(9), configEpoch: 1, others };
+    const twice = new Map([
+      ['name:1', { ...answer, self: { ...sentinel(1), host: 'name' } }],
+      ['10.0.0.1:1', answer],
+    ]);
+    expect(census.agree(twice).isMajority).toBe(false);
+    expect(census.peers(twice)).toEqual([{ host: 'name', port: 1 }, at(2), at(3)]);
   });
 });

@@ -3,13 +3,18 @@ import type { Agreement, Answers, Census } from './polled-topology.js';
 import { formatAddress, type RedisAddress } from './redis-url.js';
 import { singleMasterView } from './topology.js';
 
+/** `id` is what it calls itself; by addresses it can be known under several. */
+export interface SentinelIdentity extends RedisAddress {
+  readonly id: string;
+}
+
 export interface SentinelAnswer {
-  readonly self: RedisAddress;
+  readonly self: SentinelIdentity;
   readonly master: RedisAddress;
   /** Grows with every failover. */
   readonly configEpoch: number;
   /** The other sentinels that watch this master. */
-  readonly others: readonly RedisAddress[];
+  readonly others: readonly SentinelIdentity[];
 }
 
 /**
@@ -30,25 +35,37 @@ export class SentinelCensus implements Census<SentinelAnswer> {
       if (!cause.message.includes('No such master')) throw cause;
       throw new Error(`the sentinel at ${formatAddress(self)} watches no master "${name}"`, { cause });
     };
-    const [address, master, others] = (await Promise.all([
+    const [address, master, others, id] = (await Promise.all([
       redis.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', name),
       redis.call('SENTINEL', 'MASTER', name),
       redis.call('SENTINEL', 'SENTINELS', name),
-    ]).catch(unknown)) as [[string, string], string[], string[][]];
+      redis.call('SENTINEL', 'MYID'),
+    ]).catch(unknown)) as [[string, string], string[], string[][], string];
     return {
-      self,
+      self: { id, ...self },
       master: { host: address[0], port: Number(address[1]) },
       configEpoch: Number(fieldOf(master, 'config-epoch')),
-      others: others.map((one) => ({ host: fieldOf(one, 'ip'), port: Number(fieldOf(one, 'port')) })),
+      others: others.map((one) => ({
+        id: fieldOf(one, 'runid'),
+        host: fieldOf(one, 'ip'),
+        port: Number(fieldOf(one, 'port')),
+      })),
     };
   }
 
+  /** Each once, where it answered if it did. */
   peers(answers: Answers<SentinelAnswer>): RedisAddress[] {
-    return [...answers.values()].flatMap(({ self, others }) => [self, ...others]);
+    const peers = new Map<string, RedisAddress>();
+    const meet = ({ id, host, port }: SentinelIdentity) => {
+      if (!peers.has(id)) peers.set(id, { host, port });
+    };
+    for (const { self } of answers.values()) meet(self);
+    for (const { others } of answers.values()) others.forEach(meet);
+    return [...peers.values()];
   }
 
   agree(answers: Answers<SentinelAnswer>): Agreement {
-    const given = [...answers.values()];
+    const given = [...new Map([...answers.values()].map((answer) => [answer.self.id, answer])).values()];
     const epoch = Math.max(...given.map(({ configEpoch }) => configEpoch));
     const newest = given.filter(({ configEpoch }) => configEpoch === epoch).map(({ master }) => master);
     const votesFor = (master: RedisAddress) =>
