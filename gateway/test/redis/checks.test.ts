@@ -97,6 +97,12 @@ describe('a standalone server', () => {
     expect(await startFailure(`redis://default:right@127.0.0.1:${port}/3`)).toBeUndefined();
   });
 
+  it('that does not have the database is refused', async () => {
+    const line = expect.stringContaining('DB index is out of range');
+    expect(await linesOf(`${servers.url}/99`, 'error')).toEqual([line]);
+    expect((await startFailure(`${servers.url}/99`))?.message).toEqual(line);
+  });
+
   it('that does not answer is one line', async () => {
     const [line, ...others] = await linesOf('redis://127.0.0.1:1', 'error');
     expect(line).toContain('127.0.0.1:1');

@@ -13,7 +13,7 @@ export type LinkOptions = Pick<RedisOptions, 'username' | 'password' | 'tls' | '
  */
 export async function openLink(
   address: RedisAddress,
-  options: LinkOptions,
+  { db = 0, ...options }: LinkOptions,
   clock: Clock,
   handshakeMs: number,
 ): Promise<Redis> {
@@ -39,6 +39,8 @@ export async function openLink(
   try {
     await within(clock, handshakeMs, 'handshake', redis.connect());
     if (redis.condition?.protocol !== 3) throw new Error('it does not speak RESP3; Redis 7 is needed');
+    // By ourselves: where ioredis cannot select it, it says nothing and goes on in database 0.
+    if (db !== 0) await within(clock, handshakeMs, `database ${db}`, redis.select(db));
     return redis;
   } catch (error) {
     redis.disconnect();
