@@ -149,7 +149,7 @@ describe('an unsubscription that crosses the move of its slot', () => {
       { clock: systemClock, link: {}, timings: { handshakeMs: 1000, heartbeatMs: 60_000, silenceMs: 60_000 } },
       { onPush: () => {}, onGone: () => {}, onLost: (reason) => void lost.push(reason) },
     );
-    const { name } = new ChannelSubscription(first.channel, first, () => {});
+    const { name } = new ChannelSubscription(first.channel, 0, first, () => {});
     await session.subscribe([name]);
     await Promise.all(load.followers.map((follower) => follower.stop()));
     for (const key of (await source.client.call('CLUSTER', 'GETKEYSINSLOT', slot, 1000)) as string[]) {

@@ -8,7 +8,7 @@ function subscribed() {
   let doubts = 0;
   const listener = { onRecord() {}, onInterrupted() {}, onResumed() {}, onDoubt: () => void doubts++ };
   const spec = { name: 'a', durable: true, historySize: 1, historyTtlMs: 1000 };
-  const channel = new ChannelSubscription(spec, listener, () => {});
+  const channel = new ChannelSubscription(spec, 0, listener, () => {});
   channel.asked(session);
   channel.acknowledged(session);
   return { channel, doubts: () => doubts };

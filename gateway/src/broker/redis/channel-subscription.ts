@@ -20,9 +20,9 @@ export class ChannelSubscription {
   readonly #onFirstAck: () => void;
 
   /** @param onFirstAck called once, when it is acknowledged for the first time. */
-  constructor(spec: ChannelSpec, listener: ChannelListener, onFirstAck: () => void) {
+  constructor(spec: ChannelSpec, db: number, listener: ChannelListener, onFirstAck: () => void) {
     this.spec = spec;
-    this.name = pushName(spec.name);
+    this.name = pushName(spec.name, db);
     this.#listener = listener;
     this.#onFirstAck = onFirstAck;
   }

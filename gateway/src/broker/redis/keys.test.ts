@@ -8,6 +8,8 @@ it('finds the channel in a push name, whatever the channel is called', () => {
   for (const name of NAMES) {
     expect(channelKeys(name).push).toBe(pushName(name));
     expect(channelOfPush(pushName(name))).toBe(name);
+    expect(channelKeys(name, 3).push).toBe(pushName(name, 3));
+    expect(channelOfPush(pushName(name, 3))).toBe(name);
   }
   expect(channelOfPush('other')).toBeUndefined();
 });
@@ -17,13 +19,18 @@ it('puts every name of a channel into the slot of its shard', () => {
     key: string,
   ) => number;
   for (const name of NAMES) {
-    const { shard, log, meta, push, idempotency } = channelKeys(name);
+    const { shard, log, meta, push, idempotency } = channelKeys(name, 3);
     for (const key of [log, meta, push, `${idempotency}k`]) expect(slotOf(key)).toBe(slotOfShard(shard));
   }
 });
 
 it('keeps the idempotency keys of different channels apart', () => {
   expect(`${channelKeys('a:b').idempotency}c`).not.toBe(`${channelKeys('a').idempotency}b:c`);
+});
+
+it('keeps the pushes of different databases apart', () => {
+  const names = [0, 1, 11].flatMap((db) => ['a', '1:a', ':a'].map((name) => pushName(name, db).slice('ff:{s'.length)));
+  expect(new Set(names.map((name) => name.slice(name.indexOf('}')))).size).toBe(names.length);
 });
 
 it('does not move channels to other shards from version to version', () => {

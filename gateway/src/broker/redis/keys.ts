@@ -12,7 +12,7 @@ export const SHARD_COUNT = 256;
 /** Holds the shard count with which this deployment was begun; in the slot of shard 0. */
 export const SHARD_COUNT_KEY = 'ff:{s0}:shards';
 
-/** The names of one channel; all in one slot. */
+/** The names of one channel in one database; all in one slot. */
 export interface ChannelKeys {
   readonly shard: number;
   /** Stream: the log. IDs are `<epoch>-<offset>`, one field. */
@@ -25,14 +25,14 @@ export interface ChannelKeys {
   readonly idempotency: string;
 }
 
-export function channelKeys(channel: string): ChannelKeys {
+export function channelKeys(channel: string, db = 0): ChannelKeys {
   const shard = shardOf(channel);
   const tag = `ff:{s${shard}}`;
   return {
     shard,
     log: `${tag}:l:${channel}`,
     meta: `${tag}:m:${channel}`,
-    push: `${tag}:c:${channel}`,
+    push: pushName(channel, db),
     // With the length, because channel `a:b` key `c` would otherwise be channel `a` key `b:c`.
     idempotency: `${tag}:i:${Buffer.byteLength(channel)}:${channel}:`,
   };
@@ -45,9 +45,12 @@ export function shardOf(channel: string): number {
   return (hash >>> 0) % SHARD_COUNT;
 }
 
-/** The sharded pub/sub name of a channel. */
-export function pushName(channel: string): string {
-  return `ff:{s${shardOf(channel)}}:c:${channel}`;
+/**
+ * The sharded pub/sub name of a channel. Pub/sub knows no databases, so the name tells the one it belongs
+ * to, unless that is 0.
+ */
+export function pushName(channel: string, db = 0): string {
+  return `ff:{s${shardOf(channel)}}:c${db || ''}:${channel}`;
 }
 
 /** A sharded pub/sub name in the slot of this shard that belongs to no channel. */
@@ -57,8 +60,7 @@ export function probeName(shard: number): string {
 
 /** The channel of a sharded pub/sub name; `undefined` if the name is not one of ours. */
 export function channelOfPush(name: string): string | undefined {
-  const end = name.indexOf('}:c:');
-  return end > 0 && name.startsWith('ff:{s') ? name.slice(end + 4) : undefined;
+  return /^ff:\{s\d+\}:c\d*:(.*)$/s.exec(name)?.[1];
 }
 
 const SLOTS = 16384;

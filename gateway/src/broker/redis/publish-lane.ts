@@ -55,8 +55,9 @@ export class PublishLane {
   #failures = 0;
   #problem: unknown;
 
-  constructor(channel: ChannelSpec) {
-    const { shard, log, meta, push, idempotency } = channelKeys(channel.name);
+  /** @param db the database in which it is published to */
+  constructor(channel: ChannelSpec, db = 0) {
+    const { shard, log, meta, push, idempotency } = channelKeys(channel.name, db);
     this.#channel = channel;
     this.slot = slotOfShard(shard);
     this.idempotency = idempotency;
@@ -79,7 +80,7 @@ export class PublishLane {
   get settings(): EncodedArguments {
     if (!this.#settings) {
       const writer = new CommandWriter();
-      for (const argument of publishSettings(this.#channel)) writer.add(argument);
+      for (const argument of publishSettings(this.push, this.#channel)) writer.add(argument);
       this.#settings = writer.encoded();
     }
     return this.#settings;

@@ -177,7 +177,7 @@ export class RedisPublisher {
     let lane = this.#lanes.get(channel.name);
     if (!lane) {
       if (this.#lanes.size >= MAX_LANES) this.#dropIdleLanes();
-      lane = new PublishLane(channel);
+      lane = new PublishLane(channel, this.#options.link.db);
       this.#lanes.set(channel.name, lane);
     }
     lane.channel = channel;

@@ -89,8 +89,8 @@ export interface Appended {
 }
 
 /** Of the arguments of a channel, those that do not change with its messages. */
-export function publishSettings({ name, historySize, historyTtlMs }: ChannelSpec): readonly ScriptArgument[] {
-  return [channelKeys(name).push, historySize, historyTtlMs, metaTtlMs(historyTtlMs)];
+export function publishSettings(push: string, { historySize, historyTtlMs }: ChannelSpec): readonly ScriptArgument[] {
+  return [push, historySize, historyTtlMs, metaTtlMs(historyTtlMs)];
 }
 
 /** Says which messages have idempotency keys. */
@@ -100,15 +100,15 @@ export function publishFlags(messages: readonly ScriptMessage[]): string {
   return flags;
 }
 
-/** The arguments of the publish script; in a cluster, for channels of one slot. */
+/** The arguments of the publish script in database 0; in a cluster, for channels of one slot. */
 export function publishArguments(groups: readonly ScriptGroup[], idempotencyMs: number): ScriptArguments {
   const keys: ScriptArgument[] = [];
   const values: ScriptArgument[] = [idempotencyMs];
   for (const { channel, messages } of groups) {
-    const { log, meta, idempotency } = channelKeys(channel.name);
+    const { log, meta, idempotency, push } = channelKeys(channel.name);
     keys.push(log, meta);
     for (const { key } of messages) if (key !== undefined) keys.push(idempotency + key);
-    values.push(...publishSettings(channel), publishFlags(messages), ...messages.map(({ body }) => body));
+    values.push(...publishSettings(push, channel), publishFlags(messages), ...messages.map(({ body }) => body));
   }
   return [keys.length, ...keys, ...values];
 }

@@ -7,6 +7,7 @@ import { ChannelSubscription } from './channel-subscription.js';
 import { Deadline } from './deadline.js';
 import { Doubts } from './doubts.js';
 import { pushName, SHARD_COUNT, shardOf } from './keys.js';
+import type { LinkOptions } from './link.js';
 import { LogReads } from './log-reads.js';
 import type { PushSession } from './push-session.js';
 import { dataConnectionOptions } from './redis-url.js';
@@ -36,6 +37,8 @@ const RENEWALS_PER_LIFE = 4;
 export class RedisSubscriber {
   readonly stats: SubscriberStats = createSubscriberStats();
   readonly #options: SubscriberOptions;
+  readonly #link: LinkOptions;
+  readonly #db: number;
   readonly #clock: Clock;
   readonly #timings: SubscriberTimings;
   readonly #log: SubscriberLog | undefined;
@@ -53,6 +56,8 @@ export class RedisSubscriber {
 
   constructor(options: SubscriberOptions) {
     this.#options = options;
+    this.#link = dataConnectionOptions(options.target);
+    this.#db = this.#link.db ?? 0;
     this.#clock = options.clock;
     this.#timings = { ...SUBSCRIBER_TIMINGS, ...options.timings };
     this.#log = options.log;
@@ -61,7 +66,7 @@ export class RedisSubscriber {
     this.#topology = createTopology(options.target, {
       clock,
       timings,
-      link: dataConnectionOptions(options.target),
+      link: this.#link,
       isHurried: () => this.#isLost(),
       onChange: (view) => this.#adopt(view),
     });
@@ -136,7 +141,7 @@ export class RedisSubscriber {
     await this.#leaving.get(spec.name);
     const shard = this.#shardOf(spec.name);
     let onAck = () => {};
-    const channel = new ChannelSubscription(spec, listener, () => onAck());
+    const channel = new ChannelSubscription(spec, this.#db, listener, () => onAck());
     if (this.#channels.has(channel.name)) throw new FanfareError('internal', 'the channel is subscribed already');
     this.#channels.set(channel.name, channel);
     await new Promise<void>((resolve, reject) => {
@@ -166,7 +171,7 @@ export class RedisSubscriber {
   /** As the port says. @throws {FanfareError} `unavailable` */
   async read(channel: ChannelSpec, range: ReadRange): Promise<LogPage> {
     const begunAt = this.#clock.now();
-    const subscribed = this.#channels.get(pushName(channel.name));
+    const subscribed = this.#channels.get(pushName(channel.name, this.#db));
     subscribed?.reading();
     const pauseMs = Math.min(this.#timings.renewMs, newMetaTtlMs(channel) / RENEWALS_PER_LIFE);
     const renew = subscribed !== undefined && begunAt - subscribed.renewedAt >= pauseMs;
@@ -221,10 +226,9 @@ export class RedisSubscriber {
   }
 
   #connect(address: { host: string; port: number }): ShardConnection {
-    const link = dataConnectionOptions(this.#options.target);
     return new ShardConnection(
       address,
-      { clock: this.#clock, link, timings: this.#timings },
+      { clock: this.#clock, link: this.#link, timings: this.#timings },
       {
         onUp: (connection) => {
           this.stats.connects++;
