@@ -83,6 +83,31 @@ describe('a standalone server', () => {
     }
   });
 
+  it.each([
+    ['has too few replicas', ['min-replicas-to-write', '1'], ['min-replicas-to-write', '0']],
+    ['is out of memory', ['maxmemory', '1'], ['maxmemory', '0']],
+  ])('that %s for now keeps no gateway from starting', async (_, trouble, cure) => {
+    const { client } = servers.node;
+    const warnings: object[] = [];
+    const logger = { info() {}, warn: (fields: object) => void warnings.push(fields) };
+    const start = async () => {
+      const broker = createRedisBroker({ url: servers.url, clock: systemClock, logger });
+      onTestFinished(() => broker.close());
+      await broker.start();
+    };
+    await client.set(MARKER, 256);
+    await client.call('CONFIG', 'SET', ...trouble);
+    onTestFinished(() => void client.call('CONFIG', 'SET', ...cure));
+    await start();
+    expect(warnings).toEqual([]);
+    expect(await linesOf(servers.url, 'error')).toEqual([]);
+    await client.call('CONFIG', 'SET', ...cure);
+    await client.del(MARKER);
+    await client.call('CONFIG', 'SET', ...trouble);
+    await start();
+    expect(warnings).toEqual([{ finding: expect.stringMatching(/shards cannot be used now.*(NOREPLICAS|OOM)/) }]);
+  });
+
   it('that wants a password says so, and no message shows the one that was given', async () => {
     const locked = await serversFor();
     await locked.node.client.config('SET', 'requirepass', 'right');

@@ -22,6 +22,9 @@ const MIN_MAJOR_VERSION = 7;
 /** The default of Redis is 32 MiB; https://redis.io/docs/latest/develop/reference/clients/#output-buffer-limits */
 const ROOMY_PUBSUB_BUFFER_BYTES = 64 * 1024 * 1024;
 
+/** Replies of a server that will do it later: busy, full, read-only, short of replicas, without its cluster. */
+const PASSING = /^(ASK|BUSY|CLUSTERDOWN|LOADING|MASTERDOWN|MISCONF|MOVED|NOREPLICAS|OOM|READONLY|TRYAGAIN)\b/;
+
 const ok = (text: string): CheckLine => ({ level: 'ok', text });
 const advice = (text: string): CheckLine => ({ level: 'advice', text });
 const error = (text: string): CheckLine => ({ level: 'error', text });
@@ -45,24 +48,35 @@ export async function checkRedis(url: string, clock: Clock = systemClock): Promi
 }
 
 /**
- * The same at start, for the masters that can be reached, without advice; sets the shard count where
- * there is none.
+ * The same at start, for the masters that can be reached, without recommendations; sets the shard count
+ * where there is none. Resolves with what could not be checked now, a line each: that keeps no gateway
+ * from starting, because those that run already serve too.
  * @throws {Error} with the first thing that is not fit, as one line
  */
-export async function assertFit(target: RedisTarget, view: TopologyView, clock: Clock): Promise<void> {
-  await Promise.all(
+export async function assertFit(target: RedisTarget, view: TopologyView, clock: Clock): Promise<string[]> {
+  const checked = await Promise.all(
     [...view.masters].map(async ([name, address]) => {
       const redis = await openLink(address, dataConnectionOptions(target), clock, HANDSHAKE_MS).catch(() => undefined);
-      if (!redis) return; // its shards are lost, and known as such
+      if (!redis) return []; // its shards are lost, and known as such
       try {
-        const lines = await within(clock, ANSWER_MS, `${name}: checks`, essentials(redis, view, name, true));
-        const unfit = lines.find(({ level }) => level === 'error');
-        if (unfit) throw new Error(unfit.text);
+        return await within(clock, ANSWER_MS, 'checks', essentials(redis, view, name, true));
+      } catch (cause) {
+        return [failed(`${name}: INFO cannot be used`, cause as Error)];
       } finally {
         redis.disconnect();
       }
     }),
   );
+  const lines = checked.flat();
+  const unfit = lines.find(({ level }) => level === 'error');
+  if (unfit) throw new Error(unfit.text);
+  return lines.filter(({ level }) => level === 'advice').map(({ text }) => text);
+}
+
+/** Only an answer says that something is not fit, and not every answer does. */
+function failed(text: string, { name, message }: Error): CheckLine {
+  if (name === 'ReplyError' && !PASSING.test(message)) return error(`${text}: ${message}`);
+  return advice(`${text} now, and was not checked: ${message}`);
 }
 
 async function checkMaster(target: RedisTarget, view: TopologyView, name: string, clock: Clock): Promise<CheckLine[]> {
@@ -113,20 +127,23 @@ async function mayScript(redis: Redis, name: string, shard: number, command: str
     await redis.eval('return redis.call(unpack(ARGV))', 1, probeName(shard), ...command);
     return ok(`${name}: scripts may call ${command[0]}`);
   } catch (cause) {
-    return error(`${name}: scripts may not call ${command[0]}: ${(cause as Error).message}`);
+    return failed(`${name}: scripts may not call ${command[0]}`, cause as Error);
   }
 }
 
 /** Another count would look for every channel in another place. */
 async function shardCount(redis: Redis, name: string, mayWrite: boolean): Promise<CheckLine> {
   try {
-    if (mayWrite) await redis.set(SHARD_COUNT_KEY, SHARD_COUNT, 'NX');
-    const found = await redis.get(SHARD_COUNT_KEY);
+    let found = await redis.get(SHARD_COUNT_KEY);
+    if (found === null && mayWrite) {
+      await redis.set(SHARD_COUNT_KEY, SHARD_COUNT, 'NX');
+      found = await redis.get(SHARD_COUNT_KEY);
+    }
     if (found === null) return ok(`${name}: no deployment yet; it will have ${SHARD_COUNT} virtual shards`);
     if (found === String(SHARD_COUNT)) return ok(`${name}: ${SHARD_COUNT} virtual shards`);
     return error(`${name}: ${SHARD_COUNT_KEY} says ${found} virtual shards, this gateway has ${SHARD_COUNT}`);
   } catch (cause) {
-    return error(`${name}: ${SHARD_COUNT_KEY} cannot be used: ${(cause as Error).message}`);
+    return failed(`${name}: ${SHARD_COUNT_KEY} cannot be used`, cause as Error);
   }
 }
 

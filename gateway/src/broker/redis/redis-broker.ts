@@ -55,7 +55,9 @@ export function createRedisBroker(options: RedisBrokerOptions): Broker {
     async start() {
       await subscriber.start();
       try {
-        if (subscriber.topology.view) await assertFit(target, subscriber.topology.view, clock);
+        const { view } = subscriber.topology;
+        const unchecked = view ? await assertFit(target, view, clock) : [];
+        for (const finding of unchecked) logger?.warn({ finding }, 'redis could not be checked');
       } catch (error) {
         await this.close();
         throw error;
