@@ -4,6 +4,7 @@ import { type Clock, systemClock } from '../../clock.js';
 import { within } from './deadline.js';
 import { probeName, SHARD_COUNT, SHARD_COUNT_KEY, slotOfShard } from './keys.js';
 import { openLink, parseInfo } from './link.js';
+import { missingPermissions } from './permissions.js';
 import { dataConnectionOptions, parseRedisUrl, type RedisTarget } from './redis-url.js';
 import { SUBSCRIBER_TIMINGS } from './subscriber-options.js';
 import { createTopology } from './topologies.js';
@@ -59,7 +60,7 @@ export async function assertFit(target: RedisTarget, view: TopologyView, clock: 
       const redis = await openLink(address, dataConnectionOptions(target), clock, HANDSHAKE_MS).catch(() => undefined);
       if (!redis) return []; // its shards are lost, and known as such
       try {
-        return await within(clock, ANSWER_MS, 'checks', essentials(redis, view, name, true));
+        return await within(clock, ANSWER_MS, 'checks', essentials(redis, target, view, name, true));
       } catch (cause) {
         return [failed(`${name}: INFO cannot be used`, cause as Error)];
       } finally {
@@ -85,7 +86,7 @@ async function checkMaster(target: RedisTarget, view: TopologyView, name: string
   try {
     const redis = await openLink(address, dataConnectionOptions(target), clock, HANDSHAKE_MS);
     try {
-      const lines = Promise.all([essentials(redis, view, name, false), recommendations(redis, target, name)]);
+      const lines = Promise.all([essentials(redis, target, view, name, false), recommendations(redis, target, name)]);
       return (await within(clock, ANSWER_MS, `${name}: checks`, lines)).flat();
     } finally {
       redis.disconnect();
@@ -96,7 +97,13 @@ async function checkMaster(target: RedisTarget, view: TopologyView, name: string
 }
 
 /** What a gateway cannot do without. */
-async function essentials(redis: Redis, view: TopologyView, name: string, isStart: boolean): Promise<CheckLine[]> {
+async function essentials(
+  redis: Redis,
+  target: RedisTarget,
+  view: TopologyView,
+  name: string,
+  isStart: boolean,
+): Promise<CheckLine[]> {
   const info = parseInfo(await redis.info());
   const version = info.get('redis_version') ?? 'unknown';
   const policy = info.get('maxmemory_policy');
@@ -109,7 +116,13 @@ async function essentials(redis: Redis, view: TopologyView, name: string, isStar
     policy === 'noeviction'
       ? ok(`${name}: maxmemory-policy noeviction`)
       : error(`${name}: maxmemory-policy is ${policy}; it must be noeviction, any other drops logs`),
-    ...(shard === undefined ? [] : await Promise.all([mayCall(redis, name, shard), mayPublish(redis, name, shard)])),
+    ...(shard === undefined
+      ? []
+      : await Promise.all([
+          mayCall(redis, name, shard),
+          mayPublish(redis, name, shard),
+          permissions(redis, name, shard, target.kind === 'cluster'),
+        ])),
     ...(view.owners.get(slotOfShard(0)) === name ? [await shardCount(redis, name, isStart)] : []),
   ];
 }
@@ -129,6 +142,14 @@ async function mayScript(redis: Redis, name: string, shard: number, command: str
   } catch (cause) {
     return failed(`${name}: scripts may not call ${command[0]}`, cause as Error);
   }
+}
+
+async function permissions(redis: Redis, name: string, shard: number, isCluster: boolean): Promise<CheckLine> {
+  const missing = await missingPermissions(redis, shard, isCluster);
+  const [reason] = missing.values();
+  return reason === undefined
+    ? ok(`${name}: the user has all permissions that are needed`)
+    : error(`${name}: the user lacks permissions for ${[...missing.keys()].join(', ')}: ${reason}`);
 }
 
 /** Another count would look for every channel in another place. */

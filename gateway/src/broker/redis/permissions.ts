@@ -1,0 +1,48 @@
+/** Which commands a gateway needs that its user may not call. */
+import type { Redis } from 'ioredis';
+import { probeName } from './keys.js';
+
+/**
+ * What a gateway sends to servers that hold data, and what its scripts call there, in forms that change
+ * nothing. INFO, EVAL and SPUBLISH are checked elsewhere. docs/REDIS.md lists all of them.
+ */
+function probesOf(shard: number, isCluster: boolean): [name: string, ...args: string[]][] {
+  const key = probeName(shard);
+  return [
+    ['PING'],
+    ['ROLE'],
+    ['WAIT', '0', '0'],
+    ['TIME'],
+    ['EVALSHA', '0'.repeat(40), '1', key],
+    ['SCRIPT', 'LOAD', 'return 1'],
+    ['CLIENT', 'INFO'],
+    ...(isCluster ? [['ASKING'] as [string]] : []),
+    ['GET', key],
+    ['SET', key, '', 'PX', '0'],
+    ['XADD', key, 'no ID', 'r', ''],
+    ['XRANGE', key, '-', '+', 'COUNT', '1'],
+    ['XREVRANGE', key, '+', '-', 'COUNT', '1'],
+    ['PEXPIRE', key, 'no number'],
+    ['PEXPIREAT', key, 'no number'],
+  ];
+}
+
+/** The replies to what is not permitted, by command. Other failures are no answer to this question. */
+export async function missingPermissions(
+  redis: Redis,
+  shard: number,
+  isCluster: boolean,
+): Promise<Map<string, string>> {
+  const missing = new Map<string, string>();
+  const watch = (command: string, reply: Promise<unknown>) =>
+    reply.catch(({ message }: Error) => {
+      if (message.startsWith('NOPERM')) missing.set(command, message);
+    });
+  const name = probeName(shard);
+  await Promise.all([
+    ...probesOf(shard, isCluster).map(([command, ...args]) => watch(command, redis.call(command, ...args))),
+    watch('SSUBSCRIBE', redis.ssubscribe(name)),
+    watch('SUNSUBSCRIBE', redis.sunsubscribe(name)),
+  ]);
+  return missing;
+}
