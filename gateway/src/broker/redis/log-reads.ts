@@ -1,7 +1,9 @@
 import { type Clock, sleep } from '../../clock.js';
 import { FanfareError } from '../../errors.js';
 import type { ChannelSpec, LogPage, ReadRange } from '../broker.js';
+import { redirectionOf } from './publish-faults.js';
 import type { PushSession } from './push-session.js';
+import { formatAddress } from './redis-url.js';
 import { type ReadOptions, readLog, type ScriptConnection, type ServedLogPage } from './scripts.js';
 import type { VirtualShard } from './virtual-shard.js';
 
@@ -89,10 +91,11 @@ export class LogReads {
       if (message.startsWith('READONLY')) session.lose('it is read-only');
       if (message.startsWith('MOVED')) this.#options.onMoved();
       if (message.startsWith('TRYAGAIN')) this.#options.onMoving(shard);
-      const target = /^ASK \d+ (\S+)$/.exec(message)?.[1];
-      if (target === undefined) throw error;
+      const redirection = redirectionOf(error as Error);
+      if (redirection?.kind !== 'ASK') throw error;
       this.#options.onMoving(shard);
-      const other = this.#options.sessionOf(target);
+      const host = redirection.host || session.address.host;
+      const other = this.#options.sessionOf(formatAddress({ host, port: redirection.port }));
       if (!other) throw error;
       return [await other.reads.run(() => readOn(other, asking(other), channel, range, options)), other];
     }

@@ -51,6 +51,7 @@ interface Identity {
  */
 export class PushSession {
   readonly redis: Redis;
+  readonly address: RedisAddress;
   /** `master_replid` of the server; if it changes, this is not the same log any more. */
   readonly replicationId: string;
   /** Every read of the log passes here. */
@@ -80,15 +81,22 @@ export class PushSession {
       const info = parseInfo(await within(clock, timings.handshakeMs, 'INFO', asked));
       if (info.get('role') !== 'master') throw new Error('it is a replica');
       if (info.get('loading') !== '0') throw new Error('it is loading its data');
-      return new PushSession(redis, info.get('master_replid') as string, options, events);
+      return new PushSession(redis, address, info.get('master_replid') as string, options, events);
     } catch (error) {
       redis.disconnect();
       throw error;
     }
   }
 
-  private constructor(redis: Redis, replicationId: string, options: PushSessionOptions, events: PushSessionEvents) {
+  private constructor(
+    redis: Redis,
+    address: RedisAddress,
+    replicationId: string,
+    options: PushSessionOptions,
+    events: PushSessionEvents,
+  ) {
     this.redis = redis;
+    this.address = address;
     this.replicationId = replicationId;
     this.#clock = options.clock;
     this.#timings = options.timings;
