@@ -130,6 +130,6 @@ export interface LineageEntry {
 export interface ShardHealth {
   readonly shard: string;
   readonly state: 'ok' | 'lost';
-  /** Why, if lost. */
+  /** Why, if lost; if ok, what puts it at risk. */
   readonly detail?: string;
 }

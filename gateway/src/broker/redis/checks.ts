@@ -5,6 +5,7 @@ import { within } from './deadline.js';
 import { probeName, SHARD_COUNT, SHARD_COUNT_KEY, slotOfShard } from './keys.js';
 import { openLink, parseInfo } from './link.js';
 import { missingPermissions } from './permissions.js';
+import { SAFE_POLICY } from './push-session.js';
 import { dataConnectionOptions, parseRedisUrl, type RedisTarget } from './redis-url.js';
 import { SUBSCRIBER_TIMINGS } from './subscriber-options.js';
 import { createTopology } from './topologies.js';
@@ -113,9 +114,9 @@ async function essentials(
       ? ok(`${name}: version ${version}`)
       : error(`${name}: version ${version}; Redis 7.0 or later is needed`),
     info.get('role') === 'master' ? ok(`${name}: is a master`) : error(`${name}: is a replica; name the master`),
-    policy === 'noeviction'
-      ? ok(`${name}: maxmemory-policy noeviction`)
-      : error(`${name}: maxmemory-policy is ${policy}; it must be noeviction, any other drops logs`),
+    policy === SAFE_POLICY
+      ? ok(`${name}: maxmemory-policy ${SAFE_POLICY}`)
+      : error(`${name}: maxmemory-policy is ${policy}; it must be ${SAFE_POLICY}, any other drops logs`),
     ...(shard === undefined
       ? []
       : await Promise.all([

@@ -36,12 +36,15 @@ export interface PushSessionEvents {
  */
 const READS_AT_A_TIME = 32;
 const FENCE = 'fence';
+/** The only policy under which a log keeps what was acknowledged. */
+export const SAFE_POLICY = 'noeviction';
 const OUT_OF_STEP = 'its replies are out of step';
 
 /** What makes a server the one we connected to. */
 interface Identity {
   readonly role: string;
   readonly replicationId: string;
+  readonly evictionPolicy: string;
 }
 
 /**
@@ -68,6 +71,7 @@ export class PushSession {
   #cancelHeartbeat: Cancel;
   #checkingGone = false;
   #verifying: Promise<boolean> | undefined;
+  #evictionPolicy: string;
   #open = true;
 
   /** Connects. Rejects with one clear line if this is no master that serves. */
@@ -77,11 +81,11 @@ export class PushSession {
     try {
       // Spares every channel a NOSCRIPT; where it is not allowed, the script comes with its first use.
       redis.script('LOAD', logScript.source).catch(() => {});
-      const asked = redis.call('INFO', 'replication', 'persistence') as Promise<string>;
+      const asked = redis.call('INFO', 'replication', 'memory', 'persistence') as Promise<string>;
       const info = parseInfo(await within(clock, timings.handshakeMs, 'INFO', asked));
       if (info.get('role') !== 'master') throw new Error('it is a replica');
       if (info.get('loading') !== '0') throw new Error('it is loading its data');
-      return new PushSession(redis, address, info.get('master_replid') as string, options, events);
+      return new PushSession(redis, address, identityOf(info), options, events);
     } catch (error) {
       redis.disconnect();
       throw error;
@@ -91,13 +95,14 @@ export class PushSession {
   private constructor(
     redis: Redis,
     address: RedisAddress,
-    replicationId: string,
+    { replicationId, evictionPolicy }: Identity,
     options: PushSessionOptions,
     events: PushSessionEvents,
   ) {
     this.redis = redis;
     this.address = address;
     this.replicationId = replicationId;
+    this.#evictionPolicy = evictionPolicy;
     this.#clock = options.clock;
     this.#timings = options.timings;
     this.#events = events;
@@ -112,6 +117,12 @@ export class PushSession {
 
   get isOpen(): boolean {
     return this.#open;
+  }
+
+  /** What makes it unfit although it serves, by its last heartbeat. Start-up checks saw only the masters of then. */
+  get warning(): string | undefined {
+    if (this.#evictionPolicy === SAFE_POLICY) return undefined;
+    return `maxmemory-policy is ${this.#evictionPolicy}; it must be ${SAFE_POLICY}, any other drops logs`;
   }
 
   /** Resolves once the server acknowledged all of them; they must share a slot. */
@@ -232,12 +243,13 @@ export class PushSession {
     const isQuiet = this.#operationsPending === 0;
     try {
       const [info, client] = await Promise.all([
-        this.redis.info('replication'),
+        this.redis.call('INFO', 'replication', 'memory') as Promise<string>,
         this.redis.client('INFO').catch(() => ''), // not everybody may ask this
       ]);
-      const identity = identityOf(info);
+      const identity = identityOf(parseInfo(info));
       if (identity.role !== 'master') return this.#lose('it is no master any more');
       if (identity.replicationId !== this.replicationId) return this.#lose('its replication id changed');
+      this.#evictionPolicy = identity.evictionPolicy;
       if (isQuiet && begun === this.#operationsBegun) this.#compareSubscriptions(String(client));
     } catch (error) {
       this.#lose((error as Error).message);
@@ -259,7 +271,10 @@ function isRefusedPing(message: string): boolean {
   return /^NOPERM .*\bping\b/i.test(message);
 }
 
-function identityOf(info: string): Identity {
-  const fields = parseInfo(info);
-  return { role: fields.get('role') ?? '', replicationId: fields.get('master_replid') ?? '' };
+function identityOf(info: ReadonlyMap<string, string>): Identity {
+  return {
+    role: info.get('role') ?? '',
+    replicationId: info.get('master_replid') ?? '',
+    evictionPolicy: info.get('maxmemory_policy') ?? SAFE_POLICY,
+  };
 }

@@ -27,6 +27,7 @@ export function shardHealth(
 
 function healthOf({ name, session, problem }: ShardConnection, interrupted: number): ShardHealth {
   if (!session) return { shard: name, state: 'lost', detail: problem ?? 'not connected' };
-  if (interrupted === 0) return { shard: name, state: 'ok' };
+  const { warning } = session;
+  if (interrupted === 0) return { shard: name, state: 'ok', ...(warning !== undefined && { detail: warning }) };
   return { shard: name, state: 'lost', detail: `${interrupted} channels are not subscribed again yet` };
 }

@@ -233,6 +233,8 @@ export class RedisSubscriber {
         onUp: (connection) => {
           this.stats.connects++;
           this.#log?.info({ shard: connection.name }, 'redis shard connected');
+          const warning = connection.session?.warning;
+          if (warning !== undefined) this.#log?.warn({ shard: connection.name, warning }, 'redis shard is at risk');
           for (const shard of this.#shards) if (shard.connection === connection) shard.schedule();
           this.#onUp?.();
         },
