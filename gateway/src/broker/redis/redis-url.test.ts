@@ -1,5 +1,11 @@
 import { expect, it } from 'vitest';
-import { dataConnectionOptions, formatAddress, parseRedisUrl } from './redis-url.js';
+import {
+  dataConnectionOptions,
+  formatAddress,
+  parseRedisUrl,
+  type SentinelTarget,
+  sentinelConnectionOptions,
+} from './redis-url.js';
 
 it('reads each kind of URL, with its default port', () => {
   expect(parseRedisUrl('redis://localhost')).toEqual({
@@ -37,6 +43,19 @@ it('reads each kind of URL, with its default port', () => {
   });
 });
 
+it('reads the login for sentinels, apart from that for data', () => {
+  const target = parseRedisUrl('redis+sentinel://u:p@a/main/1?sentinelUsername=s&sentinelPassword=q%26=%40');
+  expect(target).toMatchObject({
+    username: 'u',
+    password: 'p',
+    db: 1,
+    sentinelUsername: 's',
+    sentinelPassword: 'q&=@',
+  });
+  expect(sentinelConnectionOptions(target as SentinelTarget)).toEqual({ username: 's', password: 'q&=@' });
+  expect(parseRedisUrl('redis+sentinel://a/main?sentinelPassword=q')).toMatchObject({ sentinelPassword: 'q' });
+});
+
 it('takes the last @ as the end of the password', () => {
   expect(parseRedisUrl('redis://u:a@b:c@host:1')).toMatchObject({ username: 'u', password: 'a@b:c' });
 });
@@ -62,7 +81,9 @@ it.each([
   ['', 'must look like'],
   ['http://localhost', 'must look like'],
   ['redis://', 'must look like'],
-  ['redis://host?db=1', 'must look like'],
+  ['redis://host?db=1', 'may have a ?'],
+  ['redis+sentinel://host/main?password=secret', 'and nothing else'],
+  ['redis+sentinel://host/main?sentinelPassword=secret%zz', 'percent-encoding'],
   ['redis://a,b', 'names one host'],
   ['redis://host:0', 'unusable host'],
   ['redis://host:65536', 'unusable host'],

@@ -29,16 +29,19 @@ export interface ClusterTarget extends RedisCredentials {
 
 /**
  * `redis+sentinel://[user:password@]host[:26379],host…/master-name[/db]`: the sentinels. User and
- * password are those of the servers that hold data.
+ * password are those of the servers that hold data; those of the sentinels, if they want any, follow
+ * as `?sentinelUsername=user&sentinelPassword=password`.
  */
 export interface SentinelTarget extends RedisCredentials {
   readonly kind: 'sentinel';
+  readonly sentinelUsername?: string;
+  readonly sentinelPassword?: string;
   readonly sentinels: readonly RedisAddress[];
   readonly masterName: string;
   readonly db: number;
 }
 
-const FORM = /^redis(s?)(\+cluster|\+sentinel)?:\/\/(?:(.*)@)?([^/?#@]+)(?:\/([^?#]*))?$/;
+const FORM = /^redis(s?)(\+cluster|\+sentinel)?:\/\/(?:(.*)@)?([^/?#@]+)(?:\/([^?#]*))?(?:\?([^#]*))?$/;
 
 /**
  * Reads a Redis URL; `rediss` in place of `redis` is TLS. User and password are percent-decoded.
@@ -51,7 +54,8 @@ export function parseRedisUrl(url: string): RedisTarget {
       'the Redis URL must look like redis://host:port, redis+cluster://host:port,host:port or redis+sentinel://host:port,host:port/master-name',
     );
   }
-  const [, secure, kind, userinfo, hosts = '', path = ''] = match;
+  const [, secure, kind, userinfo, hosts = '', path = '', query = ''] = match;
+  if (query !== '' && kind !== '+sentinel') throw new Error('only a redis+sentinel URL may have a ?');
   const credentials = { tls: secure === 's', ...parseUserinfo(userinfo) };
   if (kind === '+cluster') {
     if (path !== '' && path !== '0')
@@ -63,7 +67,14 @@ export function parseRedisUrl(url: string): RedisTarget {
     if (masterName === '')
       throw new Error('the Redis URL must end with the name of the master: redis+sentinel://host:port/master-name');
     const sentinels = parseAddresses(hosts, 26379);
-    return { kind: 'sentinel', sentinels, masterName: decode(masterName), db: parseDb(db), ...credentials };
+    return {
+      kind: 'sentinel',
+      sentinels,
+      masterName: decode(masterName),
+      db: parseDb(db),
+      ...credentials,
+      ...parseSentinelLogin(query),
+    };
   }
   const nodes = parseAddresses(hosts, 6379);
   if (nodes.length > 1)
@@ -81,6 +92,15 @@ export function dataConnectionOptions(target: RedisTarget): RedisOptions {
   };
 }
 
+/** The same for connections to the sentinels. */
+export function sentinelConnectionOptions({ tls, sentinelUsername, sentinelPassword }: SentinelTarget): RedisOptions {
+  return {
+    ...(sentinelUsername !== undefined && { username: sentinelUsername }),
+    ...(sentinelPassword !== undefined && { password: sentinelPassword }),
+    ...(tls && { tls: {} }),
+  };
+}
+
 /** `host:port`, with brackets around an IPv6 host. */
 export function formatAddress({ host, port }: RedisAddress): string {
   return `${host.includes(':') ? `[${host}]` : host}:${port}`;
@@ -92,6 +112,18 @@ function parseUserinfo(userinfo: string | undefined): { username?: string; passw
   const username = decode(colon < 0 ? userinfo : userinfo.slice(0, colon));
   const password = colon < 0 ? '' : decode(userinfo.slice(colon + 1));
   return { ...(username && { username }), ...(password && { password }) };
+}
+
+function parseSentinelLogin(query: string): Pick<SentinelTarget, 'sentinelUsername' | 'sentinelPassword'> {
+  const login: { sentinelUsername?: string; sentinelPassword?: string } = {};
+  for (const parameter of query === '' ? [] : query.split('&')) {
+    const [name, value = ''] = parameter.split(/=(.*)/s);
+    if (name !== 'sentinelUsername' && name !== 'sentinelPassword') {
+      throw new Error('the Redis URL may have ?sentinelUsername=…&sentinelPassword=… at its end, and nothing else');
+    }
+    if (value !== '') login[name] = decode(value);
+  }
+  return login;
 }
 
 function parseAddresses(hosts: string, defaultPort: number): RedisAddress[] {

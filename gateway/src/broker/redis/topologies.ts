@@ -2,7 +2,7 @@ import type { Clock } from '../../clock.js';
 import { ClusterCensus } from './cluster-census.js';
 import type { LinkOptions } from './link.js';
 import { PolledTopology, type PollTimings } from './polled-topology.js';
-import { formatAddress, type RedisTarget, type StandaloneTarget } from './redis-url.js';
+import { formatAddress, type RedisTarget, type StandaloneTarget, sentinelConnectionOptions } from './redis-url.js';
 import { SentinelCensus } from './sentinel-census.js';
 import { singleMasterView, type Topology, type TopologyOptions, type TopologyView } from './topology.js';
 
@@ -14,18 +14,16 @@ export interface CreateTopologyOptions extends TopologyOptions {
 }
 
 export function createTopology(target: RedisTarget, options: CreateTopologyOptions): Topology {
-  const { tls } = options.link;
   switch (target.kind) {
     case 'standalone':
       return new FixedTopology(target, options);
     case 'cluster':
       return new PolledTopology(new ClusterCensus(target.tls), { ...options, seeds: target.nodes });
     case 'sentinel':
-      // User and password are those of the servers that hold data.
       return new PolledTopology(new SentinelCensus(target.masterName), {
         ...options,
         seeds: target.sentinels,
-        link: tls ? { tls } : {},
+        link: sentinelConnectionOptions(target),
       });
   }
 }
