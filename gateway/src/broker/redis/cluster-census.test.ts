@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ClusterCensus } from './cluster-census.js';
 import { type ClusterAnswer, parseClusterNodes } from './cluster-nodes.js';
-import { SHARD_SLOTS } from './topology.js';
+import { masterAt, SHARD_SLOTS } from './topology.js';
 
 const [SLOT] = SHARD_SLOTS as [number];
 const asked = { host: '10.0.0.9', port: 7000 };
@@ -35,6 +35,7 @@ describe('CLUSTER NODES', () => {
     expect(answer.nodes[0]).toEqual({
       id: 'a',
       host: '10.0.0.1',
+      otherHost: 'host-a',
       port: 1,
       isMaster: true,
       isUsable: true,
@@ -126,3 +127,15 @@ describe('what the nodes of a cluster say together', () => {
     ]);
   });
 });
+
+it.each([true, false])(
+  'a redirection by IP or hostname leads to the same master (hostname preferred: %s)',
+  (preferred) => {
+    const text = `a 10.0.0.1:1@2,host-a myself,master - 0 0 1 connected ${ALL}\n`;
+    const answer = parseClusterNodes(text, asked, preferred);
+    const { view } = new ClusterCensus(preferred).agree(new Map([['1', answer]]));
+    const name = preferred ? 'host-a:1' : '10.0.0.1:1';
+    for (const host of ['10.0.0.1', 'host-a']) expect(masterAt(view, { host, port: 1 })).toBe(name);
+    expect(masterAt(view, { host: 'host-a', port: 2 })).toBeUndefined();
+  },
+);

@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import { type ClusterAnswer, type ClusterNode, parseClusterNodes } from './cluster-nodes.js';
 import type { Agreement, Answers, Census } from './polled-topology.js';
 import { formatAddress, type RedisAddress } from './redis-url.js';
-import { SHARD_SLOTS } from './topology.js';
+import { type MasterAddress, SHARD_SLOTS } from './topology.js';
 
 interface Claim {
   readonly node: ClusterNode;
@@ -92,9 +92,10 @@ function indexFrom(slot: number): number {
 }
 
 /** Those who serve slots of ours, and those who are being given some. */
-function mastersOf(claims: ReadonlyMap<number, Claim>, answers: readonly ClusterAnswer[]): Map<string, RedisAddress> {
-  const masters = new Map<string, RedisAddress>();
-  const add = ({ host, port }: RedisAddress) => masters.set(formatAddress({ host, port }), { host, port });
+function mastersOf(claims: ReadonlyMap<number, Claim>, answers: readonly ClusterAnswer[]): Map<string, MasterAddress> {
+  const masters = new Map<string, MasterAddress>();
+  const add = ({ host, port, otherHost }: MasterAddress) =>
+    masters.set(formatAddress({ host, port }), { host, port, ...(otherHost !== undefined && { otherHost }) });
   for (const { node } of claims.values()) add(node);
   for (const answer of answers) {
     const self = selfOf(answer);

@@ -1,7 +1,8 @@
 /** Reading CLUSTER NODES, https://redis.io/docs/latest/commands/cluster-nodes/ */
 import type { RedisAddress } from './redis-url.js';
+import type { MasterAddress } from './topology.js';
 
-export interface ClusterNode extends RedisAddress {
+export interface ClusterNode extends MasterAddress {
   readonly id: string;
   readonly isMaster: boolean;
   /** In handshake or without an address: not part of the cluster as far as we are concerned. */
@@ -55,11 +56,12 @@ export function parseClusterNodes(text: string, asked: RedisAddress, preferHostn
 }
 
 /** `ip:port@busPort[,hostname]`; the IP is empty where a node does not know its own. */
-function parseEndpoint(endpoint: string, asked: RedisAddress, preferHostname: boolean): RedisAddress {
+function parseEndpoint(endpoint: string, asked: RedisAddress, preferHostname: boolean): MasterAddress {
   const [address = '', hostname] = endpoint.split(',');
   const [hostAndPort = ''] = address.split('@');
   const colon = hostAndPort.lastIndexOf(':');
   const ip = hostAndPort.slice(0, colon);
   const host = (preferHostname && hostname) || ip || asked.host;
-  return { host, port: Number(hostAndPort.slice(colon + 1)) };
+  const otherHost = host === hostname ? ip : hostname;
+  return { host, port: Number(hostAndPort.slice(colon + 1)), ...(otherHost && { otherHost }) };
 }

@@ -36,7 +36,7 @@ it.each([
   const reads = new LogReads({
     clock: systemClock,
     readWaitMs: 0,
-    sessionOf: (master) => (master === target ? other : undefined),
+    sessionAt: (address) => (formatAddress(address) === target ? other : undefined),
     confirm: async () => true,
     onMoving() {},
     onMoved() {},

@@ -3,7 +3,7 @@ import { FanfareError } from '../../errors.js';
 import type { ChannelSpec, LogPage, ReadRange } from '../broker.js';
 import { redirectionOf } from './publish-faults.js';
 import type { PushSession } from './push-session.js';
-import { formatAddress } from './redis-url.js';
+import type { RedisAddress } from './redis-url.js';
 import { type ReadOptions, readLog, type ScriptConnection, type ServedLogPage } from './scripts.js';
 import type { VirtualShard } from './virtual-shard.js';
 
@@ -11,8 +11,8 @@ export interface LogReadsOptions {
   readonly clock: Clock;
   /** How long a read waits for a master that serves before it is `unavailable`, ms. */
   readonly readWaitMs: number;
-  /** The session with a master, by `host:port`. */
-  readonly sessionOf: (master: string) => PushSession | undefined;
+  /** The session with the master at this address. */
+  readonly sessionAt: (address: RedisAddress) => PushSession | undefined;
   /** Whether the master serves the slot, by a majority asked from now on. */
   readonly confirm: (slot: number, master: string) => Promise<boolean>;
   /** A server said that the slot is being handed over. */
@@ -95,7 +95,7 @@ export class LogReads {
       if (redirection?.kind !== 'ASK') throw error;
       this.#options.onMoving(shard);
       const host = redirection.host || session.address.host;
-      const other = this.#options.sessionOf(formatAddress({ host, port: redirection.port }));
+      const other = this.#options.sessionAt({ host, port: redirection.port });
       if (!other) throw error;
       return [await other.reads.run(() => readOn(other, asking(other), channel, range, options)), other];
     }

@@ -10,7 +10,7 @@ import { pushName, SHARD_COUNT, shardOf } from './keys.js';
 import type { LinkOptions } from './link.js';
 import { LogReads } from './log-reads.js';
 import type { PushSession } from './push-session.js';
-import { dataConnectionOptions } from './redis-url.js';
+import { dataConnectionOptions, type RedisAddress } from './redis-url.js';
 import { newMetaTtlMs } from './scripts.js';
 import { ShardConnection } from './shard-connection.js';
 import { shardHealth } from './shard-health.js';
@@ -23,7 +23,7 @@ import {
   type SubscriberTimings,
 } from './subscriber-options.js';
 import { createTopology } from './topologies.js';
-import type { Topology, TopologyView } from './topology.js';
+import { masterAt, type Topology, type TopologyView } from './topology.js';
 import { VirtualShard } from './virtual-shard.js';
 
 /** How often the identity of a channel that has members is renewed within its life, at least. */
@@ -95,7 +95,7 @@ export class RedisSubscriber {
     this.#reads = new LogReads({
       clock,
       readWaitMs: timings.readWaitMs,
-      sessionOf: (master) => this.#connections.get(master)?.session,
+      sessionAt: (address) => this.#sessionAt(address),
       confirm: (slot, master) => this.#topology.confirm(slot, master),
       onMoving: (shard) => this.#doubts.raise(shard),
       onMoved: () => this.#refresh(),
@@ -184,6 +184,12 @@ export class RedisSubscriber {
   health(): ShardHealth[] {
     const { view, problem = 'not connected yet' } = this.#topology;
     return shardHealth(this.#connections.values(), this.#shards, view ? undefined : problem);
+  }
+
+  #sessionAt(address: RedisAddress): PushSession | undefined {
+    const { view } = this.#topology;
+    const name = view && masterAt(view, address);
+    return name === undefined ? undefined : this.#connections.get(name)?.session;
   }
 
   #shardOf(channel: string): VirtualShard {

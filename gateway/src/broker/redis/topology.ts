@@ -6,9 +6,14 @@ export const SHARD_SLOTS: readonly number[] = [
   ...new Set(Array.from({ length: SHARD_COUNT }, (_, shard) => slotOfShard(shard))),
 ].sort((a, b) => a - b);
 
+export interface MasterAddress extends RedisAddress {
+  /** In a Cluster that announces hostnames, the IP or hostname that `host` is not: redirections may tell either. */
+  readonly otherHost?: string;
+}
+
 /** Who serves what, as far as it can be known from outside. Masters are named `host:port`. */
 export interface TopologyView {
-  readonly masters: ReadonlyMap<string, RedisAddress>;
+  readonly masters: ReadonlyMap<string, MasterAddress>;
   /** Slot to the name of its master, for `SHARD_SLOTS`; a slot that nobody serves is absent. */
   readonly owners: ReadonlyMap<number, string>;
   /** Slots that are being handed from one master to another. */
@@ -35,6 +40,14 @@ export interface Topology {
 export interface TopologyOptions {
   /** Called when the view changed, and with the first one. */
   readonly onChange: (view: TopologyView) => void;
+}
+
+/** The name of the master at this address, however its host is called there. */
+export function masterAt({ masters }: TopologyView, { host, port }: RedisAddress): string | undefined {
+  for (const [name, master] of masters) {
+    if (master.port === port && (master.host === host || master.otherHost === host)) return name;
+  }
+  return undefined;
 }
 
 /** One master that serves every slot. */
