@@ -5,15 +5,8 @@ import type { ChannelSpec, PublishOptions, PublishOutcome } from '../broker.js';
 import type { NewMessage } from '../record.js';
 import { encodeBody } from '../record-codec.js';
 import type { BackoffTimings } from './backoff.js';
-import {
-  type Batch,
-  pushCommands,
-  reachedBy,
-  readStored,
-  settleStored,
-  storeCommands,
-  waitCommand,
-} from './publish-commands.js';
+import { PendingBytes } from './pending-bytes.js';
+import { type Batch, reachedBy, readStored, settleStored, waitCommand } from './publish-commands.js';
 import {
   faultKind,
   firstWord,
@@ -23,6 +16,7 @@ import {
   redirectionOf,
   unavailable,
 } from './publish-faults.js';
+import { type Job, takeJobs } from './publish-jobs.js';
 import { type Publish, PublishLane } from './publish-lane.js';
 import type { PublishLink, PublishLinkTimings } from './publish-link.js';
 import { PublishRoutes } from './publish-routes.js';
@@ -65,30 +59,17 @@ export interface PublisherOptions {
   readonly isCluster: boolean;
   /**
    * Most bytes of messages that may wait for one master or be on their way to it; beyond it: `unavailable`.
-   * A message counts for {@link MESSAGE_BYTES} more than it has. Default 64 MiB.
+   * Default 64 MiB.
    */
   readonly maxPendingBytes?: number;
   readonly timings?: Partial<PublisherTimings>;
 }
 
 const DEFAULT_MAX_PENDING_BYTES = 64 * 1024 * 1024;
-/** What a message that waits occupies besides its own bytes, about. */
-const MESSAGE_BYTES = 300;
 /** How often lanes that wait for a retry are looked at, ms. */
 const RETRY_TICK_MS = 20;
-/** Of one script call for several channels: it must not hold up Redis for long. */
-const MAX_CALL_CHANNELS = 128;
-const MAX_CALL_BYTES = 256 * 1024;
 /** Lanes that are kept though nothing waits in them, because they know their names. */
 const MAX_LANES = 10_000;
-
-/** Batches that are sent together. */
-interface Job {
-  readonly batches: readonly Batch[];
-  readonly commands: readonly Command[];
-  /** Where the replies end that belong to each publish of a live batch, in `commands`. */
-  readonly ends: readonly number[] | undefined;
-}
 
 /** A call of `publish` that is not answered yet. */
 class Call {
@@ -117,7 +98,7 @@ export class RedisPublisher {
   readonly #clock: Clock;
   readonly #options: PublisherOptions;
   readonly #timings: PublisherTimings;
-  readonly #maxPendingBytes: number;
+  readonly #pending: PendingBytes;
   readonly #routes: PublishRoutes;
   readonly #lanes = new Map<string, PublishLane>();
   /** Lanes with something to send now. */
@@ -126,8 +107,6 @@ export class RedisPublisher {
   readonly #waiting = new Set<PublishLane>();
   /** Replicated batches leave together: these wait until the round before is answered. */
   readonly #parked = new Set<PublishLane>();
-  /** Bytes that wait or are on their way, by master. */
-  readonly #pendingBytes = new Map<string, number>();
   #isFlushScheduled = false;
   #cancelTick: Cancel | undefined;
   #isClosed = false;
@@ -136,7 +115,7 @@ export class RedisPublisher {
     this.#options = options;
     this.#clock = options.clock;
     this.#timings = { ...PUBLISHER_TIMINGS, ...options.timings };
-    this.#maxPendingBytes = options.maxPendingBytes ?? DEFAULT_MAX_PENDING_BYTES;
+    this.#pending = new PendingBytes(options.maxPendingBytes ?? DEFAULT_MAX_PENDING_BYTES);
     const { clock, link, topology } = options;
     this.#routes = new PublishRoutes({ clock, link, topology, timings: this.#timings, onUp: () => this.#wake() });
   }
@@ -204,17 +183,13 @@ export class RedisPublisher {
       return;
     }
     const master = this.#options.topology.view?.owners.get(lane.slot) ?? '';
-    const pending = this.#pendingBytes.get(master) ?? 0;
-    const bytes = body.length + MESSAGE_BYTES;
-    if (pending + bytes > this.#maxPendingBytes) {
+    const giveBack = this.#pending.take(master, body.length);
+    if (!giveBack) {
       call.settle(index, unavailable(new Error('too many publishes wait already')));
       return;
     }
-    this.#pendingBytes.set(master, pending + bytes);
     const settle = (outcome: PublishOutcome) => {
-      const left = (this.#pendingBytes.get(master) as number) - bytes;
-      if (left > 0) this.#pendingBytes.set(master, left);
-      else this.#pendingBytes.delete(master);
+      giveBack();
       call.settle(index, outcome);
     };
     lane.add({ body, key: message.key, isReplicated, giveUpAt, settle, mayBeDone: false });
@@ -248,53 +223,9 @@ export class RedisPublisher {
         else writes.set(link, [lane]);
       }
     }
-    for (const [link, together] of writes) this.#send(link, this.#jobs(together));
-  }
-
-  /** Takes a batch of each lane, and puts those together that can go in one call. */
-  #jobs(lanes: readonly PublishLane[]): Job[] {
     const { isCluster, idempotencyMs } = this.#options;
-    const jobs: Job[] = [];
-    const open = new Map<number, { batches: Batch[]; bytes: number }>();
-    const close = (batches: readonly Batch[]) =>
-      jobs.push({ batches, commands: storeCommands(batches, idempotencyMs), ends: undefined });
-    for (const lane of lanes) {
-      const batch: Batch = { lane, publishes: lane.take() };
-      lane.isBusy = true;
-      if (!lane.channel.durable) jobs.push(this.#liveJob(batch));
-      else if (lane.goesAlone) close([batch]);
-      else {
-        const slot = isCluster ? lane.slot : 0;
-        const bytes = batch.publishes.reduce((sum, { body }) => sum + body.length, 0);
-        let call = open.get(slot);
-        if (call && (call.batches.length === MAX_CALL_CHANNELS || call.bytes + bytes > MAX_CALL_BYTES)) {
-          close(call.batches);
-          call = undefined;
-        }
-        if (call) {
-          call.batches.push(batch);
-          call.bytes += bytes;
-        } else {
-          open.set(slot, { batches: [batch], bytes });
-        }
-      }
-    }
-    for (const { batches } of open.values()) close(batches);
-    for (const lane of lanes) {
-      lane.asked = undefined;
-      lane.needsScript = false;
-    }
-    return jobs;
-  }
-
-  #liveJob(batch: Batch): Job {
-    const commands: Command[] = [];
-    const ends: number[] = [];
-    for (const some of pushCommands(batch, this.#clock.wall(), this.#options.idempotencyMs)) {
-      commands.push(...some);
-      ends.push(commands.length - 1);
-    }
-    return { batches: [batch], commands, ends };
+    const timeMs = this.#clock.wall();
+    for (const [link, together] of writes) this.#send(link, takeJobs(together, { isCluster, idempotencyMs, timeMs }));
   }
 
   #send(link: PublishLink, jobs: readonly Job[]): void {
