@@ -230,6 +230,8 @@ describe('a server that is away', () => {
     }
     proxy.open();
     await publishOne(broker, channel, json(3));
+    // The reading half may still wait for its next attempt to connect.
+    await until('it can be read', () => broker.health().every(({ state }) => state === 'ok'));
     expect(await values(broker, channel)).toEqual([0, 3]);
   });
 
