@@ -17,8 +17,9 @@ import type { BenchChannel, Contender, FeedKind } from './servers/contender.js';
 const DURABLE: BenchChannel = { name: 'bench', durable: true };
 const LIVE: BenchChannel = { name: 'live:bench', durable: false };
 const SIZES = [64, 512];
-/** Not measured: code gets compiled, buffers grow. */
+/** Not measured: code gets compiled, buffers grow. What a server does for the first time takes V8 longer to settle. */
 const WARM_MS = 150;
+const FIRST_WARM_MS = 1_500;
 
 interface Pair<T> {
   readonly baseline: T;
@@ -133,6 +134,7 @@ async function fanoutCases(
   group: string,
   channel: BenchChannel,
 ): Promise<void> {
+  for (const lane of [lanes.baseline, lanes.fanfare]) await runFanout(lane, { burst: 32, size: 64 }, FIRST_WARM_MS);
   for (const size of SIZES) {
     const large: number[] = [];
     for (const burst of plan.bursts) {
@@ -176,7 +178,7 @@ export async function benchLatency(bench: Bench): Promise<void> {
     });
     await withLanes(open, async (lanes) => {
       const results = await alternate(plan, lanes, (lane, isWarmUp) =>
-        runLatency(lane, { messagesPerSecond: rate, size: 64 }, isWarmUp ? WARM_MS : plan.latencySliceMs),
+        runLatency(lane, { messagesPerSecond: rate, size: 64 }, isWarmUp ? FIRST_WARM_MS : plan.latencySliceMs),
       );
       const group = 'latency';
       report.add({ group, name: 'p50', unit: 'ms', ...columns(results, (one) => one.p50Ms) });
@@ -207,7 +209,7 @@ export async function benchChannels(bench: Bench): Promise<void> {
       });
       const results: FanoutResult[][] = [];
       try {
-        await runChannels(lane, { size: 64, inFlight: 64 }, WARM_MS);
+        await runChannels(lane, { size: 64, inFlight: 64 }, FIRST_WARM_MS);
         for (let round = 0; round < plan.rounds; round++) {
           results.push([await runChannels(lane, { size: 64, inFlight: 64 }, plan.sliceMs * plan.slices)]);
         }
@@ -250,7 +252,7 @@ export async function benchPublishes(bench: Bench): Promise<void> {
     ] as const) {
       const options = { channel: DURABLE, batch, connections, size: 64 };
       const results = await alternate(plan, pair, async (contender, isWarmUp): Promise<PublishesResult> => {
-        const runMs = isWarmUp ? WARM_MS : plan.sliceMs;
+        const runMs = isWarmUp ? FIRST_WARM_MS : plan.sliceMs;
         if (!redis || contender === pair.fanfare) return runPublishes(contender, options, runMs);
         const ceiling = batch === 1 ? measurePublish : measureMinimalScript;
         return { publishesPerSecond: await ceiling(redis.port, 64, runMs) };
