@@ -48,7 +48,9 @@ export interface GatewayOptions {
 }
 
 /** A request body: 1,000 messages rarely come near; what does is sent in several batches. */
-const MAX_BODY_BYTES = 8 * 1024 * 1024;
+const MIN_BODY_LIMIT_BYTES = 8 * 1024 * 1024;
+/** What a request needs beside the payload of its one message: channel, key, tags. */
+const BODY_OVERHEAD_BYTES = 64 * 1024;
 /** Clients that are sent away come back elsewhere spread over this time. */
 const DRAIN_SPREAD_MS = 5_000;
 
@@ -69,7 +71,7 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
     {
       maxFrameBytes: 4 * config.limits.frameBytes,
       maxBufferedBytes: config.limits.bufferedBytes,
-      maxBodyBytes: MAX_BODY_BYTES,
+      maxBodyBytes: Math.max(MIN_BODY_LIMIT_BYTES, config.namespaces.maxMessageBytes + BODY_OVERHEAD_BYTES),
       idleTimeoutMs: 2 * (config.timings.pingIntervalMs + config.timings.pongTimeoutMs),
     },
     {

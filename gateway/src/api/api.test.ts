@@ -41,6 +41,14 @@ describe('access', () => {
       expect(await status(path)).toBe(200);
   });
 
+  it('says when to come back if there is no room for the body', async () => {
+    expect(await createApiHarness().ask('/v1/publish', { method: 'POST', body: 'no_room' })).toMatchObject({
+      status: 503,
+      headers: { 'retry-after': '1' },
+      json: { code: 'unavailable', retryable: true },
+    });
+  });
+
   it('looks at the key before the body', async () => {
     const call = { method: 'POST', body: 'too_large' } as const;
     expect((await createApiHarness().ask('/v1/publish', { ...call, headers: { authorization: '' } })).status).toBe(401);

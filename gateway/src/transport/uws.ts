@@ -1,9 +1,9 @@
 import type { us_listen_socket } from 'uWebSockets.js';
 import { DropNotices } from './drop-notices.js';
+import { HttpContext } from './http-context.js';
 import { listItems, statusLine } from './http-headers.js';
 import { probePort } from './listen-probe.js';
 import type {
-  HttpRequest,
   ListenAddress,
   Socket,
   SocketSession,
@@ -22,7 +22,8 @@ export { loadUws } from './uws-addon.js';
  *
  * What differs from the port: a socket's limit is checked before a frame is added, so that one frame
  * more than `maxBufferedBytes` may wait; idle timeouts have a resolution of 4 s and lie within
- * 8-960 s; responses carry `Date` and `uWebSockets` headers.
+ * 8-960 s; responses carry `Date` and `uWebSockets` headers; what follows of a body that was refused is
+ * dropped natively, to its end, since a response that was ended can no longer be closed.
  *
  * @throws {Error} if the addon does not load here; ask {@link loadUws} first.
  */
@@ -73,8 +74,8 @@ export function createUwsTransport<S extends SocketSession>(
     drain: (ws: UwsWebSocket<S>) => ws.socket?.onDrain(),
     close: (ws: UwsWebSocket<S>, code, reason) => ws.socket?.onClose(code, reason),
   });
-  const answer = (request: HttpRequest) => handlers.onRequest(request);
-  app.any('/*', (response, request) => serveUws(response, request, answer, options.maxBodyBytes));
+  const http = new HttpContext(options, (request) => handlers.onRequest(request));
+  app.any('/*', (response, request) => serveUws(response, request, http));
 
   return {
     name: 'uws',

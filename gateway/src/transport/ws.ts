@@ -3,6 +3,7 @@ import type { Socket as NetSocket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type ServerOptions, WebSocketServer } from 'ws';
 import { DropNotices } from './drop-notices.js';
+import { HttpContext } from './http-context.js';
 import { listItems } from './http-headers.js';
 import { toListenError } from './listen-probe.js';
 import { TopicTable } from './topic-table.js';
@@ -63,9 +64,8 @@ export function createWsTransport<S extends SocketSession>(
     handleProtocols: () => accepted?.subprotocol ?? false,
   };
   const upgrader = new WebSocketServer(upgraderOptions);
-  const server = createServer((message, response) => {
-    void serveWs(message, response, (request) => handlers.onRequest(request), options.maxBodyBytes);
-  });
+  const http = new HttpContext(options, (request) => handlers.onRequest(request));
+  const server = createServer((message, response) => void serveWs(message, response, http));
 
   server.on('upgrade', (message, stream: Duplex, head) => {
     const net = stream as NetSocket;
