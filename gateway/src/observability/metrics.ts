@@ -64,6 +64,7 @@ export function createMetrics({ stats, node, version, worker, health }: MetricsO
     name: 'fanfare_info',
     help: 'Version of this gateway',
     labelNames: ['version'],
+    aggregator: 'first',
     registers: [registry],
   }).set({ version }, 1);
   if (worker !== undefined) {
@@ -128,6 +129,8 @@ export function createMetrics({ stats, node, version, worker, health }: MetricsO
     name: 'fanfare_broker_shard_ok',
     help: 'Whether a part of the broker can serve (1) or is lost (0)',
     labelNames: ['shard'],
+    // Lost to one worker is lost to its clients.
+    aggregator: 'min',
     registers: [registry],
     collect() {
       this.reset();
