@@ -28,7 +28,7 @@ export interface Gateway {
   readonly healthPort: number | undefined;
   readonly transport: Transport['name'];
   readonly stats: Stats;
-  /** Sends everyone elsewhere (4000, spread over time), waits up to `drainMs`, then ends. */
+  /** Sends everyone elsewhere (4000, spread over time), waits for them and for HTTP requests up to `drainMs`, then ends. */
   close(): Promise<void>;
 }
 
@@ -154,7 +154,8 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
           session.close(4000, JSON.stringify({ retryAfter }));
         }
         const endsAt = clock.now() + timings.drainMs;
-        while (stats.connections > 0 && clock.now() < endsAt) await sleep(clock, 20);
+        const isBusy = () => stats.connections > 0 || transport.openRequests > 0;
+        while (isBusy() && clock.now() < endsAt) await sleep(clock, 20);
         liveness.stop();
         for (const close of closing) await close();
       },

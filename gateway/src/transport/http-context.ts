@@ -6,6 +6,10 @@ type RequestHandler = TransportHandlers<SocketSession>['onRequest'];
 /** What the HTTP requests of one transport share. */
 export class HttpContext {
   readonly handler: RequestHandler;
+  /** Requests that are not answered yet. */
+  open = 0;
+  /** From now on an answer is the last one of its connection, and says so. */
+  isStopping = false;
   readonly #maxBodyBytes: number;
   readonly #room: BodyRoom;
 

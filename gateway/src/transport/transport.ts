@@ -18,7 +18,9 @@ export interface Transport {
   publish(topic: string, frame: Uint8Array | string, binary: boolean): void;
   /** Sockets on the topic now. */
   subscribers(topic: string): number;
-  /** Stops accepting; open sockets stay. */
+  /** HTTP requests that are not answered yet; those given up by the peer count until they are. */
+  readonly openRequests: number;
+  /** Stops accepting; open sockets stay, HTTP connections end with their next answer. */
   stopListening(): void;
   /** Ends everything at once, sockets without a close frame. */
   close(): Promise<void>;

@@ -12,7 +12,7 @@ import { addressText } from './uws-socket.js';
  * it drops without a call.
  */
 export function serveUws(response: NativeResponse, request: NativeRequest, context: HttpContext): void {
-  const exchange = new Exchange(response, request);
+  const exchange = new Exchange(response, request, context);
   const answer = context.handler(exchange);
   if (typeof answer !== 'function') exchange.answer(answer);
   else if (context.isTooLarge(request.getHeader('content-length'))) exchange.answer(answer('too_large'));
@@ -33,11 +33,17 @@ class Exchange implements HttpRequest {
   #watched = false;
   #body: IncomingBody | undefined;
   #isReading = false;
+  /** Whether all of the request has come: a connection closed before is reset, and the answer may be lost. */
+  #isWhole: boolean;
+  readonly #context: HttpContext;
 
-  constructor(response: NativeResponse, request: NativeRequest) {
+  constructor(response: NativeResponse, request: NativeRequest, context: HttpContext) {
+    context.open++;
+    this.#context = context;
     const method = request.getCaseSensitiveMethod();
     this.#isHead = method === 'HEAD';
     this.method = this.#isHead ? 'GET' : method;
+    this.#isWhole = this.method === 'GET';
     this.path = request.getUrl();
     this.query = request.getQuery() ?? '';
     this.#headers = keepHeaders((name) => request.getHeader(name));
@@ -66,6 +72,7 @@ class Exchange implements HttpRequest {
       const problem = body.add(new Uint8Array(lent), isLast);
       if (!problem && !isLast) return;
       this.#isReading = false;
+      this.#isWhole = isLast;
       this.answer(handler(problem ?? body.bytes));
     });
   }
@@ -102,18 +109,20 @@ class Exchange implements HttpRequest {
   #send(response: NativeResponse, { status, headers, body }: HttpResponse): void {
     response.writeStatus(statusLine(status));
     for (const [name, value] of headers) response.writeHeader(name, value);
-    if (!hasBody(status)) {
-      response.endWithoutBody();
-    } else if (this.#isHead) {
-      // `endWithoutBody(n)` would write the length itself, and never end the response (3.0.6).
-      response.writeHeader('Content-Length', String(Buffer.byteLength(body))).endWithoutBody();
-    } else {
-      response.end(body);
+    const isLast = this.#context.isStopping && this.#isWhole;
+    if (hasBody(status) && !this.#isHead) {
+      response.end(body, isLast);
+      return;
     }
+    // Any argument of `endWithoutBody` keeps the response from ever ending (3.0.6): the peer is told to close.
+    if (isLast) response.writeHeader('Connection', 'close');
+    if (this.#isHead && hasBody(status)) response.writeHeader('Content-Length', String(Buffer.byteLength(body)));
+    response.endWithoutBody();
   }
 
   /** Answered, or given up by the peer and by the handler. */
   #end(): void {
+    this.#context.open--;
     this.#body?.release();
   }
 }

@@ -104,7 +104,12 @@ export function createUwsTransport<S extends SocketSession>(
 
     subscribers: (topic) => app.numSubscribers(topic),
 
+    get openRequests() {
+      return http.open;
+    },
+
     stopListening() {
+      http.isStopping = true;
       if (listening !== undefined) uws.us_listen_socket_close(listening);
       listening = undefined;
     },

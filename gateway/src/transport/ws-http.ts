@@ -21,6 +21,12 @@ export function headerOf(message: IncomingMessage, name: string): string {
 
 /** Answers one HTTP request; nobody is asked for an answer if the upload is given up. */
 export async function serveWs(message: IncomingMessage, response: ServerResponse, context: HttpContext): Promise<void> {
+  context.open++;
+  await serve(message, response, context);
+  context.open--;
+}
+
+async function serve(message: IncomingMessage, response: ServerResponse, context: HttpContext): Promise<void> {
   const headers = keepHeaders((name) => headerOf(message, name));
   const answer = context.handler({
     method: message.method === 'HEAD' ? 'GET' : (message.method ?? ''),
@@ -30,27 +36,35 @@ export async function serveWs(message: IncomingMessage, response: ServerResponse
   });
   if (typeof answer !== 'function') {
     discard(message);
-    write(response, await answer);
+    await write(response, await answer, context);
   } else if (context.isTooLarge(headerOf(message, 'content-length'))) {
     discard(message);
-    write(response, await answer('too_large'));
+    await write(response, await answer('too_large'), context);
   } else {
     const incoming = context.newBody();
     const body = await read(message, incoming);
-    if (body !== 'aborted') write(response, await answer(body));
+    if (body !== 'aborted') await write(response, await answer(body), context);
     incoming.release();
   }
 }
 
-function write(response: ServerResponse, { status, headers, body }: HttpResponse): void {
+/** Resolves once it has left, or nobody waits for it. */
+function write(response: ServerResponse, answer: HttpResponse, { isStopping }: HttpContext): Promise<void> {
+  const { status, headers, body } = answer;
   response.statusCode = status;
   for (const [name, value] of headers) response.appendHeader(name, value);
-  if (!hasBody(status)) {
-    response.end();
-  } else {
-    response.setHeader('Content-Length', Buffer.byteLength(body));
-    response.end(body);
-  }
+  // A connection closed with unread bytes is reset, and the answer may be lost.
+  if (isStopping && response.req.complete) response.setHeader('Connection', 'close');
+  return new Promise((resolve) => {
+    response.once('close', resolve);
+    if (response.destroyed) resolve();
+    if (!hasBody(status)) {
+      response.end();
+    } else {
+      response.setHeader('Content-Length', Buffer.byteLength(body));
+      response.end(body);
+    }
+  });
 }
 
 function read(message: IncomingMessage, body: IncomingBody): Promise<HttpBody | 'aborted'> {

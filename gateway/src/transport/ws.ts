@@ -118,7 +118,12 @@ export function createWsTransport<S extends SocketSession>(
 
     subscribers: (topic) => context.topics.size(topic),
 
+    get openRequests() {
+      return http.open;
+    },
+
     stopListening() {
+      http.isStopping = true;
       void stopListening();
     },
 

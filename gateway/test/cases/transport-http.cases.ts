@@ -346,6 +346,56 @@ export function transportHttpCases(name: 'uws' | 'ws', create: CreateTransport):
     expect(server.requests[1]?.header('origin')).toBe('');
   });
 
+  it('tells how many requests are open, and ends connections with their answers once it stops listening', async ({
+    onTestFinished,
+  }) => {
+    const release: (() => void)[] = [];
+    const server = await serve(create, onTestFinished, {
+      onRequest: (request) =>
+        new Promise((resolve) => release.push(() => resolve(textResponse(200, `<${request.method}>`)))),
+    });
+    const agent = new Agent({ keepAlive: true });
+    onTestFinished(() => agent.destroy());
+    const ask = (method: string) =>
+      new Promise<string | undefined>((resolve, reject) => {
+        const options = { port: server.port, host: '127.0.0.1', method, agent };
+        const request = httpRequest(options, (response) => {
+          response.resume().on('end', () => resolve(response.headers.connection));
+        });
+        request.on('error', reject).end(method === 'POST' ? 'body' : undefined);
+      });
+    const answers = [ask('GET'), ask('POST'), ask('HEAD')];
+    await until(() => release.length === 3);
+    expect(server.transport.openRequests).toBe(3);
+    server.transport.stopListening();
+    for (const answer of release) answer();
+    expect(await Promise.all(answers)).toEqual(['close', 'close', 'close']);
+    await until(() => server.transport.openRequests === 0);
+  });
+
+  it('counts a request that its peer gave up until it is answered, and an upload given up no longer', async ({
+    onTestFinished,
+  }) => {
+    let release = () => {};
+    const server = await serve(create, onTestFinished, {
+      onRequest: () =>
+        new Promise((resolve) => {
+          release = () => resolve(textResponse(200, ''));
+        }),
+    });
+    const [whole, partial] = [openTcp(server.port), openTcp(server.port)];
+    whole.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\na');
+    partial.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\na');
+    await until(() => server.transport.openRequests === 2 && server.requests.length === 1);
+    whole.destroy();
+    partial.destroy();
+    await until(() => server.transport.openRequests === 1);
+    await delay(20);
+    expect(server.transport.openRequests).toBe(1);
+    release();
+    await until(() => server.transport.openRequests === 0);
+  });
+
   it('survives what is not HTTP', async ({ onTestFinished }) => {
     const server = await serve(create, onTestFinished);
     for (const bytes of [

@@ -205,6 +205,17 @@ describe.each(['uws', 'ws'])('two workers on %s', (transport) => {
     expect(pids).not.toContain(pid);
   });
 
+  it('answer a publish that waits for Redis before they end', async () => {
+    const gateway = await startPair(transport);
+    onTestFinished(() => gateway.stop());
+    await redis.node.client.call('CLIENT', 'PAUSE', '1000', 'WRITE');
+    const published = gateway.publish({ channel: 'demo:last', data: transport });
+    await sleep(200);
+    await gateway.signal('SIGTERM');
+    expect(await published).toMatchObject({ status: 200, body: { channel: 'demo:last' } });
+    expect(await gateway.exited).toEqual([0, null]);
+  });
+
   it('take no port that is taken, and leave theirs when the primary is killed', async () => {
     const other = createServer().listen(await freePort(), '127.0.0.1');
     await once(other, 'listening');
