@@ -12,7 +12,7 @@ import type { Config } from './config.js';
 import { BrokerFleet } from './fleet/broker-fleet.js';
 import { Hub } from './hub/hub.js';
 import type { Logger } from './observability/logger.js';
-import { createMetrics, type Metrics, type MetricsOptions } from './observability/metrics.js';
+import { createMetrics, type Metrics, type MetricsOptions, shared } from './observability/metrics.js';
 import { createAcceptor } from './session/acceptor.js';
 import { Liveness } from './session/liveness.js';
 import type { Session } from './session/session.js';
@@ -109,7 +109,11 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
     healthElsewhere: config.healthPort !== undefined,
     health: () => broker.health(),
     isStopping: () => !accepting,
-    metrics: createSharedMetrics({ stats, node, version: VERSION, health: () => broker.health() }, options.worker),
+    metrics: createSharedMetrics(
+      { stats, node, version: VERSION, health: () => broker.health() },
+      options.worker,
+      clock,
+    ),
     onFault,
   };
   handlers = {
@@ -170,10 +174,14 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
 function createSharedMetrics(
   metricsOptions: MetricsOptions,
   worker: GatewayOptions['worker'],
+  clock: Clock,
 ): Omit<Metrics, 'registry'> {
-  if (!worker) return createMetrics(metricsOptions);
+  if (!worker) {
+    const { contentType, text } = createMetrics(metricsOptions);
+    return { contentType, text: shared(text, clock) };
+  }
   const { registry, contentType } = createMetrics({ ...metricsOptions, node: worker.node, worker: worker.index });
-  return { contentType, text: worker.share(registry) };
+  return { contentType, text: shared(worker.share(registry), clock) };
 }
 
 const HEALTH_TRANSPORT: TransportOptions = {

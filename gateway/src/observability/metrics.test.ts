@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { count, createStats } from '../stats.js';
-import { createMetrics } from './metrics.js';
+import { createMetrics, shared } from './metrics.js';
 
 it('shows the counters as they are when asked, each scrape anew', async () => {
   const stats = createStats();
@@ -46,4 +46,26 @@ it('shows every counter there is', async () => {
   const text = await createMetrics({ stats, node: 'n', version: '0', health: () => [] }).text();
   const missing = Object.keys(stats).filter((_, index) => !text.includes(` ${1_000_000 + index}`));
   expect(missing).toEqual([]);
+});
+
+it('collects once for all who ask within a second, and again after a failure', async () => {
+  let now = 0;
+  let collected = 0;
+  let fails = false;
+  const text = shared(
+    async () => {
+      collected++;
+      if (fails) throw new Error('no');
+      return `text ${collected}`;
+    },
+    { now: () => now },
+  );
+  expect(await Promise.all([text(), text()])).toEqual(['text 1', 'text 1']);
+  now = 999;
+  expect(await text()).toBe('text 1');
+  now = 1_000;
+  fails = true;
+  await expect(text()).rejects.toThrow('no');
+  fails = false;
+  expect(await text()).toBe('text 3');
 });

@@ -1,5 +1,6 @@
 /** `/metrics`: turns the plain counters of {@link Stats} into Prometheus text when it is asked. */
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { Clock } from '../clock.js';
 import type { Stats } from '../stats.js';
 
 export interface MetricsOptions {
@@ -138,4 +139,23 @@ export function createMetrics({ stats, node, version, worker, health }: MetricsO
     },
   });
   return { registry, contentType: registry.contentType, text: () => registry.metrics() };
+}
+
+/** How old an answer of `/metrics` may be, ms. */
+const SHARED_MS = 1_000;
+
+/** Anyone may ask for metrics, as often as they like: what one is told, or waits for, the others are told too. */
+export function shared(text: () => Promise<string>, clock: Pick<Clock, 'now'>): () => Promise<string> {
+  let latest: Promise<string> | undefined;
+  let staleAt = 0;
+  return () => {
+    if (latest && clock.now() < staleAt) return latest;
+    staleAt = Infinity;
+    latest = text();
+    const settle = (lastsMs: number) => () => {
+      staleAt = clock.now() + lastsMs;
+    };
+    latest.then(settle(SHARED_MS), settle(0));
+    return latest;
+  };
 }
