@@ -50,6 +50,11 @@ export interface TransportOptions {
   readonly maxBodyBytes: number;
   /** Most bytes that the bodies of all open requests take up; one beyond is `no_room`. Default 8 times `maxBodyBytes`. */
   readonly maxBodiesBytes?: number;
+  /**
+   * How long a peer may take to send an HTTP request, or stand still while it is answered, ms. Default
+   * 30 s; uWebSockets.js has limits of its own: 10 s without a byte, and a least throughput.
+   */
+  readonly httpTimeoutMs?: number;
   /** A socket without any traffic for this long is terminated (backstop of the heartbeat), ms. */
   readonly idleTimeoutMs: number;
 }

@@ -10,6 +10,8 @@ import { type CreateTransport, serve, TEST_OPTIONS, textResponse, until } from '
 interface Exchange {
   readonly text: () => string;
   readonly write: (bytes: string | Uint8Array) => void;
+  /** Reads no more. */
+  readonly pause: () => void;
   readonly destroy: () => void;
   readonly ended: Promise<void>;
 }
@@ -25,6 +27,7 @@ function openTcp(port: number): Exchange {
   return {
     text: () => received,
     write: (bytes) => void tcp.write(bytes),
+    pause: () => void tcp.pause(),
     destroy: () => void tcp.destroy(),
     ended: new Promise((resolve) => tcp.on('close', () => resolve())),
   };
@@ -395,6 +398,47 @@ export function transportHttpCases(name: 'uws' | 'ws', create: CreateTransport):
     release();
     await until(() => server.transport.openRequests === 0);
   });
+
+  it('serves a request that would rather have another protocol', async ({ onTestFinished }) => {
+    const server = await serve(create, onTestFinished, {
+      onRequest: ({ method, path, body }) => textResponse(200, `<${method} ${path} ${Buffer.from(body)}>`),
+    });
+    const client = openTcp(server.port);
+    const h2c = 'Host: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n';
+    client.write(`GET /1 HTTP/1.1\r\n${h2c}\r\n`);
+    await until(() => client.text().includes('<GET /1 >'));
+    client.write(`POST /2 HTTP/1.1\r\n${h2c}Content-Length: 5\r\n\r\nhel`);
+    await delay(10);
+    client.write('lo');
+    await until(() => client.text().includes('<POST /2 hello>'));
+    client.write('GET /3 HTTP/1.1\r\nHost: x\r\n\r\n');
+    await until(() => client.text().includes('<GET /3 >'));
+    client.destroy();
+  });
+
+  if (name === 'ws') {
+    it('ends a peer that sends its request too slowly, or does not take its answer, and no WebSocket', async ({
+      onTestFinished,
+    }) => {
+      const options = { httpTimeoutMs: 400 };
+      const server = await serve(create, onTestFinished, {
+        options,
+        onRequest: () => textResponse(200, 'z'.repeat(50_000_000)),
+      });
+      const { client, session } = await server.connect();
+      const [slow, deaf] = [openTcp(server.port), openTcp(server.port)];
+      slow.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n');
+      const drip = setInterval(() => slow.write('x'), 50);
+      onTestFinished(() => clearInterval(drip));
+      deaf.pause();
+      deaf.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+      await slow.ended;
+      await until(() => server.transport.openRequests === 0);
+      deaf.destroy();
+      client.send('still here');
+      await until(() => session.messages.length === 1);
+    });
+  }
 
   it('survives what is not HTTP', async ({ onTestFinished }) => {
     const server = await serve(create, onTestFinished);
