@@ -49,6 +49,12 @@ interface Route {
   readonly POST?: (body: Uint8Array) => HttpAnswer;
 }
 
+/** What a 426 has to name (RFC 9110 section 15.5.22). */
+const UPGRADE_HEADERS = [
+  ['upgrade', 'websocket'],
+  ['connection', 'Upgrade'],
+] as const;
+
 type Routes = ReadonlyMap<string, Route>;
 
 export function createApi(dependencies: ApiDependencies): HttpHandler {
@@ -59,6 +65,7 @@ export function createApi(dependencies: ApiDependencies): HttpHandler {
     ['/v1/history', { GET: (request) => history(new URLSearchParams(request.query), dependencies) }],
     ['/v1/channels', { GET: (request) => channels(new URLSearchParams(request.query), fleet) }],
     ['/v1/nodes', { GET: () => nodes(fleet) }],
+    ['/ws', { open: true, GET: () => problem('upgrade_required', 'connect with a WebSocket', UPGRADE_HEADERS) }],
     ['/v1/openapi.json', { open: true, GET: () => document }],
     ...(healthElsewhere ? [] : healthRoutes(dependencies)),
   ]);
@@ -97,6 +104,10 @@ function createHandler(routes: Routes, { apiKeys, isAllowedOrigin, stats, onFaul
     }
     if (!write) return (read as (request: HttpRequest) => HttpAnswer)(request);
     if (!isJson(request.header('content-type'))) return problem('unsupported_media_type', 'send application/json');
+    const encoding = request.header('content-encoding');
+    if (encoding !== '' && encoding !== 'identity') {
+      return problem('unsupported_media_type', 'send the body without Content-Encoding');
+    }
     return (body) => {
       if (body === 'too_large') throw new FanfareError('too_large', 'the request body is too large');
       if (body === 'no_room') throw new FanfareError('unavailable', 'too many request bodies are being read');

@@ -77,8 +77,9 @@ export interface Socket {
   /** Textual address of the peer. */
   readonly remoteAddress: string;
   /**
-   * Close handshake with code and reason (cut to 123 bytes of UTF-8, between characters); ended
-   * by force if the peer does not finish it within 5 s. `onClose` follows.
+   * Close handshake with code and reason (cut to 123 bytes of UTF-8, between characters); ended by force
+   * if the peer does not finish it within {@link FORCED_CLOSE_MS}. `onClose` follows; its descriptor may
+   * live longer where the adapter says so.
    */
   close(code: number, reason: string): void;
   /** Ends the link without a close frame. `onClose` follows with 1006. */
@@ -156,6 +157,7 @@ export type HttpBody = Uint8Array | 'too_large' | 'no_room';
 export const KEPT_HEADERS = [
   'authorization',
   'content-type',
+  'content-encoding',
   'accept',
   'origin',
   'if-none-match',

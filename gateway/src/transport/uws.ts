@@ -25,6 +25,11 @@ export { loadUws } from './uws-addon.js';
  * 8-960 s; responses carry `Date` and `uWebSockets` headers; what follows of a body that was refused is
  * dropped natively, to its end, since a response that was ended can no longer be closed.
  *
+ * Not in our hands either: of a socket that was closed while nothing waited, `onClose` comes at once, and
+ * a peer that never finishes the handshake keeps its descriptor for some 16 s; HTTP/1.0 is refused with
+ * 505 in words of its own; a request without `Host` is not answered at all; of two `Content-Length`
+ * headers the first one counts.
+ *
  * @throws {Error} if the addon does not load here; ask {@link loadUws} first.
  */
 export function createUwsTransport<S extends SocketSession>(
@@ -56,7 +61,7 @@ export function createUwsTransport<S extends SocketSession>(
         remoteAddress: addressText(response.getRemoteAddressAsText()),
       });
       if (!result.accept) {
-        response.writeStatus(statusLine(result.status)).end(result.body);
+        response.writeStatus(statusLine(result.status)).writeHeader('Content-Type', 'text/plain').end(result.body);
         return;
       }
       openSession = result.session;

@@ -440,6 +440,18 @@ export function transportHttpCases(name: 'uws' | 'ws', create: CreateTransport):
     });
   }
 
+  it('labels what a refused upgrade says as text', async ({ onTestFinished }) => {
+    const server = await serve(create, onTestFinished, {
+      onUpgrade: () => ({ accept: false, status: 403, body: 'not from there' }),
+    });
+    const client = openTcp(server.port);
+    client.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n');
+    client.write(`Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${Buffer.alloc(16).toString('base64')}\r\n\r\n`);
+    await until(() => client.text().includes('not from there'));
+    expect(client.text()).toMatch(/^content-type: text\/plain\r$/im);
+    client.destroy();
+  });
+
   it('survives what is not HTTP', async ({ onTestFinished }) => {
     const server = await serve(create, onTestFinished);
     for (const bytes of [
