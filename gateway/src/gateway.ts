@@ -110,7 +110,7 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
     health: () => broker.health(),
     isStopping: () => !accepting,
     metrics: createSharedMetrics(
-      { stats, node, version: VERSION, health: () => broker.health() },
+      { stats, node, version: VERSION, health: () => broker.health(), brokerStats: broker.stats?.bind(broker) },
       options.worker,
       clock,
     ),

@@ -35,6 +35,27 @@ it('shows the counters as they are when asked, each scrape anew', async () => {
   expect(metrics.contentType).toContain('text/plain');
 });
 
+it('sums up close codes that mean nothing here', async () => {
+  const stats = createStats();
+  for (const code of [1000, 1006, 4000, 4999, 3000, 3001]) count(stats.closes, code);
+  const text = await createMetrics({ stats, node: 'n', version: '0', health: () => [] }).text();
+  const closes = [...text.matchAll(/^fanfare_closes_total\{code="(\w+)",node="n"\} (\d+)$/gm)];
+  expect(closes.map(([, code, sum]) => [code, sum])).toEqual([
+    ['1000', '1'],
+    ['1006', '1'],
+    ['4000', '1'],
+    ['other', '3'],
+  ]);
+});
+
+it('shows what the broker counts, where it counts', async () => {
+  const options = { stats: createStats(), node: 'n', version: '0', health: () => [] };
+  const text = await createMetrics({ ...options, brokerStats: () => ({ connects: 2, lost: 1 }) }).text();
+  expect(text).toContain('fanfare_broker_events_total{event="connects",node="n"} 2');
+  expect(text).toContain('fanfare_broker_events_total{event="lost",node="n"} 1');
+  expect(await createMetrics(options).text()).not.toContain('fanfare_broker_events_total');
+});
+
 it('shows every counter there is', async () => {
   const stats = createStats();
   const counters = stats as unknown as Record<string, number | Map<unknown, number>>;

@@ -1,4 +1,5 @@
 /** `/metrics`: turns the plain counters of {@link Stats} into Prometheus text when it is asked. */
+import { CLOSE_CODES } from '@fanfare/protocol';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Clock } from '../clock.js';
 import type { Stats } from '../stats.js';
@@ -11,6 +12,8 @@ export interface MetricsOptions {
   readonly worker?: number | undefined;
   /** Parts of the broker and whether they are `ok`, as in `Broker.health`. */
   readonly health: () => readonly { readonly shard: string; readonly state: 'ok' | 'lost' }[];
+  /** What the broker counts by itself, as in `Broker.stats`. */
+  readonly brokerStats?: (() => Readonly<Record<string, number>>) | undefined;
 }
 
 export interface Metrics {
@@ -20,7 +23,7 @@ export interface Metrics {
   text(): Promise<string>;
 }
 
-export function createMetrics({ stats, node, version, worker, health }: MetricsOptions): Metrics {
+export function createMetrics({ stats, node, version, worker, health, brokerStats }: MetricsOptions): Metrics {
   const registry = new Registry();
   registry.setDefaultLabels({ node });
   collectDefaultMetrics({ register: registry });
@@ -81,7 +84,7 @@ export function createMetrics({ stats, node, version, worker, health }: MetricsO
   }
   gauge('fanfare_connections', 'Open WebSocket connections', () => stats.connections);
   counter('fanfare_connections_total', 'WebSocket connections accepted', () => stats.connectionsTotal);
-  counters('fanfare_closes_total', 'WebSocket connections closed, by close code', 'code', () => stats.closes);
+  counters('fanfare_closes_total', 'WebSocket connections closed, by close code', 'code', () => known(stats.closes));
   gauge('fanfare_subscriptions', 'Subscriptions of all connections', () => stats.subscriptions);
   gauge('fanfare_channels', 'Channels active on this gateway', () => stats.channels);
 
@@ -126,6 +129,11 @@ export function createMetrics({ stats, node, version, worker, health }: MetricsO
   counter('fanfare_doubt_findings_total', 'Channels found behind while a slot moved', () => stats.doubtFindings);
 
   counters('fanfare_http_responses_total', 'HTTP answers, by status', 'status', () => stats.httpResponses);
+  if (brokerStats) {
+    counters('fanfare_broker_events_total', 'What the broker engine went through, by kind', 'event', () =>
+      Object.entries(brokerStats()),
+    );
+  }
   new Gauge({
     name: 'fanfare_broker_shard_ok',
     help: 'Whether a part of the broker can serve (1) or is lost (0)',
@@ -139,6 +147,19 @@ export function createMetrics({ stats, node, version, worker, health }: MetricsO
     },
   });
   return { registry, contentType: registry.contentType, text: () => registry.metrics() };
+}
+
+/** Close codes that connections end with though nobody sends them, or for reasons of the protocol below (RFC 6455 section 7.4.1). */
+const COMMON_CLOSE_CODES = [1002, 1003, 1005, 1006, 1007, 1009, 1011];
+
+/** A peer may close with any code: those that mean something here, and all others as one. */
+function known(closes: ReadonlyMap<number, number>): Map<number | 'other', number> {
+  const sums = new Map<number | 'other', number>();
+  for (const [code, sum] of closes) {
+    const label = code in CLOSE_CODES || COMMON_CLOSE_CODES.includes(code) ? code : 'other';
+    sums.set(label, (sums.get(label) ?? 0) + sum);
+  }
+  return sums;
 }
 
 /** How old an answer of `/metrics` may be, ms. */

@@ -84,5 +84,7 @@ export function createRedisBroker(options: RedisBrokerOptions): Broker {
     },
 
     health: () => subscriber.health(),
+
+    stats: () => ({ ...subscriber.stats }),
   };
 }
