@@ -36,7 +36,10 @@ export class IncomingBody {
     this.#room = room;
   }
 
-  /** Copies a chunk; or says why not: then everything that came is forgotten. */
+  /**
+   * Copies a chunk; or says why not: then everything that came is forgotten.
+   * @param isLast known to be the last one: the buffer is made to fit.
+   */
   add(chunk: Uint8Array, isLast: boolean): 'too_large' | 'no_room' | undefined {
     const needed = this.#length + chunk.length;
     if (needed > this.#maxBytes) return this.#refuse('too_large');

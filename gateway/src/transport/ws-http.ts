@@ -69,8 +69,11 @@ function write(response: ServerResponse, answer: HttpResponse, { isStopping }: H
 
 function read(message: IncomingMessage, body: IncomingBody): Promise<HttpBody | 'aborted'> {
   return new Promise((resolve) => {
+    // Where it is known: 0 from the start, and never again, for a body in chunks.
+    let left = Number(headerOf(message, 'content-length'));
     const onData = (chunk: Buffer) => {
-      const problem = body.add(chunk, false);
+      left -= chunk.length;
+      const problem = body.add(chunk, left === 0);
       if (!problem) return;
       message.off('data', onData);
       discard(message);
