@@ -7,6 +7,7 @@ import cluster from 'node:cluster';
 import { AggregatorRegistry, Gauge } from 'prom-client';
 import { type Clock, sleep } from '../clock.js';
 import type { Logger } from '../observability/logger.js';
+import { shared } from '../observability/metrics.js';
 import { probePort } from '../transport/listen-probe.js';
 import { type MetricsReply, WORKER_VARIABLE } from './messages.js';
 import { WORKER_TIMINGS, WorkerHandle, type WorkerTimings } from './worker-handle.js';
@@ -57,12 +58,13 @@ class WorkerGroup {
   readonly #options: WorkersOptions;
   readonly #port: number;
   readonly #workers = new Map<number, WorkerHandle>();
-  #metrics: Promise<string> | undefined;
+  readonly #metrics: () => Promise<string>;
   #isStopping = false;
 
   constructor(options: WorkersOptions, port: number) {
     this.#options = options;
     this.#port = port;
+    this.#metrics = shared(() => this.#addUp(), options.clock);
   }
 
   /** Resolves once it listens. @throws if it does not. */
@@ -119,10 +121,7 @@ class WorkerGroup {
   }
 
   async #answerMetrics(worker: WorkerHandle, id: number): Promise<void> {
-    this.#metrics ??= this.#addUp().finally(() => {
-      this.#metrics = undefined;
-    });
-    const reply: MetricsReply = await this.#metrics.then(
+    const reply: MetricsReply = await this.#metrics().then(
       (text) => ({ type: 'metrics', id, text }),
       (error: Error) => ({ type: 'metrics', id, error: error.message }),
     );
