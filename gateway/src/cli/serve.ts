@@ -4,12 +4,12 @@ import type { Registry } from 'prom-client';
 import { loadStaticFiles } from '../api/static-files.js';
 import { systemClock } from '../clock.js';
 import { type Config, ConfigError, loadConfig } from '../config.js';
-import { createLogger } from '../observability/logger.js';
+import { createLogger, type Logger } from '../observability/logger.js';
 import { VERSION } from '../version.js';
 import { WORKER_VARIABLE } from '../workers/messages.js';
 import { startWorkers } from '../workers/primary.js';
 import { isWorker, PrimaryLink } from '../workers/worker.js';
-import type { Command, Io } from './command.js';
+import type { Command, ExitCode, Io } from './command.js';
 import { settingsHelp } from './settings-help.js';
 
 /** Where the build puts the demo page. */
@@ -36,7 +36,10 @@ export const serve: Command = {
       assertWorkersCanBeNamed(config);
       const { workers: count, port } = config;
       const stopTimeoutMs = config.timings.drainMs + 5_000;
-      const workers = await startWorkers({ count, node, host, port, logger, clock: systemClock, stopTimeoutMs });
+      const starting = startWorkers({ count, node, host, port, logger, clock: systemClock, stopTimeoutMs });
+      const workers = await Promise.race([starting, stopped]);
+      // Those that were started end by themselves once this process is gone.
+      if (typeof workers === 'string') return stoppedEarly(logger, workers);
       logger.info({ url: urlOf(host, workers.port), workers: count, mode, broker, version: VERSION }, 'listening');
       logger.info({ signal: await stopped }, 'stopping');
       await workers.stop();
@@ -53,10 +56,7 @@ export const serve: Command = {
     const { startGateway } = await import('../gateway.js');
     const starting = startGateway(config, logger, { files, ...(worker && { worker }) });
     const gateway = await Promise.race([starting, stopped]);
-    if (typeof gateway === 'string') {
-      logger.info({ signal: gateway }, 'stopped while starting');
-      return 0;
-    }
+    if (typeof gateway === 'string') return stoppedEarly(logger, gateway);
     const { port, healthPort, transport } = gateway;
     logger.info({ url: urlOf(host, port), healthPort, mode, broker, transport, version: VERSION }, 'listening');
     if (usesDevelopmentKey(config)) logger.warn({}, 'development: anyone who reaches this port may publish');
@@ -67,6 +67,11 @@ export const serve: Command = {
     return 0;
   },
 };
+
+function stoppedEarly(logger: Logger, signal: string): ExitCode {
+  logger.info({ signal }, 'stopped while starting');
+  return 0;
+}
 
 /** A worker is named `<node>-<index>`, and has to be what a node may be. */
 function assertWorkersCanBeNamed({ node, workers }: Config): void {

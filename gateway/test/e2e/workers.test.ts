@@ -265,18 +265,30 @@ it('one that dies while Redis is down is replaced once Redis is back, and the ot
   for (const { client } of survivors) expect(client.stats.reconnects).toBe(0);
 });
 
-it('end without a crash when the primary is killed before they listen', async () => {
-  const redisUrl = `redis://127.0.0.1:${await freePort()}`;
-  const primary = spawn(process.execPath, [PROGRAM, 'serve', '--workers', '2', '--port', '0', '--redis-url', redisUrl]);
-  let output = '';
-  for (const stream of [primary.stdout, primary.stderr]) stream.on('data', (chunk) => (output += chunk));
-  await expect.poll(() => output, PATIENCE).toContain('redis');
-  primary.kill('SIGKILL');
-  // Once nobody holds the ends of its pipes any more, workers included.
-  await once(primary, 'close');
-  expect(output).toMatch(/stopped while starting/);
-  expect(output).not.toMatch(/EPIPE|Error:/);
-});
+it.each(['SIGKILL', 'SIGTERM'] as const)(
+  'end in order when their primary gets %s before they listen',
+  async (signal) => {
+    const redisUrl = `redis://127.0.0.1:${await freePort()}`;
+    const primary = spawn(process.execPath, [
+      PROGRAM,
+      'serve',
+      '--workers',
+      '2',
+      '--port',
+      '0',
+      '--redis-url',
+      redisUrl,
+    ]);
+    let output = '';
+    for (const stream of [primary.stdout, primary.stderr]) stream.on('data', (chunk) => (output += chunk));
+    await expect.poll(() => output, PATIENCE).toContain('redis');
+    primary.kill(signal);
+    // Once nobody holds the ends of its pipes any more, workers included.
+    expect(await once(primary, 'close')).toEqual(signal === 'SIGTERM' ? [0, null] : [null, signal]);
+    expect(output).toMatch(/stopped while starting/);
+    expect(output).not.toMatch(/EPIPE|Error:/);
+  },
+);
 
 it('are refused a name that has no room for their number, with one line', async () => {
   await expect(startPair('uws', 0, { NODE: 'n'.repeat(63) })).rejects.toThrow(
