@@ -12,7 +12,7 @@ import type { Config } from './config.js';
 import { BrokerFleet } from './fleet/broker-fleet.js';
 import { Hub } from './hub/hub.js';
 import type { Logger } from './observability/logger.js';
-import { createMetrics, type Metrics, type MetricsOptions } from './observability/metrics.js';
+import { createMetrics, type Metrics, type MetricsOptions, shared } from './observability/metrics.js';
 import { createAcceptor } from './session/acceptor.js';
 import { Liveness } from './session/liveness.js';
 import type { Session } from './session/session.js';
@@ -28,7 +28,7 @@ export interface Gateway {
   readonly healthPort: number | undefined;
   readonly transport: Transport['name'];
   readonly stats: Stats;
-  /** Sends everyone elsewhere (4000, spread over time), waits up to `drainMs`, then ends. */
+  /** Sends everyone elsewhere (4000, spread over time), waits for them and for HTTP requests up to `drainMs`, then ends. */
   close(): Promise<void>;
 }
 
@@ -48,7 +48,9 @@ export interface GatewayOptions {
 }
 
 /** A request body: 1,000 messages rarely come near; what does is sent in several batches. */
-const MAX_BODY_BYTES = 8 * 1024 * 1024;
+const MIN_BODY_LIMIT_BYTES = 8 * 1024 * 1024;
+/** What a request needs beside the payload of its one message: channel, key, tags. */
+const BODY_OVERHEAD_BYTES = 64 * 1024;
 /** Clients that are sent away come back elsewhere spread over this time. */
 const DRAIN_SPREAD_MS = 5_000;
 
@@ -69,7 +71,7 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
     {
       maxFrameBytes: 4 * config.limits.frameBytes,
       maxBufferedBytes: config.limits.bufferedBytes,
-      maxBodyBytes: MAX_BODY_BYTES,
+      maxBodyBytes: Math.max(MIN_BODY_LIMIT_BYTES, config.namespaces.maxMessageBytes + BODY_OVERHEAD_BYTES),
       idleTimeoutMs: 2 * (config.timings.pingIntervalMs + config.timings.pongTimeoutMs),
     },
     {
@@ -108,7 +110,11 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
     healthElsewhere: config.healthPort !== undefined,
     health: () => broker.health(),
     isStopping: () => !accepting,
-    metrics: createSharedMetrics({ stats, node, version: VERSION, health: () => broker.health() }, options.worker),
+    metrics: createSharedMetrics(
+      { stats, node, version: VERSION, health: () => broker.health(), brokerStats: broker.stats?.bind(broker) },
+      options.worker,
+      clock,
+    ),
     onFault,
   };
   handlers = {
@@ -153,7 +159,8 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
           session.close(4000, JSON.stringify({ retryAfter }));
         }
         const endsAt = clock.now() + timings.drainMs;
-        while (stats.connections > 0 && clock.now() < endsAt) await sleep(clock, 20);
+        const isBusy = () => stats.connections > 0 || transport.openRequests > 0;
+        while (isBusy() && clock.now() < endsAt) await sleep(clock, 20);
         liveness.stop();
         for (const close of closing) await close();
       },
@@ -168,10 +175,14 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
 function createSharedMetrics(
   metricsOptions: MetricsOptions,
   worker: GatewayOptions['worker'],
+  clock: Clock,
 ): Omit<Metrics, 'registry'> {
-  if (!worker) return createMetrics(metricsOptions);
+  if (!worker) {
+    const { contentType, text } = createMetrics(metricsOptions);
+    return { contentType, text: shared(text, clock) };
+  }
   const { registry, contentType } = createMetrics({ ...metricsOptions, node: worker.node, worker: worker.index });
-  return { contentType, text: worker.share(registry) };
+  return { contentType, text: shared(worker.share(registry), clock) };
 }
 
 const HEALTH_TRANSPORT: TransportOptions = {

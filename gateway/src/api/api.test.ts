@@ -41,6 +41,33 @@ describe('access', () => {
       expect(await status(path)).toBe(200);
   });
 
+  it('says when to come back if there is no room for the body', async () => {
+    expect(await createApiHarness().ask('/v1/publish', { method: 'POST', body: 'no_room' })).toMatchObject({
+      status: 503,
+      headers: { 'retry-after': '1' },
+      json: { code: 'unavailable', retryable: true },
+    });
+  });
+
+  it('takes no compressed bodies', async () => {
+    const compressed = (encoding: string) =>
+      createApiHarness().ask('/v1/publish', {
+        method: 'POST',
+        body: '{"channel":"demo:a","data":1}',
+        headers: { 'content-encoding': encoding },
+      });
+    expect(await compressed('gzip')).toMatchObject({ status: 415, json: { code: 'unsupported_media_type' } });
+    expect((await compressed('identity')).status).toBe(200);
+  });
+
+  it('tells who comes to the WebSocket without one what to do', async () => {
+    expect(await createApiHarness().ask('/ws', { headers: { authorization: '' } })).toMatchObject({
+      status: 426,
+      headers: { upgrade: 'websocket', 'content-type': 'application/problem+json' },
+      json: { code: 'upgrade_required', retryable: false },
+    });
+  });
+
   it('looks at the key before the body', async () => {
     const call = { method: 'POST', body: 'too_large' } as const;
     expect((await createApiHarness().ask('/v1/publish', { ...call, headers: { authorization: '' } })).status).toBe(401);

@@ -8,7 +8,7 @@ import { FanfareError } from '../errors.js';
 import type { Fleet } from '../fleet/fleet.js';
 import type { Namespaces } from '../namespaces.js';
 import { count, type Stats } from '../stats.js';
-import type { HttpRequest, HttpResponse } from '../transport/transport.js';
+import type { BodyHandler, HttpAnswer, HttpRequest, HttpResponse } from '../transport/transport.js';
 import { createKeyCheck } from './api-key.js';
 import { allowOrigin, preflight } from './cross-origin.js';
 import { channels, json, nodes } from './fleet.js';
@@ -38,16 +38,25 @@ export interface ApiDependencies extends HealthDependencies {
   readonly onFault: (message: string, error?: unknown) => void;
 }
 
-/** Answers one request; never throws, never rejects. */
-export type HttpHandler = (request: HttpRequest) => HttpResponse | Promise<HttpResponse>;
+/**
+ * Answers one request, or asks for its body: only once path, method, key and content type are right.
+ * Never throws, never rejects.
+ */
+export type HttpHandler = (request: HttpRequest) => HttpAnswer | BodyHandler;
 
 interface Route {
   /** Answered without a key. */
   readonly open?: boolean;
-  readonly GET?: HttpHandler;
+  readonly GET?: (request: HttpRequest) => HttpAnswer;
   /** Gets the body, which is JSON. */
-  readonly POST?: (body: Uint8Array) => HttpResponse | Promise<HttpResponse>;
+  readonly POST?: (body: Uint8Array) => HttpAnswer;
 }
+
+/** What a 426 has to name (RFC 9110 section 15.5.22). */
+const UPGRADE_HEADERS = [
+  ['upgrade', 'websocket'],
+  ['connection', 'Upgrade'],
+] as const;
 
 type Routes = ReadonlyMap<string, Route>;
 
@@ -59,6 +68,7 @@ export function createApi(dependencies: ApiDependencies): HttpHandler {
     ['/v1/history', { GET: (request) => history(readQuery(request.query), dependencies) }],
     ['/v1/channels', { GET: (request) => channels(readQuery(request.query), fleet) }],
     ['/v1/nodes', { GET: () => nodes(fleet) }],
+    ['/ws', { open: true, GET: () => problem('upgrade_required', 'connect with a WebSocket', UPGRADE_HEADERS) }],
     ['/v1/openapi.json', { open: true, GET: () => document }],
     ...(healthElsewhere ? [] : healthRoutes(dependencies)),
   ]);
@@ -85,8 +95,8 @@ function createHandler(routes: Routes, { apiKeys, isAllowedOrigin, stats, onFaul
   const answer: HttpHandler = (request) => {
     const route = routes.get(request.path);
     if (!route) return problem('not_found', `nothing is at ${request.path}`);
-    if (request.method === 'OPTIONS') return preflight(request, methodsOf(route));
-    const { method, body } = request;
+    const { method } = request;
+    if (method === 'OPTIONS') return preflight(request, methodsOf(route));
     const read = method === 'GET' || method === 'HEAD' ? route.GET : undefined;
     const write = method === 'POST' ? route.POST : undefined;
     if (!read && !write) {
@@ -95,10 +105,17 @@ function createHandler(routes: Routes, { apiKeys, isAllowedOrigin, stats, onFaul
     if (!route.open && !isKey(request.header('authorization'))) {
       throw new FanfareError('unauthorized', 'give an API key as Authorization: Bearer <key>');
     }
-    if (!write) return (read as HttpHandler)(request);
+    if (!write) return (read as (request: HttpRequest) => HttpAnswer)(request);
     if (!isJson(request.header('content-type'))) return problem('unsupported_media_type', 'send application/json');
-    if (body === 'too_large') throw new FanfareError('too_large', 'the request body is too large');
-    return write(body);
+    const encoding = request.header('content-encoding');
+    if (encoding !== '' && encoding !== 'identity') {
+      return problem('unsupported_media_type', 'send the body without Content-Encoding');
+    }
+    return (body) => {
+      if (body === 'too_large') throw new FanfareError('too_large', 'the request body is too large');
+      if (body === 'no_room') throw new FanfareError('unavailable', 'too many request bodies are being read');
+      return write(body);
+    };
   };
   const fail = (error: unknown): HttpResponse => {
     const failure = toFailure(error);
@@ -110,18 +127,29 @@ function createHandler(routes: Routes, { apiKeys, isAllowedOrigin, stats, onFaul
     const full = request.method === 'HEAD' ? { ...response, body: '' } : response;
     return allowOrigin(full, request.header('origin'), isAllowedOrigin);
   };
+  const attempt = <Result>(act: () => Result): Result | HttpResponse => {
+    try {
+      return act();
+    } catch (error) {
+      return fail(error);
+    }
+  };
+  const settle = (request: HttpRequest, given: HttpAnswer): HttpAnswer => {
+    if (!(given instanceof Promise)) return finish(request, given);
+    return given.then(
+      (later) => finish(request, later),
+      (error) => finish(request, fail(error)),
+    );
+  };
 
   return (request) => {
-    try {
-      const response = answer(request);
-      if (!(response instanceof Promise)) return finish(request, response);
-      return response.then(
-        (later) => finish(request, later),
-        (error) => finish(request, fail(error)),
+    const given = attempt(() => answer(request));
+    if (typeof given !== 'function') return settle(request, given);
+    return (body) =>
+      settle(
+        request,
+        attempt(() => given(body)),
       );
-    } catch (error) {
-      return finish(request, fail(error));
-    }
   };
 }
 

@@ -7,7 +7,8 @@ import type { HttpResponse } from '../transport/transport.js';
 export const HTTP_CODES = {
   not_found: { httpStatus: 404, meaning: 'no such path' },
   method_not_allowed: { httpStatus: 405, meaning: 'the path takes another method, see `Allow`' },
-  unsupported_media_type: { httpStatus: 415, meaning: 'the body must be JSON' },
+  unsupported_media_type: { httpStatus: 415, meaning: 'the body must be JSON, and not compressed' },
+  upgrade_required: { httpStatus: 426, meaning: 'the path is for WebSockets' },
 } as const;
 
 export type HttpCode = keyof typeof HTTP_CODES;
@@ -23,6 +24,7 @@ const TITLES: Readonly<Record<number, string>> = {
   409: 'Conflict',
   413: 'Content Too Large',
   415: 'Unsupported Media Type',
+  426: 'Upgrade Required',
   429: 'Too Many Requests',
   500: 'Internal Server Error',
   503: 'Service Unavailable',

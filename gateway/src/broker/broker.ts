@@ -49,6 +49,8 @@ export interface Broker {
   read(channel: ChannelSpec, range: ReadRange): Promise<LogPage>;
   /** The parts that can fail on their own, for `/health/ready`; never empty. */
   health(): ShardHealth[];
+  /** What an engine counts for those who run it, since the start, by name; for metrics alone. */
+  stats?(): Readonly<Record<string, number>>;
 }
 
 export interface PublishOptions {

@@ -1,18 +1,22 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import type { Registry } from 'prom-client';
 import { loadStaticFiles } from '../api/static-files.js';
 import { systemClock } from '../clock.js';
-import { type Config, loadConfig } from '../config.js';
-import { createLogger } from '../observability/logger.js';
+import { type Config, ConfigError, loadConfig } from '../config.js';
+import { createLogger, type Logger } from '../observability/logger.js';
 import { VERSION } from '../version.js';
 import { WORKER_VARIABLE } from '../workers/messages.js';
 import { startWorkers } from '../workers/primary.js';
-import { isWorker, reportReady, sharedMetrics } from '../workers/worker.js';
-import type { Command, Io } from './command.js';
+import { isWorker, PrimaryLink } from '../workers/worker.js';
+import type { Command, ExitCode, Io } from './command.js';
 import { settingsHelp } from './settings-help.js';
 
 /** Where the build puts the demo page. */
 const DEMO_FOLDER = fileURLToPath(new URL('../demo/', import.meta.url));
+
+/** As `node` is checked. */
+const MAX_NODE_LENGTH = 64;
 
 export const serve: Command = {
   name: 'serve',
@@ -25,38 +29,57 @@ export const serve: Command = {
     const format = mode === 'production' ? 'json' : 'text';
     const isOneOfMany = config.workers > 1;
     const logger = createLogger({ level: logLevel, format, node, isOneOfMany, destination: { write: out } });
-    const stopped = untilStopped();
+    const primary = isWorker() ? new PrimaryLink() : undefined;
+    const stopped = primary?.stopped ?? untilStopped();
     const broker = config.redisUrl === undefined ? 'memory' : 'redis';
-    if (config.workers > 1 && !isWorker()) {
+    if (config.workers > 1 && !primary) {
+      assertWorkersCanBeNamed(config);
       const { workers: count, port } = config;
       const stopTimeoutMs = config.timings.drainMs + 5_000;
-      const workers = await startWorkers({ count, node, host, port, logger, clock: systemClock, stopTimeoutMs });
+      const starting = startWorkers({ count, node, host, port, logger, clock: systemClock, stopTimeoutMs });
+      const workers = await Promise.race([starting, stopped]);
+      // Those that were started end by themselves once this process is gone.
+      if (typeof workers === 'string') return stoppedEarly(logger, workers);
       logger.info({ url: urlOf(host, workers.port), workers: count, mode, broker, version: VERSION }, 'listening');
-      try {
-        logger.info({ signal: await Promise.race([stopped, workers.failed]) }, 'stopping');
-      } finally {
-        await workers.stop();
-      }
+      logger.info({ signal: await stopped }, 'stopping');
+      await workers.stop();
       logger.info({}, 'stopped');
       return 0;
     }
     const index = Number(env[WORKER_VARIABLE]);
-    const worker = isWorker() && { index, node: node.slice(0, -`-${index}`.length), share: sharedMetrics };
+    const worker = primary && {
+      index,
+      node: node.slice(0, -`-${index}`.length),
+      share: (registry: Registry) => primary.share(registry),
+    };
     const files = mode === 'development' && existsSync(DEMO_FOLDER) ? await loadStaticFiles(DEMO_FOLDER) : undefined;
     const { startGateway } = await import('../gateway.js');
-    const gateway = await startGateway(config, logger, { files, ...(worker && { worker }) });
+    const starting = startGateway(config, logger, { files, ...(worker && { worker }) });
+    const gateway = await Promise.race([starting, stopped]);
+    if (typeof gateway === 'string') return stoppedEarly(logger, gateway);
     const { port, healthPort, transport } = gateway;
     logger.info({ url: urlOf(host, port), healthPort, mode, broker, transport, version: VERSION }, 'listening');
     if (usesDevelopmentKey(config)) logger.warn({}, 'development: anyone who reaches this port may publish');
-    const orphaned = new Promise<string>((resolve) => {
-      if (worker) reportReady(() => resolve('the primary is gone'));
-    });
-    logger.info({ signal: await Promise.race([stopped, orphaned]) }, 'stopping');
+    primary?.reportReady();
+    logger.info({ signal: await stopped }, 'stopping');
     await gateway.close();
     logger.info({}, 'stopped');
     return 0;
   },
 };
+
+function stoppedEarly(logger: Logger, signal: string): ExitCode {
+  logger.info({ signal }, 'stopped while starting');
+  return 0;
+}
+
+/** A worker is named `<node>-<index>`, and has to be what a node may be. */
+function assertWorkersCanBeNamed({ node, workers }: Config): void {
+  const longest = MAX_NODE_LENGTH - `-${workers}`.length;
+  if (node.length <= longest) return;
+  const message = `must not be longer than ${longest} characters with ${workers} workers, which add their number`;
+  throw new ConfigError([{ path: 'node', message }]);
+}
 
 /** What the primary decided for this worker wins over the flags that both were started with. */
 function flagsOfWorker({ FANFARE_PORT = '', FANFARE_NODE = '' }: Io['env']): readonly string[] {

@@ -1,5 +1,7 @@
 /** `/metrics`: turns the plain counters of {@link Stats} into Prometheus text when it is asked. */
+import { CLOSE_CODES } from '@fanfare/protocol';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { Clock } from '../clock.js';
 import type { Stats } from '../stats.js';
 
 export interface MetricsOptions {
@@ -10,6 +12,8 @@ export interface MetricsOptions {
   readonly worker?: number | undefined;
   /** Parts of the broker and whether they are `ok`, as in `Broker.health`. */
   readonly health: () => readonly { readonly shard: string; readonly state: 'ok' | 'lost' }[];
+  /** What the broker counts by itself, as in `Broker.stats`. */
+  readonly brokerStats?: (() => Readonly<Record<string, number>>) | undefined;
 }
 
 export interface Metrics {
@@ -19,7 +23,7 @@ export interface Metrics {
   text(): Promise<string>;
 }
 
-export function createMetrics({ stats, node, version, worker, health }: MetricsOptions): Metrics {
+export function createMetrics({ stats, node, version, worker, health, brokerStats }: MetricsOptions): Metrics {
   const registry = new Registry();
   registry.setDefaultLabels({ node });
   collectDefaultMetrics({ register: registry });
@@ -64,6 +68,7 @@ export function createMetrics({ stats, node, version, worker, health }: MetricsO
     name: 'fanfare_info',
     help: 'Version of this gateway',
     labelNames: ['version'],
+    aggregator: 'first',
     registers: [registry],
   }).set({ version }, 1);
   if (worker !== undefined) {
@@ -79,7 +84,7 @@ export function createMetrics({ stats, node, version, worker, health }: MetricsO
   }
   gauge('fanfare_connections', 'Open WebSocket connections', () => stats.connections);
   counter('fanfare_connections_total', 'WebSocket connections accepted', () => stats.connectionsTotal);
-  counters('fanfare_closes_total', 'WebSocket connections closed, by close code', 'code', () => stats.closes);
+  counters('fanfare_closes_total', 'WebSocket connections closed, by close code', 'code', () => known(stats.closes));
   gauge('fanfare_subscriptions', 'Subscriptions of all connections', () => stats.subscriptions);
   gauge('fanfare_channels', 'Channels active on this gateway', () => stats.channels);
 
@@ -134,10 +139,17 @@ export function createMetrics({ stats, node, version, worker, health }: MetricsO
   counter('fanfare_doubt_findings_total', 'Channels found behind while a slot moved', () => stats.doubtFindings);
 
   counters('fanfare_http_responses_total', 'HTTP answers, by status', 'status', () => stats.httpResponses);
+  if (brokerStats) {
+    counters('fanfare_broker_events_total', 'What the broker engine went through, by kind', 'event', () =>
+      Object.entries(brokerStats()),
+    );
+  }
   new Gauge({
     name: 'fanfare_broker_shard_ok',
     help: 'Whether a part of the broker can serve (1) or is lost (0)',
     labelNames: ['shard'],
+    // Lost to one worker is lost to its clients.
+    aggregator: 'min',
     registers: [registry],
     collect() {
       this.reset();
@@ -145,4 +157,39 @@ export function createMetrics({ stats, node, version, worker, health }: MetricsO
     },
   });
   return { registry, contentType: registry.contentType, text: () => registry.metrics() };
+}
+
+/** Close codes that connections end with though nobody sends them, or for reasons of the protocol below (RFC 6455 section 7.4.1). */
+const COMMON_CLOSE_CODES = [1002, 1003, 1005, 1006, 1007, 1009, 1011];
+
+/** A peer may close with any code: those that mean something here, and all others as one. */
+function known(closes: ReadonlyMap<number, number>): Map<number | 'other', number> {
+  const sums = new Map<number | 'other', number>();
+  for (const [code, sum] of closes) {
+    const label = code in CLOSE_CODES || COMMON_CLOSE_CODES.includes(code) ? code : 'other';
+    sums.set(label, (sums.get(label) ?? 0) + sum);
+  }
+  return sums;
+}
+
+/**
+ * How old a told text may be, ms. Collecting takes about one: a flood of requests costs a hundredth of
+ * the loop, and who looks closely still sees what happens when.
+ */
+const SHARED_MS = 100;
+
+/** Anyone may ask for metrics, as often as they like: what one is told, or waits for, the others are told too. */
+export function shared(text: () => Promise<string>, clock: Pick<Clock, 'now'>): () => Promise<string> {
+  let latest: Promise<string> | undefined;
+  let staleAt = 0;
+  return () => {
+    if (latest && clock.now() < staleAt) return latest;
+    staleAt = Infinity;
+    latest = text();
+    const settle = (lastsMs: number) => () => {
+      staleAt = clock.now() + lastsMs;
+    };
+    latest.then(settle(SHARED_MS), settle(0));
+    return latest;
+  };
 }

@@ -22,12 +22,6 @@ export function hasBody(status: number): boolean {
   return status >= 200 && status !== 204 && status !== 304;
 }
 
-/**
- * How much of a body over the limit is read and thrown away before the answer, bytes: a connection
- * closed with unread bytes is reset, and the client may never see the 413.
- */
-export const DISCARDED_BODY_BYTES = 4 * 1024 * 1024;
-
 /** A list header (`Sec-WebSocket-Protocol`) as its items. */
 export function listItems(value: string): string[] {
   return value === ''

@@ -18,7 +18,9 @@ export interface Transport {
   publish(topic: string, frame: Uint8Array | string, binary: boolean): void;
   /** Sockets on the topic now. */
   subscribers(topic: string): number;
-  /** Stops accepting; open sockets stay. */
+  /** HTTP requests that are not answered yet; those given up by the peer count until they are. */
+  readonly openRequests: number;
+  /** Stops accepting; open sockets stay, HTTP connections end with their next answer. */
   stopListening(): void;
   /** Ends everything at once, sockets without a close frame. */
   close(): Promise<void>;
@@ -44,8 +46,15 @@ export interface TransportOptions {
   readonly maxFrameBytes: number;
   /** A frame is dropped while more unsent bytes than this wait; so one frame more may be held. */
   readonly maxBufferedBytes: number;
-  /** Most bytes of an HTTP request body; a larger one arrives as `body: 'too_large'`. */
+  /** Most bytes of an HTTP request body; a larger one is `too_large`. */
   readonly maxBodyBytes: number;
+  /** Most bytes that the bodies of all open requests take up; one beyond is `no_room`. Default 8 times `maxBodyBytes`. */
+  readonly maxBodiesBytes?: number;
+  /**
+   * How long a peer may take to send an HTTP request, or stand still while it is answered, ms. Default
+   * 30 s; uWebSockets.js has limits of its own: 10 s without a byte, and a least throughput.
+   */
+  readonly httpTimeoutMs?: number;
   /** A socket without any traffic for this long is terminated (backstop of the heartbeat), ms. */
   readonly idleTimeoutMs: number;
 }
@@ -68,8 +77,9 @@ export interface Socket {
   /** Textual address of the peer. */
   readonly remoteAddress: string;
   /**
-   * Close handshake with code and reason (cut to 123 bytes of UTF-8, between characters); ended
-   * by force if the peer does not finish it within 5 s. `onClose` follows.
+   * Close handshake with code and reason (cut to 123 bytes of UTF-8, between characters); ended by force
+   * if the peer does not finish it within {@link FORCED_CLOSE_MS}. `onClose` follows; its descriptor may
+   * live longer where the adapter says so.
    */
   close(code: number, reason: string): void;
   /** Ends the link without a close frame. `onClose` follows with 1006. */
@@ -95,8 +105,12 @@ export type UpgradeResult<Session> =
 export interface TransportHandlers<Session extends SocketSession> {
   /** Decides on a WebSocket upgrade, synchronously. `session` is called once the socket is open. */
   onUpgrade(request: UpgradeRequest): UpgradeResult<Session>;
-  /** Answers an HTTP request. The request may be kept; its body is a copy. */
-  onRequest(request: HttpRequest): HttpResponse | Promise<HttpResponse>;
+  /**
+   * Answers an HTTP request by its head, or returns a function that answers by its body too. A body is
+   * read only then; of a request that is answered without, the rest is thrown away as it comes. A GET
+   * has none. The request may be kept.
+   */
+  onRequest(request: HttpRequest): HttpAnswer | BodyHandler;
 }
 
 /** The gateway's side of one socket. */
@@ -127,12 +141,23 @@ export interface HttpRequest {
   /** Header by its lower-case name; `''` if absent. Only those of {@link KEPT_HEADERS} are kept. */
   header(name: string): string;
   readonly remoteAddress: string;
-  readonly body: Uint8Array | 'too_large';
 }
+
+export type HttpAnswer = HttpResponse | Promise<HttpResponse>;
+
+/** Called once, never if the upload is given up. The bytes may be kept. */
+export type BodyHandler = (body: HttpBody) => HttpAnswer;
+
+/**
+ * `too_large`: over `maxBodyBytes`; told before anything is read where the head says so. `no_room`: the
+ * bodies of other requests take up all of `maxBodiesBytes`.
+ */
+export type HttpBody = Uint8Array | 'too_large' | 'no_room';
 
 export const KEPT_HEADERS = [
   'authorization',
   'content-type',
+  'content-encoding',
   'accept',
   'origin',
   'if-none-match',

@@ -1,33 +1,22 @@
 import type { HttpRequest as NativeRequest, HttpResponse as NativeResponse } from 'uWebSockets.js';
-import {
-  DISCARDED_BODY_BYTES,
-  hasBody,
-  type KeptHeaders,
-  keepHeaders,
-  keptHeader,
-  statusLine,
-} from './http-headers.js';
-import type { HttpRequest, HttpResponse } from './transport.js';
+import type { IncomingBody } from './http-body.js';
+import type { HttpContext } from './http-context.js';
+import { hasBody, type KeptHeaders, keepHeaders, keptHeader, statusLine } from './http-headers.js';
+import type { BodyHandler, HttpAnswer, HttpRequest, HttpResponse } from './transport.js';
 import { addressText } from './uws-socket.js';
-
-export type RequestHandler = (request: HttpRequest) => HttpResponse | Promise<HttpResponse>;
-
-const NO_BODY = Buffer.alloc(0);
 
 /**
  * Answers one HTTP request. uWebSockets.js lends the request for this call only; the response must not
  * be touched after an abort or the end. It closes a connection whose client pipelines a second
- * request while the first one is being answered asynchronously.
+ * request while the first one is being answered asynchronously. What comes of a body after the answer
+ * it drops without a call.
  */
-export function serveUws(
-  response: NativeResponse,
-  request: NativeRequest,
-  handler: RequestHandler,
-  maxBodyBytes: number,
-): void {
-  const exchange = new Exchange(response, request);
-  if (exchange.readsBody) exchange.collect(maxBodyBytes, handler);
-  else exchange.answer(handler);
+export function serveUws(response: NativeResponse, request: NativeRequest, context: HttpContext): void {
+  const exchange = new Exchange(response, request, context);
+  const answer = context.handler(exchange);
+  if (typeof answer !== 'function') exchange.answer(answer);
+  else if (context.isTooLarge(request.getHeader('content-length'))) exchange.answer(answer('too_large'));
+  else exchange.collect(context.newBody(), answer);
 }
 
 /** One request and its response. */
@@ -35,8 +24,6 @@ class Exchange implements HttpRequest {
   readonly method: string;
   readonly path: string;
   readonly query: string;
-  readonly readsBody: boolean;
-  body: Uint8Array | 'too_large' = NO_BODY;
   readonly #headers: KeptHeaders;
   readonly #isHead: boolean;
   /** `undefined` once aborted or answered. */
@@ -44,12 +31,19 @@ class Exchange implements HttpRequest {
   #remoteAddress: string | undefined;
   /** Whether an abort is noticed: uWebSockets.js insists on it before a handler returns unanswered. */
   #watched = false;
+  #body: IncomingBody | undefined;
+  #isReading = false;
+  /** Whether all of the request has come: a connection closed before is reset, and the answer may be lost. */
+  #isWhole: boolean;
+  readonly #context: HttpContext;
 
-  constructor(response: NativeResponse, request: NativeRequest) {
+  constructor(response: NativeResponse, request: NativeRequest, context: HttpContext) {
+    context.open++;
+    this.#context = context;
     const method = request.getCaseSensitiveMethod();
     this.#isHead = method === 'HEAD';
     this.method = this.#isHead ? 'GET' : method;
-    this.readsBody = this.method !== 'GET';
+    this.#isWhole = this.method === 'GET';
     this.path = request.getUrl();
     this.query = request.getQuery() ?? '';
     this.#headers = keepHeaders((name) => request.getHeader(name));
@@ -69,56 +63,66 @@ class Exchange implements HttpRequest {
   }
 
   /** Reads the body, then answers; never if the upload is aborted. */
-  collect(maxBodyBytes: number, handler: RequestHandler): void {
-    let chunks: Buffer[] = [];
-    let bytes = 0;
+  collect(body: IncomingBody, handler: BodyHandler): void {
+    this.#body = body;
+    this.#isReading = true;
     this.#watch();
-    this.#response?.onData((chunk, isLast) => {
-      bytes += chunk.byteLength;
-      if (this.#response === undefined || this.body === 'too_large') return;
-      if (bytes > maxBodyBytes) {
-        chunks = [];
-        if (!isLast && bytes <= maxBodyBytes + DISCARDED_BODY_BYTES) return;
-        this.body = 'too_large';
-      } else {
-        chunks.push(Buffer.from(new Uint8Array(chunk)));
-        if (!isLast) return;
-        this.body = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);
-      }
-      this.answer(handler);
+    this.#response?.onData((lent, isLast) => {
+      if (!this.#isReading) return;
+      const problem = body.add(new Uint8Array(lent), isLast);
+      if (!problem && !isLast) return;
+      this.#isReading = false;
+      this.#isWhole = isLast;
+      this.answer(handler(problem ?? body.bytes));
     });
   }
 
-  answer(handler: RequestHandler): void {
-    const answer = handler(this);
+  answer(answer: HttpAnswer): void {
     if (!(answer instanceof Promise)) {
       this.#write(answer);
       return;
     }
     if (!this.#watched) this.#watch();
-    void answer.then((late) => this.#response?.cork(() => this.#write(late)));
+    void answer.then((late) => {
+      if (this.#response) this.#response.cork(() => this.#write(late));
+      else this.#end();
+    });
   }
 
   #watch(): void {
     this.#watched = true;
     this.#response?.onAborted(() => {
       this.#response = undefined;
+      if (!this.#isReading) return;
+      this.#isReading = false;
+      this.#end();
     });
   }
 
   #write(answer: HttpResponse): void {
     const response = this.#response;
-    if (response === undefined) return;
     this.#response = undefined;
-    response.writeStatus(statusLine(answer.status));
-    for (const [name, value] of answer.headers) response.writeHeader(name, value);
-    if (!hasBody(answer.status)) {
-      response.endWithoutBody();
-    } else if (this.#isHead) {
-      // `endWithoutBody(n)` would write the length itself, and never end the response (3.0.6).
-      response.writeHeader('Content-Length', String(Buffer.byteLength(answer.body))).endWithoutBody();
-    } else {
-      response.end(answer.body, this.body === 'too_large');
+    if (response) this.#send(response, answer);
+    this.#end();
+  }
+
+  #send(response: NativeResponse, { status, headers, body }: HttpResponse): void {
+    response.writeStatus(statusLine(status));
+    for (const [name, value] of headers) response.writeHeader(name, value);
+    const isLast = this.#context.isStopping && this.#isWhole;
+    if (hasBody(status) && !this.#isHead) {
+      response.end(body, isLast);
+      return;
     }
+    // Any argument of `endWithoutBody` keeps the response from ever ending (3.0.6): the peer is told to close.
+    if (isLast) response.writeHeader('Connection', 'close');
+    if (this.#isHead && hasBody(status)) response.writeHeader('Content-Length', String(Buffer.byteLength(body)));
+    response.endWithoutBody();
+  }
+
+  /** Answered, or given up by the peer and by the handler. */
+  #end(): void {
+    this.#context.open--;
+    this.#body?.release();
   }
 }

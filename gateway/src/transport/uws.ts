@@ -1,9 +1,9 @@
 import type { us_listen_socket } from 'uWebSockets.js';
 import { DropNotices } from './drop-notices.js';
+import { HttpContext } from './http-context.js';
 import { listItems, statusLine } from './http-headers.js';
 import { probePort } from './listen-probe.js';
 import type {
-  HttpRequest,
   ListenAddress,
   Socket,
   SocketSession,
@@ -22,7 +22,13 @@ export { loadUws } from './uws-addon.js';
  *
  * What differs from the port: a socket's limit is checked before a frame is added, so that one frame
  * more than `maxBufferedBytes` may wait; idle timeouts have a resolution of 4 s and lie within
- * 8-960 s; responses carry `Date` and `uWebSockets` headers.
+ * 8-960 s; responses carry `Date` and `uWebSockets` headers; what follows of a body that was refused is
+ * dropped natively, to its end, since a response that was ended can no longer be closed.
+ *
+ * Not in our hands either: of a socket that was closed while nothing waited, `onClose` comes at once, and
+ * a peer that never finishes the handshake keeps its descriptor for some 16 s; HTTP/1.0 is refused with
+ * 505 in words of its own; a request without `Host` is not answered at all; of two `Content-Length`
+ * headers the first one counts.
  *
  * @throws {Error} if the addon does not load here; ask {@link loadUws} first.
  */
@@ -55,7 +61,7 @@ export function createUwsTransport<S extends SocketSession>(
         remoteAddress: addressText(response.getRemoteAddressAsText()),
       });
       if (!result.accept) {
-        response.writeStatus(statusLine(result.status)).end(result.body);
+        response.writeStatus(statusLine(result.status)).writeHeader('Content-Type', 'text/plain').end(result.body);
         return;
       }
       openSession = result.session;
@@ -73,8 +79,8 @@ export function createUwsTransport<S extends SocketSession>(
     drain: (ws: UwsWebSocket<S>) => ws.socket?.onDrain(),
     close: (ws: UwsWebSocket<S>, code, reason) => ws.socket?.onClose(code, reason),
   });
-  const answer = (request: HttpRequest) => handlers.onRequest(request);
-  app.any('/*', (response, request) => serveUws(response, request, answer, options.maxBodyBytes));
+  const http = new HttpContext(options, (request) => handlers.onRequest(request));
+  app.any('/*', (response, request) => serveUws(response, request, http));
 
   return {
     name: 'uws',
@@ -103,7 +109,12 @@ export function createUwsTransport<S extends SocketSession>(
 
     subscribers: (topic) => app.numSubscribers(topic),
 
+    get openRequests() {
+      return http.open;
+    },
+
     stopListening() {
+      http.isStopping = true;
       if (listening !== undefined) uws.us_listen_socket_close(listening);
       listening = undefined;
     },

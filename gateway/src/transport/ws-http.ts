@@ -1,7 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { DISCARDED_BODY_BYTES, hasBody, keepHeaders, keptHeader } from './http-headers.js';
-import type { HttpRequest, HttpResponse } from './transport.js';
+import type { IncomingBody } from './http-body.js';
+import type { HttpContext } from './http-context.js';
+import { hasBody, keepHeaders, keptHeader } from './http-headers.js';
+import type { HttpBody, HttpResponse } from './transport.js';
 import { plainAddress } from './ws-socket.js';
+
+/** How much of a body is read and thrown away after the answer, bytes; then the connection is cut. */
+const DISCARDED_BODY_BYTES = 4 * 1024 * 1024;
 
 /** The path and the raw query string of a request target. */
 export function splitTarget(target: string): { path: string; query: string } {
@@ -14,49 +19,80 @@ export function headerOf(message: IncomingMessage, name: string): string {
   return Array.isArray(value) ? value.join(', ') : (value ?? '');
 }
 
-/** Answers one HTTP request; `handler` is not called if the upload is aborted. */
-export async function serveWs(
-  message: IncomingMessage,
-  response: ServerResponse,
-  handler: (request: HttpRequest) => HttpResponse | Promise<HttpResponse>,
-  maxBodyBytes: number,
-): Promise<void> {
-  const body =
-    message.method === 'GET' || message.method === 'HEAD' ? Buffer.alloc(0) : await readBody(message, maxBodyBytes);
-  if (body === 'aborted') return;
+/** Answers one HTTP request; nobody is asked for an answer if the upload is given up. */
+export async function serveWs(message: IncomingMessage, response: ServerResponse, context: HttpContext): Promise<void> {
+  context.open++;
+  await serve(message, response, context);
+  context.open--;
+}
+
+async function serve(message: IncomingMessage, response: ServerResponse, context: HttpContext): Promise<void> {
   const headers = keepHeaders((name) => headerOf(message, name));
-  const answer = await handler({
+  const answer = context.handler({
     method: message.method === 'HEAD' ? 'GET' : (message.method ?? ''),
     ...splitTarget(message.url ?? '/'),
     header: (name) => keptHeader(headers, name),
     remoteAddress: plainAddress(message.socket.remoteAddress),
-    body,
   });
-  response.statusCode = answer.status;
-  for (const [name, value] of answer.headers) response.appendHeader(name, value);
-  if (body === 'too_large') response.setHeader('Connection', 'close');
-  if (!hasBody(answer.status)) {
-    response.end();
+  if (typeof answer !== 'function') {
+    discard(message);
+    await write(response, await answer, context);
+  } else if (context.isTooLarge(headerOf(message, 'content-length'))) {
+    discard(message);
+    await write(response, await answer('too_large'), context);
   } else {
-    response.setHeader('Content-Length', Buffer.byteLength(answer.body));
-    response.end(answer.body);
+    const incoming = context.newBody();
+    const body = await read(message, incoming);
+    if (body !== 'aborted') await write(response, await answer(body), context);
+    incoming.release();
   }
 }
 
-function readBody(message: IncomingMessage, maxBytes: number): Promise<Uint8Array | 'too_large' | 'aborted'> {
+/** Resolves once it has left, or nobody waits for it. */
+function write(response: ServerResponse, answer: HttpResponse, { isStopping }: HttpContext): Promise<void> {
+  const { status, headers, body } = answer;
+  response.statusCode = status;
+  for (const [name, value] of headers) response.appendHeader(name, value);
+  // A connection closed with unread bytes is reset, and the answer may be lost.
+  if (isStopping && response.req.complete) response.setHeader('Connection', 'close');
   return new Promise((resolve) => {
-    let chunks: Buffer[] = [];
-    let bytes = 0;
-    message.on('data', (chunk: Buffer) => {
-      bytes += chunk.length;
-      if (bytes <= maxBytes) {
-        chunks.push(chunk);
-      } else {
-        chunks = [];
-        if (bytes > maxBytes + DISCARDED_BODY_BYTES) resolve('too_large');
-      }
-    });
-    message.on('end', () => resolve(bytes > maxBytes ? 'too_large' : Buffer.concat(chunks)));
+    response.once('close', resolve);
+    if (response.destroyed) resolve();
+    if (!hasBody(status)) {
+      response.end();
+    } else {
+      response.setHeader('Content-Length', Buffer.byteLength(body));
+      response.end(body);
+    }
+  });
+}
+
+function read(message: IncomingMessage, body: IncomingBody): Promise<HttpBody | 'aborted'> {
+  return new Promise((resolve) => {
+    // Where it is known: 0 from the start, and never again, for a body in chunks.
+    let left = Number(headerOf(message, 'content-length'));
+    const onData = (chunk: Buffer) => {
+      left -= chunk.length;
+      const problem = body.add(chunk, left === 0);
+      if (!problem) return;
+      message.off('data', onData);
+      discard(message);
+      resolve(problem);
+    };
+    message.on('data', onData);
+    message.on('end', () => resolve(body.bytes));
     message.on('close', () => resolve('aborted'));
+  });
+}
+
+/**
+ * The connection stays: one that is closed with unread bytes is reset, and a client that is still
+ * sending may never see its answer.
+ */
+function discard(message: IncomingMessage): void {
+  let bytes = 0;
+  message.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > DISCARDED_BODY_BYTES) message.socket.destroy();
   });
 }

@@ -1,8 +1,9 @@
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { Socket as NetSocket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type ServerOptions, WebSocketServer } from 'ws';
 import { DropNotices } from './drop-notices.js';
+import { HttpContext } from './http-context.js';
 import { listItems } from './http-headers.js';
 import { toListenError } from './listen-probe.js';
 import { TopicTable } from './topic-table.js';
@@ -19,6 +20,8 @@ import { plainAddress, WsSocket, type WsSocketContext } from './ws-socket.js';
 
 /** How often idle sockets are looked for, ms; less if the idle timeout is short. */
 const IDLE_SWEEP_MS = 4_000;
+
+const HTTP_TIMEOUT_MS = 30_000;
 
 type Accepted<S extends SocketSession> = Extract<UpgradeResult<S>, { accept: true }>;
 
@@ -63,12 +66,23 @@ export function createWsTransport<S extends SocketSession>(
     handleProtocols: () => accepted?.subprotocol ?? false,
   };
   const upgrader = new WebSocketServer(upgraderOptions);
-  const server = createServer((message, response) => {
-    void serveWs(message, response, (request) => handlers.onRequest(request), options.maxBodyBytes);
-  });
+  const { httpTimeoutMs = HTTP_TIMEOUT_MS } = options;
+  const http = new HttpContext(options, (request) => handlers.onRequest(request));
+  const server = createServer(
+    { connectionsCheckingInterval: httpTimeoutMs / 4 },
+    (message, response) => void serveWs(message, response, http),
+  );
+
+  server.requestTimeout = httpTimeoutMs;
+  server.headersTimeout = httpTimeoutMs;
+  server.timeout = httpTimeoutMs;
 
   server.on('upgrade', (message, stream: Duplex, head) => {
     const net = stream as NetSocket;
+    if (message.headers.upgrade?.toLowerCase() !== 'websocket') {
+      serveWithoutUpgrade(server, message, net, head);
+      return;
+    }
     upgrader.handleUpgrade(message, net, head, (ws) => {
       const socket = new WsSocket<S>(ws, net, context);
       sockets.add(socket);
@@ -118,7 +132,12 @@ export function createWsTransport<S extends SocketSession>(
 
     subscribers: (topic) => context.topics.size(topic),
 
+    get openRequests() {
+      return http.open;
+    },
+
     stopListening() {
+      http.isStopping = true;
       void stopListening();
     },
 
@@ -134,4 +153,20 @@ export function createWsTransport<S extends SocketSession>(
       await Promise.all([stopListening(), allGone]);
     },
   };
+}
+
+/**
+ * Node hands every request over that has an `Upgrade` header. One to something else, as to `h2c` by
+ * Java's HttpClient and `curl --http2`, may be ignored (RFC 9110 section 7.8): it comes in once more,
+ * without that header.
+ */
+function serveWithoutUpgrade(server: Server, message: IncomingMessage, socket: NetSocket, rest: Buffer): void {
+  const { method, url, httpVersion, rawHeaders } = message;
+  let head = `${method} ${url} HTTP/${httpVersion}\r\n`;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] as string;
+    if (!/^(upgrade|connection)$/i.test(name)) head += `${name}: ${rawHeaders[i + 1]}\r\n`;
+  }
+  socket.unshift(Buffer.concat([Buffer.from(`${head}\r\n`, 'latin1'), rest]));
+  server.emit('connection', socket);
 }

@@ -3,23 +3,23 @@
 /** Environment variable that tells a worker its number, from 1. */
 export const WORKER_VARIABLE = 'FANFARE_WORKER';
 
-export interface WorkerReady {
-  readonly type: 'ready';
-}
+/** `ping`: answer `pong`. `stop`: send the clients elsewhere and end. `collect`: tell your own metrics. */
+export type FromPrimary =
+  | { readonly type: 'ping' }
+  | { readonly type: 'stop' }
+  | { readonly type: 'collect'; readonly id: number }
+  | MetricsReply;
 
-/** A worker was asked for metrics and wants those of all. */
-export interface MetricsRequest {
-  readonly type: 'metrics?';
-  readonly id: number;
-}
+/** `ready`: it listens. `metrics?`: it was asked for metrics and wants those of all. */
+export type FromWorker =
+  | { readonly type: 'ready' }
+  | { readonly type: 'pong' }
+  | { readonly type: 'collected'; readonly id: number; readonly metrics: object }
+  | { readonly type: 'metrics?'; readonly id: number };
 
 export interface MetricsReply {
   readonly type: 'metrics';
   readonly id: number;
   readonly text?: string;
   readonly error?: string;
-}
-
-export function isMetricsRequest(message: unknown): message is MetricsRequest {
-  return (message as MetricsRequest | undefined)?.type === 'metrics?';
 }

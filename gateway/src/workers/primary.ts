@@ -1,14 +1,16 @@
 /**
  * Several gateway processes on one port. The primary serves nobody: it starts the workers, replaces
- * those that die, stops them together and adds up their metrics. Workers share nothing but the
+ * those that die or hang, stops them together and adds up their metrics. Workers share nothing but the
  * port and the broker; a client of a crashed one resumes on any other.
  */
-import cluster, { type Worker } from 'node:cluster';
-import { AggregatorRegistry } from 'prom-client';
-import type { Clock } from '../clock.js';
+import cluster from 'node:cluster';
+import { AggregatorRegistry, Gauge } from 'prom-client';
+import { type Clock, sleep } from '../clock.js';
 import type { Logger } from '../observability/logger.js';
+import { shared } from '../observability/metrics.js';
 import { probePort } from '../transport/listen-probe.js';
-import { isMetricsRequest, type MetricsReply, WORKER_VARIABLE, type WorkerReady } from './messages.js';
+import { type MetricsReply, WORKER_VARIABLE } from './messages.js';
+import { WORKER_TIMINGS, WorkerHandle, type WorkerTimings } from './worker-handle.js';
 
 export interface WorkersOptions {
   readonly count: number;
@@ -21,12 +23,11 @@ export interface WorkersOptions {
   readonly clock: Clock;
   /** Longest time that workers get to end, ms. */
   readonly stopTimeoutMs: number;
+  readonly timings?: Partial<WorkerTimings>;
 }
 
 export interface Workers {
   readonly port: number;
-  /** Rejects if a worker cannot even start. */
-  readonly failed: Promise<never>;
   stop(): Promise<void>;
 }
 
@@ -34,87 +35,111 @@ export interface Workers {
 const YOUNG_MS = 2_000;
 const MAX_RESTART_DELAY_MS = 10_000;
 
-/** @throws if the port is taken or the first worker does not start. */
+/**
+ * Once this has resolved the group lives on whatever happens to a worker: one that cannot be replaced,
+ * as while Redis is down, is tried again and again.
+ * @throws if the port is taken or a worker does not start.
+ */
 export async function startWorkers(options: WorkersOptions): Promise<Workers> {
   // Workers share the port with whoever asks: make sure nobody else has it. A free one has to have its
   // number before the first worker starts, since to `node:cluster` 0 is another address than what it became.
   const port = await probePort(options.host, options.port);
-  const group = new WorkerGroup(options);
-  for (let index = 1; index <= options.count; index++) await group.start(index, port);
-  return { port, failed: group.failed, stop: () => group.stop() };
+  const group = new WorkerGroup(options, port);
+  try {
+    for (let index = 1; index <= options.count; index++) await group.start(index);
+  } catch (error) {
+    await group.stop();
+    throw error;
+  }
+  return { port, stop: () => group.stop() };
 }
 
 class WorkerGroup {
-  readonly failed: Promise<never>;
   readonly #options: WorkersOptions;
-  readonly #workers = new Map<number, Worker>();
-  readonly #aggregator = new AggregatorRegistry();
-  #fail: (error: Error) => void = () => {};
-  #failures = 0;
-  #stopping = false;
+  readonly #port: number;
+  readonly #workers = new Map<number, WorkerHandle>();
+  readonly #metrics: () => Promise<string>;
+  #isStopping = false;
 
-  constructor(options: WorkersOptions) {
+  constructor(options: WorkersOptions, port: number) {
     this.#options = options;
-    this.failed = new Promise((_, reject) => {
-      this.#fail = reject;
-    });
-    this.failed.catch(() => {});
-    cluster.on('message', (worker, message) => {
-      if (isMetricsRequest(message)) void this.#answerMetrics(worker, message.id);
-    });
+    this.#port = port;
+    this.#metrics = shared(() => this.#addUp(), options.clock);
   }
 
-  /** Resolves once it listens. */
-  start(index: number, port: number): Promise<void> {
-    const { node, logger, clock } = this.#options;
-    const worker = cluster.fork({
-      [WORKER_VARIABLE]: String(index),
-      FANFARE_NODE: `${node}-${index}`,
-      FANFARE_PORT: String(port),
+  /** Resolves once it listens. @throws if it does not. */
+  async start(index: number): Promise<void> {
+    const worker = this.#fork(index);
+    await worker.ready.catch((error: Error) => {
+      throw new Error(`worker ${index} does not start (${error.message})`);
     });
-    const startedAt = clock.now();
-    this.#workers.set(index, worker);
-    return new Promise((resolve, reject) => {
-      let isReady = false;
-      worker.on('message', (message: WorkerReady | undefined) => {
-        if (message?.type !== 'ready') return;
-        isReady = true;
-        resolve();
-      });
-      worker.on('exit', (code, signal) => {
-        this.#workers.delete(index);
-        if (this.#stopping) return;
-        if (!isReady) {
-          reject(new Error(`worker ${index} does not start (${signal ?? `exit code ${code}`})`));
-          return;
-        }
-        this.#failures = clock.now() - startedAt < YOUNG_MS ? this.#failures + 1 : 0;
-        const delayMs = this.#failures === 0 ? 0 : Math.min(MAX_RESTART_DELAY_MS, 100 * 2 ** this.#failures);
-        logger.error({ worker: index, pid: worker.process.pid, code, signal, delayMs }, 'worker died, replacing it');
-        clock.after(delayMs, () => {
-          if (!this.#stopping) this.start(index, port).catch((error: Error) => this.#fail(error));
-        });
-      });
-    });
+    void this.#keep(index, worker);
   }
 
   async stop(): Promise<void> {
-    this.#stopping = true;
+    this.#isStopping = true;
     const workers = [...this.#workers.values()];
-    const ended = workers.map((worker) => new Promise((resolve) => worker.once('exit', resolve)));
-    for (const worker of workers) worker.process.kill('SIGTERM');
+    for (const worker of workers) worker.tell({ type: 'stop' });
     const timeout = setTimeout(() => {
-      for (const worker of this.#workers.values()) worker.process.kill('SIGKILL');
+      for (const worker of workers) worker.kill();
     }, this.#options.stopTimeoutMs);
-    await Promise.all(ended);
+    await Promise.all(workers.map(({ ended }) => ended));
     clearTimeout(timeout);
   }
 
-  async #answerMetrics(worker: Worker, id: number): Promise<void> {
-    const reply: MetricsReply = await this.#aggregator.clusterMetrics().then(
+  #fork(index: number): WorkerHandle {
+    const { node, clock, timings } = this.#options;
+    const process = cluster.fork({
+      [WORKER_VARIABLE]: String(index),
+      FANFARE_NODE: `${node}-${index}`,
+      FANFARE_PORT: String(this.#port),
+    });
+    const worker = new WorkerHandle(process, clock, { ...WORKER_TIMINGS, ...timings }, (id) => {
+      void this.#answerMetrics(worker, id);
+    });
+    this.#workers.set(index, worker);
+    return worker;
+  }
+
+  /** Replaces a worker, and who replaced it, until the group stops. */
+  async #keep(index: number, first: WorkerHandle): Promise<void> {
+    const { logger, clock } = this.#options;
+    let worker = first;
+    let failures = 0;
+    for (;;) {
+      const startedAt = clock.now();
+      const end = await worker.ended;
+      this.#workers.delete(index);
+      if (this.#isStopping) return;
+      failures = worker.isReady && clock.now() - startedAt >= YOUNG_MS ? 0 : failures + 1;
+      const delayMs = failures === 0 ? 0 : Math.min(MAX_RESTART_DELAY_MS, 100 * 2 ** failures);
+      logger.error({ worker: index, pid: worker.pid, ...end, delayMs }, 'worker died, replacing it');
+      await sleep(clock, delayMs);
+      if (this.#isStopping) return;
+      worker = this.#fork(index);
+    }
+  }
+
+  async #answerMetrics(worker: WorkerHandle, id: number): Promise<void> {
+    const reply: MetricsReply = await this.#metrics().then(
       (text) => ({ type: 'metrics', id, text }),
       (error: Error) => ({ type: 'metrics', id, error: error.message }),
     );
-    if (worker.isConnected()) worker.send(reply);
+    worker.tell(reply);
+  }
+
+  /** Of those that answer; how many do not is a metric of its own. */
+  async #addUp(): Promise<string> {
+    const { count, node } = this.#options;
+    const answers = await Promise.all([...this.#workers.values()].map((worker) => worker.collect()));
+    const metrics = answers.filter((answer) => answer !== undefined);
+    const registry = AggregatorRegistry.aggregate(metrics);
+    new Gauge({
+      name: 'fanfare_workers_missing',
+      help: 'Workers that the other metrics are without: they start, hang or are dead',
+      labelNames: ['node'],
+      registers: [registry],
+    }).set({ node }, count - metrics.length);
+    return registry.metrics();
   }
 }

@@ -1,45 +1,75 @@
-import cluster from 'node:cluster';
-import { AggregatorRegistry, type Registry } from 'prom-client';
-import type { MetricsReply, MetricsRequest, WorkerReady } from './messages.js';
+import cluster, { type Worker } from 'node:cluster';
+import type { Registry } from 'prom-client';
+import type { FromPrimary, FromWorker } from './messages.js';
 
 /** How long the primary may take to add up the metrics of all workers. */
 const METRICS_TIMEOUT_MS = 10_000;
-
-let requests = 0;
 
 /** Whether this process is a worker of a gateway with several. */
 export function isWorker(): boolean {
   return cluster.isWorker;
 }
 
-/** Tells the primary that this worker listens; ends with the primary. */
-export function reportReady(onOrphaned: () => void): void {
-  process.send?.({ type: 'ready' } satisfies WorkerReady);
-  process.once('disconnect', onOrphaned);
-}
+/** A worker's side of the channel to its primary. */
+export class PrimaryLink {
+  /** Resolves with the reason once this worker has to end. */
+  readonly stopped: Promise<string>;
+  #registry: Registry | undefined;
+  readonly #asked = new Map<number, (reply: Extract<FromPrimary, { type: 'metrics' }>) => void>();
+  #requests = 0;
 
-/** The metrics of all workers, added up by the primary, as Prometheus text. */
-export function sharedMetrics(registry: Registry): () => Promise<string> {
-  AggregatorRegistry.setRegistries(registry);
-  new AggregatorRegistry();
-  return () =>
-    new Promise((resolve, reject) => {
-      const id = ++requests;
-      const settle = (act: () => void) => {
-        clearTimeout(timeout);
-        process.off('message', onMessage);
-        act();
-      };
-      const timeout = setTimeout(
-        () => settle(() => reject(new Error('the primary did not answer'))),
-        METRICS_TIMEOUT_MS,
-      );
-      const onMessage = (message: MetricsReply | undefined) => {
-        if (message?.type !== 'metrics' || message.id !== id) return;
-        const { text, error } = message;
-        settle(() => (text === undefined ? reject(new Error(error)) : resolve(text)));
-      };
-      process.on('message', onMessage);
-      process.send?.({ type: 'metrics?', id } satisfies MetricsRequest);
+  /**
+   * The primary says when to end. A signal asks for it as well, the first as any later one: a process
+   * group gets it at once (systemd, Ctrl-C), and nothing that repeats may cut the farewell short.
+   */
+  constructor() {
+    // Else node:cluster ends a worker at once, without a farewell, when its primary is gone.
+    (cluster.worker as Worker).exitedAfterDisconnect = true;
+    // A channel whose other end is gone; `disconnect` follows.
+    process.on('error', () => {});
+    this.stopped = new Promise((resolve) => {
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => resolve(signal));
+      process.once('disconnect', () => resolve('the primary is gone'));
+      process.on('message', (message: FromPrimary) => {
+        if (message.type === 'ping') this.#tell({ type: 'pong' });
+        else if (message.type === 'stop') resolve('the primary stops');
+        else if (message.type === 'collect') void this.#collect(message.id);
+        else if (message.type === 'metrics') this.#asked.get(message.id)?.(message);
+      });
     });
+  }
+
+  /** Tells the primary that this worker listens. */
+  reportReady(): void {
+    this.#tell({ type: 'ready' });
+  }
+
+  /** Gives the metrics of this worker to the primary; the result asks for those of all, as Prometheus text. */
+  share(registry: Registry): () => Promise<string> {
+    this.#registry = registry;
+    return () =>
+      new Promise((resolve, reject) => {
+        const id = ++this.#requests;
+        const timeout = setTimeout(() => {
+          this.#asked.delete(id);
+          reject(new Error('the primary did not answer'));
+        }, METRICS_TIMEOUT_MS);
+        this.#asked.set(id, ({ text, error }) => {
+          this.#asked.delete(id);
+          clearTimeout(timeout);
+          if (text === undefined) reject(new Error(error));
+          else resolve(text);
+        });
+        this.#tell({ type: 'metrics?', id });
+      });
+  }
+
+  async #collect(id: number): Promise<void> {
+    const metrics = await this.#registry?.getMetricsAsJSON();
+    if (metrics) this.#tell({ type: 'collected', id, metrics });
+  }
+
+  #tell(message: FromWorker): void {
+    if (process.connected) process.send?.(message, () => {});
+  }
 }

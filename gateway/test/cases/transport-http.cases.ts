@@ -1,6 +1,8 @@
 import { Agent, request as httpRequest } from 'node:http';
 import { connect as connectTcp } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { expect, it } from 'vitest';
 import type { HttpResponse } from '../../src/transport/transport.js';
 import { type CreateTransport, serve, TEST_OPTIONS, textResponse, until } from '../support/transport-harness.js';
@@ -8,6 +10,8 @@ import { type CreateTransport, serve, TEST_OPTIONS, textResponse, until } from '
 interface Exchange {
   readonly text: () => string;
   readonly write: (bytes: string | Uint8Array) => void;
+  /** Reads no more. */
+  readonly pause: () => void;
   readonly destroy: () => void;
   readonly ended: Promise<void>;
 }
@@ -23,9 +27,19 @@ function openTcp(port: number): Exchange {
   return {
     text: () => received,
     write: (bytes) => void tcp.write(bytes),
+    pause: () => void tcp.pause(),
     destroy: () => void tcp.destroy(),
     ended: new Promise((resolve) => tcp.on('close', () => resolve())),
   };
+}
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
+function heldBytes(): number {
+  collectGarbage();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
 }
 
 export function transportHttpCases(name: 'uws' | 'ws', create: CreateTransport): void {
@@ -203,7 +217,7 @@ export function transportHttpCases(name: 'uws' | 'ws', create: CreateTransport):
     expect((await fetch(`http://127.0.0.1:${server.port}/`)).status).toBe(200);
   });
 
-  for (const excess of [1, 300_000]) {
+  for (const excess of [1, 300_000, 20_000_000]) {
     it(`tells of a body ${excess} bytes over the limit, whose sender still reads the answer`, async ({
       onTestFinished,
     }) => {
@@ -214,22 +228,93 @@ export function transportHttpCases(name: 'uws' | 'ws', create: CreateTransport):
         fetch(`http://127.0.0.1:${server.port}/`, { method: 'POST', body: 'x'.repeat(size) });
       const answer = await call(TEST_OPTIONS.maxBodyBytes + excess);
       expect([answer.status, await answer.text()]).toEqual([413, 'told']);
-      expect(answer.headers.get('connection')).toBe('close');
       expect((await call(TEST_OPTIONS.maxBodyBytes)).status).toBe(200);
     });
   }
 
-  it('does not read an endless body to its end', async ({ onTestFinished }) => {
+  it('tells of a body over the limit before it comes where the head says so', async ({ onTestFinished }) => {
     const server = await serve(create, onTestFinished, {
       onRequest: (request) => textResponse(request.body === 'too_large' ? 413 : 200, ''),
     });
     const client = openTcp(server.port);
     client.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10000000000\r\n\r\n');
-    const flood = setInterval(() => client.write(Buffer.alloc(256 * 1024)), 1);
-    onTestFinished(() => clearInterval(flood));
-    await client.ended;
-    expect(server.requests.map(({ body }) => body)).toEqual(['too_large']);
+    await until(() => client.text().includes('413'));
+    client.destroy();
   });
+
+  it('answers by the head what it can, whatever comes of the body', async ({ onTestFinished }) => {
+    const server = await serve(create, onTestFinished, {
+      onHead: (request) => (request.header('authorization') === '' ? textResponse(401, '') : undefined),
+    });
+    const client = openTcp(server.port);
+    client.write('POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n');
+    await until(() => client.text().includes('401'));
+    for (let i = 0; i < 10; i++) client.write('1\r\nx\r\n'.repeat(1_000));
+    client.write('0\r\n\r\nPOST / HTTP/1.1\r\nHost: x\r\nAuthorization: a\r\nContent-Length: 2\r\n\r\nhi');
+    await until(() => client.text().includes('200'));
+    expect(server.requests.map(({ body }) => Buffer.from(body as Uint8Array).toString())).toEqual(['hi']);
+    client.destroy();
+    const body = Buffer.alloc(20_000_000);
+    expect((await fetch(`http://127.0.0.1:${server.port}/`, { method: 'POST', body })).status).toBe(401);
+  });
+
+  it('holds no more of a body that comes in tiny chunks than its bytes', async ({ onTestFinished }) => {
+    const server = await serve(create, onTestFinished, { options: { maxBodyBytes: 1_000_000 } });
+    const client = openTcp(server.port);
+    client.write('POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n');
+    const before = heldBytes();
+    for (let i = 0; i < 20; i++) {
+      client.write('1\r\nx\r\n'.repeat(10_000));
+      await delay(5);
+    }
+    await delay(100);
+    expect(heldBytes() - before).toBeLessThan(5_000_000);
+    client.write('0\r\n\r\n');
+    await until(() => server.requests.length === 1);
+    expect(server.requests[0]?.body.length).toBe(200_000);
+    client.destroy();
+  });
+
+  it('has room for so many bodies at a time, and for others when those are gone', async ({ onTestFinished }) => {
+    const statusOf = { no_room: 503, too_large: 413 };
+    const server = await serve(create, onTestFinished, {
+      options: { maxBodiesBytes: 2 * TEST_OPTIONS.maxBodyBytes },
+      onRequest: ({ body }) => delay(5).then(() => textResponse(typeof body === 'string' ? statusOf[body] : 200, '')),
+    });
+    const size = TEST_OPTIONS.maxBodyBytes - 10;
+    const upload = () => {
+      const client = openTcp(server.port);
+      client.write(`POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ${size + 1}\r\n\r\n${'x'.repeat(size)}`);
+      return client;
+    };
+    const [first, second] = [upload(), upload()];
+    await delay(50);
+    const third = upload();
+    await until(() => third.text().includes('503'));
+    first.write('x');
+    await until(() => first.text().includes('200'));
+    second.destroy();
+    await delay(50);
+    for (let i = 0; i < 5; i++) {
+      const body = 'x'.repeat(size);
+      expect((await fetch(`http://127.0.0.1:${server.port}/`, { method: 'POST', body })).status).toBe(200);
+    }
+    for (const client of [first, third]) client.destroy();
+  });
+
+  if (name === 'ws') {
+    it('does not read an endless body to its end', async ({ onTestFinished }) => {
+      const server = await serve(create, onTestFinished, {
+        onRequest: (request) => textResponse(request.body === 'too_large' ? 413 : 200, ''),
+      });
+      const client = openTcp(server.port);
+      client.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10000000000\r\n\r\n');
+      const flood = setInterval(() => client.write(Buffer.alloc(256 * 1024)), 1);
+      onTestFinished(() => clearInterval(flood));
+      await client.ended;
+      expect(server.requests.map(({ body }) => body)).toEqual(['too_large']);
+    });
+  }
 
   it('never answers an upload that was given up', async ({ onTestFinished }) => {
     const server = await serve(create, onTestFinished);
@@ -262,6 +347,109 @@ export function transportHttpCases(name: 'uws' | 'ws', create: CreateTransport):
     await delay(20);
     expect(server.requests[0]?.remoteAddress).toBeTypeOf('string');
     expect(server.requests[1]?.header('origin')).toBe('');
+  });
+
+  it('tells how many requests are open, and ends connections with their answers once it stops listening', async ({
+    onTestFinished,
+  }) => {
+    const release: (() => void)[] = [];
+    const server = await serve(create, onTestFinished, {
+      onRequest: (request) =>
+        new Promise((resolve) => release.push(() => resolve(textResponse(200, `<${request.method}>`)))),
+    });
+    const agent = new Agent({ keepAlive: true });
+    onTestFinished(() => agent.destroy());
+    const ask = (method: string) =>
+      new Promise<string | undefined>((resolve, reject) => {
+        const options = { port: server.port, host: '127.0.0.1', method, agent };
+        const request = httpRequest(options, (response) => {
+          response.resume().on('end', () => resolve(response.headers.connection));
+        });
+        request.on('error', reject).end(method === 'POST' ? 'body' : undefined);
+      });
+    const answers = [ask('GET'), ask('POST'), ask('HEAD')];
+    await until(() => release.length === 3);
+    expect(server.transport.openRequests).toBe(3);
+    server.transport.stopListening();
+    for (const answer of release) answer();
+    expect(await Promise.all(answers)).toEqual(['close', 'close', 'close']);
+    await until(() => server.transport.openRequests === 0);
+  });
+
+  it('counts a request that its peer gave up until it is answered, and an upload given up no longer', async ({
+    onTestFinished,
+  }) => {
+    let release = () => {};
+    const server = await serve(create, onTestFinished, {
+      onRequest: () =>
+        new Promise((resolve) => {
+          release = () => resolve(textResponse(200, ''));
+        }),
+    });
+    const [whole, partial] = [openTcp(server.port), openTcp(server.port)];
+    whole.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\na');
+    partial.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\na');
+    await until(() => server.transport.openRequests === 2 && server.requests.length === 1);
+    whole.destroy();
+    partial.destroy();
+    await until(() => server.transport.openRequests === 1);
+    await delay(20);
+    expect(server.transport.openRequests).toBe(1);
+    release();
+    await until(() => server.transport.openRequests === 0);
+  });
+
+  it('serves a request that would rather have another protocol', async ({ onTestFinished }) => {
+    const server = await serve(create, onTestFinished, {
+      onRequest: ({ method, path, body }) => textResponse(200, `<${method} ${path} ${Buffer.from(body)}>`),
+    });
+    const client = openTcp(server.port);
+    const h2c = 'Host: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n';
+    client.write(`GET /1 HTTP/1.1\r\n${h2c}\r\n`);
+    await until(() => client.text().includes('<GET /1 >'));
+    client.write(`POST /2 HTTP/1.1\r\n${h2c}Content-Length: 5\r\n\r\nhel`);
+    await delay(10);
+    client.write('lo');
+    await until(() => client.text().includes('<POST /2 hello>'));
+    client.write('GET /3 HTTP/1.1\r\nHost: x\r\n\r\n');
+    await until(() => client.text().includes('<GET /3 >'));
+    client.destroy();
+  });
+
+  if (name === 'ws') {
+    it('ends a peer that sends its request too slowly, or does not take its answer, and no WebSocket', async ({
+      onTestFinished,
+    }) => {
+      const options = { httpTimeoutMs: 400 };
+      const server = await serve(create, onTestFinished, {
+        options,
+        onRequest: () => textResponse(200, 'z'.repeat(50_000_000)),
+      });
+      const { client, session } = await server.connect();
+      const [slow, deaf] = [openTcp(server.port), openTcp(server.port)];
+      slow.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n');
+      const drip = setInterval(() => slow.write('x'), 50);
+      onTestFinished(() => clearInterval(drip));
+      deaf.pause();
+      deaf.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+      await slow.ended;
+      await until(() => server.transport.openRequests === 0);
+      deaf.destroy();
+      client.send('still here');
+      await until(() => session.messages.length === 1);
+    });
+  }
+
+  it('labels what a refused upgrade says as text', async ({ onTestFinished }) => {
+    const server = await serve(create, onTestFinished, {
+      onUpgrade: () => ({ accept: false, status: 403, body: 'not from there' }),
+    });
+    const client = openTcp(server.port);
+    client.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n');
+    client.write(`Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${Buffer.alloc(16).toString('base64')}\r\n\r\n`);
+    await until(() => client.text().includes('not from there'));
+    expect(client.text()).toMatch(/^content-type: text\/plain\r$/im);
+    client.destroy();
   });
 
   it('survives what is not HTTP', async ({ onTestFinished }) => {

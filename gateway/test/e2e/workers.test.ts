@@ -1,13 +1,20 @@
 /** Several gateway processes on one port, over a real Redis. */
+import { spawn } from 'node:child_process';
+import cluster from 'node:cluster';
 import { once } from 'node:events';
 import { get } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { type Client, createClient, type StateChange } from '@fanfare/client';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { systemClock } from '../../src/clock.js';
+import { createLogger } from '../../src/observability/logger.js';
+import { startWorkers } from '../../src/workers/primary.js';
 import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.js';
 import { freePort, type StandaloneServers, startRedis } from '../support/redis-servers.js';
 
+const PROGRAM = fileURLToPath(new URL('../../bin/fanfare.mjs', import.meta.url));
 const CLIENTS = 40;
 const PATIENCE = { timeout: 30_000 };
 const anyone = { subscribe: 'anyone', publish: 'anyone' };
@@ -19,7 +26,7 @@ beforeAll(async () => {
 afterAll(() => redis.stop());
 
 /** Two workers named `pair-1` and `pair-2`, logging JSON. */
-function startPair(transport: string, port = 0): Promise<GatewayProcess> {
+function startPair(transport: string, port = 0, settings: Record<string, string> = {}): Promise<GatewayProcess> {
   return startGatewayProcess({
     port,
     settings: {
@@ -31,6 +38,7 @@ function startPair(transport: string, port = 0): Promise<GatewayProcess> {
       HOST: '127.0.0.1',
       API_KEYS: 'key',
       LIMIT_PUBLISHES_PER_SECOND: '0',
+      ...settings,
     },
     file: { namespaces: { demo: { ...anyone, history: { size: 10_000 } } } },
   });
@@ -51,7 +59,7 @@ function logOf(gateway: GatewayProcess): LogLine[] {
 }
 
 /** Asked over a new connection each time, so that any worker may answer. */
-async function metricsOf(gateway: GatewayProcess): Promise<string> {
+async function metricsOf(gateway: Pick<GatewayProcess, 'httpUrl'>): Promise<string> {
   const request = get(`${gateway.httpUrl}/metrics`, { agent: false });
   const [response] = (await once(request, 'response')) as [AsyncIterable<Buffer> & { statusCode: number }];
   const chunks: Buffer[] = [];
@@ -117,6 +125,13 @@ describe.each(['uws', 'ws'])('two workers on %s', (transport) => {
         ['1', served('pair-1')],
         ['2', served('pair-2')],
       ]);
+      expect(samples(text, 'fanfare_broker_events_total')).toContainEqual({
+        labels: { event: 'connects', node: 'pair' },
+        value: 2,
+      });
+      expect(samples(text, 'fanfare_info').map(({ value }) => value)).toEqual([1]);
+      expect(samples(text, 'fanfare_broker_shard_ok').map(({ value }) => value)).toEqual([1]);
+      expect(samples(text, 'fanfare_workers_missing')).toEqual([{ labels: { node: 'pair' }, value: 0 }]);
     }
 
     const authorization = 'Bearer key';
@@ -125,9 +140,11 @@ describe.each(['uws', 'ws'])('two workers on %s', (transport) => {
       nodes: ['pair-1', 'pair-2'].map((node) => ({ node, connections: served(node) })),
     });
 
+    // As a process group gets it: all at once, and some of it twice.
     const pids = await workerPids(gateway);
     expect(pids.filter(isAlive)).toHaveLength(2);
     await gateway.signal('SIGTERM');
+    for (const pid of [...pids, ...pids]) process.kill(pid, 'SIGTERM');
     expect(await gateway.exited).toEqual([0, null]);
     expect(pids.filter(isAlive)).toEqual([]);
     for (const { states } of all) {
@@ -192,6 +209,17 @@ describe.each(['uws', 'ws'])('two workers on %s', (transport) => {
     expect(pids).not.toContain(pid);
   });
 
+  it('answer a publish that waits for Redis before they end', async () => {
+    const gateway = await startPair(transport);
+    onTestFinished(() => gateway.stop());
+    await redis.node.client.call('CLIENT', 'PAUSE', '1000', 'WRITE');
+    const published = gateway.publish({ channel: 'demo:last', data: transport });
+    await sleep(200);
+    await gateway.signal('SIGTERM');
+    expect(await published).toMatchObject({ status: 200, body: { channel: 'demo:last' } });
+    expect(await gateway.exited).toEqual([0, null]);
+  });
+
   it('take no port that is taken, and leave theirs when the primary is killed', async () => {
     const other = createServer().listen(await freePort(), '127.0.0.1');
     await once(other, 'listening');
@@ -204,12 +232,107 @@ describe.each(['uws', 'ws'])('two workers on %s', (transport) => {
       );
     }
 
+    const all = await connectMany(gateway);
     const pids = await workerPids(gateway);
     expect(pids.filter(isAlive)).toHaveLength(2);
     await gateway.signal('SIGKILL');
     await expect.poll(() => pids.filter(isAlive), PATIENCE).toEqual([]);
+    for (const { states } of all) {
+      expect(states.find(({ state }) => state === 'waiting')).toMatchObject({ code: 4000 });
+    }
     const heir = createServer().listen(gateway.port, '127.0.0.1');
     await once(heir, 'listening');
     heir.close();
   });
+});
+
+it('one that dies while Redis is down is replaced once Redis is back, and the others stay', async () => {
+  const own = await startRedis();
+  onTestFinished(() => own.stop());
+  const gateway = await startPair('uws', 0, { REDIS_URL: own.url });
+  onTestFinished(() => gateway.stop());
+  const all = await connectMany(gateway);
+  const survivors = all.filter(({ client }) => client.session?.node === 'pair-2');
+  const [pid] = samples(await metricsOf(gateway), 'fanfare_worker_connections')
+    .filter(({ labels }) => labels.worker === '1')
+    .map(({ labels }) => Number(labels.pid));
+  await own.node.kill9();
+  process.kill(pid as number, 'SIGKILL');
+  const deaths = () => gateway.output().split('worker died, replacing it').length - 1;
+  await expect.poll(deaths, PATIENCE).toBeGreaterThanOrEqual(2);
+  await own.node.restart();
+  await expect.poll(async () => (await workerPids(gateway)).length, PATIENCE).toBe(2);
+  for (const { client } of survivors) expect(client.stats.reconnects).toBe(0);
+});
+
+it.each(['SIGKILL', 'SIGTERM'] as const)(
+  'end in order when their primary gets %s before they listen',
+  async (signal) => {
+    const redisUrl = `redis://127.0.0.1:${await freePort()}`;
+    const primary = spawn(process.execPath, [
+      PROGRAM,
+      'serve',
+      '--workers',
+      '2',
+      '--port',
+      '0',
+      '--redis-url',
+      redisUrl,
+    ]);
+    let output = '';
+    for (const stream of [primary.stdout, primary.stderr]) stream.on('data', (chunk) => (output += chunk));
+    await expect.poll(() => output, PATIENCE).toContain('redis');
+    primary.kill(signal);
+    // Once nobody holds the ends of its pipes any more, workers included.
+    expect(await once(primary, 'close')).toEqual(signal === 'SIGTERM' ? [0, null] : [null, signal]);
+    expect(output).toMatch(/stopped while starting/);
+    expect(output).not.toMatch(/EPIPE|Error:/);
+  },
+);
+
+it('are refused a name that has no room for their number, with one line', async () => {
+  await expect(startPair('uws', 0, { NODE: 'n'.repeat(63) })).rejects.toThrow(
+    /problem\(s\)\n {2}node: must not be longer than 62 characters with 2 workers, which add their number\n$/,
+  );
+});
+
+/** The primary in this process, where it can be given less time. */
+function startWorkersHere(exec: string, args: string[], timings: { startMs?: number; silenceMs?: number }) {
+  const lines: string[] = [];
+  const logger = createLogger({
+    level: 'info',
+    format: 'json',
+    node: 'here',
+    destination: { write: (line) => lines.push(line) },
+  });
+  cluster.setupPrimary({ exec, args, execArgv: [], silent: true });
+  const workers = startWorkers({
+    ...{ count: 2, node: 'here', host: '127.0.0.1', port: 0, logger, clock: systemClock, stopTimeoutMs: 10_000 },
+    timings,
+  });
+  return { workers, lines };
+}
+
+it('one that hangs is missed by the metrics, then killed and replaced', async () => {
+  const args = ['serve', '--workers', '2', '--redis-url', redis.url, '--transport', 'ws'];
+  const { workers, lines } = startWorkersHere(PROGRAM, args, { silenceMs: 5_000 });
+  const { port, stop } = await workers;
+  onTestFinished(stop);
+  const gateway = { httpUrl: `http://127.0.0.1:${port}` };
+  const missing = async () => samples(await metricsOf(gateway), 'fanfare_workers_missing')[0]?.value;
+  await expect.poll(missing, PATIENCE).toBe(0);
+  const [hung] = samples(await metricsOf(gateway), 'fanfare_worker_connections').map(({ labels }) =>
+    Number(labels.pid),
+  );
+  process.kill(hung as number, 'SIGSTOP');
+  // Those that the hung one is given wait for it.
+  await expect.poll(() => Promise.race([missing(), missing()]), PATIENCE).toBe(1);
+  await expect.poll(() => lines.join(''), PATIENCE).toMatch(new RegExp(`"pid":${hung},.*"signal":"SIGKILL"`));
+  await expect.poll(missing, PATIENCE).toBe(0);
+});
+
+it('one that never listens does not hold up the start for ever', async () => {
+  const idle = fileURLToPath(new URL('../faults/stall.mjs', import.meta.url));
+  const { workers } = startWorkersHere(idle, [], { startMs: 500 });
+  await expect(workers).rejects.toThrow('worker 1 does not start (SIGKILL)');
 });

@@ -10,7 +10,7 @@ import type { ChannelInfo } from '../../src/fleet/fleet.js';
 import type { Namespaces } from '../../src/namespaces.js';
 import { createMetrics } from '../../src/observability/metrics.js';
 import { createStats, type Stats } from '../../src/stats.js';
-import type { HttpRequest, HttpResponse } from '../../src/transport/transport.js';
+import type { HttpBody, HttpRequest, HttpResponse } from '../../src/transport/transport.js';
 import { FaultyLog } from './faulty-broker.js';
 
 export interface Asked {
@@ -23,7 +23,7 @@ export interface Asked {
 
 export interface Call {
   readonly method?: string;
-  readonly body?: string | Uint8Array | 'too_large';
+  readonly body?: string | HttpBody;
   /** Over those sent by default: the key `dev`, and JSON as the content type. */
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -104,9 +104,10 @@ export async function ask(handler: HttpHandler, path: string, call: Call = {}): 
     query,
     header: (name) => headers[name] ?? '',
     remoteAddress: '127.0.0.1',
-    body: body === 'too_large' ? body : Buffer.from(body),
   };
-  return toAsked(await handler(request));
+  const given = handler(request);
+  if (typeof given !== 'function') return toAsked(await given);
+  return toAsked(await given(body === 'too_large' || body === 'no_room' ? body : Buffer.from(body)));
 }
 
 function toAsked({ status, headers, body }: HttpResponse): Asked {

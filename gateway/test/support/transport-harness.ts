@@ -1,5 +1,7 @@
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import type {
+  HttpAnswer,
+  HttpBody,
   HttpRequest,
   HttpResponse,
   SendResult,
@@ -50,11 +52,16 @@ export class RecordingSession implements SocketSession {
   }
 }
 
+/** A request with its body, where it may have one; else empty. */
+export interface WholeRequest extends HttpRequest {
+  readonly body: HttpBody;
+}
+
 export interface Served {
   readonly transport: Transport;
   readonly port: number;
   readonly sessions: RecordingSession[];
-  readonly requests: HttpRequest[];
+  readonly requests: WholeRequest[];
   /** A client and the session the transport made for it. */
   connect(options?: Partial<RawClientOptions>): Promise<{ client: RawWebSocketClient; session: RecordingSession }>;
 }
@@ -62,7 +69,10 @@ export interface Served {
 export interface ServeOptions {
   readonly options?: Partial<TransportOptions>;
   readonly onUpgrade?: (request: UpgradeRequest) => UpgradeResult<RecordingSession> | undefined;
-  readonly onRequest?: (request: HttpRequest) => HttpResponse | Promise<HttpResponse>;
+  /** Called once the body is there. */
+  readonly onRequest?: (request: WholeRequest) => HttpAnswer;
+  /** An answer keeps the body from being read. */
+  readonly onHead?: (request: HttpRequest) => HttpAnswer | undefined;
 }
 
 export const TEST_OPTIONS: TransportOptions = {
@@ -78,10 +88,10 @@ type OnTestFinished = (callback: () => void | Promise<void>) => void;
 export async function serve(
   create: CreateTransport,
   onTestFinished: OnTestFinished,
-  { options = {}, onUpgrade, onRequest = () => textResponse(200, 'ok') }: ServeOptions = {},
+  { options = {}, onUpgrade, onRequest = () => textResponse(200, 'ok'), onHead }: ServeOptions = {},
 ): Promise<Served> {
   const sessions: RecordingSession[] = [];
-  const requests: HttpRequest[] = [];
+  const requests: WholeRequest[] = [];
   const transport = create<RecordingSession>(
     { ...TEST_OPTIONS, ...options },
     {
@@ -96,8 +106,24 @@ export async function serve(
           },
         },
       onRequest: (request) => {
-        requests.push(request);
-        return onRequest(request);
+        const answer = onHead?.(request);
+        if (answer) return answer;
+        const finish = (body: HttpBody) => {
+          const { method, path, query } = request;
+          const whole: WholeRequest = {
+            method,
+            path,
+            query,
+            header: (name) => request.header(name),
+            get remoteAddress() {
+              return request.remoteAddress;
+            },
+            body,
+          };
+          requests.push(whole);
+          return onRequest(whole);
+        };
+        return request.method === 'GET' ? finish(Buffer.alloc(0)) : finish;
       },
     },
   );

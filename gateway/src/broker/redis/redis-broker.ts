@@ -86,5 +86,7 @@ export function createRedisBroker(options: RedisBrokerOptions): Broker {
     },
 
     health: () => subscriber.health(),
+
+    stats: () => ({ ...subscriber.stats }),
   };
 }

@@ -1,0 +1,30 @@
+import { BodyRoom, IncomingBody } from './http-body.js';
+import type { SocketSession, TransportHandlers, TransportOptions } from './transport.js';
+
+type RequestHandler = TransportHandlers<SocketSession>['onRequest'];
+
+/** What the HTTP requests of one transport share. */
+export class HttpContext {
+  readonly handler: RequestHandler;
+  /** Requests that are not answered yet. */
+  open = 0;
+  /** From now on an answer is the last one of its connection, and says so. */
+  isStopping = false;
+  readonly #maxBodyBytes: number;
+  readonly #room: BodyRoom;
+
+  constructor({ maxBodyBytes, maxBodiesBytes = 8 * maxBodyBytes }: TransportOptions, handler: RequestHandler) {
+    this.handler = handler;
+    this.#maxBodyBytes = maxBodyBytes;
+    this.#room = new BodyRoom(maxBodiesBytes);
+  }
+
+  /** @param contentLength the header; `''` if absent. */
+  isTooLarge(contentLength: string): boolean {
+    return Number(contentLength) > this.#maxBodyBytes;
+  }
+
+  newBody(): IncomingBody {
+    return new IncomingBody(this.#maxBodyBytes, this.#room);
+  }
+}

@@ -1,0 +1,105 @@
+import type { Worker } from 'node:cluster';
+import { type Cancel, type Clock, sleep } from '../clock.js';
+import type { FromPrimary, FromWorker } from './messages.js';
+
+export interface WorkerTimings {
+  /** For a worker to listen, ms; then it is killed. */
+  readonly startMs: number;
+  /** Silence that means that a worker hangs, ms: it is killed, within a fifth more. */
+  readonly silenceMs: number;
+  /** For a worker to tell its metrics, ms. */
+  readonly collectMs: number;
+}
+
+export const WORKER_TIMINGS: WorkerTimings = { startMs: 60_000, silenceMs: 15_000, collectMs: 1_000 };
+
+/** Pings that may stay unanswered. Counted, not timed: a primary that was suspended itself accuses nobody. */
+const MAX_UNANSWERED = 5;
+
+export interface WorkerEnd {
+  readonly code: number | null;
+  readonly signal: string | null;
+}
+
+/** One worker, as the primary sees it. */
+export class WorkerHandle {
+  readonly ended: Promise<WorkerEnd>;
+  /** Resolves once it listens; rejects if it ends before. */
+  readonly ready: Promise<void>;
+  isReady = false;
+  readonly #worker: Worker;
+  readonly #clock: Clock;
+  readonly #timings: WorkerTimings;
+  readonly #collecting = new Map<number, (metrics: object) => void>();
+  #collects = 0;
+  #unanswered = 0;
+  #cancelTimer: Cancel;
+  #onReady = (): void => {};
+
+  /** @param onMetricsAsked it wants the metrics of all workers, and gets them by `tell`. */
+  constructor(worker: Worker, clock: Clock, timings: WorkerTimings, onMetricsAsked: (id: number) => void) {
+    this.#worker = worker;
+    this.#clock = clock;
+    this.#timings = timings;
+    this.#cancelTimer = clock.after(timings.startMs, () => this.kill());
+    this.ended = new Promise((resolve) => {
+      worker.on('exit', (code: number | null, signal: string | null) => {
+        this.#cancelTimer();
+        resolve({ code, signal });
+      });
+    });
+    this.ready = new Promise((resolve, reject) => {
+      this.#onReady = resolve;
+      void this.ended.then(({ code, signal }) => reject(new Error(signal ?? `exit code ${code}`)));
+    });
+    this.ready.catch(() => {});
+    worker.on('message', (message: FromWorker) => {
+      this.#unanswered = 0;
+      if (message.type === 'ready') this.#listens();
+      else if (message.type === 'collected') this.#collecting.get(message.id)?.(message.metrics);
+      else if (message.type === 'metrics?') onMetricsAsked(message.id);
+    });
+    // A channel whose other end is gone: `exit` follows.
+    worker.on('error', () => {});
+  }
+
+  get pid(): number | undefined {
+    return this.#worker.process.pid;
+  }
+
+  tell(message: FromPrimary): void {
+    if (this.#worker.isConnected()) this.#worker.send(message, () => {});
+  }
+
+  kill(): void {
+    this.#worker.process.kill('SIGKILL');
+  }
+
+  /** Its metrics; `undefined` if it does not tell them in time, or does not listen yet. */
+  async collect(): Promise<object | undefined> {
+    if (!this.isReady) return undefined;
+    const id = ++this.#collects;
+    const told = new Promise<object>((resolve) => this.#collecting.set(id, resolve));
+    this.tell({ type: 'collect', id });
+    const metrics = await Promise.race([told, sleep(this.#clock, this.#timings.collectMs)]);
+    this.#collecting.delete(id);
+    return metrics ?? undefined;
+  }
+
+  #listens(): void {
+    this.isReady = true;
+    this.#onReady();
+    this.#cancelTimer();
+    this.#beat();
+  }
+
+  #beat(): void {
+    if (this.#unanswered === MAX_UNANSWERED) {
+      this.kill();
+      return;
+    }
+    this.#unanswered++;
+    this.tell({ type: 'ping' });
+    this.#cancelTimer = this.#clock.after(this.#timings.silenceMs / MAX_UNANSWERED, () => this.#beat());
+  }
+}
