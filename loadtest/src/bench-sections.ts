@@ -17,9 +17,8 @@ import type { BenchChannel, Contender, FeedKind } from './servers/contender.js';
 const DURABLE: BenchChannel = { name: 'bench', durable: true };
 const LIVE: BenchChannel = { name: 'live:bench', durable: false };
 const SIZES = [64, 512];
-/** Not measured: code gets compiled, buffers grow. What a server does for the first time takes V8 longer to settle. */
+/** Not measured: code gets compiled, buffers grow. */
 const WARM_MS = 150;
-const FIRST_WARM_MS = 1_500;
 
 interface Pair<T> {
   readonly baseline: T;
@@ -134,7 +133,7 @@ async function fanoutCases(
   group: string,
   channel: BenchChannel,
 ): Promise<void> {
-  for (const lane of [lanes.baseline, lanes.fanfare]) await runFanout(lane, { burst: 32, size: 64 }, FIRST_WARM_MS);
+  for (const lane of [lanes.baseline, lanes.fanfare]) await runFanout(lane, { burst: 32, size: 64 }, plan.firstWarmMs);
   for (const size of SIZES) {
     const large: number[] = [];
     for (const burst of plan.bursts) {
@@ -178,7 +177,7 @@ export async function benchLatency(bench: Bench): Promise<void> {
     });
     await withLanes(open, async (lanes) => {
       const results = await alternate(plan, lanes, (lane, isWarmUp) =>
-        runLatency(lane, { messagesPerSecond: rate, size: 64 }, isWarmUp ? FIRST_WARM_MS : plan.latencySliceMs),
+        runLatency(lane, { messagesPerSecond: rate, size: 64 }, isWarmUp ? plan.firstWarmMs : plan.latencySliceMs),
       );
       const group = 'latency';
       report.add({ group, name: 'p50', unit: 'ms', ...columns(results, (one) => one.p50Ms) });
@@ -209,7 +208,7 @@ export async function benchChannels(bench: Bench): Promise<void> {
       });
       const results: FanoutResult[][] = [];
       try {
-        await runChannels(lane, { size: 64, inFlight: 64 }, FIRST_WARM_MS);
+        await runChannels(lane, { size: 64, inFlight: 64 }, plan.firstWarmMs);
         for (let round = 0; round < plan.rounds; round++) {
           results.push([await runChannels(lane, { size: 64, inFlight: 64 }, plan.sliceMs * plan.slices)]);
         }
@@ -252,7 +251,7 @@ export async function benchPublishes(bench: Bench): Promise<void> {
     ] as const) {
       const options = { channel: DURABLE, batch, connections, size: 64 };
       const results = await alternate(plan, pair, async (contender, isWarmUp): Promise<PublishesResult> => {
-        const runMs = isWarmUp ? FIRST_WARM_MS : plan.sliceMs;
+        const runMs = isWarmUp ? plan.firstWarmMs : plan.sliceMs;
         if (!redis || contender === pair.fanfare) return runPublishes(contender, options, runMs);
         const ceiling = batch === 1 ? measurePublish : measureMinimalScript;
         return { publishesPerSecond: await ceiling(redis.port, 64, runMs) };

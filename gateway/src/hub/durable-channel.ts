@@ -20,7 +20,13 @@ export class DurableChannel extends Channel {
   /** The last record taken over, whether flushed yet or not. */
   cursor: LogPosition = { epoch: 0, offset: 0 };
   lineage: readonly LineageEntry[] = [];
-  readonly reader = new LogReader(this.context.broker, this.spec, this.context.options, this.context.stats);
+  readonly reader = new LogReader(
+    this.context.broker,
+    this.spec,
+    this.context.options,
+    this.context.stats,
+    this.context.clock,
+  );
   readonly tail = new Tail(
     this.spec.name,
     this.context.options.tailEntries,

@@ -1,6 +1,7 @@
 import type { Broker, ChannelSpec, LogPage } from '../broker/broker.js';
 import type { LogPosition } from '../broker/record.js';
 import { endOf, isBefore } from '../broker/resume.js';
+import type { Cancel, Clock } from '../clock.js';
 import type { Stats } from '../stats.js';
 
 export interface LogReaderOptions {
@@ -19,6 +20,8 @@ interface Request {
 
 /** Pages kept for stragglers of a replay: theirs differ by a little only. */
 const KEPT_PAGES = 4;
+/** How long they are kept when nobody replays, ms. */
+const KEEP_MS = 5_000;
 
 /**
  * Reads one channel's log for all who need it: requests that wait share the next read, so that N
@@ -29,16 +32,19 @@ export class LogReader {
   readonly #channel: ChannelSpec;
   readonly #options: LogReaderOptions;
   readonly #stats: Stats;
+  readonly #clock: Clock;
   #waiting: Request[] = [];
   #reading = false;
   #users = 0;
+  #cancelForget: Cancel = () => {};
   #kept: { readonly after: LogPosition; readonly page: LogPage }[] = [];
 
-  constructor(broker: Broker, channel: ChannelSpec, options: LogReaderOptions, stats: Stats) {
+  constructor(broker: Broker, channel: ChannelSpec, options: LogReaderOptions, stats: Stats, clock: Clock) {
     this.#broker = broker;
     this.#channel = channel;
     this.#options = options;
     this.#stats = stats;
+    this.#clock = clock;
   }
 
   /**
@@ -71,11 +77,12 @@ export class LogReader {
     return undefined;
   }
 
-  /** Pages are kept while somebody replays. Returns what ends it. */
+  /** Pages are kept while somebody replays, and a while longer for those who come next. Returns what ends it. */
   use(): () => void {
     this.#users++;
+    this.#cancelForget();
     return () => {
-      if (--this.#users === 0) this.forget();
+      if (--this.#users === 0) this.#cancelForget = this.#clock.after(KEEP_MS, () => this.forget());
     };
   }
 
@@ -112,7 +119,6 @@ export class LogReader {
   }
 
   #keep(after: LogPosition, page: LogPage): void {
-    if (this.#users === 0) return;
     this.#kept.push({ after, page });
     if (this.#kept.length > KEPT_PAGES) this.#kept.shift();
   }
