@@ -97,7 +97,9 @@ describe('a standalone server', () => {
     };
     await client.set(MARKER, 256);
     await client.call('CONFIG', 'SET', ...trouble);
-    onTestFinished(() => void client.call('CONFIG', 'SET', ...cure));
+    onTestFinished(async () => {
+      await client.call('CONFIG', 'SET', ...cure);
+    });
     await start();
     expect(warnings).toEqual([]);
     expect(await linesOf(servers.url, 'error')).toEqual([]);

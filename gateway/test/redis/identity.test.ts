@@ -71,7 +71,9 @@ it('is not renewed where writes are refused, which keeps nobody from reading', a
   const channel = durableChannel();
   await publishOne(broker, channel, json(1));
   await servers.node.client.config('SET', 'min-replicas-to-write', '1');
-  onTestFinished(() => void servers.node.client.config('SET', 'min-replicas-to-write', '0'));
+  onTestFinished(async () => {
+    await servers.node.client.config('SET', 'min-replicas-to-write', '0');
+  });
   await broker.subscribe(channel, deaf);
   expect((await broker.read(channel, HEAD)).head.offset).toBe(1);
 });
