@@ -97,7 +97,7 @@ function createHandler(routes: Routes, { apiKeys, isAllowedOrigin, stats, onFaul
     if (!route) return problem('not_found', `nothing is at ${request.path}`);
     const { method } = request;
     if (method === 'OPTIONS') return preflight(request, methodsOf(route));
-    const read = method === 'GET' || method === 'HEAD' ? route.GET : undefined;
+    const read = method === 'GET' ? route.GET : undefined;
     const write = method === 'POST' ? route.POST : undefined;
     if (!read && !write) {
       return problem('method_not_allowed', `use ${methodsOf(route)}`, [['allow', methodsOf(route)]]);
@@ -122,10 +122,9 @@ function createHandler(routes: Routes, { apiKeys, isAllowedOrigin, stats, onFaul
     if (failure.code === 'internal') onFault('request failed', error);
     return toProblem(failure);
   };
-  const finish = (request: HttpRequest, response: HttpResponse): HttpResponse => {
+  const finish = (origin: string, response: HttpResponse): HttpResponse => {
     count(stats.httpResponses, response.status);
-    const full = request.method === 'HEAD' ? { ...response, body: '' } : response;
-    return allowOrigin(full, request.header('origin'), isAllowedOrigin);
+    return allowOrigin(response, origin, isAllowedOrigin);
   };
   const attempt = <Result>(act: () => Result): Result | HttpResponse => {
     try {
@@ -134,20 +133,21 @@ function createHandler(routes: Routes, { apiKeys, isAllowedOrigin, stats, onFaul
       return fail(error);
     }
   };
-  const settle = (request: HttpRequest, given: HttpAnswer): HttpAnswer => {
-    if (!(given instanceof Promise)) return finish(request, given);
+  const settle = (origin: string, given: HttpAnswer): HttpAnswer => {
+    if (!(given instanceof Promise)) return finish(origin, given);
     return given.then(
-      (later) => finish(request, later),
-      (error) => finish(request, fail(error)),
+      (later) => finish(origin, later),
+      (error) => finish(origin, fail(error)),
     );
   };
 
   return (request) => {
+    const origin = request.header('origin');
     const given = attempt(() => answer(request));
-    if (typeof given !== 'function') return settle(request, given);
+    if (typeof given !== 'function') return settle(origin, given);
     return (body) =>
       settle(
-        request,
+        origin,
         attempt(() => given(body)),
       );
   };

@@ -1,5 +1,5 @@
 /** `POST /v1/publish`: the hot path of the HTTP API. */
-import type { Broker, Published, PublishOutcome } from '../broker/broker.js';
+import type { Broker, Published, PublishOptions, PublishOutcome } from '../broker/broker.js';
 import { FanfareError } from '../errors.js';
 import type { Namespaces } from '../namespaces.js';
 import { count, type Stats } from '../stats.js';
@@ -17,6 +17,7 @@ export interface PublishDependencies {
   readonly onFault: (message: string, error?: unknown) => void;
 }
 
+const REPLICATED: PublishOptions = { durability: 'replicated' };
 const JSON_HEADERS: readonly Header[] = [['content-type', 'application/json']];
 
 /** @throws {FanfareError | MalformedFrameError} if the request itself cannot be taken. */
@@ -25,14 +26,22 @@ export function publish(body: Uint8Array, dependencies: PublishDependencies): Pr
   return 'one' in request ? publishOne(request.one, dependencies) : publishMany(request.many, dependencies);
 }
 
-async function publishOne(item: PublishItem, dependencies: PublishDependencies): Promise<HttpResponse> {
-  const [outcome] = await publishGroup([item], dependencies);
-  if (outcome instanceof FanfareError) return toProblem(outcome);
-  return {
-    status: 200,
-    headers: JSON_HEADERS,
-    body: published(JSON.stringify(item.channel.name), item, outcome as Published),
+/** The hot path within the hot path: one promise of the broker, one of the answer. */
+function publishOne(item: PublishItem, dependencies: PublishDependencies): Promise<HttpResponse> {
+  const { channel, message, durability } = item;
+  const respond = (outcome: PublishOutcome | undefined): HttpResponse => {
+    const settled = settle(outcome, channel.durable, dependencies);
+    if (settled instanceof FanfareError) return toProblem(settled);
+    return { status: 200, headers: JSON_HEADERS, body: published(JSON.stringify(channel.name), item, settled) };
   };
+  const options = durability === 'replicated' ? REPLICATED : undefined;
+  return dependencies.broker.publish(channel, [message], options).then(
+    ([outcome]) => {
+      const room = dependencies.room();
+      return room ? room.then(() => respond(outcome)) : respond(outcome);
+    },
+    (error: Error) => respond(error),
+  );
 }
 
 /** One publish a channel, all at once; the results stand in the order of the items. */
@@ -83,7 +92,7 @@ async function publishGroup(
     outcomes = await dependencies.broker.publish(
       channel,
       items.map((item) => item.message),
-      isReplicated ? { durability: 'replicated' } : undefined,
+      isReplicated ? REPLICATED : undefined,
     );
     const room = dependencies.room();
     if (room) await room;

@@ -1,16 +1,4 @@
 import { STATUS_CODES } from 'node:http';
-import { KEPT_HEADERS } from './transport.js';
-
-/** The values of {@link KEPT_HEADERS}, in that order; `''` for those absent. */
-export type KeptHeaders = readonly string[];
-
-export function keepHeaders(read: (name: string) => string): KeptHeaders {
-  return KEPT_HEADERS.map(read);
-}
-
-export function keptHeader(headers: KeptHeaders, name: string): string {
-  return headers[(KEPT_HEADERS as readonly string[]).indexOf(name)] ?? '';
-}
 
 /** `404` as `404 Not Found`. */
 export function statusLine(status: number): string {

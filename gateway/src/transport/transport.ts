@@ -138,7 +138,7 @@ export interface HttpRequest {
   readonly path: string;
   /** Raw query string, without `?`. */
   readonly query: string;
-  /** Header by its lower-case name; `''` if absent. Only those of {@link KEPT_HEADERS} are kept. */
+  /** Header by its lower-case name, `''` if absent. To be asked before the handler returns; `''` afterwards. */
   header(name: string): string;
   readonly remoteAddress: string;
 }
@@ -153,17 +153,6 @@ export type BodyHandler = (body: HttpBody) => HttpAnswer;
  * bodies of other requests take up all of `maxBodiesBytes`.
  */
 export type HttpBody = Uint8Array | 'too_large' | 'no_room';
-
-export const KEPT_HEADERS = [
-  'authorization',
-  'content-type',
-  'content-encoding',
-  'accept',
-  'origin',
-  'if-none-match',
-  'x-forwarded-for',
-  'access-control-request-method',
-] as const;
 
 export interface HttpResponse {
   readonly status: number;

@@ -1,7 +1,7 @@
 import type { HttpRequest as NativeRequest, HttpResponse as NativeResponse } from 'uWebSockets.js';
 import type { IncomingBody } from './http-body.js';
 import type { HttpContext } from './http-context.js';
-import { hasBody, type KeptHeaders, keepHeaders, keptHeader, statusLine } from './http-headers.js';
+import { hasBody, statusLine } from './http-headers.js';
 import type { BodyHandler, HttpAnswer, HttpRequest, HttpResponse } from './transport.js';
 import { addressText } from './uws-socket.js';
 
@@ -14,6 +14,7 @@ import { addressText } from './uws-socket.js';
 export function serveUws(response: NativeResponse, request: NativeRequest, context: HttpContext): void {
   const exchange = new Exchange(response, request, context);
   const answer = context.handler(exchange);
+  exchange.returned();
   if (typeof answer !== 'function') exchange.answer(answer);
   else if (context.isTooLarge(request.getHeader('content-length'))) exchange.answer(answer('too_large'));
   else exchange.collect(context.newBody(), answer);
@@ -24,7 +25,8 @@ class Exchange implements HttpRequest {
   readonly method: string;
   readonly path: string;
   readonly query: string;
-  readonly #headers: KeptHeaders;
+  /** Lent until the handler has returned. */
+  #request: NativeRequest | undefined;
   readonly #isHead: boolean;
   /** `undefined` once aborted or answered. */
   #response: NativeResponse | undefined;
@@ -46,12 +48,17 @@ class Exchange implements HttpRequest {
     this.#isWhole = this.method === 'GET';
     this.path = request.getUrl();
     this.query = request.getQuery() ?? '';
-    this.#headers = keepHeaders((name) => request.getHeader(name));
+    this.#request = request;
     this.#response = response;
   }
 
   header(name: string): string {
-    return keptHeader(this.#headers, name);
+    return this.#request?.getHeader(name) ?? '';
+  }
+
+  /** The handler has returned: the request is no longer ours. */
+  returned(): void {
+    this.#request = undefined;
   }
 
   /** Asked of the socket at first use, since few requests need it; `''` if the socket is gone by then. */
@@ -107,7 +114,8 @@ class Exchange implements HttpRequest {
   }
 
   #send(response: NativeResponse, { status, headers, body }: HttpResponse): void {
-    response.writeStatus(statusLine(status));
+    // 200 is what uWebSockets.js writes by itself.
+    if (status !== 200) response.writeStatus(statusLine(status));
     for (const [name, value] of headers) response.writeHeader(name, value);
     const isLast = this.#context.isStopping && this.#isWhole;
     if (hasBody(status) && !this.#isHead) {

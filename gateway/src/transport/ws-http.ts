@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { IncomingBody } from './http-body.js';
 import type { HttpContext } from './http-context.js';
-import { hasBody, keepHeaders, keptHeader } from './http-headers.js';
+import { hasBody } from './http-headers.js';
 import type { HttpBody, HttpResponse } from './transport.js';
 import { plainAddress } from './ws-socket.js';
 
@@ -27,13 +27,14 @@ export async function serveWs(message: IncomingMessage, response: ServerResponse
 }
 
 async function serve(message: IncomingMessage, response: ServerResponse, context: HttpContext): Promise<void> {
-  const headers = keepHeaders((name) => headerOf(message, name));
+  let isLent = true;
   const answer = context.handler({
     method: message.method === 'HEAD' ? 'GET' : (message.method ?? ''),
     ...splitTarget(message.url ?? '/'),
-    header: (name) => keptHeader(headers, name),
+    header: (name) => (isLent ? headerOf(message, name) : ''),
     remoteAddress: plainAddress(message.socket.remoteAddress),
   });
+  isLent = false;
   if (typeof answer !== 'function') {
     discard(message);
     await write(response, await answer, context);

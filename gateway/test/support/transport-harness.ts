@@ -54,6 +54,8 @@ export class RecordingSession implements SocketSession {
 
 /** A request with its body, where it may have one; else empty. */
 export interface WholeRequest extends HttpRequest {
+  /** Asks the transport, though the handler has returned. */
+  headerNow(name: string): string;
   readonly body: HttpBody;
 }
 
@@ -74,6 +76,9 @@ export interface ServeOptions {
   /** An answer keeps the body from being read. */
   readonly onHead?: (request: HttpRequest) => HttpAnswer | undefined;
 }
+
+/** What the cases ask for. */
+const HEADERS = ['authorization', 'content-type', 'origin', 'x-other'];
 
 export const TEST_OPTIONS: TransportOptions = {
   maxFrameBytes: 128 * 1024,
@@ -108,13 +113,16 @@ export async function serve(
       onRequest: (request) => {
         const answer = onHead?.(request);
         if (answer) return answer;
+        // Lent until the handler has returned.
+        const headers = new Map(HEADERS.map((name) => [name, request.header(name)]));
         const finish = (body: HttpBody) => {
           const { method, path, query } = request;
           const whole: WholeRequest = {
             method,
             path,
             query,
-            header: (name) => request.header(name),
+            header: (name) => headers.get(name) ?? '',
+            headerNow: (name) => request.header(name),
             get remoteAddress() {
               return request.remoteAddress;
             },
