@@ -11,10 +11,12 @@ export interface Plan {
   readonly rounds: number;
   /** Measurements of each server in a round. */
   readonly slices: number;
-  /** Length of one measurement, */
+  /** Length of one measurement of deliveries, */
   readonly sliceMs: number;
-  /** and of one of latency. */
+  /** of one of latency, */
   readonly latencySliceMs: number;
+  /** and of one of publishes: each begins with new connections. */
+  readonly publishSliceMs: number;
   /** What a server does for the first time is done for this long before it is measured. */
   readonly firstWarmMs: number;
   readonly subscribers: number;
@@ -32,6 +34,7 @@ const NORMAL: Plan = {
   slices: 4,
   sliceMs: 100,
   latencySliceMs: 700,
+  publishSliceMs: 500,
   firstWarmMs: 1_500,
   subscribers: 1_000,
   bursts: [1, 8, 32, 128],
@@ -46,6 +49,7 @@ export const PLANS = {
     ...NORMAL,
     rounds: 1,
     firstWarmMs: 150,
+    publishSliceMs: 100,
     bursts: [1, 32],
     connections: 2_000,
     channels: 200,

@@ -85,7 +85,7 @@ export class LogReads {
   ): Promise<[ServedLogPage, PushSession]> {
     try {
       const read = () => readOn(session, session.redis, channel, range, options);
-      return [await session.reads.run(read), session];
+      return [await session.read(range, read), session];
     } catch (error) {
       const { message } = error as Error;
       if (message.startsWith('READONLY')) session.lose('it is read-only');
@@ -97,7 +97,7 @@ export class LogReads {
       const host = redirection.host || session.address.host;
       const other = this.#options.sessionAt({ host, port: redirection.port });
       if (!other) throw error;
-      return [await other.reads.run(() => readOn(other, asking(other), channel, range, options)), other];
+      return [await other.read(range, () => readOn(other, asking(other), channel, range, options)), other];
     }
   }
 }

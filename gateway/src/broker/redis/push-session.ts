@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { Cancel, Clock } from '../../clock.js';
 import { Turnstile } from '../../turnstile.js';
+import type { ReadRange } from '../broker.js';
 import { Deadline, within } from './deadline.js';
 import { type LinkOptions, openLink, parseInfo } from './link.js';
 import type { RedisAddress } from './redis-url.js';
@@ -34,7 +35,9 @@ export interface PushSessionEvents {
  * Pages of at most 512 KiB that may be on their way at a time: together well below the 32 MiB at which
  * Redis ends a subscribing connection (`client-output-buffer-limit pubsub`), however many clients read.
  */
-const READS_AT_A_TIME = 32;
+const PAGES_AT_A_TIME = 32;
+/** Reads that ask for no entries have small answers. */
+const LOOKS_AT_A_TIME = 512;
 const FENCE = 'fence';
 /** The only policy under which a log keeps what was acknowledged. */
 export const SAFE_POLICY = 'noeviction';
@@ -57,8 +60,8 @@ export class PushSession {
   readonly address: RedisAddress;
   /** `master_replid` of the server; if it changes, this is not the same log any more. */
   readonly replicationId: string;
-  /** Every read of the log passes here. */
-  readonly reads = new Turnstile(READS_AT_A_TIME);
+  readonly #pages = new Turnstile(PAGES_AT_A_TIME);
+  readonly #looks = new Turnstile(LOOKS_AT_A_TIME);
   readonly #clock: Clock;
   readonly #timings: PushSessionTimings;
   readonly #events: PushSessionEvents;
@@ -123,6 +126,11 @@ export class PushSession {
   get warning(): string | undefined {
     if (this.#evictionPolicy === SAFE_POLICY) return undefined;
     return `maxmemory-policy is ${this.#evictionPolicy}; it must be ${SAFE_POLICY}, any other drops logs`;
+  }
+
+  /** Every read of the log passes here: it runs when its turn has come. */
+  read<T>({ limit }: Pick<ReadRange, 'limit'>, task: () => Promise<T>): Promise<T> {
+    return (limit === 0 ? this.#looks : this.#pages).run(task);
   }
 
   /** Resolves once the server acknowledged all of them; they must share a slot. */
