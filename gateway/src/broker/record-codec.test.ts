@@ -4,10 +4,12 @@ import type { LogPosition, NewMessage } from './record.js';
 import {
   decodeRecord,
   encodeBody,
+  encodePush,
   encodeRecord,
   MalformedRecordError,
   RECORD_HEADER_BYTES,
   recordSize,
+  splitPush,
 } from './record-codec.js';
 
 const position: LogPosition = { epoch: 1_763_800_000_123_456, offset: 42 };
@@ -142,5 +144,33 @@ describe('bytes that are no record', () => {
         }
       }),
     );
+  });
+});
+
+describe('a push', () => {
+  const records = ['a', 'bb', 'ccc'].map((text, i) =>
+    encodeRecord(
+      { epoch: 7, offset: i + 1 },
+      9,
+      encodeBody({ payload: { format: 'json', bytes: Buffer.from(`"${text}"`) } }),
+    ),
+  );
+
+  it('is the record itself where there is one, and holds several in order', () => {
+    expect(encodePush(records.slice(0, 1))).toBe(records[0]);
+    expect(splitPush(records[0] as Buffer)).toEqual([records[0]]);
+    expect(splitPush(encodePush(records))).toEqual(records);
+  });
+
+  it('that is cut short anywhere is no push', () => {
+    const push = encodePush(records);
+    for (let end = 2; end < push.length; end++) {
+      const cut = () => splitPush(push.subarray(0, end));
+      const isBorder =
+        end === 5 + (records[0] as Buffer).length ||
+        end === 9 + (records[0] as Buffer).length + (records[1] as Buffer).length;
+      if (isBorder) expect(cut().length).toBeLessThan(3);
+      else expect(cut).toThrow(MalformedRecordError);
+    }
   });
 });

@@ -6,6 +6,10 @@
  *     body    u8 format (0 json, 1 msgpack) | u8 flags (1 user, 2 key, 4 tags)
  *             [u16be length, UTF-8 user] [u16be length, UTF-8 key] [u16be length, tags as JSON text]
  *             payload verbatim, to the end
+ *
+ * What is pushed is one record, or, where several were stored together, all of them:
+ *
+ *     push    u8 version = 2 | for each: u32be length, record
  */
 import type { Tags } from '@fanfare/protocol';
 import { FanfareError } from '../errors.js';
@@ -14,6 +18,8 @@ import type { LogPosition, LogRecord, NewMessage } from './record.js';
 export const RECORD_VERSION = 1;
 export const RECORD_HEADER_BYTES = 25;
 const BODY_PREFIX_BYTES = 2;
+const PUSH_VERSION = 2;
+const PUSH_LENGTH_BYTES = 4;
 const LENGTH_BYTES = 2;
 /** Most bytes of user, key or the JSON text of tags. */
 const MAX_FIELD_BYTES = 0xffff;
@@ -95,6 +101,36 @@ export function decodeRecord(bytes: Buffer): LogRecord {
     payload: { format: format === 0 ? 'json' : 'msgpack', bytes: bytes.subarray(at) },
     size: bytes.length,
   };
+}
+
+/** One push of these records, at least one. */
+export function encodePush(records: readonly Buffer[]): Buffer {
+  if (records.length === 1) return records[0] as Buffer;
+  let bytes = 1;
+  for (const record of records) bytes += PUSH_LENGTH_BYTES + record.length;
+  const push = Buffer.allocUnsafe(bytes);
+  push[0] = PUSH_VERSION;
+  let at = 1;
+  for (const record of records) {
+    at = push.writeUInt32BE(record.length, at);
+    push.set(record, at);
+    at += record.length;
+  }
+  return push;
+}
+
+/** The records of a push, each as `decodeRecord` takes it. @throws {MalformedRecordError} if it ends inside one */
+export function splitPush(bytes: Buffer): readonly Buffer[] {
+  if (bytes[0] !== PUSH_VERSION) return [bytes];
+  const records: Buffer[] = [];
+  for (let at = 1; at < bytes.length; ) {
+    const begin = at + PUSH_LENGTH_BYTES;
+    const end = begin <= bytes.length ? begin + bytes.readUInt32BE(at) : Number.POSITIVE_INFINITY;
+    if (end > bytes.length) throw new MalformedRecordError('push ends inside a record');
+    records.push(bytes.subarray(begin, end));
+    at = end;
+  }
+  return records;
 }
 
 /**

@@ -2,7 +2,7 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ChannelSpec, LogPage, ReadRange } from '../../src/broker/broker.js';
 import type { LogPosition, LogRecord } from '../../src/broker/record.js';
-import { decodeRecord, encodeBody } from '../../src/broker/record-codec.js';
+import { decodeRecord, encodeBody, splitPush } from '../../src/broker/record-codec.js';
 import { channelKeys } from '../../src/broker/redis/keys.js';
 import {
   META_TTL_MS,
@@ -85,7 +85,7 @@ describe('publishing', () => {
     const pushed: Buffer[] = [];
     subscriber.on('smessageBuffer', (name: Buffer, record: Buffer) => {
       expect(name.toString()).toBe(push);
-      pushed.push(record);
+      pushed.push(...splitPush(record));
     });
     await subscriber.ssubscribe(push);
     await publish(redis, channel, 1, [2, 'k'], [3, 'k']);

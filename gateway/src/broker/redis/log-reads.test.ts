@@ -19,7 +19,7 @@ function sessionWith(address: RedisAddress, reply: unknown[] | string): PushSess
     address,
     replicationId: REPLID,
     isOpen: true,
-    reads: { run: (read: () => unknown) => read() },
+    read: (_: unknown, read: () => unknown) => read(),
     redis: { callBuffer: answer, asking: async () => 'OK' },
   } as unknown as PushSession;
 }

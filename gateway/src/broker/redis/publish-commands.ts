@@ -1,6 +1,6 @@
 /** What is sent for batches of messages, and what the replies mean. */
 import type { Published } from '../broker.js';
-import { encodeRecord } from '../record-codec.js';
+import { encodePush, encodeRecord } from '../record-codec.js';
 import type { Publish, PublishLane } from './publish-lane.js';
 import { type Command, CommandWriter, command } from './resp.js';
 import { type Appended, parsePublishReply, publishFlags, publishScript, pushScript, type Script } from './scripts.js';
@@ -38,20 +38,39 @@ export function storeCommands(batches: readonly Batch[], idempotencyMs: number):
   return asked ? [ASKING, store] : [store];
 }
 
-/** Live: one push for each message, or, where it has a key, one script call. */
-export function pushCommands({ lane, publishes }: Batch, timeMs: number, idempotencyMs: number): Command[][] {
+/** A command for live messages, and how many of the batch it is for. */
+export interface LivePush {
+  readonly commands: readonly Command[];
+  readonly messages: number;
+}
+
+/** Live: one push for messages in a row that have no key; for one that has a key, a script call. */
+export function pushCommands({ lane, publishes }: Batch, timeMs: number, idempotencyMs: number): LivePush[] {
   const { needsScript, asked } = lane;
-  return publishes.map(({ body, key }) => {
+  const pushes: LivePush[] = [];
+  let row: Buffer[] = [];
+  const endRow = () => {
+    if (row.length > 0)
+      pushes.push({ commands: [command('SPUBLISH', lane.push, encodePush(row))], messages: row.length });
+    row = [];
+  };
+  for (const { body, key } of publishes) {
     const record = encodeRecord({ epoch: 0, offset: 0 }, timeMs, body);
-    if (key === undefined) return [command('SPUBLISH', lane.push, record)];
+    if (key === undefined) {
+      row.push(record);
+      continue;
+    }
+    endRow();
     const push = call(pushScript, needsScript, 1)
       .add(lane.idempotency + key)
       .add(lane.push)
       .add(idempotencyMs)
       .add(record)
       .command(nameOf(needsScript));
-    return asked ? [ASKING, push] : [push];
-  });
+    pushes.push({ commands: asked ? [ASKING, push] : [push], messages: 1 });
+  }
+  endRow();
+  return pushes;
 }
 
 function call({ source, sha }: Script, needsScript: boolean, keys: number): CommandWriter {

@@ -6,7 +6,7 @@ import type { Command } from './resp.js';
 export interface Job {
   readonly batches: readonly Batch[];
   readonly commands: readonly Command[];
-  /** Of one live batch: which of the commands is the last of each publish. */
+  /** Of one live batch: which of the commands answers for each publish. */
   readonly ends: readonly number[] | undefined;
 }
 
@@ -58,9 +58,9 @@ export function takeJobs(lanes: readonly PublishLane[], options: JobOptions): Jo
 function liveJob(batch: Batch, { timeMs, idempotencyMs }: JobOptions): Job {
   const commands: Command[] = [];
   const ends: number[] = [];
-  for (const some of pushCommands(batch, timeMs, idempotencyMs)) {
-    commands.push(...some);
-    ends.push(commands.length - 1);
+  for (const push of pushCommands(batch, timeMs, idempotencyMs)) {
+    commands.push(...push.commands);
+    for (let i = 0; i < push.messages; i++) ends.push(commands.length - 1);
   }
   return { batches: [batch], commands, ends };
 }

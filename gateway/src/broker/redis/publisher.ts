@@ -273,7 +273,7 @@ export class RedisPublisher {
     }
   }
 
-  /** @param ends which of the replies is the last of each publish */
+  /** @param ends which of the replies answers for each publish */
   async #concludeLive(
     link: PublishLink,
     { lane, publishes }: Batch,

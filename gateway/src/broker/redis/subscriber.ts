@@ -1,8 +1,7 @@
 import type { Clock } from '../../clock.js';
 import { FanfareError } from '../../errors.js';
 import type { ChannelListener, ChannelSpec, LogPage, ReadRange, ShardHealth, Subscription } from '../broker.js';
-import type { LogRecord } from '../record.js';
-import { decodeRecord } from '../record-codec.js';
+import { decodeRecord, splitPush } from '../record-codec.js';
 import { ChannelSubscription } from './channel-subscription.js';
 import { Deadline } from './deadline.js';
 import { Doubts } from './doubts.js';
@@ -250,26 +249,20 @@ export class RedisSubscriber {
           for (const shard of this.#shards) if (shard.connection === connection) shard.lose();
           this.#refresh();
         },
-        onPush: (session, name, record) => this.#deliver(session, name, record),
+        onPush: (session, name, push) => this.#deliver(session, name, push),
         onGone: (session, names) => this.#onGone(session, names),
       },
     );
   }
 
-  #deliver(session: PushSession, name: string, bytes: Buffer): void {
+  #deliver(session: PushSession, name: string, push: Buffer): void {
     const channel = this.#channels.get(name);
     if (!channel) return;
-    const record = this.#decode(bytes, channel);
-    if (record) channel.deliver(session, record);
-  }
-
-  #decode(bytes: Buffer, channel: ChannelSubscription): LogRecord | undefined {
     try {
-      return decodeRecord(bytes);
+      for (const record of splitPush(push)) channel.deliver(session, decodeRecord(record));
     } catch (error) {
       this.stats.malformed++;
       this.#log?.warn({ channel: channel.spec.name, error }, 'a push is no record');
-      return undefined;
     }
   }
 

@@ -18,8 +18,8 @@
   may be done.
 
   A channel's first write is an XADD, which a server that is out of memory, read-only or short of replicas
-  refuses; what follows a first write is not refused. Its SPUBLISHes come last: nothing is delivered that
-  is not stored.
+  refuses; what follows a first write is not refused. Its SPUBLISH comes last, one for all of its messages:
+  nothing is delivered that is not stored.
 ]]
 local key_ttl = ARGV[1]
 local CHANNEL_ARGS = 5
@@ -31,6 +31,17 @@ local time_ms = math.floor(now / 1000)
 local replid = replication_id(redis.call('INFO', 'replication'))
 local call = redis.call
 local is_written
+
+-- One push of these records, as record-codec.ts has it.
+local function together(records)
+  if #records == 1 then return records[1] end
+  local parts = { '\2' }
+  for i = 1, #records do
+    parts[2 * i] = struct.pack('>I4', #records[i])
+    parts[2 * i + 1] = records[i]
+  end
+  return table.concat(parts)
+end
 
 -- One channel: its keys begin at KEYS[key_at], its arguments at ARGV[arg_at].
 local function append(key_at, arg_at)
@@ -99,9 +110,7 @@ local function append(key_at, arg_at)
     call('PEXPIREAT', log, digits(expires_at))
   end
   write_meta(meta, meta_ttl, epoch, offset, replid, digits(expires_at), lineage)
-  for i = 1, #pushes do
-    call('SPUBLISH', push, pushes[i])
-  end
+  call('SPUBLISH', push, together(pushes))
   return reply
 end
 
