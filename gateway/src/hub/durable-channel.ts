@@ -153,11 +153,12 @@ export class DurableChannel extends Channel {
   }
 
   async #runRepair(): Promise<void> {
-    this.#held ??= [];
     let unexplainedSince: number | undefined;
     let hasLooked = false;
     for (let attempt = 0; !this.ended && !this.#interrupted; ) {
       this.#repairAgain = false;
+      // While the log is read nothing is taken over: a page is judged by the cursor it was asked for.
+      this.#held ??= [];
       try {
         await this.feed.room();
         // One attempt at a time holds its place: a channel that cannot be repaired holds up no other.

@@ -7,11 +7,12 @@ import type { Joined, Start } from './member.js';
 export class LiveChannel extends Channel {
   override async join(membership: Membership, _start: Start, onJoined: (joined: Joined) => void): Promise<void> {
     await this.ready();
-    // Behind what was dropped nothing may follow; behind what only waits, frames keep their order.
-    while (membership.member.isLagging && !membership.hasLeft) await membership.member.drained();
+    await caughtUp(membership);
     if (membership.hasLeft) return;
     onJoined({});
-    membership.goLive();
+    // The answer itself may have found no room.
+    if (membership.member.isLagging) await caughtUp(membership);
+    if (!membership.hasLeft) membership.goLive();
   }
 
   override onRecord(record: LogRecord): void {
@@ -26,4 +27,9 @@ export class LiveChannel extends Channel {
   override async audit(): Promise<void> {}
 
   protected override async activate(): Promise<void> {}
+}
+
+/** Behind what was dropped nothing may follow; behind what only waits, frames keep their order. */
+async function caughtUp(membership: Membership): Promise<void> {
+  while (membership.member.isLagging && !membership.hasLeft) await membership.member.drained();
 }

@@ -119,6 +119,7 @@ export class LogReader {
   }
 
   #keep(after: LogPosition, page: LogPage): void {
+    if (this.#users === 0) return; // a repair: nobody follows it
     this.#kept.push({ after, page });
     if (this.#kept.length > KEPT_PAGES) this.#kept.shift();
   }

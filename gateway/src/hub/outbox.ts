@@ -94,16 +94,14 @@ export class Outbox {
     let items = 0;
     let bytes = 0;
     let at = 0;
-    for (; at < feeds.length && items < MAX_PUBLISHES_PER_TURN && bytes < MAX_BYTES_PER_TURN; at++) {
+    turn: for (; at < feeds.length && items < MAX_PUBLISHES_PER_TURN && bytes < MAX_BYTES_PER_TURN; at++) {
       const feed = feeds[at] as Feed;
       const end = Math.min(MAX_PUBLISHES_PER_TURN, items + share);
       while (items < end && bytes < MAX_BYTES_PER_TURN) {
         const item = feed.take(MAX_BYTES_PER_TURN - bytes, bytes === 0);
         if (item === undefined) break;
-        if (item === 'too big') {
-          bytes = MAX_BYTES_PER_TURN;
-          break;
-        }
+        // It begins the next turn, in which it has room.
+        if (item === 'too big') break turn;
         items++;
         bytes += this.#send(feed, item);
         feed.sent(item);

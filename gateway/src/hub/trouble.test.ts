@@ -217,4 +217,14 @@ describe('a hub', () => {
     await expect.poll(() => sent.length).toBe(10_001);
     expect(sent.findIndex((text) => text.includes('"quiet"'))).toBeLessThan(500);
   });
+
+  it('sends a large frame though another channel fills a part of every turn', async () => {
+    const { hub, publish, sent } = createHub(undefined, { feedBytes: 1024 * 1024 });
+    const [busy, large] = [policy('busy', false), policy('large', false)];
+    for (const channel of [busy, large]) await join(hub, channel);
+    for (let n = 0; n < 1_000; n++) void publish(JSON.stringify('x'.repeat(450)), busy);
+    void publish(JSON.stringify('y'.repeat(9_000)), large);
+    await expect.poll(() => sent.length).toBe(1_001);
+    expect(sent.findIndex((text) => text.includes('"large"'))).toBeLessThan(100);
+  });
 });

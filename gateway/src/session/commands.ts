@@ -21,6 +21,8 @@ import type { SessionServices } from './services.js';
 /** What a command needs of the connection that it came from. */
 export interface Caller extends Member {
   identity: Identity | undefined;
+  /** Nothing reaches the client any more. */
+  readonly isClosed: boolean;
   /** Channels it is on or joining, by name. */
   readonly memberships: Map<string, Membership>;
   /** Order among its commands on one channel. */
@@ -90,6 +92,7 @@ function permitted(caller: Caller, channel: string, action: Action, services: Se
 
 async function subscribe(caller: Caller, frame: SubscribeFrame, services: SessionServices): Promise<void> {
   const { id, channel } = frame;
+  if (caller.isClosed) return;
   const policy = permitted(caller, channel, 'subscribe', services);
   const start = startOf(frame);
   if (frame.presence) throw new FanfareError('bad_request', 'presence is not available in this version');
@@ -193,7 +196,7 @@ async function history(caller: Caller, frame: HistoryFrame, services: SessionSer
   if (!policy.durable) throw new FanfareError('bad_request', 'a live channel has no history');
   await caller.turns.settled(channel);
   await caller.oneOfFew(async () => {
-    if (!caller.identity) return;
+    if (caller.isClosed) return;
     const page = await readHistory(services.broker, policy, { after, before, limit: limit ?? 100 });
     if (!page.ok) throw new FanfareError('bad_request', `${page.reason}: the position cannot be used`);
     const messages = page.messages.map((message) => ({ ...message, epoch: String(message.epoch) }));
@@ -201,12 +204,14 @@ async function history(caller: Caller, frame: HistoryFrame, services: SessionSer
     // Too large to wait among the replies of a socket that lags: sent like a replay.
     do {
       await caller.drained();
-    } while (!caller.sendReplayed(wire) && caller.identity);
+    } while (!caller.sendReplayed(wire) && !caller.isClosed);
   });
 }
 
 async function refresh(caller: Caller, { id, token }: RefreshFrame): Promise<void> {
-  caller.identity = await caller.authenticate(token);
-  const { expiresAt } = caller.identity;
+  const identity = await caller.authenticate(token);
+  if (caller.isClosed) return;
+  caller.identity = identity;
+  const { expiresAt } = identity;
   caller.reply({ type: 'refreshed', id, ...(expiresAt !== undefined && { expires: expiresAt }) });
 }

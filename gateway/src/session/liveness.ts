@@ -20,8 +20,8 @@ export interface Living {
   /** When it connected, and since when it lags, ms. */
   readonly openedAtMs: number;
   readonly laggingSinceMs: number | undefined;
-  /** Whether it has read nothing for so long, though something waits for it. */
-  isStalled(nowMs: number, forMs: number): boolean;
+  /** Since when it has read nothing, though something waits for it. To be asked from time to time. */
+  stalledSinceMs(nowMs: number): number | undefined;
   subscribe(topic: string): void;
   close(code: CloseCode, reason: string): void;
 }
@@ -145,7 +145,7 @@ export class Liveness {
     this.#sweptAtMs = now;
     for (const session of this.#sessions.keys()) {
       if (age(session.lastSeenMs) >= pingIntervalMs + pongTimeoutMs) session.close(4002, 'no sign of life');
-      else if (session.isStalled(now, lagMs)) session.close(4001, 'reads nothing');
+      else if (age(session.stalledSinceMs(now) ?? now) >= lagMs) session.close(4001, 'reads nothing');
     }
   }
 }

@@ -290,6 +290,10 @@ export class Session implements SocketSession, Caller, Living {
     this.#socket.unsubscribe(topic);
   }
 
+  get isClosed(): boolean {
+    return this.#state === 'closed';
+  }
+
   get isLagging(): boolean {
     return this.#lag !== undefined;
   }
@@ -345,16 +349,15 @@ export class Session implements SocketSession, Caller, Living {
     this.#lag?.channels.delete(channel);
   }
 
-  /** Whether it has read nothing for this long, though something waits for it. Asked from time to time. */
-  isStalled(nowMs: number, forMs: number): boolean {
-    if (this.#socket.bufferedBytes === 0) {
-      // uWebSockets.js writes on when a frame comes in, and does not say so.
-      this.#draining?.wake();
-      this.#stalledSinceMs = undefined;
-      return false;
+  stalledSinceMs(nowMs: number): number | undefined {
+    if (this.#socket.bufferedBytes > 0) {
+      this.#stalledSinceMs ??= nowMs;
+      return this.#stalledSinceMs;
     }
-    this.#stalledSinceMs ??= nowMs;
-    return nowMs - this.#stalledSinceMs >= forMs;
+    this.#stalledSinceMs = undefined;
+    // uWebSockets.js writes on when a frame comes in, and does not say so.
+    this.#catchUp();
+    return undefined;
   }
 
   onDrain(): void {

@@ -47,6 +47,10 @@ export class WorkerHandle {
         this.#cancelTimer();
         resolve({ code, signal });
       });
+      // One that could not even be started exits without a word; else it is a channel whose other end is gone.
+      worker.on('error', () => {
+        if (worker.process.pid === undefined) resolve({ code: null, signal: null });
+      });
     });
     this.ready = new Promise((resolve, reject) => {
       this.#onReady = resolve;
@@ -59,8 +63,6 @@ export class WorkerHandle {
       else if (message.type === 'collected') this.#collecting.get(message.id)?.(message.metrics);
       else if (message.type === 'metrics?') onMetricsAsked(message.id);
     });
-    // A channel whose other end is gone: `exit` follows.
-    worker.on('error', () => {});
   }
 
   get pid(): number | undefined {

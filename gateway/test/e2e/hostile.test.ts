@@ -1,5 +1,6 @@
 /** Clients that do not play by the rules: each is shown out, and nobody else notices. */
 import { once } from 'node:events';
+import type { Socket } from 'node:net';
 import { describe, it, type TestContext } from 'vitest';
 import { WebSocket } from 'ws';
 import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.js';
@@ -66,5 +67,23 @@ describe.concurrent.each(['uws', 'ws'])('over %s', (transport) => {
     other.send('{"type":"publish","id":2,"channel":"demo:a","data":1}');
     const [answer] = (await once(other, 'message')) as [Buffer];
     expect(JSON.parse(String(answer))).toMatchObject({ type: 'published', id: 2 });
+  });
+
+  it('one that asks for much and is shut out in the same breath leaves nothing behind', async (context) => {
+    const { expect } = context;
+    const gateway = await start(context, transport, { MODE: 'development' });
+    const socket = await connect(context, gateway);
+    const closed = once(socket, 'close') as Promise<[number]>;
+    const { _socket: wire } = socket as unknown as { _socket: Socket };
+    wire.cork();
+    socket.send('{"type":"refresh","id":2,"token":"x"}');
+    socket.send('{"type":"history","id":3,"channel":"demo:a"}');
+    socket.send('{"type":"subscribe","id":4,"channel":"demo:a"}');
+    for (let n = 0; n < 10; n++) socket.send('nonsense');
+    wire.uncork();
+    expect((await closed)[0]).toBe(4400);
+    await expect.poll(() => connections(gateway)).toBe(0);
+    const metrics = await (await fetch(`${gateway.httpUrl}/metrics`)).text();
+    expect(/^fanfare_subscriptions\{.*\} (\d+)$/m.exec(metrics)?.[1]).toBe('0');
   });
 });

@@ -64,7 +64,7 @@ export class PublishLink {
   /** Why nothing is sent now, if so. */
   #problem: string | undefined = 'not connected yet';
   #inFlight = 0;
-  /** When it last said that it is a master, ms since the Unix epoch. */
+  /** When it last said that it is a master, ms of the clock. */
   #verifiedAt = 0;
   #suspicion: Deadline | undefined;
   #patience: Deadline | undefined;

@@ -356,6 +356,7 @@ export class RedisPublisher {
     this.#cancelTick = undefined;
     const now = this.#clock.now();
     for (const lane of this.#parked) lane.expire(now);
+    this.#unpark();
     for (const lane of this.#waiting) {
       lane.expire(now);
       if (!lane.isEmpty && lane.retryAt > now) continue;
@@ -367,6 +368,7 @@ export class RedisPublisher {
 
   /** Something changed for the better: nobody waits longer than needed. */
   #wake(): void {
+    this.#unpark();
     const lanes = [...this.#waiting];
     this.#waiting.clear();
     for (const lane of lanes) this.#makeReady(lane);

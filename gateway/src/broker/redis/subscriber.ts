@@ -259,7 +259,10 @@ export class RedisSubscriber {
     const channel = this.#channels.get(name);
     if (!channel) return;
     try {
-      for (const record of splitPush(push)) channel.deliver(session, decodeRecord(record));
+      const records = splitPush(push);
+      // Each is kept for its own time, and must not keep the others.
+      const isShared = records.length > 1;
+      for (const record of records) channel.deliver(session, decodeRecord(isShared ? Buffer.from(record) : record));
     } catch (error) {
       this.stats.malformed++;
       this.#log?.warn({ channel: channel.spec.name, error }, 'a push is no record');
