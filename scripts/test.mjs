@@ -1,37 +1,8 @@
-/**
- * `npm test [-- file filters or vitest flags]`: installs and builds what is missing, runs vitest, and
- * closes with the line `N passed, N failed`.
- */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
+/** `npm test [-- file filters or vitest flags]`: installs and builds what is missing, then runs every suite. */
+import { runVitest } from './run-vitest.mjs';
 import { ensureTestPrograms } from './test-programs.mjs';
-import { build, runTool } from './workspace.mjs';
+import { build } from './workspace.mjs';
 
 await build();
 await ensureTestPrograms();
-
-const folder = mkdtempSync(path.join(tmpdir(), 'fanfare-test-'));
-const report = path.join(folder, 'report.json');
-const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
-const code = await runTool('vitest/vitest.mjs', ['run', ...reporters, ...process.argv.slice(2)]);
-const { passed, failed } = count(report);
-rmSync(folder, { recursive: true });
-
-/** A run that ends badly without a failed test (a stray rejection, nothing to run) counts as one failure. */
-const failures = code !== 0 && failed === 0 ? 1 : failed;
-process.stdout.write(`${passed} passed, ${failures} failed\n`);
-process.exitCode = failures > 0 || passed === 0 ? 1 : 0;
-
-/** Files that could not be loaded have no tests and count as one failure each. */
-function count(file) {
-  try {
-    const { numPassedTests, numFailedTests, testResults } = JSON.parse(readFileSync(file, 'utf8'));
-    const broken = testResults.filter(
-      (one) => one.status === 'failed' && !one.assertionResults.some(({ status }) => status === 'failed'),
-    );
-    return { passed: numPassedTests, failed: numFailedTests + broken.length };
-  } catch {
-    return { passed: 0, failed: 0 };
-  }
-}
+process.exitCode = await runVitest(process.argv.slice(2));
