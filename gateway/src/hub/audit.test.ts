@@ -1,5 +1,6 @@
 import { RAW_DIALECTS } from '@fanfare/protocol/raw';
 import { describe, expect, it } from 'vitest';
+import { plainMember } from '../../test/support/plain-member.js';
 import type { Broker, ChannelListener } from '../broker/broker.js';
 import { createMemoryBroker } from '../broker/memory/memory-broker.js';
 import type { LogRecord } from '../broker/record.js';
@@ -7,7 +8,6 @@ import { systemClock } from '../clock.js';
 import type { ChannelPolicy } from '../namespaces.js';
 import { createStats } from '../stats.js';
 import { Hub } from './hub.js';
-import type { Member } from './member.js';
 
 const CHANNEL: ChannelPolicy = {
   name: 'a',
@@ -66,19 +66,7 @@ async function setUp(auditMs: number) {
   const dialects = [RAW_DIALECTS.json, RAW_DIALECTS.msgpack];
   const options = { auditMs };
   const hub = new Hub({ broker, transport, dialects, clock: systemClock, stats, onFault: () => {}, options });
-  const member: Member = {
-    dialectIndex: 0,
-    dialect: RAW_DIALECTS.json,
-    subscribe() {},
-    unsubscribe() {},
-    sendReplayed: () => true,
-    cork: (callback) => callback(),
-    isLagging: false,
-    isDrained: true,
-    drained: async () => {},
-    oneOfFew: (task) => task(),
-  };
-  const membership = hub.enter(CHANNEL, member);
+  const membership = hub.enter(CHANNEL, plainMember());
   await membership.channel.join(membership, undefined, () => {});
   return {
     stats,

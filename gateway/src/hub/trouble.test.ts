@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { RAW_DIALECTS } from '@fanfare/protocol/raw';
 import { afterEach, describe, expect, it } from 'vitest';
+import { plainMember } from '../../test/support/plain-member.js';
 import type { Broker, ChannelListener, LogPage } from '../broker/broker.js';
 import { createMemoryBroker } from '../broker/memory/memory-broker.js';
 import { systemClock } from '../clock.js';
@@ -9,7 +10,7 @@ import type { ChannelPolicy } from '../namespaces.js';
 import { createStats } from '../stats.js';
 import { Hub } from './hub.js';
 import type { HubOptions } from './hub-options.js';
-import type { Joined, Member, Start } from './member.js';
+import type { Joined, Start } from './member.js';
 
 const policy = (name: string, durable = true): ChannelPolicy => ({
   name,
@@ -51,18 +52,7 @@ function createHub(over: (memory: Broker) => Partial<Broker> = () => ({}), optio
 
 async function join(hub: Hub, channel = CHANNEL, start?: Start) {
   const replayed: string[] = [];
-  const member: Member = {
-    dialectIndex: 0,
-    dialect: RAW_DIALECTS.json,
-    subscribe() {},
-    unsubscribe() {},
-    sendReplayed: (frame) => replayed.push(textOf(frame)) > 0,
-    cork: (callback) => callback(),
-    isLagging: false,
-    isDrained: true,
-    drained: async () => {},
-    oneOfFew: (task) => task(),
-  };
+  const member = plainMember((frame) => replayed.push(frame));
   const membership = hub.enter(channel, member);
   let joined: Joined | undefined;
   await membership.channel.join(membership, start, (answer) => {
