@@ -1,4 +1,4 @@
-/** The `fanfare` program: the only place that reads the environment, takes signals and exits. */
+/** The `fanfare` program: the only place that reads the environment and exits. Workers take their end from the primary. */
 import { runCommand } from './cli/commands.js';
 
 const STOP_SIGNALS = ['SIGINT', 'SIGTERM'] as const;

@@ -1,24 +1,14 @@
 import { RAW_DIALECTS } from '@fanfare/protocol/raw';
 import { describe, expect, it } from 'vitest';
-import { plainMember } from '../../test/support/plain-member.js';
+import { openChannel, plainMember } from '../../test/support/plain-member.js';
 import type { Broker, ChannelListener } from '../broker/broker.js';
 import { createMemoryBroker } from '../broker/memory/memory-broker.js';
 import type { LogRecord } from '../broker/record.js';
 import { systemClock } from '../clock.js';
-import type { ChannelPolicy } from '../namespaces.js';
 import { createStats } from '../stats.js';
 import { Hub } from './hub.js';
 
-const CHANNEL: ChannelPolicy = {
-  name: 'a',
-  durable: true,
-  historySize: 100,
-  historyTtlMs: 60_000,
-  subscribe: 'anyone',
-  publish: 'anyone',
-  presence: false,
-  maxMessageBytes: 1024,
-};
+const CHANNEL = openChannel('a');
 
 /**
  * A hub with one member on one channel. While `pushes` is `behind answers` a push arrives right after the

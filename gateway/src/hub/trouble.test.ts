@@ -2,27 +2,16 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { RAW_DIALECTS } from '@fanfare/protocol/raw';
 import { afterEach, describe, expect, it } from 'vitest';
-import { plainMember } from '../../test/support/plain-member.js';
+import { openChannel, plainMember } from '../../test/support/plain-member.js';
 import type { Broker, ChannelListener, LogPage } from '../broker/broker.js';
 import { createMemoryBroker } from '../broker/memory/memory-broker.js';
 import { systemClock } from '../clock.js';
-import type { ChannelPolicy } from '../namespaces.js';
 import { createStats } from '../stats.js';
 import { Hub } from './hub.js';
 import type { HubOptions } from './hub-options.js';
 import type { Joined, Start } from './member.js';
 
-const policy = (name: string, durable = true): ChannelPolicy => ({
-  name,
-  durable,
-  historySize: 100,
-  historyTtlMs: 60_000,
-  subscribe: 'anyone',
-  publish: 'anyone',
-  presence: false,
-  maxMessageBytes: 1024,
-});
-const CHANNEL = policy('a');
+const CHANNEL = openChannel('a');
 
 const hubs: Hub[] = [];
 afterEach(async () => {
@@ -81,7 +70,7 @@ describe('a hub', () => {
       }),
       { auditMs: 20, repairConcurrency: 1 },
     );
-    await join(hub, policy('broken'));
+    await join(hub, openChannel('broken'));
     await join(hub);
     listeners.get('broken')?.onInterrupted();
     listeners.get('broken')?.onResumed();
@@ -144,7 +133,7 @@ describe('a hub', () => {
 
   it('tells members of a message that cannot be read, and goes on', async () => {
     const { hub, publish, sent } = createHub();
-    const live = policy('live', false);
+    const live = openChannel('live', false);
     const { joined } = await join(hub);
     await join(hub, live);
     await publish('1');
@@ -180,7 +169,7 @@ describe('a hub', () => {
   });
 
   it('drops what a live channel is published faster than it can be sent, and counts it', async () => {
-    const live = policy('live', false);
+    const live = openChannel('live', false);
     const { hub, publish, sent, stats } = createHub(undefined, { feedBytes: 300 });
     await join(hub, live);
     for (let n = 0; n < 50; n++) await publish(String(n), live);
@@ -199,8 +188,8 @@ describe('a hub', () => {
 
   it('sends a quiet channel its message though many others have much to send', async () => {
     const { hub, publish, sent } = createHub(undefined, { feedBytes: 1024 * 1024 });
-    const busy = Array.from({ length: 100 }, (_, n) => policy(`busy-${n}`, false));
-    const quiet = policy('quiet', false);
+    const busy = Array.from({ length: 100 }, (_, n) => openChannel(`busy-${n}`, false));
+    const quiet = openChannel('quiet', false);
     for (const channel of [...busy, quiet]) await join(hub, channel);
     for (const channel of busy) for (let n = 0; n < 100; n++) void publish(String(n), channel);
     void publish('1', quiet);
@@ -210,7 +199,7 @@ describe('a hub', () => {
 
   it('sends a large frame though another channel fills a part of every turn', async () => {
     const { hub, publish, sent } = createHub(undefined, { feedBytes: 1024 * 1024 });
-    const [busy, large] = [policy('busy', false), policy('large', false)];
+    const [busy, large] = [openChannel('busy', false), openChannel('large', false)];
     for (const channel of [busy, large]) await join(hub, channel);
     for (let n = 0; n < 1_000; n++) void publish(JSON.stringify('x'.repeat(450)), busy);
     void publish(JSON.stringify('y'.repeat(9_000)), large);

@@ -9,11 +9,11 @@ import { Turnstile } from '../turnstile.js';
 import { ChannelTurns } from './channel-turns.js';
 import { type Caller, type Command, runCommand } from './commands.js';
 import { DrainQueue } from './drain-queue.js';
+import { FrameGuard } from './frame-guard.js';
 import type { Living } from './liveness.js';
-import { type Charge, isUnlimited, Rates } from './rates.js';
+import type { Charge } from './rates.js';
 import { type ReadFrame, readFrame } from './read-frame.js';
 import type { SessionServices } from './services.js';
-import { Refusals, Violations } from './violations.js';
 import { Lag, PendingFrames } from './waiting.js';
 
 /** Most bytes of commands that are not answered yet; each counts for its frame and what is kept besides. */
@@ -50,11 +50,8 @@ export class Session implements SocketSession, Caller, Living {
   #draining: DrainQueue | undefined;
   #pages: Turnstile | undefined;
   #openBytes = 0;
-  #refusals: Refusals | undefined;
   #stalledSinceMs: number | undefined;
-  #malformed: Violations | undefined;
-  #tooLarge: Violations | undefined;
-  #rates: Rates | undefined;
+  readonly #guard: FrameGuard;
 
   constructor(socket: Socket, dialectIndex: number, token: string | undefined, services: SessionServices) {
     this.#socket = socket;
@@ -64,6 +61,7 @@ export class Session implements SocketSession, Caller, Living {
     this.dialect = services.hub.outbox.dialects[dialectIndex] as RawDialect;
     this.id = `${services.node}-${PROCESS}-${(++sessions).toString(36)}`;
     this.openedAtMs = services.clock.now();
+    this.#guard = new FrameGuard(services.limits, services.clock);
     this.lastSeenMs = this.openedAtMs;
     services.stats.connections++;
     services.stats.connectionsTotal++;
@@ -132,22 +130,16 @@ export class Session implements SocketSession, Caller, Living {
 
   /** Whether the connection's rates allow it; it is answered if not. */
   #isGranted(id: number | undefined, charge: Charge): boolean {
-    const { limits, clock } = this.#services;
-    if (isUnlimited(limits)) return true;
-    const now = clock.now();
-    this.#rates ??= new Rates(limits, now);
-    const retryAfterMs = this.#rates.take(charge, now);
+    const retryAfterMs = this.#guard.take(charge);
     if (retryAfterMs > 0) this.#refuse(id, 'too fast', retryAfterMs);
     return retryAfterMs === 0;
   }
 
   /** Answers what came too fast; whoever goes on regardless is sent away: refusing costs as much as serving. */
   #refuse(id: number | undefined, message: string, retryAfterMs: number): void {
-    const { clock, stats } = this.#services;
-    stats.rateLimited++;
+    this.#services.stats.rateLimited++;
     if (id !== undefined) this.replyError(id, new FanfareError('rate_limited', message, { retryAfterMs }));
-    this.#refusals ??= new Refusals();
-    if (this.#refusals.add(clock.now())) this.close(4429, 'far over the rate limit');
+    if (this.#guard.refused()) this.close(4429, 'far over the rate limit');
   }
 
   #connect(id: number, token: string | undefined): void {
@@ -201,22 +193,19 @@ export class Session implements SocketSession, Caller, Living {
 
   #onMalformed(message: string, id?: number): void {
     this.#services.stats.malformed++;
-    this.#malformed ??= new Violations();
-    this.#violation(this.#malformed, new FanfareError('bad_request', message), 4400, id);
+    this.#violation(this.#guard.malformed(), new FanfareError('bad_request', message), 4400, id);
   }
 
   #onTooLarge(data: Uint8Array): void {
     const read = this.#read(data);
     const id = read.ok && 'id' in read.command.frame ? read.command.frame.id : read.ok ? undefined : read.id;
     const message = `frame of ${data.length} bytes is over maxFrame ${this.#services.limits.frameBytes}`;
-    this.#tooLarge ??= new Violations();
-    this.#violation(this.#tooLarge, new FanfareError('too_large', message), 4409, id);
+    this.#violation(this.#guard.tooLarge(), new FanfareError('too_large', message), 4409, id);
   }
 
-  /** Answered; it ends the connection at once before `connected`, and at the tenth of its kind within a minute. */
-  #violation(kind: Violations, error: FanfareError, closeCode: CloseCode, id: number | undefined): void {
+  /** Answered; it ends the connection at once before `connected`, and with the last of its kind that is borne. */
+  #violation(isLast: boolean, error: FanfareError, closeCode: CloseCode, id: number | undefined): void {
     this.replyError(id, error);
-    const isLast = kind.add(this.#services.clock.now());
     if (isLast || this.#state !== 'connected') this.close(closeCode, error.message);
   }
 
