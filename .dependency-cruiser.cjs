@@ -36,24 +36,40 @@ module.exports = {
     only('session-knows-hub-and-ports', `${G}/session/`, [PORTS, PROTOCOL, `${G}/(hub|session)/`]),
     only('transports-are-strangers', `${G}/transport/`, [PORTS, PROTOCOL, `${G}/transport/`]),
     only('memory-engine-is-a-stranger', `${G}/broker/memory/`, [PORTS, PROTOCOL, `${G}/broker/(memory/|[^/]+\\.ts$)`]),
-    only('redis-engine-is-a-stranger', `${G}/broker/redis/`, [PORTS, PROTOCOL, `${G}/broker/(redis/|[^/]+\\.ts$)`]),
+    only('redis-engine-is-a-stranger', `${G}/broker/redis/`, [
+      PORTS,
+      PROTOCOL,
+      `${G}/redis/`,
+      `${G}/broker/(redis/|[^/]+\\.ts$)`,
+    ]),
+    // The floor serves engines of every port, and knows none of them.
+    only('redis-floor-knows-ports', `${G}/redis/`, [PORTS, PROTOCOL, `${G}/redis/`]),
     {
       name: 'only-the-composition-root-picks-engines',
       severity: 'error',
       from: {
         path: `${G}/`,
-        pathNot: [`${G}/gateway\\.ts$`, `${G}/broker/(memory|redis)/`, `${G}/transport/`, `${G}/cli`, TESTS],
+        pathNot: [
+          `${G}/gateway\\.ts$`,
+          `${G}/broker/memory/`,
+          `${G}/redis/`,
+          // Whatever stands on Redis beside its port: `broker/redis/…`, `presence/redis-….ts`.
+          `${G}/[^/]+/redis[-/]`,
+          `${G}/transport/`,
+          `${G}/cli`,
+          TESTS,
+        ],
       },
       // A URL can be read, and refused, without the engine that it names.
       to: {
-        path: [`${G}/broker/(memory|redis)/`, `${G}/transport/(uws|ws)\\.ts$`],
-        pathNot: `${G}/broker/redis/redis-url\\.ts$`,
+        path: [`${G}/broker/(memory|redis)/`, `${G}/redis/`, `${G}/[^/]+/redis[-/]`, `${G}/transport/(uws|ws)\\.ts$`],
+        pathNot: `${G}/redis/url\\.ts$`,
       },
     },
     {
       name: 'redis-and-uws-stay-in-their-adapters',
       severity: 'error',
-      from: { path: `${G}/`, pathNot: [`${G}/broker/redis/`, `${G}/transport/`, TESTS] },
+      from: { path: `${G}/`, pathNot: [`${G}/(broker/)?redis/`, `${G}/transport/`, TESTS] },
       to: { path: 'node_modules/(ioredis|uWebSockets\\.js)/' },
     },
   ],

@@ -1,8 +1,8 @@
 /** The one schema: what each setting may be. What depends on several settings is in `config.ts`. */
 import { isChannelName } from '@fanfare/protocol';
 import { z } from 'zod';
-import { parseRedisUrl } from './broker/redis/redis-url.js';
 import { LATER_LIMIT_NAMES, LATER_NAMES } from './config-settings.js';
+import { parseRedisUrl } from './redis/url.js';
 
 /** Largest frame and message that can be configured: what the transports carry with room to spare. */
 export const MAX_FRAME_BYTES = 64 * 1024 * 1024;

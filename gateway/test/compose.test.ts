@@ -2,10 +2,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { parseRedisUrl } from '../src/broker/redis/redis-url.js';
 import { loadConfig } from '../src/config.js';
 import { SETTINGS } from '../src/config-settings.js';
 import { startGateway } from '../src/gateway.js';
+import { parseRedisUrl } from '../src/redis/url.js';
 
 const read = (path: string) => readFileSync(fileURLToPath(new URL(`../../${path}`, import.meta.url)), 'utf8');
 

@@ -21,6 +21,8 @@ const PLANTED = [
     `import type { Socket } from '../../session/planted.js';`,
     'redis-engine-is-a-stranger',
   ],
+  ['gateway/src/redis/planted.ts', `import '../broker/redis/planted.js';`, 'redis-floor-knows-ports'],
+  ['gateway/src/planted-floor.ts', `import './redis/planted.js';`, 'only-the-composition-root-picks-engines'],
   ['gateway/src/planted-engine.ts', `import './broker/memory/planted.js';`, 'only-the-composition-root-picks-engines'],
   ['gateway/src/planted-redis.ts', `import 'ioredis';`, 'redis-and-uws-stay-in-their-adapters'],
   ['gateway/src/planted-uws.ts', `import 'uWebSockets.js';`, 'redis-and-uws-stay-in-their-adapters'],

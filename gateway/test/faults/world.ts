@@ -1,7 +1,7 @@
 import type { ChannelSpec } from '../../src/broker/broker.js';
 import type { LogPosition } from '../../src/broker/record.js';
-import { shardOf, slotOfShard } from '../../src/broker/redis/keys.js';
-import { readLog } from '../../src/broker/redis/scripts.js';
+import { readLog } from '../../src/broker/redis/scripts/scripts.js';
+import { shardOf, slotOfShard } from '../../src/redis/keys.js';
 import { payloadValue } from '../support/broker-kit.js';
 import { type GatewayProcess, type GatewayProcessOptions, startGatewayProcess } from '../support/gateway-process.js';
 import type {

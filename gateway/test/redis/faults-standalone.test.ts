@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { channelKeys } from '../../src/broker/redis/keys.js';
+import { channelKeys } from '../../src/redis/keys.js';
 import { ledgerOf, printLedgers, SCALE } from '../faults/harness.js';
 import { CLEAN, HONEST } from '../faults/ledger.js';
 import { killClients } from '../faults/redis-faults.js';

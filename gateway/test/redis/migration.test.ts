@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ChannelSubscription } from '../../src/broker/redis/channel-subscription.js';
-import { shardOf, slotOfShard } from '../../src/broker/redis/keys.js';
-import { PushSession } from '../../src/broker/redis/push-session.js';
-import { parseRedisUrl } from '../../src/broker/redis/redis-url.js';
-import { RedisSubscriber } from '../../src/broker/redis/subscriber.js';
+import { ChannelSubscription } from '../../src/broker/redis/push/channel-subscription.js';
+import { PushSession } from '../../src/broker/redis/push/session.js';
+import { RedisSubscriber } from '../../src/broker/redis/push/subscriber.js';
 import { systemClock } from '../../src/clock.js';
+import { shardOf, slotOfShard } from '../../src/redis/keys.js';
+import { parseRedisUrl } from '../../src/redis/url.js';
 import type { LogFollower } from '../support/log-follower.js';
 import { CLEAN, RedisLoad } from '../support/redis-load.js';
 import { type ClusterServers, type RedisNode, startCluster, until } from '../support/redis-servers.js';

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { checkRedis } from '../../src/broker/redis/checks.js';
-import { PushSession } from '../../src/broker/redis/push-session.js';
+import { PushSession } from '../../src/broker/redis/push/session.js';
 import { createRedisBroker } from '../../src/broker/redis/redis-broker.js';
 import { systemClock } from '../../src/clock.js';
 import { delay, durableChannel, json, liveChannel, payloadValue, publishOne } from '../support/broker-kit.js';

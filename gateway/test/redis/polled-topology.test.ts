@@ -1,7 +1,7 @@
 import { expect, it, onTestFinished } from 'vitest';
-import { PolledTopology } from '../../src/broker/redis/polled-topology.js';
-import { singleMasterView } from '../../src/broker/redis/topology.js';
 import { systemClock } from '../../src/clock.js';
+import { PolledTopology } from '../../src/redis/topology/polled-topology.js';
+import { singleMasterView } from '../../src/redis/topology/topology.js';
 import { delay } from '../support/broker-kit.js';
 import { startRedis } from '../support/redis-servers.js';
 

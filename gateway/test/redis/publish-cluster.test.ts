@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Broker, ChannelSpec, PublishOutcome } from '../../src/broker/broker.js';
-import { shardOf, slotOfShard } from '../../src/broker/redis/keys.js';
 import { createRedisBroker } from '../../src/broker/redis/redis-broker.js';
 import { systemClock } from '../../src/clock.js';
+import { shardOf, slotOfShard } from '../../src/redis/keys.js';
 import {
   delay,
   durableChannel,

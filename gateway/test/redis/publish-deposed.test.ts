@@ -1,7 +1,7 @@
 import { afterEach, expect, it } from 'vitest';
-import { RedisPublisher } from '../../src/broker/redis/publisher.js';
-import { singleMasterView, type TopologyView } from '../../src/broker/redis/topology.js';
+import { RedisPublisher } from '../../src/broker/redis/publish/publisher.js';
 import { systemClock } from '../../src/clock.js';
+import { singleMasterView, type TopologyView } from '../../src/redis/topology/topology.js';
 import { delay, durableChannel, json } from '../support/broker-kit.js';
 import { type RedisNode, type StandaloneServers, startRedis } from '../support/redis-servers.js';
 

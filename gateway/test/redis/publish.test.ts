@@ -1,9 +1,9 @@
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Broker, ChannelSpec } from '../../src/broker/broker.js';
-import { channelKeys } from '../../src/broker/redis/keys.js';
 import { createRedisBroker, type RedisBrokerOptions } from '../../src/broker/redis/redis-broker.js';
 import { systemClock } from '../../src/clock.js';
+import { channelKeys } from '../../src/redis/keys.js';
 import {
   collect,
   delay,

@@ -3,17 +3,16 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ChannelSpec, LogPage, ReadRange } from '../../src/broker/broker.js';
 import type { LogPosition, LogRecord } from '../../src/broker/record.js';
 import { decodeRecord, encodeBody, splitPush } from '../../src/broker/record-codec.js';
-import { channelKeys } from '../../src/broker/redis/keys.js';
 import {
   META_TTL_MS,
   parsePublishReply,
   publishArguments,
   publishScript,
   readLog as readServed,
-  runScript,
-  type ScriptConnection,
-} from '../../src/broker/redis/scripts.js';
+} from '../../src/broker/redis/scripts/scripts.js';
 import { judge } from '../../src/broker/resume.js';
+import { channelKeys } from '../../src/redis/keys.js';
+import { runScript, type ScriptConnection } from '../../src/redis/script.js';
 import { durableChannel, json, offsets } from '../support/broker-kit.js';
 import { type RedisNode, type StandaloneServers, startRedis, until } from '../support/redis-servers.js';
 

@@ -3,13 +3,8 @@ import type { Redis } from 'ioredis';
 import type { ChannelSpec } from '../../src/broker/broker.js';
 import type { LogPosition } from '../../src/broker/record.js';
 import { encodeBody } from '../../src/broker/record-codec.js';
-import {
-  parsePublishReply,
-  publishArguments,
-  publishScript,
-  runScript,
-  type ScriptConnection,
-} from '../../src/broker/redis/scripts.js';
+import { parsePublishReply, publishArguments, publishScript } from '../../src/broker/redis/scripts/scripts.js';
+import { runScript, type ScriptConnection } from '../../src/redis/script.js';
 import { json } from './broker-kit.js';
 import type { RedisNode } from './redis-servers.js';
 

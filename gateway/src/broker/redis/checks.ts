@@ -1,15 +1,15 @@
 /** Whether a Redis deployment is fit for Fanfare, and what would make it better. */
 import type { Redis } from 'ioredis';
 import { type Clock, systemClock } from '../../clock.js';
-import { within } from './deadline.js';
-import { probeName, SHARD_COUNT, SHARD_COUNT_KEY, slotOfShard } from './keys.js';
-import { openLink, parseInfo } from './link.js';
+import { within } from '../../redis/deadline.js';
+import { probeName, SHARD_COUNT, SHARD_COUNT_KEY, slotOfShard } from '../../redis/keys.js';
+import { openLink, parseInfo } from '../../redis/link.js';
+import { createTopology } from '../../redis/topology/topologies.js';
+import type { Topology, TopologyView } from '../../redis/topology/topology.js';
+import { dataConnectionOptions, parseRedisUrl, type RedisTarget } from '../../redis/url.js';
 import { missingPermissions } from './permissions.js';
-import { SAFE_POLICY } from './push-session.js';
-import { dataConnectionOptions, parseRedisUrl, type RedisTarget } from './redis-url.js';
-import { SUBSCRIBER_TIMINGS } from './subscriber-options.js';
-import { createTopology } from './topologies.js';
-import type { Topology, TopologyView } from './topology.js';
+import { SUBSCRIBER_TIMINGS } from './push/options.js';
+import { SAFE_POLICY } from './push/session.js';
 
 /** One finding. `error`: a gateway does not start. `advice`: it starts, and something could be safer. */
 export interface CheckLine {

@@ -1,6 +1,6 @@
 /** Which commands a gateway needs that its user may not call. */
 import type { Redis } from 'ioredis';
-import { probeName } from './keys.js';
+import { probeName } from '../../redis/keys.js';
 
 /**
  * What a gateway sends to servers that hold data, and what its scripts call there, in forms that change

@@ -1,11 +1,11 @@
 import type { Clock } from '../../clock.js';
 import { FanfareError } from '../../errors.js';
+import { dataConnectionOptions, parseRedisUrl } from '../../redis/url.js';
 import type { Broker } from '../broker.js';
 import { assertFit } from './checks.js';
-import { type PublisherTimings, RedisPublisher } from './publisher.js';
-import { dataConnectionOptions, parseRedisUrl } from './redis-url.js';
-import { RedisSubscriber } from './subscriber.js';
-import type { SubscriberLog, SubscriberTimings } from './subscriber-options.js';
+import { type PublisherTimings, RedisPublisher } from './publish/publisher.js';
+import type { SubscriberLog, SubscriberTimings } from './push/options.js';
+import { RedisSubscriber } from './push/subscriber.js';
 
 export interface RedisBrokerOptions {
   /** As `parseRedisUrl` reads it. */

@@ -1,0 +1,118 @@
+/** What is sent for batches of messages, and what the replies mean. */
+
+import { type Command, CommandWriter, command } from '../../../redis/resp.js';
+import type { Script } from '../../../redis/script.js';
+import type { Published } from '../../broker.js';
+import { encodePush, encodeRecord } from '../../record-codec.js';
+import { type Appended, parsePublishReply, publishFlags, publishScript, pushScript } from '../scripts/scripts.js';
+import type { Publish, PublishLane } from './lane.js';
+
+/** How many replicas a replicated publish asks for. */
+const REPLICAS = 1;
+
+/** Messages of one lane that go together. */
+export interface Batch {
+  readonly lane: PublishLane;
+  readonly publishes: readonly Publish[];
+}
+
+const ASKING = command('ASKING');
+
+/** Durable: one script call for all of them; its reply is the last one. */
+export function storeCommands(batches: readonly Batch[], idempotencyMs: number): Command[] {
+  let keys = 0;
+  for (const { lane, publishes } of batches) {
+    keys += lane.keys.count;
+    for (const { key } of publishes) if (key !== undefined) keys++;
+  }
+  const { needsScript, asked } = (batches[0] as Batch).lane;
+  const writer = call(publishScript, needsScript, keys);
+  for (const { lane, publishes } of batches) {
+    writer.addEncoded(lane.keys);
+    for (const { key } of publishes) if (key !== undefined) writer.add(lane.idempotency + key);
+  }
+  writer.add(idempotencyMs);
+  for (const { lane, publishes } of batches) {
+    writer.addEncoded(lane.settings).add(publishFlags(publishes));
+    for (const { body } of publishes) writer.add(body);
+  }
+  const store = writer.command(nameOf(needsScript));
+  return asked ? [ASKING, store] : [store];
+}
+
+/** A command for live messages, and how many of the batch it is for. */
+export interface LivePush {
+  readonly commands: readonly Command[];
+  readonly messages: number;
+}
+
+/** Live: one push for messages in a row that have no key; for one that has a key, a script call. */
+export function pushCommands({ lane, publishes }: Batch, timeMs: number, idempotencyMs: number): LivePush[] {
+  const { needsScript, asked } = lane;
+  const pushes: LivePush[] = [];
+  let row: Buffer[] = [];
+  const endRow = () => {
+    if (row.length > 0)
+      pushes.push({ commands: [command('SPUBLISH', lane.push, encodePush(row))], messages: row.length });
+    row = [];
+  };
+  for (const { body, key } of publishes) {
+    const record = encodeRecord({ epoch: 0, offset: 0 }, timeMs, body);
+    if (key === undefined) {
+      row.push(record);
+      continue;
+    }
+    endRow();
+    const push = call(pushScript, needsScript, 1)
+      .add(lane.idempotency + key)
+      .add(lane.push)
+      .add(idempotencyMs)
+      .add(record)
+      .command(nameOf(needsScript));
+    pushes.push({ commands: asked ? [ASKING, push] : [push], messages: 1 });
+  }
+  endRow();
+  return pushes;
+}
+
+function call({ source, sha }: Script, needsScript: boolean, keys: number): CommandWriter {
+  return new CommandWriter().add(needsScript ? source : sha).add(keys);
+}
+
+function nameOf(needsScript: boolean): string {
+  return needsScript ? 'EVAL' : 'EVALSHA';
+}
+
+/** Its reply tells how many replicas have everything that was sent before it on the same connection. */
+export function waitCommand(timeoutMs: number): Command {
+  return command('WAIT', REPLICAS, timeoutMs);
+}
+
+/** What became of each batch: what was appended, or why nothing was. */
+export function readStored(reply: unknown, batches: readonly Batch[]): (readonly Appended[] | Error)[] {
+  if (reply instanceof Error) return batches.map(() => reply);
+  const groups = parsePublishReply(reply);
+  return batches.map((_, i) => groups[i] ?? new Error('the publish script gave no answer'));
+}
+
+/** @param reached what replicas have, if that was asked for */
+export function settleStored(
+  publishes: readonly Publish[],
+  appended: readonly Appended[],
+  reached: Reached | undefined,
+): void {
+  for (let i = 0; i < publishes.length; i++) {
+    const { position, duplicate } = appended[i] as Appended;
+    const { settle } = publishes[i] as Publish;
+    if (duplicate || reached) settle({ position, ...(duplicate && { duplicate }), ...reached });
+    else settle({ position });
+  }
+}
+
+export type Reached = Pick<Published, 'replicas' | 'durability'>;
+
+/** An error in place of the count (the master was demoted, the connection cut) acknowledges nothing. */
+export function reachedBy(count: unknown): Reached {
+  const replicas = typeof count === 'number' ? count : 0;
+  return { replicas, durability: replicas >= REPLICAS ? 'replicated' : 'stored' };
+}

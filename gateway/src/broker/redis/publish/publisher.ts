@@ -1,0 +1,377 @@
+import type { RedisOptions } from 'ioredis';
+import type { Cancel, Clock } from '../../../clock.js';
+import { FanfareError } from '../../../errors.js';
+import type { BackoffTimings } from '../../../redis/backoff.js';
+import type { CommandLink, CommandLinkTimings } from '../../../redis/command-link.js';
+import { faultKind, firstWord, mayHaveMoved, NotSentError, redirectionOf } from '../../../redis/reply-errors.js';
+import type { Command } from '../../../redis/resp.js';
+import { Routes } from '../../../redis/routes.js';
+import { isScriptMissing } from '../../../redis/script.js';
+import type { Topology, TopologyView } from '../../../redis/topology/topology.js';
+import type { ChannelSpec, PublishOptions, PublishOutcome } from '../../broker.js';
+import type { NewMessage } from '../../record.js';
+import { encodeBody } from '../../record-codec.js';
+import { publishScript, pushScript } from '../scripts/scripts.js';
+import { type Batch, reachedBy, readStored, settleStored, waitCommand } from './commands.js';
+import { type Job, takeJobs } from './jobs.js';
+import { type Publish, PublishLane } from './lane.js';
+import { outcomeUnknown, unavailable } from './outcomes.js';
+import { PendingBytes } from './pending-bytes.js';
+
+/** Numbers of the publishing side; times in ms. */
+export interface PublisherTimings extends CommandLinkTimings {
+  /** How long a publish is retried. Default 15,000. */
+  readonly giveUpMs: number;
+  /** Until a new connection has shown that it leads to a master. Default 1500. */
+  readonly handshakeMs: number;
+  /** Replies overdue for this long: what comes waits, so that it is not lost in doubt. Default 500. */
+  readonly suspectMs: number;
+  /** Replies overdue for this long: the connection is given up. Default 3000. */
+  readonly replyMs: number;
+  /** How long a replicated publish waits for its replica. Default 1000. */
+  readonly replicaMs: number;
+  /** Waits before a retry, random below a ceiling that doubles. Default 20 up to 500. */
+  readonly retry: BackoffTimings;
+}
+
+export const PUBLISHER_TIMINGS: PublisherTimings = {
+  giveUpMs: 15_000,
+  handshakeMs: 1_500,
+  suspectMs: 500,
+  replyMs: 3_000,
+  replicaMs: 1_000,
+  retry: { minMs: 20, maxMs: 500 },
+};
+
+export interface PublisherOptions {
+  readonly clock: Clock;
+  readonly link: RedisOptions;
+  readonly topology: Pick<Topology, 'view' | 'refresh'>;
+  /** How long an idempotency key holds, ms. */
+  readonly idempotencyMs: number;
+  /** A script call may name keys of one slot only. */
+  readonly isCluster: boolean;
+  /**
+   * Most bytes of messages that may wait for one master or be on their way to it; beyond it: `unavailable`.
+   * Default 64 MiB.
+   */
+  readonly maxPendingBytes?: number;
+  readonly timings?: Partial<PublisherTimings>;
+}
+
+const DEFAULT_MAX_PENDING_BYTES = 64 * 1024 * 1024;
+/** How often lanes that wait for a retry are looked at, ms. */
+const RETRY_TICK_MS = 20;
+/** Lanes that are kept though nothing waits in them, because they know their names. */
+const MAX_LANES = 10_000;
+
+/** A call of `publish` that is not answered yet. */
+class Call {
+  readonly outcomes: PublishOutcome[];
+  #open: number;
+  readonly #resolve: (outcomes: PublishOutcome[]) => void;
+
+  constructor(size: number, resolve: (outcomes: PublishOutcome[]) => void) {
+    this.outcomes = new Array(size);
+    this.#open = size;
+    this.#resolve = resolve;
+  }
+
+  settle(index: number, outcome: PublishOutcome): void {
+    this.outcomes[index] = outcome;
+    if (--this.#open === 0) this.#resolve(this.outcomes);
+  }
+}
+
+/**
+ * The publishing half of the Redis engine. What is published in one turn of the event loop leaves in
+ * one write per master, and in one command as far as slots allow. A refused publish is retried until
+ * `giveUpMs`; one whose reply was cut off only if its key makes that safe.
+ */
+export class RedisPublisher {
+  readonly #clock: Clock;
+  readonly #options: PublisherOptions;
+  readonly #timings: PublisherTimings;
+  readonly #pending: PendingBytes;
+  readonly #routes: Routes;
+  readonly #lanes = new Map<string, PublishLane>();
+  /** Lanes with something to send now. */
+  #ready = new Set<PublishLane>();
+  /** Lanes that wait for their `retryAt`. */
+  readonly #waiting = new Set<PublishLane>();
+  /** Replicated batches leave together: these wait until the round before is answered. */
+  readonly #parked = new Set<PublishLane>();
+  #isFlushScheduled = false;
+  #cancelTick: Cancel | undefined;
+  #isClosed = false;
+
+  constructor(options: PublisherOptions) {
+    this.#options = options;
+    this.#clock = options.clock;
+    this.#timings = { ...PUBLISHER_TIMINGS, ...options.timings };
+    this.#pending = new PendingBytes(options.maxPendingBytes ?? DEFAULT_MAX_PENDING_BYTES);
+    const { clock, link, topology } = options;
+    this.#routes = new Routes({
+      clock,
+      link,
+      topology,
+      timings: this.#timings,
+      scripts: [publishScript, pushScript],
+      onUp: () => this.#wake(),
+    });
+  }
+
+  /** As the port says; not to be called after `close`. Never rejects: every message has its outcome. */
+  publish(
+    channel: ChannelSpec,
+    messages: readonly NewMessage[],
+    { durability }: PublishOptions = {},
+  ): Promise<PublishOutcome[]> {
+    if (messages.length === 0) return Promise.resolve([]);
+    const isReplicated = channel.durable && durability === 'replicated';
+    const giveUpAt = this.#clock.now() + this.#timings.giveUpMs;
+    const lane = this.#laneOf(channel);
+    return new Promise((resolve) => {
+      const call = new Call(messages.length, resolve);
+      for (let i = 0; i < messages.length; i++) {
+        this.#add(lane, messages[i] as NewMessage, isReplicated, giveUpAt, call, i);
+      }
+      this.#makeReady(lane);
+    });
+  }
+
+  /** The topology's view changed. */
+  adopt(view: TopologyView): void {
+    this.#routes.adopt(view);
+    this.#wake();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#cancelTick?.();
+    this.#routes.close();
+    for (const lane of this.#lanes.values()) lane.abandon(new Error('the broker is closed'));
+  }
+
+  #laneOf(channel: ChannelSpec): PublishLane {
+    let lane = this.#lanes.get(channel.name);
+    if (!lane) {
+      if (this.#lanes.size >= MAX_LANES) this.#dropIdleLanes();
+      lane = new PublishLane(channel, this.#options.link.db);
+      this.#lanes.set(channel.name, lane);
+    }
+    lane.channel = channel;
+    return lane;
+  }
+
+  #dropIdleLanes(): void {
+    for (const [name, lane] of this.#lanes) if (lane.isEmpty && !lane.isBusy) this.#lanes.delete(name);
+  }
+
+  #add(
+    lane: PublishLane,
+    message: NewMessage,
+    isReplicated: boolean,
+    giveUpAt: number,
+    call: Call,
+    index: number,
+  ): void {
+    let body: Buffer;
+    try {
+      body = encodeBody(message);
+    } catch (error) {
+      call.settle(index, error as FanfareError);
+      return;
+    }
+    const master = this.#options.topology.view?.owners.get(lane.slot) ?? '';
+    const giveBack = this.#pending.take(master, body.length);
+    if (!giveBack) {
+      call.settle(index, unavailable(new Error('too many publishes wait already')));
+      return;
+    }
+    const settle = (outcome: PublishOutcome) => {
+      giveBack();
+      call.settle(index, outcome);
+    };
+    lane.add({ body, key: message.key, isReplicated, giveUpAt, settle, mayBeDone: false });
+  }
+
+  #makeReady(lane: PublishLane): void {
+    if (lane.isEmpty || lane.isBusy || this.#waiting.has(lane) || this.#parked.has(lane)) return;
+    this.#ready.add(lane);
+    if (this.#isFlushScheduled) return;
+    this.#isFlushScheduled = true;
+    this.#clock.soon(() => this.#flush());
+  }
+
+  #flush(): void {
+    this.#isFlushScheduled = false;
+    const lanes = this.#ready;
+    this.#ready = new Set();
+    const writes = new Map<CommandLink, PublishLane[]>();
+    for (const lane of lanes) {
+      const { isReplicated, asked } = lane;
+      const link = asked ? this.#routes.linkAt(asked, isReplicated) : this.#routes.linkTo(lane.slot, isReplicated);
+      if (!link) {
+        this.#routes.refresh();
+        this.#retry(lane, [], new Error('nobody serves its slot'), false);
+      } else if (isReplicated && link.isBusy) {
+        this.#parked.add(lane);
+        this.#tickLater();
+      } else {
+        const together = writes.get(link);
+        if (together) together.push(lane);
+        else writes.set(link, [lane]);
+      }
+    }
+    const { isCluster, idempotencyMs } = this.#options;
+    const timeMs = this.#clock.wall();
+    for (const [link, together] of writes) this.#send(link, takeJobs(together, { isCluster, idempotencyMs, timeMs }));
+  }
+
+  #send(link: CommandLink, jobs: readonly Job[]): void {
+    const commands: Command[] = [];
+    for (const job of jobs) for (const one of job.commands) commands.push(one);
+    const isReplicated = jobs[0]?.batches[0]?.publishes[0]?.isReplicated;
+    if (isReplicated) commands.push(waitCommand(this.#timings.replicaMs));
+    const replies = link.send(commands);
+    const acknowledged = isReplicated ? replies.at(-1) : undefined;
+    let at = 0;
+    for (const job of jobs) {
+      const own = replies.slice(at, at + job.commands.length);
+      at += job.commands.length;
+      if (job.ends) void this.#concludeLive(link, job.batches[0] as Batch, own, job.ends);
+      else void this.#concludeStored(link, job.batches, own.at(-1) as Promise<unknown>, acknowledged);
+    }
+    void acknowledged?.then(() => this.#unpark());
+  }
+
+  #unpark(): void {
+    const lanes = [...this.#parked];
+    this.#parked.clear();
+    for (const lane of lanes) this.#makeReady(lane);
+  }
+
+  /** @param acknowledged how many replicas have what the link was sent up to now, or an error */
+  async #concludeStored(
+    link: CommandLink,
+    batches: readonly Batch[],
+    reply: Promise<unknown>,
+    acknowledged: Promise<unknown> | undefined,
+  ): Promise<void> {
+    const answers = readStored(await reply, batches);
+    for (const [i, { lane, publishes }] of batches.entries()) {
+      const appended = answers[i] as (typeof answers)[number];
+      lane.isBusy = false;
+      if (appended instanceof Error) {
+        this.#failed(link, lane, publishes, () => appended);
+        continue;
+      }
+      if (acknowledged) void acknowledged.then((count) => settleStored(publishes, appended, reachedBy(count)));
+      else settleStored(publishes, appended, undefined);
+      lane.succeeded();
+      this.#makeReady(lane);
+    }
+  }
+
+  /** @param ends which of the replies answers for each publish */
+  async #concludeLive(
+    link: CommandLink,
+    { lane, publishes }: Batch,
+    replies: readonly Promise<unknown>[],
+    ends: readonly number[],
+  ): Promise<void> {
+    const all = await Promise.all(replies);
+    const answers = ends.map((end) => all[end]);
+    lane.isBusy = false;
+    const failed: Publish[] = [];
+    const errors: Error[] = [];
+    for (const [i, publish] of publishes.entries()) {
+      const answer = answers[i];
+      if (answer instanceof Error) {
+        failed.push(publish);
+        errors.push(answer);
+      } else {
+        publish.settle(publish.key !== undefined && answer === 0 ? { duplicate: true } : {});
+      }
+    }
+    if (failed.length > 0) {
+      this.#failed(link, lane, failed, (i) => errors[i] as Error);
+      return;
+    }
+    lane.succeeded();
+    this.#makeReady(lane);
+  }
+
+  /** Settles what must not or need not be tried again, and retries the rest. */
+  #failed(link: CommandLink, lane: PublishLane, batch: readonly Publish[], errorOf: (i: number) => Error): void {
+    const again: Publish[] = [];
+    for (const [i, publish] of batch.entries()) {
+      const error = errorOf(i);
+      const kind = faultKind(error);
+      if (kind === 'broken') {
+        publish.settle(new FanfareError('internal', 'the message could not be published', { cause: error }));
+      } else if (kind === 'unknown' && publish.key === undefined) {
+        publish.settle(outcomeUnknown(error, false));
+      } else {
+        publish.mayBeDone ||= kind === 'unknown';
+        again.push(publish);
+      }
+    }
+    const error = errorOf(0);
+    lane.goesAlone ||= !(error instanceof NotSentError);
+    this.#retry(lane, again, error, this.#learn(link, lane, error));
+  }
+
+  /** What an error says about where to go next. Returns whether it is worth going there at once. */
+  #learn(link: CommandLink, lane: PublishLane, error: Error): boolean {
+    const redirection = redirectionOf(error);
+    if (redirection?.kind === 'MOVED') this.#routes.follow(lane.slot, redirection, link);
+    else if (redirection) lane.asked = { host: redirection.host || link.address.host, port: redirection.port };
+    else if (isScriptMissing(error)) lane.needsScript = true;
+    else {
+      if (firstWord(error) === 'READONLY') link.condemn('it is read-only');
+      if (mayHaveMoved(error)) this.#routes.refresh();
+      return false;
+    }
+    return true;
+  }
+
+  #retry(lane: PublishLane, batch: readonly Publish[], problem: Error, isSoon: boolean): void {
+    lane.retry(batch, this.#clock, this.#timings.retry, problem, isSoon);
+    if (this.#isClosed) lane.abandon(problem);
+    if (lane.isEmpty || lane.retryAt <= this.#clock.now()) this.#makeReady(lane);
+    else this.#wait(lane);
+  }
+
+  #wait(lane: PublishLane): void {
+    this.#waiting.add(lane);
+    this.#tickLater();
+  }
+
+  #tickLater(): void {
+    this.#cancelTick ??= this.#clock.after(RETRY_TICK_MS, () => this.#tick());
+  }
+
+  #tick(): void {
+    this.#cancelTick = undefined;
+    const now = this.#clock.now();
+    for (const lane of this.#parked) lane.expire(now);
+    this.#unpark();
+    for (const lane of this.#waiting) {
+      lane.expire(now);
+      if (!lane.isEmpty && lane.retryAt > now) continue;
+      this.#waiting.delete(lane);
+      this.#makeReady(lane);
+    }
+    if (this.#waiting.size > 0 || this.#parked.size > 0) this.#tickLater();
+  }
+
+  /** Something changed for the better: nobody waits longer than needed. */
+  #wake(): void {
+    this.#unpark();
+    const lanes = [...this.#waiting];
+    this.#waiting.clear();
+    for (const lane of lanes) this.#makeReady(lane);
+  }
+}

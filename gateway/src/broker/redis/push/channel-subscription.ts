@@ -1,0 +1,81 @@
+import { pushName } from '../../../redis/keys.js';
+import type { ChannelListener, ChannelSpec } from '../../broker.js';
+import type { LogRecord } from '../../record.js';
+import type { PushSession } from './session.js';
+
+/** A listener that was told a doubt, and has not read the log since, is told again only after so many. */
+const DOUBTS_UNTIL_TOLD_AGAIN = 10;
+
+/** One subscribed channel, across the sessions that carry it one after the other. */
+export class ChannelSubscription {
+  readonly spec: ChannelSpec;
+  /** Its sharded pub/sub name. */
+  readonly name: string;
+  /** When a read last lengthened the life of its identity, ms. */
+  renewedAt = Number.NEGATIVE_INFINITY;
+  readonly #listener: ChannelListener;
+  #session: PushSession | undefined;
+  #state: 'waiting' | 'acknowledged' | 'interrupted' | 'ended' = 'waiting';
+  #doubtsSinceRead = 0;
+  readonly #onFirstAck: () => void;
+
+  /** @param onFirstAck called once, when it is acknowledged for the first time. */
+  constructor(spec: ChannelSpec, db: number, listener: ChannelListener, onFirstAck: () => void) {
+    this.spec = spec;
+    this.name = pushName(spec.name, db);
+    this.#listener = listener;
+    this.#onFirstAck = onFirstAck;
+  }
+
+  /** On which it was asked for; `undefined`: it must be asked for. */
+  get session(): PushSession | undefined {
+    return this.#session;
+  }
+
+  get isInterrupted(): boolean {
+    return this.#state === 'interrupted';
+  }
+
+  asked(session: PushSession): void {
+    this.#session = session;
+  }
+
+  /** @returns whether it was interrupted until now. */
+  acknowledged(session: PushSession): boolean {
+    if (this.#session !== session) return false;
+    const wasInterrupted = this.#state === 'interrupted';
+    if (this.#state === 'waiting') this.#onFirstAck();
+    this.#state = 'acknowledged';
+    if (wasInterrupted) this.#listener.onResumed();
+    return wasInterrupted;
+  }
+
+  /** No session carries it any more. */
+  lost(): void {
+    this.#session = undefined;
+    if (this.#state !== 'acknowledged') return;
+    this.#state = 'interrupted';
+    this.#listener.onInterrupted();
+  }
+
+  deliver(session: PushSession, record: LogRecord): void {
+    if (this.#session === session) this.#listener.onRecord(record);
+  }
+
+  /** Its listener should compare with the log, once for all doubts that come before it does. */
+  doubt(): void {
+    if (this.#state !== 'acknowledged') return;
+    if (this.#doubtsSinceRead++ % DOUBTS_UNTIL_TOLD_AGAIN === 0) this.#listener.onDoubt();
+  }
+
+  /** Its log is read, by whomever, from now on. */
+  reading(): void {
+    this.#doubtsSinceRead = 0;
+  }
+
+  /** The listener hears nothing from now on. */
+  ended(): void {
+    this.#state = 'ended';
+    this.#session = undefined;
+  }
+}

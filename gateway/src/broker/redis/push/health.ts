@@ -1,0 +1,33 @@
+import type { ShardHealth } from '../../broker.js';
+import type { ShardConnection } from './connection.js';
+import type { VirtualShard } from './virtual-shard.js';
+
+/**
+ * One for each master: `ok` once it serves and every channel on it is acknowledged again. One more,
+ * `unserved`, if some virtual shards have no master.
+ * @param problem why no master is known, if so
+ */
+export function shardHealth(
+  connections: Iterable<ShardConnection>,
+  shards: readonly VirtualShard[],
+  problem: string | undefined,
+): ShardHealth[] {
+  const interrupted = new Map<ShardConnection | undefined, number>();
+  for (const { connection, interruptedCount } of shards) {
+    interrupted.set(connection, (interrupted.get(connection) ?? 0) + interruptedCount);
+  }
+  const health = [...connections].map((connection) => healthOf(connection, interrupted.get(connection) ?? 0));
+  const unserved = shards.filter(({ connection }) => !connection).length;
+  if (unserved > 0) {
+    const detail = `${unserved} of ${shards.length} virtual shards: ${problem ?? 'no master serves their slots'}`;
+    health.push({ shard: 'unserved', state: 'lost', detail });
+  }
+  return health;
+}
+
+function healthOf({ name, session, problem }: ShardConnection, interrupted: number): ShardHealth {
+  if (!session) return { shard: name, state: 'lost', detail: problem ?? 'not connected' };
+  const { warning } = session;
+  if (interrupted === 0) return { shard: name, state: 'ok', ...(warning !== undefined && { detail: warning }) };
+  return { shard: name, state: 'lost', detail: `${interrupted} channels are not subscribed again yet` };
+}

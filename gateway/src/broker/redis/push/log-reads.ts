@@ -1,0 +1,133 @@
+import { type Clock, sleep } from '../../../clock.js';
+import { FanfareError } from '../../../errors.js';
+import { redirectionOf } from '../../../redis/reply-errors.js';
+import type { ScriptConnection } from '../../../redis/script.js';
+import type { RedisAddress } from '../../../redis/url.js';
+import type { ChannelSpec, LogPage, ReadRange } from '../../broker.js';
+import { type ReadOptions, readLog, type ServedLogPage } from '../scripts/scripts.js';
+import type { PushSession } from './session.js';
+import type { VirtualShard } from './virtual-shard.js';
+
+export interface LogReadsOptions {
+  readonly clock: Clock;
+  /** How long a read waits for a master that serves before it is `unavailable`, ms. */
+  readonly readWaitMs: number;
+  /** The session with the master at this address. */
+  readonly sessionAt: (address: RedisAddress) => PushSession | undefined;
+  /** Whether the master serves the slot, by a majority asked from now on. */
+  readonly confirm: (slot: number, master: string) => Promise<boolean>;
+  /** A server said that the slot is being handed over. */
+  readonly onMoving: (shard: VirtualShard) => void;
+  /** A server said that the slot is not its own. */
+  readonly onMoved: () => void;
+}
+
+/** Answers that pass: the slot or the server is on the move, or refuses for now. */
+const PASSING =
+  /^(ASK|MOVED|TRYAGAIN|CLUSTERDOWN|LOADING|MASTERDOWN|READONLY|OOM|MISCONF|NOREPLICAS|BUSY|UNAVAILABLE) /;
+const RETRY_MS = 50;
+
+/** Reads logs on the subscribing connections; follows a slot that is on its way. */
+export class LogReads {
+  readonly #options: LogReadsOptions;
+
+  constructor(options: LogReadsOptions) {
+    this.#options = options;
+  }
+
+  /** @throws {FanfareError} `unavailable` if nobody answers who may, for `readWaitMs` */
+  async read(shard: VirtualShard, channel: ChannelSpec, range: ReadRange, options: ReadOptions): Promise<LogPage> {
+    const { clock, readWaitMs } = this.#options;
+    const giveUpAt = clock.now() + readWaitMs;
+    for (;;) {
+      try {
+        return await this.#attempt(shard, channel, range, options);
+      } catch (error) {
+        const reason = error as Error;
+        if (!isPassing(reason)) {
+          throw new FanfareError('internal', 'the log could not be read', { cause: reason });
+        }
+        if (clock.now() >= giveUpAt) {
+          throw new FanfareError('unavailable', 'the channel cannot be read now', {
+            cause: reason,
+            retryAfterMs: 1_000,
+          });
+        }
+      }
+      await sleep(clock, RETRY_MS * (0.5 + clock.random()));
+    }
+  }
+
+  async #attempt(shard: VirtualShard, channel: ChannelSpec, range: ReadRange, options: ReadOptions): Promise<LogPage> {
+    const { connection, slot } = shard;
+    const session = connection?.session;
+    if (!session) throw new Error(connection?.problem ?? 'nobody serves its slot');
+    const [{ page, role, replicationId }, answering] = await this.#readAt(session, shard, channel, range, options);
+    if (role !== 'master' || replicationId !== answering.replicationId) {
+      answering.lose('it is no longer the master it was');
+      throw new Error('a server answered that is no longer the master it was');
+    }
+    if (range.confirmed) {
+      const checks = await Promise.all([this.#options.confirm(slot, connection.name), answering.verify()]);
+      if (checks.includes(false) || shard.connection?.session !== session) {
+        throw new Error('the server that answered may have been deposed');
+      }
+    }
+    return page;
+  }
+
+  /** The page, and the session on which it was read. */
+  async #readAt(
+    session: PushSession,
+    shard: VirtualShard,
+    channel: ChannelSpec,
+    range: ReadRange,
+    options: ReadOptions,
+  ): Promise<[ServedLogPage, PushSession]> {
+    try {
+      const read = () => readOn(session, session.redis, channel, range, options);
+      return [await session.read(range, read), session];
+    } catch (error) {
+      const { message } = error as Error;
+      if (message.startsWith('READONLY')) session.lose('it is read-only');
+      if (message.startsWith('MOVED')) this.#options.onMoved();
+      if (message.startsWith('TRYAGAIN')) this.#options.onMoving(shard);
+      const redirection = redirectionOf(error as Error);
+      if (redirection?.kind !== 'ASK') throw error;
+      this.#options.onMoving(shard);
+      const host = redirection.host || session.address.host;
+      const other = this.#options.sessionAt({ host, port: redirection.port });
+      if (!other) throw error;
+      return [await other.read(range, () => readOn(other, asking(other), channel, range, options)), other];
+    }
+  }
+}
+
+/** What a session answers once it is lost, perhaps out of step, is not worth anything. */
+async function readOn(
+  session: PushSession,
+  connection: ScriptConnection,
+  channel: ChannelSpec,
+  range: ReadRange,
+  options: ReadOptions,
+): Promise<ServedLogPage> {
+  const [outcome] = await Promise.allSettled([readLog(connection, channel, range, options)]);
+  if (!session.isOpen) throw new Error('the connection was lost');
+  if (outcome.status === 'rejected') throw outcome.reason;
+  return outcome.value;
+}
+
+/** Each command on it is let in by a server that is being given the slot. */
+function asking({ redis }: PushSession): ScriptConnection {
+  return {
+    callBuffer(command, ...args) {
+      redis.asking().catch(() => {}); // if it fails, so does the command behind it
+      return redis.callBuffer(command, ...args);
+    },
+  };
+}
+
+/** The connection failed, or the server refused for now; not a fault of ours. */
+function isPassing({ name, message }: Error): boolean {
+  return name === 'Error' || (name === 'ReplyError' && PASSING.test(message));
+}

@@ -1,0 +1,288 @@
+import type { Redis } from 'ioredis';
+import type { Cancel, Clock } from '../../../clock.js';
+import { Deadline, within } from '../../../redis/deadline.js';
+import { type LinkOptions, openLink, parseInfo } from '../../../redis/link.js';
+import type { RedisAddress } from '../../../redis/url.js';
+import { Turnstile } from '../../../turnstile.js';
+import type { ReadRange } from '../../broker.js';
+import { logScript } from '../scripts/scripts.js';
+
+export interface PushSessionOptions {
+  readonly clock: Clock;
+  readonly link: LinkOptions;
+  readonly timings: PushSessionTimings;
+}
+
+export interface PushSessionTimings {
+  /** Most time until a new connection has shown that it leads to a master, ms. */
+  readonly handshakeMs: number;
+  /** Between two heartbeats, ms. */
+  readonly heartbeatMs: number;
+  /** A connection on which nothing came for this long is lost, ms; the heartbeat and time to answer it. */
+  readonly silenceMs: number;
+}
+
+export interface PushSessionEvents {
+  /** A record was pushed; the bytes are the callee's. */
+  onPush(name: string, record: Buffer): void;
+  /** The server ended these subscriptions: their slot moved. */
+  onGone(names: string[]): void;
+  /** It is over, once; not called for `end`. */
+  onLost(reason: string): void;
+}
+
+/**
+ * Pages of at most 512 KiB that may be on their way at a time: together well below the 32 MiB at which
+ * Redis ends a subscribing connection (`client-output-buffer-limit pubsub`), however many clients read.
+ */
+const PAGES_AT_A_TIME = 32;
+/** Reads that ask for no entries have small answers. */
+const LOOKS_AT_A_TIME = 512;
+const FENCE = 'fence';
+/** The only policy under which a log keeps what was acknowledged. */
+export const SAFE_POLICY = 'noeviction';
+const OUT_OF_STEP = 'its replies are out of step';
+
+/** What makes a server the one we connected to. */
+interface Identity {
+  readonly role: string;
+  readonly replicationId: string;
+  readonly evictionPolicy: string;
+}
+
+/**
+ * One life of a subscribing connection to one master: from the handshake, in which the server showed
+ * that it is a master with its data loaded, until it is lost. Pushes, heartbeats and reads of the log
+ * share the connection, so that what is read and what is pushed are one view.
+ */
+export class PushSession {
+  readonly redis: Redis;
+  readonly address: RedisAddress;
+  /** `master_replid` of the server; if it changes, this is not the same log any more. */
+  readonly replicationId: string;
+  readonly #pages = new Turnstile(PAGES_AT_A_TIME);
+  readonly #looks = new Turnstile(LOOKS_AT_A_TIME);
+  readonly #clock: Clock;
+  readonly #timings: PushSessionTimings;
+  readonly #events: PushSessionEvents;
+  readonly #silence: Deadline;
+  /** Subscriptions that the server acknowledged and that were not asked to end. */
+  readonly #names = new Set<string>();
+  #operationsPending = 0;
+  #operationsBegun = 0;
+  #pushed: [Buffer, Buffer][] = [];
+  #cancelHeartbeat: Cancel;
+  #checkingGone = false;
+  #verifying: Promise<boolean> | undefined;
+  #evictionPolicy: string;
+  #open = true;
+
+  /** Connects. Rejects with one clear line if this is no master that serves. */
+  static async open(address: RedisAddress, options: PushSessionOptions, events: PushSessionEvents) {
+    const { clock, link, timings } = options;
+    const redis = await openLink(address, link, clock, timings.handshakeMs);
+    try {
+      // Spares every channel a NOSCRIPT; where it is not allowed, the script comes with its first use.
+      redis.script('LOAD', logScript.source).catch(() => {});
+      const asked = redis.call('INFO', 'replication', 'memory', 'persistence') as Promise<string>;
+      const info = parseInfo(await within(clock, timings.handshakeMs, 'INFO', asked));
+      if (info.get('role') !== 'master') throw new Error('it is a replica');
+      if (info.get('loading') !== '0') throw new Error('it is loading its data');
+      return new PushSession(redis, address, identityOf(info), options, events);
+    } catch (error) {
+      redis.disconnect();
+      throw error;
+    }
+  }
+
+  private constructor(
+    redis: Redis,
+    address: RedisAddress,
+    { replicationId, evictionPolicy }: Identity,
+    options: PushSessionOptions,
+    events: PushSessionEvents,
+  ) {
+    this.redis = redis;
+    this.address = address;
+    this.replicationId = replicationId;
+    this.#evictionPolicy = evictionPolicy;
+    this.#clock = options.clock;
+    this.#timings = options.timings;
+    this.#events = events;
+    this.#silence = new Deadline(this.#clock, this.#timings.silenceMs, () => this.#lose('nothing came from it'));
+    this.#cancelHeartbeat = this.#scheduleHeartbeat();
+    redis.stream.on('data', () => this.#silence.restart());
+    redis.on('smessageBuffer', (name: Buffer, record: Buffer) => this.#onPush(name, record));
+    redis.on('moved', () => this.#checkGone());
+    redis.on('end', () => this.#lose('the connection ended'));
+    if (redis.status !== 'ready') this.#clock.soon(() => this.#lose('the connection ended'));
+  }
+
+  get isOpen(): boolean {
+    return this.#open;
+  }
+
+  /** What makes it unfit although it serves, by its last heartbeat. Start-up checks saw only the masters of then. */
+  get warning(): string | undefined {
+    if (this.#evictionPolicy === SAFE_POLICY) return undefined;
+    return `maxmemory-policy is ${this.#evictionPolicy}; it must be ${SAFE_POLICY}, any other drops logs`;
+  }
+
+  /** Every read of the log passes here: it runs when its turn has come. */
+  read<T>({ limit }: Pick<ReadRange, 'limit'>, task: () => Promise<T>): Promise<T> {
+    return (limit === 0 ? this.#looks : this.#pages).run(task);
+  }
+
+  /** Resolves once the server acknowledged all of them; they must share a slot. */
+  subscribe(names: readonly string[]): Promise<void> {
+    return this.#operate(async () => {
+      await this.redis.ssubscribe(...names);
+      for (const name of names) this.#names.add(name);
+    });
+  }
+
+  /**
+   * Resolves once the server has forgotten them; they must share a slot.
+   *
+   * If the slot moves away just then, ioredis takes the server's unasked `sunsubscribe` for the reply, and
+   * the reply, an error, for that of the next command: from there on each reply goes to the wrong
+   * command. So the next command is one that shows it.
+   */
+  unsubscribe(names: readonly string[]): Promise<void> {
+    for (const name of names) this.#names.delete(name);
+    return this.#operate(async () => {
+      const unsubscribed = this.redis.sunsubscribe(...names);
+      this.redis.ping(FENCE).then(
+        (reply) => reply === FENCE || this.#lose(OUT_OF_STEP),
+        ({ message }: Error) => isRefusedPing(message) || this.#lose(OUT_OF_STEP),
+      );
+      await unsubscribed;
+    });
+  }
+
+  /** Whether the server, asked from now on, is still the master it was. The session is lost if not. */
+  verify(): Promise<boolean> {
+    this.#verifying ??= new Promise((resolve) => {
+      this.#clock.soon(async () => {
+        this.#verifying = undefined;
+        if (this.#open) await this.#ask();
+        resolve(this.#open);
+      });
+    });
+    return this.#verifying;
+  }
+
+  /** Treats the connection as lost. */
+  lose(reason: string): void {
+    this.#lose(reason);
+  }
+
+  /** Ends it without a word. */
+  end(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#silence.cancel();
+    this.#cancelHeartbeat();
+    this.redis.disconnect();
+  }
+
+  #lose(reason: string): void {
+    if (!this.#open) return;
+    this.end();
+    this.#events.onLost(reason);
+  }
+
+  async #operate(run: () => Promise<void>): Promise<void> {
+    this.#operationsBegun++;
+    this.#operationsPending++;
+    try {
+      await run();
+    } finally {
+      this.#operationsPending--;
+    }
+  }
+
+  /**
+   * Pushes wait until every reply that came in the same chunk has been taken in: what a reader of the
+   * log has seen pushed by then is not newer than the head it was told.
+   */
+  #onPush(name: Buffer, record: Buffer): void {
+    this.#pushed.push([name, record]);
+    if (this.#pushed.length === 1) queueMicrotask(() => process.nextTick(() => this.#deliver()));
+  }
+
+  #deliver(): void {
+    const pushed = this.#pushed;
+    this.#pushed = [];
+    for (const [name, record] of pushed) {
+      // A copy, because the chunk that both point into may be far larger than what is kept of it.
+      if (this.#open) this.#events.onPush(name.toString(), Buffer.from(record));
+    }
+  }
+
+  /** ioredis tells that the server ended subscriptions, but not which: compare. */
+  #checkGone(): void {
+    if (this.#checkingGone) return;
+    this.#checkingGone = true;
+    this.#clock.soon(() => {
+      this.#checkingGone = false;
+      if (this.#open) this.#reportGone();
+    });
+  }
+
+  #reportGone(): void {
+    const { condition } = this.redis;
+    const held = new Set(condition?.subscriber ? condition.subscriber.channels('ssubscribe') : []);
+    const gone = [...this.#names].filter((name) => !held.has(name));
+    if (gone.length === 0) return;
+    for (const name of gone) this.#names.delete(name);
+    this.#events.onGone(gone);
+  }
+
+  #scheduleHeartbeat(): Cancel {
+    return this.#clock.after(this.#timings.heartbeatMs, async () => {
+      await this.#ask();
+      if (this.#open) this.#cancelHeartbeat = this.#scheduleHeartbeat();
+    });
+  }
+
+  async #ask(): Promise<void> {
+    const begun = this.#operationsBegun;
+    const isQuiet = this.#operationsPending === 0;
+    try {
+      const [info, client] = await Promise.all([
+        this.redis.call('INFO', 'replication', 'memory') as Promise<string>,
+        this.redis.client('INFO').catch(() => ''), // not everybody may ask this
+      ]);
+      const identity = identityOf(parseInfo(info));
+      if (identity.role !== 'master') return this.#lose('it is no master any more');
+      if (identity.replicationId !== this.replicationId) return this.#lose('its replication id changed');
+      this.#evictionPolicy = identity.evictionPolicy;
+      if (isQuiet && begun === this.#operationsBegun) this.#compareSubscriptions(String(client));
+    } catch (error) {
+      this.#lose((error as Error).message);
+    }
+  }
+
+  /** The server's own count: what it dropped without our noticing comes to light here. */
+  #compareSubscriptions(client: string): void {
+    const counted = /\bssub=(\d+)/.exec(client)?.[1];
+    if (counted === undefined || Number(counted) === this.#names.size) return;
+    this.#reportGone();
+    if (Number(counted) === this.#names.size) return;
+    this.#lose(`it holds ${counted} subscriptions, not ${this.#names.size}`);
+  }
+}
+
+/** Nobody else's reply: it is in step as well. */
+function isRefusedPing(message: string): boolean {
+  return /^NOPERM .*\bping\b/i.test(message);
+}
+
+function identityOf(info: ReadonlyMap<string, string>): Identity {
+  return {
+    role: info.get('role') ?? '',
+    replicationId: info.get('master_replid') ?? '',
+    evictionPolicy: info.get('maxmemory_policy') ?? SAFE_POLICY,
+  };
+}

@@ -1,0 +1,301 @@
+import type { Clock } from '../../../clock.js';
+import { FanfareError } from '../../../errors.js';
+import { Deadline } from '../../../redis/deadline.js';
+import { pushName, SHARD_COUNT, shardOf } from '../../../redis/keys.js';
+import type { LinkOptions } from '../../../redis/link.js';
+import { createTopology } from '../../../redis/topology/topologies.js';
+import { masterAt, type Topology, type TopologyView } from '../../../redis/topology/topology.js';
+import { dataConnectionOptions, type RedisAddress } from '../../../redis/url.js';
+import type { ChannelListener, ChannelSpec, LogPage, ReadRange, ShardHealth, Subscription } from '../../broker.js';
+import { decodeRecord, splitPush } from '../../record-codec.js';
+import { newMetaTtlMs } from '../scripts/scripts.js';
+import { ChannelSubscription } from './channel-subscription.js';
+import { ShardConnection } from './connection.js';
+import { Doubts } from './doubts.js';
+import { shardHealth } from './health.js';
+import { LogReads } from './log-reads.js';
+import {
+  createSubscriberStats,
+  SUBSCRIBER_TIMINGS,
+  type SubscriberLog,
+  type SubscriberOptions,
+  type SubscriberStats,
+  type SubscriberTimings,
+} from './options.js';
+import type { PushSession } from './session.js';
+import { VirtualShard } from './virtual-shard.js';
+
+/** How often the identity of a channel that has members is renewed within its life, at least. */
+const RENEWALS_PER_LIFE = 4;
+
+/**
+ * The subscribing and reading half of the Redis engine: one connection per master, on which the pushes
+ * of its channels and the reads of their logs are one view. It finds the masters itself, notices by
+ * itself when one is gone, moved or deposed, and says so to the channels concerned.
+ */
+export class RedisSubscriber {
+  readonly stats: SubscriberStats = createSubscriberStats();
+  readonly #options: SubscriberOptions;
+  readonly #link: LinkOptions;
+  readonly #db: number;
+  readonly #clock: Clock;
+  readonly #timings: SubscriberTimings;
+  readonly #log: SubscriberLog | undefined;
+  readonly #topology: Topology;
+  readonly #reads: LogReads;
+  readonly #doubts: Doubts;
+  readonly #shards: readonly VirtualShard[];
+  readonly #connections = new Map<string, ShardConnection>();
+  /** By sharded pub/sub name. */
+  readonly #channels = new Map<string, ChannelSubscription>();
+  /** Subscriptions that are being ended, by channel. */
+  readonly #leaving = new Map<string, Promise<void>>();
+  #isRefreshing = false;
+  #onUp: (() => void) | undefined;
+
+  constructor(options: SubscriberOptions) {
+    this.#options = options;
+    this.#link = dataConnectionOptions(options.target);
+    this.#db = this.#link.db ?? 0;
+    this.#clock = options.clock;
+    this.#timings = { ...SUBSCRIBER_TIMINGS, ...options.timings };
+    this.#log = options.log;
+    const { clock } = options;
+    const timings = this.#timings;
+    this.#topology = createTopology(options.target, {
+      clock,
+      timings,
+      link: this.#link,
+      isHurried: () => this.#isLost(),
+      onChange: (view) => this.#adopt(view),
+    });
+    this.#shards = Array.from(
+      { length: SHARD_COUNT },
+      (_, index) =>
+        new VirtualShard(index, clock, timings.retry, {
+          onRefused: (error) => {
+            this.stats.refused++;
+            this.#log?.info({ shard: `s${index}`, error }, 'subscription refused');
+            this.#refresh();
+          },
+          onResumed: (count) => {
+            this.stats.resumed += count;
+          },
+        }),
+    );
+    this.#doubts = new Doubts(
+      clock,
+      timings.doubtMs,
+      ({ slot }) => this.#topology.view?.moving.has(slot) ?? false,
+      (channels) => {
+        this.stats.doubts += channels;
+      },
+    );
+    this.#reads = new LogReads({
+      clock,
+      readWaitMs: timings.readWaitMs,
+      sessionAt: (address) => this.#sessionAt(address),
+      confirm: (slot, master) => this.#topology.confirm(slot, master),
+      onMoving: (shard) => this.#doubts.raise(shard),
+      onMoved: () => this.#refresh(),
+    });
+  }
+
+  /** Where the masters are; publishing goes by it too. */
+  get topology(): Topology {
+    return this.#topology;
+  }
+
+  /**
+   * Resolves once every master is connected, or, after `startMs`, if at least one is.
+   * Rejects with one clear line if none is by then.
+   */
+  async start(): Promise<void> {
+    const isTimeUp = await new Promise<boolean>((resolve) => {
+      const deadline = new Deadline(this.#clock, this.#timings.startMs, () => resolve(true));
+      this.#onUp = () => {
+        if (this.#isLost()) return;
+        deadline.cancel();
+        resolve(false);
+      };
+      this.#topology.start();
+    });
+    this.#onUp = undefined;
+    if (!isTimeUp || [...this.#connections.values()].some(({ session }) => session)) return;
+    const [problem = this.#topology.problem] = [...this.#connections.values()].map((connection) => connection.problem);
+    this.close();
+    throw new FanfareError('unavailable', problem ?? 'no Redis master was found');
+  }
+
+  close(): void {
+    this.#topology.close();
+    this.#doubts.close();
+    for (const connection of this.#connections.values()) connection.close();
+    for (const channel of this.#channels.values()) channel.ended();
+    this.#channels.clear();
+  }
+
+  /** As the port says. @throws {FanfareError} `unavailable` if not acknowledged within `subscribeMs` */
+  async subscribe(spec: ChannelSpec, listener: ChannelListener): Promise<Subscription> {
+    await this.#leaving.get(spec.name);
+    const shard = this.#shardOf(spec.name);
+    let onAck = () => {};
+    const channel = new ChannelSubscription(spec, this.#db, listener, () => onAck());
+    if (this.#channels.has(channel.name)) throw new FanfareError('internal', 'the channel is subscribed already');
+    this.#channels.set(channel.name, channel);
+    await new Promise<void>((resolve, reject) => {
+      const deadline = new Deadline(this.#clock, this.#timings.subscribeMs, () => {
+        void this.#leave(channel, shard);
+        reject(unavailable(shard));
+      });
+      onAck = () => {
+        deadline.cancel();
+        resolve();
+      };
+      shard.add(channel);
+    });
+    let left: Promise<void> | undefined;
+    return {
+      unsubscribe: () => {
+        left ??= this.#leave(channel, shard);
+        return left;
+      },
+      distrust: () => {
+        this.stats.distrusted++;
+        shard.connection?.distrust();
+      },
+    };
+  }
+
+  /** As the port says. @throws {FanfareError} `unavailable` */
+  async read(channel: ChannelSpec, range: ReadRange): Promise<LogPage> {
+    const begunAt = this.#clock.now();
+    const subscribed = this.#channels.get(pushName(channel.name, this.#db));
+    subscribed?.reading();
+    const pauseMs = Math.min(this.#timings.renewMs, newMetaTtlMs(channel) / RENEWALS_PER_LIFE);
+    const renew = subscribed !== undefined && begunAt - subscribed.renewedAt >= pauseMs;
+    const page = await this.#reads.read(this.#shardOf(channel.name), channel, range, { renew });
+    if (subscribed && renew) subscribed.renewedAt = begunAt;
+    return page;
+  }
+
+  /** One for each master; `ok` once it serves and everything on it is acknowledged. */
+  health(): ShardHealth[] {
+    const { view, problem = 'not connected yet' } = this.#topology;
+    return shardHealth(this.#connections.values(), this.#shards, view ? undefined : problem);
+  }
+
+  #sessionAt(address: RedisAddress): PushSession | undefined {
+    const { view } = this.#topology;
+    const name = view && masterAt(view, address);
+    return name === undefined ? undefined : this.#connections.get(name)?.session;
+  }
+
+  #shardOf(channel: string): VirtualShard {
+    return this.#shards[shardOf(channel)] as VirtualShard;
+  }
+
+  #leave(channel: ChannelSubscription, shard: VirtualShard): Promise<void> {
+    const { name } = channel.spec;
+    if (this.#channels.get(channel.name) !== channel) return Promise.resolve();
+    this.#channels.delete(channel.name);
+    const left = shard.remove(channel).then(() => {
+      this.#leaving.delete(name);
+    });
+    this.#leaving.set(name, left);
+    return left;
+  }
+
+  /** Whether some virtual shard has no master that serves it. */
+  #isLost(): boolean {
+    return this.#connections.size === 0 || this.#shards.some(({ connection }) => !connection?.session);
+  }
+
+  #adopt(view: TopologyView): void {
+    for (const [name, address] of view.masters) {
+      if (!this.#connections.has(name)) this.#connections.set(name, this.#connect(address));
+    }
+    for (const shard of this.#shards) {
+      const owner = view.owners.get(shard.slot);
+      const connection = owner === undefined ? undefined : this.#connections.get(owner);
+      if (connection !== shard.connection) shard.moveTo(connection);
+      if (view.moving.has(shard.slot)) this.#doubts.raise(shard);
+    }
+    for (const [name, connection] of this.#connections) {
+      if (view.masters.has(name)) continue;
+      connection.close();
+      this.#connections.delete(name);
+    }
+    this.#log?.info({ masters: [...view.masters.keys()], moving: view.moving.size }, 'redis topology');
+    this.#options.onTopology?.(view);
+  }
+
+  #connect(address: { host: string; port: number }): ShardConnection {
+    return new ShardConnection(
+      address,
+      { clock: this.#clock, link: this.#link, timings: this.#timings },
+      {
+        onUp: (connection) => {
+          this.stats.connects++;
+          this.#log?.info({ shard: connection.name }, 'redis shard connected');
+          const warning = connection.session?.warning;
+          if (warning !== undefined) this.#log?.warn({ shard: connection.name, warning }, 'redis shard is at risk');
+          for (const shard of this.#shards) if (shard.connection === connection) shard.schedule();
+          this.#onUp?.();
+        },
+        onDown: (connection, reason) => {
+          this.stats.lost++;
+          this.#log?.warn({ shard: connection.name, reason }, 'redis shard lost');
+          for (const shard of this.#shards) if (shard.connection === connection) shard.lose();
+          this.#refresh();
+        },
+        onPush: (session, name, push) => this.#deliver(session, name, push),
+        onGone: (session, names) => this.#onGone(session, names),
+      },
+    );
+  }
+
+  #deliver(session: PushSession, name: string, push: Buffer): void {
+    const channel = this.#channels.get(name);
+    if (!channel) return;
+    try {
+      const records = splitPush(push);
+      // Each is kept for its own time, and must not keep the others.
+      const isShared = records.length > 1;
+      for (const record of records) channel.deliver(session, decodeRecord(isShared ? Buffer.from(record) : record));
+    } catch (error) {
+      this.stats.malformed++;
+      this.#log?.warn({ channel: channel.spec.name, error }, 'a push is no record');
+    }
+  }
+
+  #onGone(session: PushSession, names: readonly string[]): void {
+    this.stats.gone += names.length;
+    for (const name of names) {
+      const channel = this.#channels.get(name);
+      if (channel?.session !== session) continue;
+      const shard = this.#shardOf(channel.spec.name);
+      shard.lose([channel]);
+      shard.schedule();
+    }
+    this.#refresh();
+  }
+
+  #refresh(): void {
+    if (this.#isRefreshing) return;
+    this.#isRefreshing = true;
+    this.#topology.refresh().finally(() => {
+      this.#isRefreshing = false;
+    });
+  }
+}
+
+function unavailable({ connection }: VirtualShard): FanfareError {
+  const reason = connection
+    ? (connection.problem ?? 'the subscription was not acknowledged')
+    : 'nobody serves its slot';
+  return new FanfareError('unavailable', 'the channel cannot be served now', {
+    cause: new Error(reason),
+    retryAfterMs: 1_000,
+  });
+}

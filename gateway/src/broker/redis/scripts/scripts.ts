@@ -1,0 +1,200 @@
+/** The Lua scripts as typed functions; nothing else names a script. */
+import { readFileSync } from 'node:fs';
+import { channelKeys } from '../../../redis/keys.js';
+import type { CommandArgument } from '../../../redis/resp.js';
+import {
+  createScript,
+  runScript,
+  type Script,
+  type ScriptArguments,
+  type ScriptConnection,
+} from '../../../redis/script.js';
+import type { ChannelSpec, LineageEntry, LogPage, ReadRange } from '../../broker.js';
+import type { LogPosition } from '../../record.js';
+import { decodeRecords } from '../../record-codec.js';
+
+/** How long a log's identity is kept after the last publish, ms (longer where the log is kept longer). */
+export const META_TTL_MS = 30 * 24 * 3600_000;
+/** The same for one that was never published to, at least, ms. */
+const MIN_NEW_META_TTL_MS = 3600_000;
+
+/** How long meta is kept: for its own time, and no shorter than the log, which may live an eighth over its ttl. */
+function metaTtlMs(historyTtlMs: number): number {
+  return Math.max(META_TTL_MS, Math.ceil(historyTtlMs * 1.25));
+}
+
+/**
+ * The same for a log that was never published to, ms. However short the history, members stand on
+ * this identity: it must outlast the time between two renewals, and one that failed.
+ */
+export function newMetaTtlMs({ historyTtlMs }: ChannelSpec): number {
+  return Math.max(historyTtlMs, MIN_NEW_META_TTL_MS);
+}
+
+function loadScript(file: string): Script {
+  return createScript(readScriptFile('include-log.lua') + readScriptFile(file));
+}
+
+function readScriptFile(file: string): string {
+  return readFileSync(new URL(file, import.meta.url), 'utf8');
+}
+
+// --- publish -----------------------------------------------------------------------------------
+
+export const publishScript = loadScript('publish.lua');
+/** For a live message with an idempotency key. */
+export const pushScript = loadScript('push-1.lua');
+
+/** One message for the log: the body of its record, and its idempotency key. */
+export interface ScriptMessage {
+  readonly body: Buffer;
+  readonly key?: string | undefined;
+}
+
+/** Messages of one channel, at least one. */
+export interface ScriptGroup {
+  readonly channel: ChannelSpec;
+  readonly messages: readonly ScriptMessage[];
+}
+
+export interface Appended {
+  readonly position: LogPosition;
+  /** The key was seen: this is the first one's position, and nothing was appended. */
+  readonly duplicate: boolean;
+}
+
+/** Of the arguments of a channel, those that do not change with its messages. */
+export function publishSettings(push: string, { historySize, historyTtlMs }: ChannelSpec): readonly CommandArgument[] {
+  return [push, historySize, historyTtlMs, metaTtlMs(historyTtlMs)];
+}
+
+/** Says which messages have idempotency keys. */
+export function publishFlags(messages: readonly ScriptMessage[]): string {
+  let flags = '';
+  for (const { key } of messages) flags += key === undefined ? '0' : '1';
+  return flags;
+}
+
+/** The arguments of the publish script in database 0; in a cluster, for channels of one slot. */
+export function publishArguments(groups: readonly ScriptGroup[], idempotencyMs: number): ScriptArguments {
+  const keys: CommandArgument[] = [];
+  const values: CommandArgument[] = [idempotencyMs];
+  for (const { channel, messages } of groups) {
+    const { log, meta, idempotency, push } = channelKeys(channel.name);
+    keys.push(log, meta);
+    for (const { key } of messages) if (key !== undefined) keys.push(idempotency + key);
+    values.push(...publishSettings(push, channel), publishFlags(messages), ...messages.map(({ body }) => body));
+  }
+  return [keys.length, ...keys, ...values];
+}
+
+/**
+ * The publish script's reply: for each group, in the order given, what became of each message; or why nothing
+ * was done for the group (or, `HALFDONE`, why something may not be).
+ */
+export function parsePublishReply(reply: unknown): (Appended[] | Error)[] {
+  return (reply as (Buffer | [number, ...(number | Buffer)[]])[]).map((group) => {
+    if (Buffer.isBuffer(group)) return new ScriptError(group.toString());
+    const epoch = group[0];
+    const appended: Appended[] = [];
+    for (let i = 1; i < group.length; i++) {
+      const item = group[i] as number | Buffer;
+      appended.push(
+        typeof item === 'number'
+          ? { position: { epoch, offset: item }, duplicate: false }
+          : { position: parseStreamId(item.toString('latin1')), duplicate: true },
+      );
+    }
+    return appended;
+  });
+}
+
+/** An error reply that a script caught; named as ioredis names those it did not. */
+class ScriptError extends Error {
+  override readonly name = 'ReplyError';
+}
+
+// --- read --------------------------------------------------------------------------------------
+
+export const logScript = loadScript('read-2.lua');
+
+/** A page, and who told it. */
+export interface ServedLogPage {
+  readonly page: LogPage;
+  /** `master_replid` of the server that answered. */
+  readonly replicationId: string;
+  /** `slave`: a replica answered, which may be behind. */
+  readonly role: 'master' | 'slave';
+}
+
+export interface ReadOptions {
+  /** Lengthen the life of the log's identity, because somebody stands on the channel. Default false. */
+  readonly renew?: boolean;
+}
+
+/**
+ * Head, lineage and a page in one view, from the server behind this connection; may create the
+ * log's identity there. `range.confirmed` is up to the caller.
+ *
+ * With `sinceTime` entry times are taken as growing; where a clock stepped back the page may begin
+ * somewhat early or late.
+ * @throws ioredis' errors as they are
+ */
+export async function readLog(
+  connection: ScriptConnection,
+  channel: ChannelSpec,
+  range: ReadRange,
+  options: ReadOptions = {},
+): Promise<ServedLogPage> {
+  const { log, meta } = channelKeys(channel.name);
+  const renewTtlMs = options.renew ? metaTtlMs(channel.historyTtlMs) : 0;
+  const maxBytes = range.maxBytes ?? Number.MAX_SAFE_INTEGER;
+  const args: ScriptArguments = [
+    2,
+    log,
+    meta,
+    newMetaTtlMs(channel),
+    renewTtlMs,
+    range.limit,
+    maxBytes,
+    ...rangeArguments(range),
+  ];
+  const [epoch, offset, lineage, more, replicationId, role, ...records] = (await runScript(
+    connection,
+    logScript,
+    args,
+  )) as [number, number, Buffer, number, Buffer, Buffer, ...Buffer[]];
+  return {
+    page: {
+      head: { epoch, offset },
+      lineage: parseLineage(lineage.toString('latin1')),
+      entries: decodeRecords(records),
+      more: more === 1,
+    },
+    replicationId: replicationId.toString('latin1'),
+    role: role.toString('latin1') as ServedLogPage['role'],
+  };
+}
+
+function rangeArguments(range: ReadRange): [string, string] {
+  if ('after' in range) return ['after', formatStreamId(range.after)];
+  if ('before' in range) return ['before', formatStreamId(range.before)];
+  if ('last' in range) return ['last', ''];
+  return ['since', String(range.sinceTime)];
+}
+
+function formatStreamId({ epoch, offset }: LogPosition): string {
+  return `${epoch}-${offset}`;
+}
+
+function parseStreamId(id: string): LogPosition {
+  const [epoch, offset] = id.split('-');
+  return { epoch: Number(epoch), offset: Number(offset) };
+}
+
+function parseLineage(text: string): LineageEntry[] {
+  return text.split(',').map((entry) => {
+    const [epoch, baseOffset] = entry.split(':');
+    return { epoch: Number(epoch), baseOffset: Number(baseOffset) };
+  });
+}

@@ -1,0 +1,238 @@
+import { Command as IoredisCommand, type Redis, type RedisOptions } from 'ioredis';
+import type { Cancel, Clock } from '../clock.js';
+import { Backoff, type BackoffTimings } from './backoff.js';
+import { Deadline, within } from './deadline.js';
+import { openLink } from './link.js';
+import { NotSentError } from './reply-errors.js';
+import { type Command, command } from './resp.js';
+import type { Script } from './script.js';
+import { formatAddress, type RedisAddress } from './url.js';
+
+export interface CommandLinkOptions {
+  readonly clock: Clock;
+  readonly link: RedisOptions;
+  readonly timings: CommandLinkTimings;
+  /** Brought along when a connection opens, which spares their first use a NOSCRIPT. */
+  readonly scripts: readonly Script[];
+  /** It can take commands (again). */
+  readonly onUp: () => void;
+}
+
+export interface CommandLinkTimings {
+  /** Until a new connection has shown that it leads to a master, ms. */
+  readonly handshakeMs: number;
+  /** Replies overdue for this long, ms: nothing more is sent until one comes. */
+  readonly suspectMs: number;
+  /** Replies overdue for this long, ms: the connection is given up. */
+  readonly replyMs: number;
+  readonly retry: BackoffTimings;
+}
+
+const MASTER = 'master';
+/** Between two questions whether it still is one, ms; asked only while something is sent. */
+const VERIFY_MS = 1_000;
+/** An idle connection is used this often, ms: what lies between may forget it, and only a packet finds out. */
+const KEEP_ALIVE_MS = 15_000;
+
+const ROLE = command('ROLE');
+const PING = command('PING');
+
+/** A command that is encoded already, and whose reply comes as it is. */
+class EncodedCommand extends IoredisCommand {
+  readonly #bytes: Buffer;
+
+  constructor({ name, bytes }: Command) {
+    super(name, [], { replyEncoding: null });
+    this.#bytes = bytes;
+  }
+
+  override toWritable(): Buffer {
+    return this.#bytes;
+  }
+}
+
+/**
+ * A connection for commands to one master, opened anew for as long as it is not closed. What was sent
+ * is never sent again by itself; what cannot be sent now fails at once.
+ */
+export class CommandLink {
+  /** `host:port` of the master. */
+  readonly name: string;
+  readonly address: RedisAddress;
+  readonly #options: CommandLinkOptions;
+  readonly #backoff: Backoff;
+  /** Present while it leads to a master. */
+  #redis: Redis | undefined;
+  /** Why nothing is sent now, if so. */
+  #problem: string | undefined = 'not connected yet';
+  #inFlight = 0;
+  /** When it last said that it is a master, ms of the clock. */
+  #verifiedAt = 0;
+  #suspicion: Deadline | undefined;
+  #patience: Deadline | undefined;
+  #cancelRetry: Cancel = () => {};
+  #isCondemned = false;
+  #isClosed = false;
+
+  constructor(address: RedisAddress, options: CommandLinkOptions) {
+    this.name = formatAddress(address);
+    this.address = address;
+    this.#options = options;
+    this.#backoff = new Backoff(options.timings.retry, options.clock.random);
+    void this.#connect();
+  }
+
+  /** Whether replies are awaited. */
+  get isBusy(): boolean {
+    return this.#inFlight > 0;
+  }
+
+  /** Replies are awaited, and overdue. */
+  get #isSilent(): boolean {
+    return this.#inFlight > 0 && this.#suspicion === undefined;
+  }
+
+  /**
+   * Sends these commands in one write, and in this order. Each resolves with its reply or its error;
+   * none rejects.
+   */
+  send(commands: readonly Command[]): Promise<unknown>[] {
+    const redis = this.#redis;
+    // `status` too: the connection may have ended in this very turn of the loop.
+    if (!redis || this.#problem !== undefined || redis.status !== 'ready' || !redis.stream.writable) {
+      const error = new NotSentError(`${this.name}: ${this.#problem ?? 'the connection ended'}`);
+      return commands.map(() => Promise.resolve(error));
+    }
+    redis.stream.cork();
+    // Before the others: when the last of theirs is answered, nothing is under way.
+    this.#verify(redis);
+    const replies = commands.map((one) => this.#sendOne(redis, one));
+    redis.stream.uncork();
+    return replies;
+  }
+
+  /** Nothing more is sent on this connection; once all is answered a new one takes its place. */
+  condemn(reason: string): void {
+    this.#isCondemned = true;
+    this.#problem = reason;
+    if (this.#inFlight === 0) this.#lose(reason);
+  }
+
+  /** Nothing more is sent; once all is answered, or answers are overdue, it is closed. */
+  retire(): void {
+    this.#isClosed = true;
+    const reason = 'it is no longer the master';
+    if (this.#isSilent) this.#lose(reason);
+    else this.condemn(reason);
+  }
+
+  /** What is still unanswered fails. */
+  close(): void {
+    this.#isClosed = true;
+    this.#lose('closed');
+  }
+
+  #sendOne(redis: Redis, one: Command): Promise<unknown> {
+    if (this.#inFlight++ === 0) this.#watch();
+    const answered = (reply: unknown) => {
+      this.#inFlight--;
+      if (redis === this.#redis) this.#progress();
+      return reply;
+    };
+    return (redis.sendCommand(new EncodedCommand(one)) as Promise<unknown>).then(answered, answered);
+  }
+
+  /** A master that was demoted goes on taking live publishes: asks now and then, along with a write. */
+  #verify(redis: Redis): void {
+    const now = this.#options.clock.now();
+    if (now - this.#verifiedAt < VERIFY_MS) return;
+    this.#verifiedAt = now;
+    void this.#sendOne(redis, ROLE).then((reply) => {
+      if (Array.isArray(reply) && String(reply[0]) !== MASTER && redis === this.#redis) this.condemn('it is a replica');
+    });
+  }
+
+  async #connect(): Promise<void> {
+    const { clock, link, timings, scripts } = this.#options;
+    let redis: Redis | undefined;
+    try {
+      redis = await openLink(this.address, link, clock, timings.handshakeMs);
+      await within(clock, timings.handshakeMs, 'handshake', prepare(redis, scripts));
+      if (this.#isClosed || redis.status !== 'ready') throw new Error('the connection ended');
+    } catch (error) {
+      redis?.disconnect();
+      this.#lose((error as Error).message);
+      return;
+    }
+    this.#redis = redis;
+    this.#verifiedAt = clock.now();
+    this.#keepAlive(redis);
+    this.#problem = undefined;
+    this.#backoff.reset();
+    redis.on('end', () => {
+      if (redis === this.#redis) this.#lose('the connection ended');
+    });
+    this.#options.onUp();
+  }
+
+  #keepAlive(redis: Redis): void {
+    this.#options.clock.after(KEEP_ALIVE_MS, () => {
+      if (redis !== this.#redis) return;
+      if (this.#inFlight === 0 && redis.status === 'ready') void this.#sendOne(redis, PING);
+      this.#keepAlive(redis);
+    });
+  }
+
+  #watch(): void {
+    const { clock, timings } = this.#options;
+    this.#suspicion = new Deadline(clock, timings.suspectMs, () => {
+      this.#suspicion = undefined;
+      this.#problem ??= 'replies are overdue';
+      if (this.#isClosed) this.#lose(this.#problem);
+    });
+    this.#patience = new Deadline(clock, timings.replyMs, () => this.#lose(`no reply within ${timings.replyMs} ms`));
+  }
+
+  #unwatch(): void {
+    this.#suspicion?.cancel();
+    this.#patience?.cancel();
+    this.#suspicion = undefined;
+    this.#patience = undefined;
+  }
+
+  /** A reply came. */
+  #progress(): void {
+    const wasSuspect = this.#isSilent;
+    if (this.#inFlight === 0 || wasSuspect) this.#unwatch();
+    if (wasSuspect) this.#watch();
+    this.#suspicion?.restart();
+    this.#patience?.restart();
+    if (this.#isCondemned) {
+      if (this.#inFlight === 0) this.#lose(this.#problem ?? 'condemned');
+    } else if (this.#problem !== undefined) {
+      this.#problem = undefined;
+      this.#options.onUp();
+    }
+  }
+
+  #lose(problem: string): void {
+    const redis = this.#redis;
+    this.#redis = undefined;
+    this.#problem = problem;
+    this.#isCondemned = false;
+    this.#unwatch();
+    this.#cancelRetry();
+    redis?.disconnect();
+    if (this.#isClosed) return;
+    this.#cancelRetry = this.#options.clock.after(this.#backoff.next(), () => void this.#connect());
+  }
+}
+
+/** Makes sure that it is a master. Rejects if not. */
+async function prepare(redis: Redis, scripts: readonly Script[]): Promise<void> {
+  const [role] = await redis.role();
+  // A replica would take live publishes, and they would reach nobody.
+  if (role !== MASTER) throw new Error('it is a replica');
+  // Spares every channel a NOSCRIPT; where it is not allowed, a script comes with its first use.
+  for (const { source } of scripts) await redis.script('LOAD', source).catch(() => {});
+}

@@ -1,0 +1,56 @@
+import type { Cancel, Clock } from '../clock.js';
+
+const TICKS = 8;
+/** One tick counts for at most this many: it may come late, but not by so much that we stood still. */
+const MOST_TICKS_AT_ONCE = 2;
+
+/**
+ * Calls back when `deadlineMs` of this process's own running time are over. It waits in short ticks, so
+ * that a pause of this process counts for little: what the other side sent meanwhile is read first,
+ * and silence is not blamed on it.
+ */
+export class Deadline {
+  readonly #clock: Clock;
+  readonly #tickMs: number;
+  readonly #onExpired: () => void;
+  #leftMs: number;
+  #countedAt: number;
+  #cancel: Cancel;
+
+  constructor(clock: Clock, deadlineMs: number, onExpired: () => void) {
+    this.#clock = clock;
+    this.#tickMs = deadlineMs / TICKS;
+    this.#onExpired = onExpired;
+    this.#leftMs = deadlineMs;
+    this.#countedAt = clock.now();
+    this.#cancel = this.#next();
+  }
+
+  /** Begins anew; cheap, meant to be called for every chunk that arrives. */
+  restart(): void {
+    this.#leftMs = TICKS * this.#tickMs;
+    this.#countedAt = this.#clock.now();
+  }
+
+  cancel(): void {
+    this.#cancel();
+  }
+
+  #next(): Cancel {
+    return this.#clock.after(Math.min(this.#tickMs, this.#leftMs), () => {
+      const now = this.#clock.now();
+      this.#leftMs -= Math.min(Math.max(0, now - this.#countedAt), MOST_TICKS_AT_ONCE * this.#tickMs);
+      this.#countedAt = now;
+      if (this.#leftMs >= 1) this.#cancel = this.#next();
+      else this.#onExpired();
+    });
+  }
+}
+
+/** The promise's outcome, or a rejection with `what` once the deadline is over. */
+export function within<T>(clock: Clock, deadlineMs: number, what: string, promise: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const deadline = new Deadline(clock, deadlineMs, () => reject(new Error(`${what}: not within ${deadlineMs} ms`)));
+    promise.then(resolve, reject).finally(() => deadline.cancel());
+  });
+}

@@ -1,0 +1,110 @@
+import type { RedisOptions } from 'ioredis';
+import type { Clock } from '../clock.js';
+import { CommandLink, type CommandLinkTimings } from './command-link.js';
+import type { Redirection } from './reply-errors.js';
+import type { Script } from './script.js';
+import type { Topology, TopologyView } from './topology/topology.js';
+import { formatAddress, type RedisAddress } from './url.js';
+
+export interface RoutesOptions {
+  readonly clock: Clock;
+  readonly link: RedisOptions;
+  readonly timings: CommandLinkTimings;
+  readonly scripts: readonly Script[];
+  readonly topology: Pick<Topology, 'view' | 'refresh'>;
+  /** Some link can take commands again. */
+  readonly onUp: () => void;
+}
+
+/** How long a redirection counts against a view that still names the old owner, ms. */
+const MOVED_MS = 5_000;
+/** At least between two questions to the topology, ms. */
+const REFRESH_PAUSE_MS = 100;
+
+interface Moved {
+  readonly address: RedisAddress;
+  /** Whom the view named then. */
+  readonly viewOwner: string | undefined;
+  readonly until: number;
+}
+
+/**
+ * Which link leads to a slot: the topology's view, except where a server knew better since. Replicated
+ * publishes have links of their own, because WAIT holds up what comes behind it on its connection.
+ */
+export class Routes {
+  readonly #options: RoutesOptions;
+  readonly #stored = new Map<string, CommandLink>();
+  readonly #replicated = new Map<string, CommandLink>();
+  readonly #moved = new Map<number, Moved>();
+  #isRefreshing = false;
+
+  constructor(options: RoutesOptions) {
+    this.#options = options;
+  }
+
+  /** `undefined`: nobody is known to serve the slot. */
+  linkTo(slot: number, isReplicated: boolean): CommandLink | undefined {
+    const address = this.#ownerOf(slot);
+    return address && this.linkAt(address, isReplicated);
+  }
+
+  linkAt(address: RedisAddress, isReplicated: boolean): CommandLink {
+    const links = isReplicated ? this.#replicated : this.#stored;
+    const name = formatAddress(address);
+    let link = links.get(name);
+    if (!link) {
+      link = new CommandLink(address, this.#options);
+      links.set(name, link);
+    }
+    return link;
+  }
+
+  /** A server said that the slot lives elsewhere for good. */
+  follow(slot: number, { host, port }: Redirection, from: CommandLink): void {
+    const address = { host: host || from.address.host, port };
+    const viewOwner = this.#options.topology.view?.owners.get(slot);
+    this.#moved.set(slot, { address, viewOwner, until: this.#options.clock.now() + MOVED_MS });
+    this.refresh();
+  }
+
+  /** Asks the topology anew; an answer comes as a change of view. */
+  refresh(): void {
+    if (this.#isRefreshing) return;
+    this.#isRefreshing = true;
+    const { clock, topology } = this.#options;
+    void topology.refresh().finally(() =>
+      clock.after(REFRESH_PAUSE_MS, () => {
+        this.#isRefreshing = false;
+      }),
+    );
+  }
+
+  /** Ends the links to those who are no longer masters, once what was asked there is answered. */
+  adopt({ masters, owners }: TopologyView): void {
+    for (const [slot, { viewOwner }] of this.#moved) {
+      if (owners.get(slot) !== viewOwner) this.#moved.delete(slot);
+    }
+    const moved = new Set([...this.#moved.values()].map(({ address }) => formatAddress(address)));
+    for (const links of [this.#stored, this.#replicated]) {
+      for (const [name, link] of links) {
+        if (masters.has(name) || moved.has(name)) continue;
+        link.retire();
+        links.delete(name);
+      }
+    }
+  }
+
+  close(): void {
+    for (const links of [this.#stored, this.#replicated]) for (const link of links.values()) link.close();
+  }
+
+  #ownerOf(slot: number): RedisAddress | undefined {
+    const moved = this.#moved.get(slot);
+    if (moved && moved.until > this.#options.clock.now()) return moved.address;
+    if (moved) this.#moved.delete(slot);
+    const { view } = this.#options.topology;
+    const owner = view?.owners.get(slot);
+    return owner === undefined ? undefined : view?.masters.get(owner);
+  }
+}

@@ -1,0 +1,36 @@
+/** Lua scripts as servers know them: by the digest of their text. */
+import { createHash } from 'node:crypto';
+import type { CommandArgument } from './resp.js';
+
+/** A script's text and the digest by which servers know it. */
+export interface Script {
+  readonly source: string;
+  readonly sha: string;
+}
+
+export function createScript(source: string): Script {
+  return { source, sha: createHash('sha1').update(source).digest('hex') };
+}
+
+/** What of an ioredis connection a script needs: any to the master of the slot of its keys. */
+export interface ScriptConnection {
+  callBuffer(command: string, ...args: CommandArgument[]): Promise<unknown>;
+}
+
+/** KEYS and ARGV of a script, as EVALSHA takes them after the digest. */
+export type ScriptArguments = [keyCount: number, ...rest: CommandArgument[]];
+
+/** Runs a script; sends its text only where the server does not have it. */
+export async function runScript(connection: ScriptConnection, script: Script, args: ScriptArguments): Promise<unknown> {
+  try {
+    return await connection.callBuffer('EVALSHA', script.sha, ...args);
+  } catch (error) {
+    if (!isScriptMissing(error)) throw error;
+    return connection.callBuffer('EVAL', script.source, ...args);
+  }
+}
+
+/** The server does not know the script (it restarted, or SCRIPT FLUSH): nothing was run. */
+export function isScriptMissing(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith('NOSCRIPT');
+}
