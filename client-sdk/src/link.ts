@@ -113,27 +113,33 @@ export class Link {
   #receive(wire: Wire): void {
     if (this.#over) return;
     this.#options.pulse.beat();
-    const frame = this.#decode(wire);
-    if (frame === undefined) return;
-    if (frame.type === 'ping') this.send(this.#options.dialect.encode({ type: 'pong' }));
-    else if (this.#connected) this.#handlers.onFrame(frame);
-    else this.#await(frame);
+    for (const frame of this.#decode(wire)) {
+      if (frame.type === 'ping') this.send(this.#options.dialect.encode({ type: 'pong' }));
+      else if (this.#connected) this.#handlers.onFrame(frame);
+      else this.#await(frame);
+      // A handler may have closed the client: nothing is told it afterwards.
+      if (this.#over) return;
+    }
   }
 
-  /** `undefined`: nothing to act on; where it was malformed, the link has been ended. */
-  #decode(wire: Wire): ServerFrame | undefined {
-    let problem: string;
+  /**
+   * What there is to act on: frames of unknown types are left out. Where anything was malformed, the link
+   * has been ended and nothing is used: what it carried is fetched again by resuming.
+   */
+  #decode(wire: Wire): ServerFrame[] {
+    const frames: ServerFrame[] = [];
     try {
-      const parsed = parseServerFrame(this.#options.dialect.decode(wire));
-      if (parsed === undefined) return undefined;
-      if (parsed.ok) return parsed.frame;
-      problem = parsed.message;
+      for (const fields of this.#options.dialect.decodeAll(wire)) {
+        const parsed = parseServerFrame(fields);
+        if (parsed?.ok) frames.push(parsed.frame);
+        else if (parsed) throw new Error(parsed.message);
+      }
+      return frames;
     } catch (error) {
-      problem = (error as Error).message;
+      const problem = (error as Error).message;
+      this.#cut('malformed frame', new FanfareClientError('malformed_frame', `the gateway sent no frame: ${problem}`));
+      return [];
     }
-    // What the frame was cannot be known, so what it carried is fetched again by resuming.
-    this.#cut('malformed frame', new FanfareClientError('malformed_frame', `the gateway sent no frame: ${problem}`));
-    return undefined;
   }
 
   #await(frame: ServerFrame): void {

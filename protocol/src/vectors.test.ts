@@ -17,6 +17,14 @@ interface FrameVector {
   data?: { json?: string; msgpack?: string };
 }
 
+interface ArrayVector {
+  name: string;
+  frames: Record<string, unknown>[];
+  json: string;
+  msgpack: string;
+  readOnly?: boolean;
+}
+
 interface RefusedVector {
   name: string;
   dialect: DialectName;
@@ -103,7 +111,54 @@ describe('golden frames', () => {
   });
 });
 
+describe('golden arrays of frames', () => {
+  const arrays = load<ArrayVector>('arrays.json');
+
+  it.each(arrays.map((v) => [v.name, v] as const))('%s', (_, vector) => {
+    for (const [dialect, wire] of wiresOf(vector)) {
+      const frames = dialect.decodeAll(wire) as unknown as Frame[];
+      expect(frames.map(jsonForm)).toEqual(vector.frames);
+      // No client sends one.
+      expect(() => dialect.decode(wire)).toThrow(MalformedFrameError);
+      expect(() => dialect.decodeRaw(wire)).toThrow(MalformedFrameError);
+      if (vector.readOnly) continue;
+      expect(hex(dialect.encode(frames))).toBe(hex(wire));
+      const joined = dialect.join(frames.map((frame) => dialect.encode(frame)));
+      expect(hex(joined)).toBe(hex(wire));
+    }
+  });
+
+  it('hold one frame and more: one alone is no array', () => {
+    for (const vector of vectors) {
+      for (const [dialect, wire] of wiresOf(vector)) {
+        expect(dialect.decodeAll(wire)).toEqual([dialect.decode(wire)]);
+        expect(dialect.join([wire])).toBe(wire);
+      }
+    }
+  });
+
+  it('are read alike by another implementation of MessagePack, however many they hold', () => {
+    const other = new Unpackr({ useRecords: false, mapsAsObjects: true, int64AsType: 'number' });
+    const ping: Frame = { type: 'ping' };
+    for (const count of [2, 15, 16, 65_535, 65_536]) {
+      const frames = Array<Frame>(count).fill(ping);
+      const joined = msgpack.join(frames.map((frame) => msgpack.encode(frame))) as Uint8Array;
+      expect(hex(joined)).toBe(hex(msgpack.encode(frames)));
+      expect(other.unpack(joined)).toEqual(frames);
+      expect(msgpack.decodeAll(joined)).toEqual(frames);
+    }
+  });
+});
+
 describe('what must be refused', () => {
+  it.each(load<RefusedVector>('malformed-arrays.json').map((v) => [v.dialect, v.name, v] as const))(
+    'malformed %s array: %s',
+    (name, _, { text, bytes }) => {
+      const wire = text === undefined ? unhex(bytes as string) : utf8(text);
+      expect(() => RAW_DIALECTS[name].decodeAll(wire)).toThrow(MalformedFrameError);
+    },
+  );
+
   it.each(load<RefusedVector>('malformed.json').map((v) => [v.dialect, v.name, v] as const))(
     'malformed %s: %s',
     (name, _, { text, bytes, error, id }) => {

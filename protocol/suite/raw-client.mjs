@@ -164,7 +164,11 @@ export class RawClient {
     assert.equal(isBinary, this.dialect.binary, `a ${this.dialect.name} frame is ${isBinary ? 'binary' : 'text'}`);
     const wire = isBinary ? new Uint8Array(data) : data.toString();
     this.wires.push(wire);
-    const frame = this.dialect.decode(wire);
+    for (const frame of this.dialect.decodeAll(wire)) this.#accept(frame);
+    this.#wake();
+  }
+
+  #accept(frame) {
     const parsed = parseServerFrame(frame);
     assert.ok(!parsed || parsed.ok, `${JSON.stringify(frame)} breaks a rule: ${parsed?.message}`);
     if (frame.type === 'ping') {
@@ -173,6 +177,5 @@ export class RawClient {
       return;
     }
     this.frames.push(frame);
-    this.#wake();
   }
 }

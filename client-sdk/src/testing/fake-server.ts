@@ -106,6 +106,11 @@ export class FakeLink {
     this.sendWire(this.#server.dialect.encode(frame as ServerFrame));
   }
 
+  /** Several frames as one array, in one WebSocket frame. */
+  sendArray(frames: readonly AnyFrame[]): void {
+    this.sendWire(this.#server.dialect.encode(frames as readonly ServerFrame[]));
+  }
+
   sendWire(wire: Wire): void {
     if (!this.open) return;
     this.#toClient(() => this.#handlers.onMessage(wire));

@@ -1,4 +1,6 @@
 import { type Client, createClient, type Subscription } from '@fanfare/client';
+import type { ServerFrame } from '@fanfare/protocol';
+import { jsonDialect } from '@fanfare/protocol/json';
 import { FaultyLog } from '../support/faulty-broker.js';
 import { ChannelLedger, ClientLedger } from './ledger.js';
 import { NAMESPACES, VirtualGateway } from './virtual-gateway.js';
@@ -233,7 +235,7 @@ class SimulatedClient {
             onOpen: () => handlers.onOpen(),
             onMessage: (wire) => {
               const text = typeof wire === 'string' ? wire : decoder.decode(wire);
-              check.received(JSON.parse(text));
+              for (const frame of jsonDialect.decodeAll(text)) check.received(frame as unknown as ServerFrame);
               handlers.onMessage(text);
             },
             onClose: (code, reason) => handlers.onClose(code, reason),

@@ -13,13 +13,21 @@ export interface Dialect {
   readonly subprotocol: string;
   /** Whether its WebSocket frames are binary. */
   readonly binary: boolean;
-  encode(frame: Frame): Wire;
+  /** One frame, or several as one array, which only a gateway sends. */
+  encode(frame: Frame | readonly Frame[]): Wire;
   /**
    * The frame as a plain object, its `data` as JavaScript values with binary as `Uint8Array`;
    * not validated beyond being an object.
    * @throws {MalformedFrameError} if it is not one object of this dialect.
    */
   decode(wire: Wire): Record<string, unknown>;
+  /**
+   * What one WebSocket frame of a gateway holds: one frame or an array of frames, in order and each as
+   * {@link decode} gives it. There is at least one.
+   * @throws {MalformedFrameError} if it is neither: an empty array, or an element that is no object.
+   * Then nothing of it may be used.
+   */
+  decodeAll(wire: Wire): Record<string, unknown>[];
 }
 
 /** A frame that was decoded but whose application data was left as it came. */
@@ -38,6 +46,12 @@ export interface RawDialect extends Dialect {
   encodeMessage(channel: string, message: RawMessage): Uint8Array;
   /** One `history` reply. */
   encodeHistory(id: number, channel: string, messages: readonly (RawMessage & Position)[], more: boolean): Wire;
+  /**
+   * Encoded frames of this dialect, at least one, as what one WebSocket frame holds: an array of them in
+   * this order; one alone stays as it is. They are copied, not parsed, so none may be an array itself.
+   * JSON adds one byte a frame and one more, MessagePack at most five bytes.
+   */
+  join(frames: readonly Wire[]): Wire;
 }
 
 /** The wire bytes are no frame of this dialect, or its data is outside the data model. */

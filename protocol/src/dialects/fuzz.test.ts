@@ -20,6 +20,7 @@ function survive(wire: Uint8Array): void {
       }
     });
     attempt(() => dialect.decode(wire));
+    attempt(() => expect(dialect.decodeAll(wire).length).toBeGreaterThan(0));
   }
   attempt(() => parsePublishBody(wire));
   attempt(() => transcode({ format: 'json', bytes: wire }, 'msgpack'));

@@ -2,10 +2,14 @@ import { MAX_DEPTH, type Payload, type RawMessage } from '../payload.js';
 import { encodeUtf8 } from '../utf8.js';
 import { isSpelledBinary, mayHoldBinary, reviveBinary } from './binary.js';
 import { type ByteWriter, buildBytes, copyBytes } from './byte-writer.js';
-import { MalformedFrameError, type RawDialect, type RawFrame } from './dialect.js';
+import { MalformedFrameError, type RawDialect, type RawFrame, type Wire } from './dialect.js';
 import { asObject, idOf, isObject, jsonDialect, parseJson, readText } from './json.js';
 import { JsonCursor } from './json-cursor.js';
 import { transcode } from './transcode.js';
+
+const OPEN_BRACKET = 0x5b;
+const COMMA = 0x2c;
+const CLOSE_BRACKET = 0x5d;
 
 /** The gateway's JSON dialect: `data` keeps its text, to the letter, on the way in and out. */
 export const jsonRawDialect: RawDialect = {
@@ -31,7 +35,28 @@ export const jsonRawDialect: RawDialect = {
       });
       writer.text(`],"more":${more}}`);
     }),
+  join(frames) {
+    if (frames.length === 1) return frames[0] as Wire;
+    const pieces = asBytes(frames);
+    let size = 1;
+    for (const piece of pieces) size += piece.length + 1;
+    const joined = new Uint8Array(size);
+    let at = 0;
+    for (const piece of pieces) {
+      joined[at] = at === 0 ? OPEN_BRACKET : COMMA;
+      joined.set(piece, at + 1);
+      at += piece.length + 1;
+    }
+    joined[at] = CLOSE_BRACKET;
+    return joined;
+  },
 };
+
+/** Messages are encoded as bytes; text, which is rarer, becomes bytes here. */
+function asBytes(frames: readonly Wire[]): readonly Uint8Array[] {
+  if (!frames.some((frame) => typeof frame === 'string')) return frames as readonly Uint8Array[];
+  return frames.map((frame) => (typeof frame === 'string' ? encodeUtf8(frame) : frame));
+}
 
 /** A publish request: one message, or several. */
 export interface PublishBody extends RawFrame {

@@ -11,16 +11,28 @@ export const jsonDialect: Dialect = {
   subprotocol: JSON_SUBPROTOCOL,
   binary: false,
   encode: encodeJson,
-  decode: (wire) => parseJsonObject(typeof wire === 'string' ? wire : readText(wire)),
+  decode(wire) {
+    const text = asText(wire);
+    return finish(asObject(parseJson(text)), text);
+  },
+  decodeAll(wire) {
+    const text = asText(wire);
+    return framesOf(parseJson(text)).map((frame) => finish(frame, text));
+  },
 };
 
-/** Only frames with application data can hold binary. */
-function encodeJson(frame: Frame): Wire {
-  return 'data' in frame || 'messages' in frame ? JSON.stringify(frame, spellBinary) : JSON.stringify(frame);
+function asText(wire: Wire): string {
+  return typeof wire === 'string' ? wire : readText(wire);
 }
 
-function parseJsonObject(text: string): Record<string, unknown> {
-  const frame = asObject(parseJson(text));
+/** Only frames with application data can hold binary. */
+function encodeJson(frame: Frame | readonly Frame[]): Wire {
+  const mayHold = Array.isArray(frame) || 'data' in frame || 'messages' in frame;
+  return mayHold ? JSON.stringify(frame, spellBinary) : JSON.stringify(frame);
+}
+
+/** Revives the binary of a frame that was parsed from `text`. */
+function finish(frame: Record<string, unknown>, text: string): Record<string, unknown> {
   if (mayHoldBinary(text)) reviveData(frame);
   return frame;
 }
@@ -49,6 +61,13 @@ export function parseJson(text: string): unknown {
 export function asObject(value: unknown): Record<string, unknown> {
   if (isObject(value)) return value;
   throw new MalformedFrameError('not an object');
+}
+
+/** One frame, or an array of at least one. @throws {MalformedFrameError} */
+export function framesOf(value: unknown): Record<string, unknown>[] {
+  if (!Array.isArray(value)) return [asObject(value)];
+  if (value.length === 0) throw new MalformedFrameError('an empty list');
+  return value.map(asObject);
 }
 
 export function isObject(value: unknown): value is Record<string, unknown> {

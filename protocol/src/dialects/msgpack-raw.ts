@@ -1,7 +1,7 @@
 import { MAX_DEPTH, type Payload, type RawMessage } from '../payload.js';
 import { setOwn } from './binary.js';
 import { type ByteWriter, buildBytes, copyBytes } from './byte-writer.js';
-import { MalformedFrameError, type RawDialect, type RawFrame } from './dialect.js';
+import { MalformedFrameError, type RawDialect, type RawFrame, type Wire } from './dialect.js';
 import { idOf } from './json.js';
 import { msgpackDialect } from './msgpack.js';
 import { MsgpackReader } from './msgpack-reader.js';
@@ -48,6 +48,20 @@ export const msgpackRawDialect: RawDialect = {
       writeString(writer, 'more');
       writeValue(writer, more);
     }),
+  join(frames) {
+    if (frames.length === 1) return frames[0] as Wire;
+    const head = buildBytes((writer) => writeArrayHeader(writer, frames.length));
+    let size = head.length;
+    for (const frame of frames) size += frame.length;
+    const joined = new Uint8Array(size);
+    joined.set(head);
+    let at = head.length;
+    for (const frame of frames) {
+      joined.set(frame as Uint8Array, at);
+      at += frame.length;
+    }
+    return joined;
+  },
 };
 
 /** Fills `fields` as far as it can be read; the result is the value of `data`. */

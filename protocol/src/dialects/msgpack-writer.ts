@@ -9,7 +9,8 @@ const TWO_32 = 0x1_0000_0000;
 
 /** @throws {TypeError} on a `bigint` and on cycles (or what nests like one), as `JSON.stringify` does. */
 export function encodeMsgpack(value: unknown): Uint8Array {
-  return buildBytes((writer) => writeValue(writer, value));
+  const depth = Array.isArray(value) ? MAX_FRAME_DEPTH + 1 : MAX_FRAME_DEPTH;
+  return buildBytes((writer) => writeValue(writer, value, depth));
 }
 
 export function writeValue(writer: ByteWriter, value: unknown, depth = MAX_FRAME_DEPTH): void {

@@ -1,6 +1,6 @@
 import { MAX_FRAME_DEPTH } from './binary.js';
-import { type Dialect, MalformedFrameError } from './dialect.js';
-import { asObject } from './json.js';
+import { type Dialect, MalformedFrameError, type Wire } from './dialect.js';
+import { asObject, framesOf } from './json.js';
 import { decodeMsgpack } from './msgpack-reader.js';
 import { encodeMsgpack } from './msgpack-writer.js';
 
@@ -13,7 +13,21 @@ export const msgpackDialect: Dialect = {
   binary: true,
   encode: encodeMsgpack,
   decode(wire) {
-    if (typeof wire === 'string') throw new MalformedFrameError('not binary');
-    return asObject(decodeMsgpack(wire, MAX_FRAME_DEPTH));
+    return asObject(decodeMsgpack(asBytes(wire), MAX_FRAME_DEPTH));
+  },
+  decodeAll(wire) {
+    const bytes = asBytes(wire);
+    return framesOf(decodeMsgpack(bytes, isArray(bytes) ? MAX_FRAME_DEPTH + 1 : MAX_FRAME_DEPTH));
   },
 };
+
+function asBytes(wire: Wire): Uint8Array {
+  if (typeof wire === 'string') throw new MalformedFrameError('not binary');
+  return wire;
+}
+
+/** Whether an array starts here: then its frames nest one level deeper. */
+function isArray(bytes: Uint8Array): boolean {
+  const tag = bytes[0] as number;
+  return (tag & 0xf0) === 0x90 || tag === 0xdc || tag === 0xdd;
+}
