@@ -63,7 +63,6 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
   await broker.start();
 
   let accepting = true;
-  const dialects = [RAW_DIALECTS.json, RAW_DIALECTS.msgpack];
   // The transport calls into sessions and api, which send through the transport.
   let handlers: TransportHandlers<Session>;
   const create = pickTransport(config, logger);
@@ -79,7 +78,7 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
       onRequest: (request) => handlers.onRequest(request),
     },
   );
-  const hub = new Hub({ broker, transport, dialects, clock, stats, onFault });
+  const hub = new Hub({ broker, transport, clock, stats, onFault });
   const { namespaces, limits, timings, node } = config;
   const liveness = new Liveness(hub.outbox, clock, { ...timings, lagMs: limits.lagMs });
   const authenticator = createOpenAuthenticator({ tokens: config.mode === 'development' ? 'ignored' : 'refused' });
@@ -120,7 +119,12 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
   handlers = {
     onUpgrade: createAcceptor(
       { hub, broker, namespaces, authenticator, liveness, clock, stats, limits, timings, node, onFault },
-      { path: '/ws', isAllowedOrigin, isAccepting: () => accepting },
+      {
+        path: '/ws',
+        dialects: [RAW_DIALECTS.json, RAW_DIALECTS.msgpack],
+        isAllowedOrigin,
+        isAccepting: () => accepting,
+      },
     ),
     onRequest: createApi(dependencies),
   };

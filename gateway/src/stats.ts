@@ -40,7 +40,7 @@ export interface Stats {
   /** Frames times subscribers: what left for clients by fan-out. */
   deliveries: number;
   /** Times a durable channel was published to faster than it could be sent, and went on from its log. */
-  feedOverflows: number;
+  queueOverflows: number;
   /** Messages of live channels that were dropped for everybody, because they came faster than they could be sent. */
   liveDropped: number;
   // --- slow readers ---
@@ -96,7 +96,7 @@ export function createStats(): Stats {
     framesFlushed: 0,
     bytesFlushed: 0,
     deliveries: 0,
-    feedOverflows: 0,
+    queueOverflows: 0,
     liveDropped: 0,
     lagged: 0,
     dropped: 0,

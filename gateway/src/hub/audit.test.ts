@@ -1,4 +1,3 @@
-import { RAW_DIALECTS } from '@fanfare/protocol/raw';
 import { describe, expect, it } from 'vitest';
 import { openChannel, plainMember } from '../../test/support/plain-member.js';
 import type { Broker, ChannelListener } from '../broker/broker.js';
@@ -53,9 +52,8 @@ async function setUp(auditMs: number) {
     },
   };
   const transport = { publish: () => sent.push(1) };
-  const dialects = [RAW_DIALECTS.json, RAW_DIALECTS.msgpack];
   const options = { auditMs };
-  const hub = new Hub({ broker, transport, dialects, clock: systemClock, stats, onFault: () => {}, options });
+  const hub = new Hub({ broker, transport, clock: systemClock, stats, onFault: () => {}, options });
   const membership = hub.enter(CHANNEL, plainMember());
   await membership.channel.join(membership, undefined, () => {});
   return {

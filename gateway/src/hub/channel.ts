@@ -4,18 +4,22 @@ import { type Cancel, pause } from '../clock.js';
 import { FanfareError, toFanfareError } from '../errors.js';
 import type { HubContext } from './hub-options.js';
 import type { Joined, Member, Start } from './member.js';
-import { Feed } from './outbox.js';
+import { SendQueue } from './send-queue.js';
+import type { Topic } from './topic.js';
 
 /** One client's place on one channel. */
 export class Membership {
   readonly channel: Channel;
   readonly member: Member;
+  /** Where it gets what the channel sends, once it is live. */
+  readonly topic: Topic;
   #state: 'joining' | 'live' | 'left' = 'joining';
 
   /** @internal Made by `Channel.enter`. */
   constructor(channel: Channel, member: Member) {
     this.channel = channel;
     this.member = member;
+    this.topic = channel.queue.topic(member.dialect);
   }
 
   get isLive(): boolean {
@@ -31,10 +35,7 @@ export class Membership {
   goLive(): void {
     this.#state = 'live';
     this.channel.context.stats.subscriptions++;
-    const { feed } = this.channel;
-    const { member } = this;
-    feed.members[member.dialectIndex] = (feed.members[member.dialectIndex] as number) + 1;
-    member.subscribe(feed.topics[member.dialectIndex] as string);
+    this.topic.enter(this.member);
   }
 
   /** Ends it, in whatever state it is, at once. */
@@ -42,12 +43,10 @@ export class Membership {
     if (this.#state === 'left') return;
     if (this.#state === 'live') {
       this.channel.context.stats.subscriptions--;
-      const { feed } = this.channel;
-      const { member } = this;
-      feed.members[member.dialectIndex] = (feed.members[member.dialectIndex] as number) - 1;
-      member.unsubscribe(feed.topics[member.dialectIndex] as string);
+      this.topic.leave(this.member);
     }
     this.#state = 'left';
+    this.topic.release();
     this.channel.left();
   }
 }
@@ -58,7 +57,7 @@ export class Membership {
  */
 export abstract class Channel implements ChannelListener {
   readonly spec: ChannelSpec;
-  readonly feed: Feed;
+  readonly queue: SendQueue;
   /** @internal */
   readonly context: HubContext;
   protected subscription: Subscription | undefined;
@@ -78,14 +77,14 @@ export abstract class Channel implements ChannelListener {
   constructor(spec: ChannelSpec, context: HubContext, ready: Promise<void>, onEnd: (done: Promise<void>) => void) {
     this.spec = spec;
     this.context = context;
-    this.feed = new Feed(context.outbox, spec.name);
+    this.queue = new SendQueue(context.outbox, spec.name);
     this.#onEnd = onEnd;
     this.#activation = ready.then(() => this.#activate());
   }
 
   /** Live members. */
   get subscribers(): number {
-    return this.feed.members.reduce((sum, count) => sum + count, 0);
+    return this.queue.members;
   }
 
   /** Counts a client in. Whoever enters must `join` and, in the end, `leave`. */

@@ -44,11 +44,6 @@ export class DurableChannel extends Channel {
   #repair: Promise<void> | undefined;
   #repairAgain = false;
 
-  /** Where the last flushed frame ends: a client that stands here may go onto the topic. */
-  get flushed(): LogPosition {
-    return this.feed.flushed ?? this.cursor;
-  }
-
   override async join(membership: Membership, start: Start, onJoined: (joined: Joined) => void): Promise<void> {
     await this.ready();
     await replay(this, membership, start, this.context, onJoined);
@@ -64,12 +59,12 @@ export class DurableChannel extends Channel {
     const { cursor } = this;
     if (record.epoch === cursor.epoch) {
       if (record.offset === cursor.offset + 1) {
-        if (!this.feed.isFull) {
+        if (!this.queue.isFull) {
           this.#take(record);
           return;
         }
         // Faster than it can be sent: what comes is read from the log, page by page as there is room.
-        this.context.stats.feedOverflows++;
+        this.context.stats.queueOverflows++;
         this.#hold(record);
         void this.repair();
         return;
@@ -83,7 +78,7 @@ export class DurableChannel extends Channel {
 
   #take(record: LogRecord): void {
     this.cursor = record;
-    this.feed.push(this.tail.push(record));
+    this.queue.push(this.tail.push(record));
   }
 
   #hold(record: LogRecord): void {
@@ -109,7 +104,7 @@ export class DurableChannel extends Channel {
     this.cursor = page.head;
     this.lineage = page.lineage;
     this.tail.fill(page.entries, page.lineage, page.head);
-    this.feed.flushed = this.cursor;
+    this.queue.startAt(this.cursor);
     this.#hasCursor = true;
     if (interruptions !== this.#interruptions || !this.#release(page)) void this.repair();
   }
@@ -160,7 +155,7 @@ export class DurableChannel extends Channel {
       // While the log is read nothing is taken over: a page is judged by the cursor it was asked for.
       this.#held ??= [];
       try {
-        await this.feed.room();
+        await this.queue.room();
         // One attempt at a time holds its place: a channel that cannot be repaired holds up no other.
         const page = await this.context.repairs.run(() => (hasLooked ? this.#judgedPage() : this.#look()));
         hasLooked = true;
@@ -212,7 +207,7 @@ export class DurableChannel extends Channel {
       this.cursor = verdict.at;
       this.tail.reset(verdict.at);
       count(this.context.stats.resets, verdict.reason);
-      this.feed.push(new Notice(verdict.at, resetFrame(this.spec.name, verdict.reason, verdict.at)));
+      this.queue.push(new Notice(verdict.at, resetFrame(this.spec.name, verdict.reason, verdict.at)));
     }
     for (const record of page.entries) {
       if (!isBefore(this.cursor, record)) continue;
@@ -225,7 +220,7 @@ export class DurableChannel extends Channel {
   /** The log was taken over cleanly: same place, next epoch. */
   #cross(epoch: number): void {
     this.cursor = { epoch, offset: this.cursor.offset };
-    this.feed.push(new Notice(this.cursor, epochFrame(this.spec.name, this.cursor)));
+    this.queue.push(new Notice(this.cursor, epochFrame(this.spec.name, this.cursor)));
   }
 
   /** Takes what was held back, as far as it follows; false if something stays unexplained. */

@@ -11,13 +11,19 @@ export interface Outgoing {
   frame(dialect: RawDialect): Wire;
 }
 
+/** A frame in one dialect, and those in others: seldom more than one or two, so a list is all it takes. */
+interface Encoded {
+  readonly dialect: RawDialect;
+  readonly wire: Wire;
+  readonly next: Encoded | undefined;
+}
+
 /** A record with its frames, each encoded at first need. */
 export class Entry implements Outgoing {
   readonly record: LogRecord;
   readonly #channel: string;
   readonly #durable: boolean;
-  #json: Wire | undefined;
-  #msgpack: Wire | undefined;
+  #encoded: Encoded | undefined;
 
   constructor(channel: string, record: LogRecord, durable: boolean) {
     this.#channel = channel;
@@ -34,12 +40,9 @@ export class Entry implements Outgoing {
   }
 
   frame(dialect: RawDialect): Wire {
-    if (dialect.name === 'json') {
-      this.#json ??= this.#encode(dialect);
-      return this.#json;
-    }
-    this.#msgpack ??= this.#encode(dialect);
-    return this.#msgpack;
+    for (let one = this.#encoded; one; one = one.next) if (one.dialect === dialect) return one.wire;
+    this.#encoded = { dialect, wire: this.#encode(dialect), next: this.#encoded };
+    return this.#encoded.wire;
   }
 
   #encode(dialect: RawDialect): Wire {

@@ -29,7 +29,7 @@ export interface HubOptions extends OutboxOptions {
 
 export const HUB_DEFAULTS: HubOptions = {
   outboxBytes: 8 * 1024 * 1024,
-  feedBytes: 1024 * 1024,
+  queueBytes: 1024 * 1024,
   lingerMs: 5_000,
   tailEntries: 512,
   tailBytes: 256 * 1024,

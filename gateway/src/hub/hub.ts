@@ -1,4 +1,3 @@
-import type { RawDialect } from '@fanfare/protocol';
 import type { Broker } from '../broker/broker.js';
 import type { Cancel, Clock } from '../clock.js';
 import { FanfareError } from '../errors.js';
@@ -16,7 +15,6 @@ import { Outbox } from './outbox.js';
 export interface HubDependencies {
   readonly broker: Broker;
   readonly transport: Pick<Transport, 'publish'>;
-  readonly dialects: readonly RawDialect[];
   readonly clock: Clock;
   readonly stats: Stats;
   readonly onFault: (message: string, error?: unknown) => void;
@@ -32,11 +30,11 @@ export class Hub {
   #audit: Cancel | undefined;
   #closed = false;
 
-  constructor({ broker, transport, dialects, clock, stats, onFault, options }: HubDependencies) {
+  constructor({ broker, transport, clock, stats, onFault, options }: HubDependencies) {
     const resolved = { ...HUB_DEFAULTS, ...options };
     this.#context = {
       broker,
-      outbox: new Outbox(transport, dialects, clock, stats, resolved),
+      outbox: new Outbox(transport, clock, stats, resolved),
       clock,
       stats,
       options: resolved,

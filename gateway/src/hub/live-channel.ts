@@ -16,8 +16,8 @@ export class LiveChannel extends Channel {
   }
 
   override onRecord(record: LogRecord): void {
-    if (this.feed.isFull) this.context.stats.liveDropped++;
-    else this.feed.push(new Entry(this.spec.name, record, false));
+    if (this.queue.isFull) this.context.stats.liveDropped++;
+    else this.queue.push(new Entry(this.spec.name, record, false));
   }
 
   override onInterrupted(): void {}

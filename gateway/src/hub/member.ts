@@ -1,14 +1,10 @@
 import type { RawDialect, ResetReason, Wire } from '@fanfare/protocol';
 import type { LogPosition } from '../broker/record.js';
+import type { TopicMember } from './topic.js';
 
 /** One client as a channel sees it. */
-export interface Member {
-  /** Index into the outbox's dialects. */
-  readonly dialectIndex: number;
+export interface Member extends TopicMember {
   readonly dialect: RawDialect;
-  /** Leaves or enters one of the transport's topics. */
-  subscribe(topic: string): void;
-  unsubscribe(topic: string): void;
   /**
    * Sends a replayed frame, in order with everything else on the socket. `false`: it was not
    * accepted (the client reads too slowly, or is gone): wait for `drained` and send it again.

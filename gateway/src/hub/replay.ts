@@ -19,17 +19,15 @@ import { Entry, epochFrame, resetFrame } from './entry.js';
 import type { HubContext } from './hub-options.js';
 import type { LogReader } from './log-reader.js';
 import type { Joined, Start } from './member.js';
-import type { Feed } from './outbox.js';
+import type { SendQueue } from './send-queue.js';
 import type { Tail } from './tail.js';
 
 /** What a replay needs of its channel. */
 export interface ReplayedChannel {
   readonly spec: ChannelSpec;
-  readonly feed: Pick<Feed, 'progress'>;
-  /** The last record taken over, */
+  readonly queue: Pick<SendQueue, 'progress'>;
+  /** The last record taken over, whether flushed yet or not. */
   readonly cursor: LogPosition;
-  /** and the last one handed to the transport: a client that stands there may go onto the topic. */
-  readonly flushed: LogPosition;
   readonly lineage: readonly LineageEntry[];
   readonly tail: Tail;
   readonly reader: LogReader;
@@ -89,7 +87,7 @@ class Replay {
     const channel = this.#channel;
     this.#context.stats.joins++;
     if (start === undefined) {
-      this.#position = channel.flushed;
+      this.#position = this.#flushed;
       this.#untold = {};
     } else if ('since' in start) {
       this.#position = toLogPosition(start.since);
@@ -113,8 +111,8 @@ class Replay {
         await this.#membership.member.drained();
         continue;
       }
-      if (isBefore(channel.flushed, this.#position) && !isBefore(channel.cursor, this.#position)) {
-        await channel.feed.progress();
+      if (isBefore(this.#flushed, this.#position) && !isBefore(channel.cursor, this.#position)) {
+        await channel.queue.progress();
         continue;
       }
       if (this.#sendTail()) continue;
@@ -142,6 +140,11 @@ class Replay {
     }
   }
 
+  /** The last record handed to the transport: a client that stands there may go onto its topic. */
+  get #flushed(): LogPosition {
+    return this.#membership.topic.flushed;
+  }
+
   /** Where a rewind begins. */
   async #rewound(start: { readonly rewind: number } | { readonly rewindMs: number }): Promise<LogPosition> {
     const channel = this.#channel;
@@ -163,7 +166,7 @@ class Replay {
   /** The one synchronous step: equal to the flushed cursor, and onto the topic. */
   #tryGoLive(): boolean {
     const channel = this.#channel;
-    const { flushed } = channel;
+    const flushed = this.#flushed;
     if (!samePosition(this.#position, flushed)) {
       // A border is one place with two names: tell the newer one.
       const end = endOf({ lineage: channel.lineage, head: flushed }, this.#position.epoch);
@@ -196,7 +199,7 @@ class Replay {
     this.#tell();
     this.#membership.member.cork(() => {
       for (let bytes = 0; entry && bytes < STRETCH_BYTES; entry = tail.after(this.#position)) {
-        if (samePosition(this.#position, this.#channel.flushed)) return;
+        if (samePosition(this.#position, this.#flushed)) return;
         if (!this.#send(entry)) return;
         bytes += entry.record.size;
       }
@@ -258,11 +261,11 @@ class Replay {
         this.#reset = undefined;
         continue;
       }
-      if (samePosition(this.#position, this.#channel.flushed)) return;
+      if (samePosition(this.#position, this.#flushed)) return;
       if (next >= entries.length) break;
       member.cork(() => {
         for (let bytes = 0; next < entries.length && bytes < STRETCH_BYTES; next++) {
-          if (samePosition(this.#position, this.#channel.flushed)) return;
+          if (samePosition(this.#position, this.#flushed)) return;
           const record = entries[next] as LogPage['entries'][number];
           if (!this.#send(new Entry(this.#channel.spec.name, record, true))) return;
           bytes += record.size;
@@ -279,7 +282,7 @@ class Replay {
     const { record } = entry;
     if (record.epoch !== this.#position.epoch) {
       if (!this.#cross(record.epoch)) return false;
-      if (samePosition(this.#position, this.#channel.flushed)) return false;
+      if (samePosition(this.#position, this.#flushed)) return false;
     }
     const { member } = this.#membership;
     if (!member.sendReplayed(entry.frame(member.dialect))) return false;

@@ -1,6 +1,5 @@
 /** A hub whose log misbehaves in ways that no engine should, or only for a moment. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { RAW_DIALECTS } from '@fanfare/protocol/raw';
 import { afterEach, describe, expect, it } from 'vitest';
 import { openChannel, plainMember } from '../../test/support/plain-member.js';
 import type { Broker, ChannelListener, LogPage } from '../broker/broker.js';
@@ -27,7 +26,6 @@ function createHub(over: (memory: Broker) => Partial<Broker> = () => ({}), optio
   const hub = new Hub({
     broker: { ...memory, ...over(memory) },
     transport,
-    dialects: [RAW_DIALECTS.json, RAW_DIALECTS.msgpack],
     clock: systemClock,
     stats,
     onFault: () => {},
@@ -154,7 +152,7 @@ describe('a hub', () => {
   });
 
   it('holds little of what is published faster than it can be sent, and sends it all, in order', async () => {
-    const { hub, publish, sent, stats } = createHub(undefined, { feedBytes: 1_000, pageEntries: 5 });
+    const { hub, publish, sent, stats } = createHub(undefined, { queueBytes: 1_000, pageEntries: 5 });
     await join(hub);
     const most = { bytes: 0 };
     for (let n = 0; n < 90; n++) {
@@ -163,14 +161,14 @@ describe('a hub', () => {
     }
     await expect.poll(() => sent).toHaveLength(90);
     expect(sent.map((text) => JSON.parse(text).data)).toEqual(Array.from({ length: 90 }, (_, n) => n));
-    expect(stats.feedOverflows).toBeGreaterThan(0);
+    expect(stats.queueOverflows).toBeGreaterThan(0);
     expect(most.bytes).toBeLessThan(1_100);
     expect(hub.outbox.bytes).toBe(0);
   });
 
   it('drops what a live channel is published faster than it can be sent, and counts it', async () => {
     const live = openChannel('live', false);
-    const { hub, publish, sent, stats } = createHub(undefined, { feedBytes: 300 });
+    const { hub, publish, sent, stats } = createHub(undefined, { queueBytes: 300 });
     await join(hub, live);
     for (let n = 0; n < 50; n++) await publish(String(n), live);
     await expect.poll(() => sent.length).toBeGreaterThan(5);
@@ -187,7 +185,7 @@ describe('a hub', () => {
   });
 
   it('sends a quiet channel its message though many others have much to send', async () => {
-    const { hub, publish, sent } = createHub(undefined, { feedBytes: 1024 * 1024 });
+    const { hub, publish, sent } = createHub(undefined, { queueBytes: 1024 * 1024 });
     const busy = Array.from({ length: 100 }, (_, n) => openChannel(`busy-${n}`, false));
     const quiet = openChannel('quiet', false);
     for (const channel of [...busy, quiet]) await join(hub, channel);
@@ -198,7 +196,7 @@ describe('a hub', () => {
   });
 
   it('sends a large frame though another channel fills a part of every turn', async () => {
-    const { hub, publish, sent } = createHub(undefined, { feedBytes: 1024 * 1024 });
+    const { hub, publish, sent } = createHub(undefined, { queueBytes: 1024 * 1024 });
     const [busy, large] = [openChannel('busy', false), openChannel('large', false)];
     for (const channel of [busy, large]) await join(hub, channel);
     for (let n = 0; n < 1_000; n++) void publish(JSON.stringify('x'.repeat(450)), busy);

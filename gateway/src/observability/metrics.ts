@@ -126,7 +126,7 @@ export function createMetrics({ stats, node, version, worker, health, brokerStat
   counter(
     'fanfare_feed_overflows_total',
     'Times a durable channel was published to faster than it could be sent, and went on from its log',
-    () => stats.feedOverflows,
+    () => stats.queueOverflows,
   );
   counter(
     'fanfare_live_dropped_total',

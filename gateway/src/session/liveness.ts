@@ -1,6 +1,8 @@
 import type { CloseCode, RawDialect, Wire } from '@fanfare/protocol';
 import type { Cancel, Clock } from '../clock.js';
-import { Feed, type Outbox } from '../hub/outbox.js';
+import type { Outbox } from '../hub/outbox.js';
+import { SendQueue } from '../hub/send-queue.js';
+import type { Topic, TopicMember } from '../hub/topic.js';
 
 export interface LivenessTimings {
   readonly pingIntervalMs: number;
@@ -13,8 +15,8 @@ export interface LivenessTimings {
 }
 
 /** A connection as its liveness sees it. */
-export interface Living {
-  readonly dialectIndex: number;
+export interface Living extends TopicMember {
+  readonly dialect: RawDialect;
   /** Last sign of life: a frame received or bytes drained, ms. */
   readonly lastSeenMs: number;
   /** When it connected, and since when it lags, ms. */
@@ -22,7 +24,6 @@ export interface Living {
   readonly laggingSinceMs: number | undefined;
   /** Since when it has read nothing, though something waits for it. To be asked from time to time. */
   stalledSinceMs(nowMs: number): number | undefined;
-  subscribe(topic: string): void;
   close(code: CloseCode, reason: string): void;
 }
 
@@ -39,15 +40,15 @@ const PING = {
 };
 
 /**
- * Pings and deadlines of all connections: one timer, one publish per bucket and dialect, no timer
+ * Pings and deadlines of all connections: one timer, one publish per topic of a bucket, no timer
  * per connection.
  */
 export class Liveness {
   readonly #clock: Clock;
   readonly #timings: LivenessTimings;
-  readonly #buckets: Feed[];
+  readonly #buckets: SendQueue[];
   readonly #connecting = new Set<Living>();
-  readonly #sessions = new Map<Living, number>();
+  readonly #sessions = new Map<Living, Topic>();
   readonly #lagging = new Set<Living>();
   #accepted = 0;
   #tick = 0;
@@ -61,7 +62,7 @@ export class Liveness {
     this.#clock = clock;
     this.#timings = timings;
     // A space can't be in a channel's name: these topics are no client's to subscribe to.
-    this.#buckets = Array.from({ length: BUCKETS }, (_, bucket) => new Feed(outbox, ` ping ${bucket}`, true));
+    this.#buckets = Array.from({ length: BUCKETS }, (_, bucket) => new SendQueue(outbox, ` ping ${bucket}`, true));
     this.#sweptAtMs = clock.now();
     this.#ranAtMs = clock.now();
     this.#timer = this.#schedule();
@@ -86,11 +87,10 @@ export class Liveness {
   connected(session: Living): void {
     this.#connecting.delete(session);
     // In turn: by the number of sessions, those that replace each other would all share one bucket.
-    const bucket = this.#accepted++ % BUCKETS;
-    this.#sessions.set(session, bucket);
-    const feed = this.#buckets[bucket] as Feed;
-    feed.members[session.dialectIndex] = (feed.members[session.dialectIndex] as number) + 1;
-    session.subscribe(feed.topics[session.dialectIndex] as string);
+    const bucket = this.#buckets[this.#accepted++ % BUCKETS] as SendQueue;
+    const topic = bucket.topic(session.dialect);
+    this.#sessions.set(session, topic);
+    topic.enter(session);
   }
 
   lagging(session: Living): void {
@@ -104,11 +104,11 @@ export class Liveness {
   closed(session: Living): void {
     this.#connecting.delete(session);
     this.#lagging.delete(session);
-    const bucket = this.#sessions.get(session);
-    if (bucket === undefined) return;
+    const topic = this.#sessions.get(session);
+    if (topic === undefined) return;
     this.#sessions.delete(session);
-    const feed = this.#buckets[bucket] as Feed;
-    feed.members[session.dialectIndex] = (feed.members[session.dialectIndex] as number) - 1;
+    topic.leave(session);
+    topic.release();
   }
 
   stop(): void {
@@ -123,7 +123,7 @@ export class Liveness {
   }
 
   #run(): void {
-    (this.#buckets[this.#tick++ % BUCKETS] as Feed).push(PING);
+    (this.#buckets[this.#tick++ % BUCKETS] as SendQueue).push(PING);
     const now = this.#clock.now();
     const { pingIntervalMs, pongTimeoutMs, connectTimeoutMs, lagMs } = this.#timings;
     if (now - this.#ranAtMs > pingIntervalMs / BUCKETS + STANDSTILL_MS) this.#awakeSinceMs = now;

@@ -31,7 +31,6 @@ let sessions = 0;
 export class Session implements SocketSession, Caller, Living {
   readonly id: string;
   readonly dialect: RawDialect;
-  readonly dialectIndex: number;
   readonly openedAtMs: number;
   lastSeenMs: number;
   /** Set once connected. */
@@ -53,12 +52,11 @@ export class Session implements SocketSession, Caller, Living {
   #stalledSinceMs: number | undefined;
   readonly #guard: FrameGuard;
 
-  constructor(socket: Socket, dialectIndex: number, token: string | undefined, services: SessionServices) {
+  constructor(socket: Socket, dialect: RawDialect, token: string | undefined, services: SessionServices) {
     this.#socket = socket;
     this.#services = services;
     this.#token = token;
-    this.dialectIndex = dialectIndex;
-    this.dialect = services.hub.outbox.dialects[dialectIndex] as RawDialect;
+    this.dialect = dialect;
     this.id = `${services.node}-${PROCESS}-${(++sessions).toString(36)}`;
     this.openedAtMs = services.clock.now();
     this.#guard = new FrameGuard(services.limits, services.clock);

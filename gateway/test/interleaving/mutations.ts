@@ -17,9 +17,9 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'skip the buffer at join: onto the topic at the cursor, with frames before it still queued',
-    file: 'hub/durable-channel.ts',
-    from: 'return this.feed.flushed ?? this.cursor;',
-    to: 'return this.cursor;',
+    file: 'hub/replay.ts',
+    from: 'return this.#membership.topic.flushed;',
+    to: 'return this.#channel.cursor;',
   },
   {
     name: 'accept a pushed message of another epoch by its offset',

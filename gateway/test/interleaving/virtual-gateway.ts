@@ -49,7 +49,6 @@ export class VirtualGateway {
     this.#hub = new Hub({
       broker,
       transport: this.#transport,
-      dialects: [RAW_DIALECTS.json, RAW_DIALECTS.msgpack],
       clock: world,
       stats,
       onFault,
@@ -60,7 +59,7 @@ export class VirtualGateway {
         pageEntries: 3,
         pageBytes: 1_024,
         bufferRecords: 6,
-        feedBytes: 150,
+        queueBytes: 150,
         lingerMs: 500,
       },
     });
@@ -91,7 +90,12 @@ export class VirtualGateway {
         node,
         onFault,
       },
-      { path: '/ws', isAllowedOrigin: () => true, isAccepting: () => true },
+      {
+        path: '/ws',
+        dialects: [RAW_DIALECTS.json, RAW_DIALECTS.msgpack],
+        isAllowedOrigin: () => true,
+        isAccepting: () => true,
+      },
     );
   }
 

@@ -17,7 +17,6 @@ export const openChannel = (name: string, durable = true): ChannelPolicy => ({
 /** A client that takes everything at once. @param onReplayed told of every replayed frame, as text */
 export function plainMember(onReplayed: (frame: string) => void = () => {}): Member {
   return {
-    dialectIndex: 0,
     dialect: RAW_DIALECTS.json,
     subscribe() {},
     unsubscribe() {},

@@ -1,0 +1,59 @@
+import type { RawDialect } from '@fanfare/protocol';
+import type { LogPosition } from '../broker/record.js';
+
+/** Whoever can be on a topic of the transport. */
+export interface TopicMember {
+  subscribe(topic: string): void;
+  unsubscribe(topic: string): void;
+}
+
+const NOWHERE: LogPosition = { epoch: 0, offset: 0 };
+
+/**
+ * Those who are sent the same bytes: one publish of the transport per frame, whatever their number.
+ * A channel has a topic for each dialect that somebody on it speaks.
+ */
+export class Topic {
+  /** Its name at the transport. */
+  readonly name: string;
+  readonly dialect: RawDialect;
+  /** Position of the last frame handed to the transport: a client that stands there may enter. */
+  flushed: LogPosition;
+  readonly #onUnused: (topic: Topic) => void;
+  #members = 0;
+  #users = 0;
+
+  /** @param onUnused told when the last who used it has released it */
+  constructor(name: string, dialect: RawDialect, flushed = NOWHERE, onUnused: (topic: Topic) => void = () => {}) {
+    this.name = name;
+    this.dialect = dialect;
+    this.flushed = flushed;
+    this.#onUnused = onUnused;
+  }
+
+  /** How many get what is published to it now. */
+  get members(): number {
+    return this.#members;
+  }
+
+  /** It is kept, with its position, until as many have released it: a client uses it from the start of its join. */
+  use(): this {
+    this.#users++;
+    return this;
+  }
+
+  release(): void {
+    if (--this.#users === 0) this.#onUnused(this);
+  }
+
+  /** From here on the member gets what is published to it. */
+  enter(member: TopicMember): void {
+    this.#members++;
+    member.subscribe(this.name);
+  }
+
+  leave(member: TopicMember): void {
+    this.#members--;
+    member.unsubscribe(this.name);
+  }
+}
