@@ -1,5 +1,10 @@
 /** The `fanfare` program: the only place that reads the environment and exits. Workers take their end from the primary. */
 import { runCommand } from './cli/commands.js';
+import { sleep, systemClock } from './clock.js';
+import { LogStream } from './observability/log-stream.js';
+
+/** For the reader of a pipe to take what was written, at the end, ms. */
+const FLUSH_TIMEOUT_MS = 2_000;
 
 const STOP_SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
@@ -15,14 +20,36 @@ function untilStopped(): Promise<string> {
   });
 }
 
+/** Who read the results has had enough (`| head`), and wants no more. Any other failure lost some of them. */
+function endUnread(error: NodeJS.ErrnoException): void {
+  if (error.code === 'EPIPE') process.exit(0);
+  process.stderr.write(`fanfare: cannot write: ${error.message}\n`);
+  process.exit(1);
+}
+
+/** `process.exit` drops what a pipe has not taken yet. Whoever reads nothing within a while is not waited for. */
+async function flushed(): Promise<void> {
+  // A failure is told one turn later.
+  await new Promise(setImmediate);
+  if (process.stdout.writableLength === 0) return;
+  const written = new Promise<void>((resolve) => process.stdout.write('', () => resolve()));
+  await Promise.race([written, sleep(systemClock, FLUSH_TIMEOUT_MS)]);
+}
+
 // No timer of the clock keeps the process alive, and a closing gateway may have nothing but such timers left.
 setInterval(() => {}, 2 ** 31 - 1);
 
+process.stderr.on('error', () => {});
 const exitCode = await runCommand(process.argv.slice(2), {
   env: process.env,
   cwd: process.cwd(),
-  out: (text) => void process.stdout.write(text),
+  out(text) {
+    if (process.stdout.listenerCount('error') === 0) process.stdout.on('error', endUnread);
+    process.stdout.write(text);
+  },
   err: (text) => void process.stderr.write(text),
+  openLog: () => new LogStream(process.stdout, systemClock),
   untilStopped,
 });
+await flushed();
 process.exit(exitCode);

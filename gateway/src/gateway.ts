@@ -45,6 +45,8 @@ export interface GatewayOptions {
   };
   /** The page at `/`, in development. */
   readonly files?: StaticFiles | undefined;
+  /** Lines that the log lost so far, for the metrics. */
+  readonly logLinesLost?: () => number;
 }
 
 /** A request body: 1,000 messages rarely come near; what does is sent in several batches. */
@@ -110,7 +112,14 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
     health: () => broker.health(),
     isStopping: () => !accepting,
     metrics: createSharedMetrics(
-      { stats, node, version: VERSION, health: () => broker.health(), brokerStats: broker.stats?.bind(broker) },
+      {
+        stats,
+        node,
+        version: VERSION,
+        health: () => broker.health(),
+        brokerStats: broker.stats?.bind(broker),
+        logLinesLost: options.logLinesLost,
+      },
       options.worker,
       clock,
     ),

@@ -1,3 +1,5 @@
+import type { LogStream } from '../observability/log-stream.js';
+
 /** What a command of the `fanfare` program is, and what it gets of the world. */
 export interface Command {
   readonly name: string;
@@ -20,8 +22,11 @@ export type ExitCode = 0 | 1 | 2;
 export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
+  /** What was asked for. */
   out(text: string): void;
   err(text: string): void;
+  /** Where `serve` logs; absent: to `out`. */
+  openLog?(): LogStream;
   /** Resolves with the name of the signal that asks the program to stop. */
   untilStopped(): Promise<string>;
 }

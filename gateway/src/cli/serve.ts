@@ -23,12 +23,17 @@ export const serve: Command = {
   usage: '[flags]',
   about: 'Runs a gateway until it gets SIGINT or SIGTERM, then sends its clients elsewhere and ends.',
   details: settingsHelp(),
-  async run(argv, { env, cwd, out, untilStopped }) {
+  async run(argv, { env, cwd, out, err, openLog, untilStopped }) {
     const config = loadConfig({ argv: isWorker() ? [...argv, ...flagsOfWorker(env)] : argv, env, cwd });
     const { mode, host, node, logLevel } = config;
     const format = mode === 'production' ? 'json' : 'text';
     const isOneOfMany = config.workers > 1;
-    const logger = createLogger({ level: logLevel, format, node, isOneOfMany, destination: { write: out } });
+    const log = openLog?.();
+    const logger = createLogger({ level: logLevel, format, node, isOneOfMany, destination: log ?? { write: out } });
+    if (log) {
+      log.onLoss = (reason) => err(`fanfare serve: a log line is lost (${reason}); clients are served all the same\n`);
+      log.onRecovery = (lost) => logger.warn({ lost }, 'log lines were lost');
+    }
     const primary = isWorker() ? new PrimaryLink() : undefined;
     const stopped = primary?.stopped ?? untilStopped();
     const broker = config.redisUrl === undefined ? 'memory' : 'redis';
@@ -54,7 +59,11 @@ export const serve: Command = {
     };
     const files = mode === 'development' && existsSync(DEMO_FOLDER) ? await loadStaticFiles(DEMO_FOLDER) : undefined;
     const { startGateway } = await import('../gateway.js');
-    const starting = startGateway(config, logger, { files, ...(worker && { worker }) });
+    const starting = startGateway(config, logger, {
+      files,
+      logLinesLost: () => log?.lost ?? 0,
+      ...(worker && { worker }),
+    });
     const gateway = await Promise.race([starting, stopped]);
     if (typeof gateway === 'string') return stoppedEarly(logger, gateway);
     const { port, healthPort, transport } = gateway;

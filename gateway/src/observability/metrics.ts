@@ -14,6 +14,8 @@ export interface MetricsOptions {
   readonly health: () => readonly { readonly shard: string; readonly state: 'ok' | 'lost' }[];
   /** What the broker counts by itself, as in `Broker.stats`. */
   readonly brokerStats?: (() => Readonly<Record<string, number>>) | undefined;
+  /** Lines that the log of this process lost so far. */
+  readonly logLinesLost?: (() => number) | undefined;
 }
 
 export interface Metrics {
@@ -23,7 +25,8 @@ export interface Metrics {
   text(): Promise<string>;
 }
 
-export function createMetrics({ stats, node, version, worker, health, brokerStats }: MetricsOptions): Metrics {
+export function createMetrics(options: MetricsOptions): Metrics {
+  const { stats, node, version, worker, health, brokerStats, logLinesLost = () => 0 } = options;
   const registry = new Registry();
   registry.setDefaultLabels({ node });
   collectDefaultMetrics({ register: registry });
@@ -139,6 +142,7 @@ export function createMetrics({ stats, node, version, worker, health, brokerStat
   counter('fanfare_doubt_findings_total', 'Channels found behind while a slot moved', () => stats.doubtFindings);
 
   counters('fanfare_http_responses_total', 'HTTP answers, by status', 'status', () => stats.httpResponses);
+  counter('fanfare_log_lines_lost_total', 'Log lines that could not be written', logLinesLost);
   if (brokerStats) {
     counters('fanfare_broker_events_total', 'What the broker engine went through, by kind', 'event', () =>
       Object.entries(brokerStats()),
