@@ -33,7 +33,14 @@ module.exports = {
     only('ports-know-the-protocol-only', PORTS, [PORTS, PROTOCOL]),
     only('hub-knows-ports', `${G}/hub/`, [PORTS, PROTOCOL, `${G}/hub/`]),
     only('fleet-knows-ports', `${G}/fleet/`, [PORTS, PROTOCOL, `${G}/fleet/`]),
-    only('session-knows-hub-and-ports', `${G}/session/`, [PORTS, PROTOCOL, `${G}/(hub|session)/`]),
+    only('channels-know-ports', `${G}/channels/`, [PORTS, PROTOCOL, `${G}/channels/`]),
+    only('session-knows-channels-hub-and-ports', `${G}/session/`, [PORTS, PROTOCOL, `${G}/(channels|hub|session)/`]),
+    only('api-knows-channels-and-ports', `${G}/api/`, [
+      PORTS,
+      PROTOCOL,
+      `${G}/(api|channels)/`,
+      `${G}/(auth/origin|fleet/fleet)\\.ts$`,
+    ]),
     only('transports-are-strangers', `${G}/transport/`, [PORTS, PROTOCOL, `${G}/transport/`]),
     only('memory-engine-is-a-stranger', `${G}/broker/memory/`, [PORTS, PROTOCOL, `${G}/broker/(memory/|[^/]+\\.ts$)`]),
     only('redis-engine-is-a-stranger', `${G}/broker/redis/`, [

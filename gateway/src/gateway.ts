@@ -7,6 +7,7 @@ import { createOpenAuthenticator } from './auth/open.js';
 import { createOriginCheck } from './auth/origin.js';
 import type { Broker } from './broker/broker.js';
 import { createMemoryBroker } from './broker/memory/memory-broker.js';
+import { createChannels } from './channels/channels.js';
 import { type Clock, sleep, systemClock } from './clock.js';
 import type { Config } from './config.js';
 import { BrokerFleet } from './fleet/broker-fleet.js';
@@ -82,6 +83,7 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
   );
   const hub = new Hub({ broker, transport, clock, stats, onFault });
   const { namespaces, limits, timings, node } = config;
+  const channels = createChannels({ broker, namespaces, stats, room: () => hub.outbox.room(), onFault });
   const liveness = new Liveness(hub.outbox, clock, { ...timings, lagMs: limits.lagMs });
   const authenticator = createOpenAuthenticator({ tokens: config.mode === 'development' ? 'ignored' : 'refused' });
   const isAllowedOrigin = createOriginCheck(config.allowedOrigins);
@@ -99,11 +101,9 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
     channels: () => hub.channels(),
   });
   const dependencies: ApiDependencies = {
-    broker,
-    namespaces,
+    channels,
     apiKeys: config.apiKeys,
     fleet,
-    room: () => hub.outbox.room(),
     isAllowedOrigin,
     stats,
     version: VERSION,
@@ -127,7 +127,19 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
   };
   handlers = {
     onUpgrade: createAcceptor(
-      { hub, broker, namespaces, authenticator, liveness, clock, stats, limits, timings, node, onFault },
+      {
+        hub,
+        channels,
+        authenticator,
+        liveness,
+        clock,
+        stats,
+        limits,
+        timings,
+        idempotencyMs: broker.idempotencyMs,
+        node,
+        onFault,
+      },
       {
         path: '/ws',
         dialects: [RAW_DIALECTS.json, RAW_DIALECTS.msgpack],

@@ -25,13 +25,13 @@ export interface Stats {
   /** `error` frames sent, by code. */
   readonly errors: Map<ErrorCode, number>;
   // --- publishing: messages acknowledged ---
-  publishedDurableWs: number;
-  publishedLiveWs: number;
-  publishedDurableHttp: number;
-  publishedLiveHttp: number;
+  /** Of durable channels, by entrance (`ws`, `http` and those that come). */
+  readonly publishedDurable: Map<string, number>;
+  /** Of live channels, by entrance. */
+  readonly publishedLive: Map<string, number>;
   /** Publishes answered with the first position because their key was seen. */
   duplicates: number;
-  /** Publishes that failed, by code; transports together. */
+  /** Publishes that failed, by code; all entrances together. */
   readonly publishFailures: Map<ErrorCode, number>;
   // --- fan-out ---
   /** Messages handed to the transport for fan-out, once a dialect. */
@@ -76,6 +76,12 @@ export interface Stats {
   readonly httpResponses: Map<number, number>;
 }
 
+/** Those that every gateway has: they are told as 0 before their first publish. */
+const ENTRANCES: readonly (readonly [entrance: string, published: number])[] = [
+  ['ws', 0],
+  ['http', 0],
+];
+
 export function createStats(): Stats {
   return {
     connections: 0,
@@ -87,10 +93,8 @@ export function createStats(): Stats {
     malformed: 0,
     rateLimited: 0,
     errors: new Map(),
-    publishedDurableWs: 0,
-    publishedLiveWs: 0,
-    publishedDurableHttp: 0,
-    publishedLiveHttp: 0,
+    publishedDurable: new Map(ENTRANCES),
+    publishedLive: new Map(ENTRANCES),
     duplicates: 0,
     publishFailures: new Map(),
     framesFlushed: 0,

@@ -14,7 +14,9 @@ const PLANTED = [
   ['protocol/src/planted-layer.ts', `import '@fanfare/client';`, 'protocol-is-pure'],
   ['client-sdk/src/planted-layer.ts', `import '../../gateway/src/clock.js';`, 'sdk-knows-the-protocol-only'],
   ['gateway/src/hub/planted-layer.ts', `import '../session/planted.js';`, 'hub-knows-ports'],
-  ['gateway/src/session/planted.ts', `import '@fanfare/client';`, 'session-knows-hub-and-ports'],
+  ['gateway/src/session/planted.ts', `import '@fanfare/client';`, 'session-knows-channels-hub-and-ports'],
+  ['gateway/src/channels/planted.ts', `import '../hub/planted-layer.js';`, 'channels-know-ports'],
+  ['gateway/src/api/planted.ts', `import '../session/planted.js';`, 'api-knows-channels-and-ports'],
   ['gateway/src/broker/memory/planted.ts', `import '../redis/planted.js';`, 'memory-engine-is-a-stranger'],
   [
     'gateway/src/broker/redis/planted.ts',

@@ -1,7 +1,11 @@
 import { timingSafeEqual } from 'node:crypto';
+import type { Identity } from '../auth/authenticator.js';
 
 /** Longest key that can be configured. */
 const MAX_KEY_LENGTH = 256;
+
+/** A backend with an API key: no user of its own, may do everything. */
+export const API_KEY_IDENTITY: Identity = { allows: () => true };
 
 /** Whether an `Authorization` header holds one of the API keys. */
 export type KeyCheck = (authorization: string) => boolean;

@@ -3,15 +3,15 @@
  * says what each call means; `/v1/openapi.json` says it to programs.
  */
 import type { OriginCheck } from '../auth/origin.js';
-import type { Broker } from '../broker/broker.js';
+import type { Caller } from '../channels/access.js';
+import type { Channels } from '../channels/channels.js';
 import { FanfareError } from '../errors.js';
 import type { Fleet } from '../fleet/fleet.js';
-import type { Namespaces } from '../namespaces.js';
 import { count, type Stats } from '../stats.js';
 import type { BodyHandler, HttpAnswer, HttpRequest, HttpResponse } from '../transport/transport.js';
-import { createKeyCheck } from './api-key.js';
+import { API_KEY_IDENTITY, createKeyCheck } from './api-key.js';
 import { allowOrigin, preflight } from './cross-origin.js';
-import { channels, json, nodes } from './fleet.js';
+import { json, listChannels, listNodes } from './fleet.js';
 import { type HealthDependencies, live, metrics, ready } from './health.js';
 import { history } from './history.js';
 import { openApiDocument } from './openapi.js';
@@ -21,13 +21,10 @@ import { readQuery } from './query.js';
 import { type StaticFiles, serveFile } from './static-files.js';
 
 export interface ApiDependencies extends HealthDependencies {
-  readonly broker: Pick<Broker, 'publish' | 'read'>;
-  readonly namespaces: Namespaces;
+  readonly channels: Channels;
   readonly apiKeys: readonly string[];
   readonly fleet: Fleet;
   readonly isAllowedOrigin: OriginCheck;
-  /** As `PublishDependencies` says. */
-  readonly room: () => Promise<void> | undefined;
   readonly stats: Stats;
   readonly version: string;
   /** The demo page; absent: `/` is `not_found`. */
@@ -44,13 +41,17 @@ export interface ApiDependencies extends HealthDependencies {
  */
 export type HttpHandler = (request: HttpRequest) => HttpAnswer | BodyHandler;
 
+/** A path with a handler for each method. */
 interface Route {
-  /** Answered without a key. */
+  /** Answered without a key: its caller has no identity. */
   readonly open?: boolean;
-  readonly GET?: (request: HttpRequest) => HttpAnswer;
+  readonly GET?: (request: HttpRequest, caller: Caller) => HttpAnswer;
   /** Gets the body, which is JSON. */
-  readonly POST?: (body: Uint8Array) => HttpAnswer;
+  readonly POST?: (body: Uint8Array, caller: Caller) => HttpAnswer;
 }
+
+const API_KEY_CALLER: Caller = { entrance: 'http', identity: API_KEY_IDENTITY };
+const NOBODY: Caller = { entrance: 'http', identity: undefined };
 
 /** What a 426 has to name (RFC 9110 section 15.5.22). */
 const UPGRADE_HEADERS = [
@@ -61,13 +62,13 @@ const UPGRADE_HEADERS = [
 type Routes = ReadonlyMap<string, Route>;
 
 export function createApi(dependencies: ApiDependencies): HttpHandler {
-  const { fleet, version, files, healthElsewhere } = dependencies;
+  const { channels, fleet, version, files, healthElsewhere } = dependencies;
   const document = json(openApiDocument(version));
   const routes = new Map<string, Route>([
-    ['/v1/publish', { POST: (body) => publish(body, dependencies) }],
-    ['/v1/history', { GET: (request) => history(readQuery(request.query), dependencies) }],
-    ['/v1/channels', { GET: (request) => channels(readQuery(request.query), fleet) }],
-    ['/v1/nodes', { GET: () => nodes(fleet) }],
+    ['/v1/publish', { POST: (body, caller) => publish(body, caller, channels.publishing) }],
+    ['/v1/history', { GET: (request, caller) => history(readQuery(request.query), caller, channels) }],
+    ['/v1/channels', { GET: (request) => listChannels(readQuery(request.query), fleet) }],
+    ['/v1/nodes', { GET: () => listNodes(fleet) }],
     ['/ws', { open: true, GET: () => problem('upgrade_required', 'connect with a WebSocket', UPGRADE_HEADERS) }],
     ['/v1/openapi.json', { open: true, GET: () => document }],
     ...(healthElsewhere ? [] : healthRoutes(dependencies)),
@@ -91,6 +92,10 @@ function healthRoutes(dependencies: HealthDependencies): [string, Route][] {
 
 function createHandler(routes: Routes, { apiKeys, isAllowedOrigin, stats, onFault }: ApiDependencies): HttpHandler {
   const isKey = createKeyCheck(apiKeys);
+  const authenticate = (request: HttpRequest): Caller => {
+    if (isKey(request.header('authorization'))) return API_KEY_CALLER;
+    throw new FanfareError('unauthorized', 'give an API key as Authorization: Bearer <key>');
+  };
 
   const answer: HttpHandler = (request) => {
     const route = routes.get(request.path);
@@ -102,10 +107,8 @@ function createHandler(routes: Routes, { apiKeys, isAllowedOrigin, stats, onFaul
     if (!read && !write) {
       return problem('method_not_allowed', `use ${methodsOf(route)}`, [['allow', methodsOf(route)]]);
     }
-    if (!route.open && !isKey(request.header('authorization'))) {
-      throw new FanfareError('unauthorized', 'give an API key as Authorization: Bearer <key>');
-    }
-    if (!write) return (read as (request: HttpRequest) => HttpAnswer)(request);
+    const caller = route.open ? NOBODY : authenticate(request);
+    if (!write) return (read as NonNullable<Route['GET']>)(request, caller);
     if (!isJson(request.header('content-type'))) return problem('unsupported_media_type', 'send application/json');
     const encoding = request.header('content-encoding');
     if (encoding !== '' && encoding !== 'identity') {
@@ -114,7 +117,7 @@ function createHandler(routes: Routes, { apiKeys, isAllowedOrigin, stats, onFaul
     return (body) => {
       if (body === 'too_large') throw new FanfareError('too_large', 'the request body is too large');
       if (body === 'no_room') throw new FanfareError('unavailable', 'too many request bodies are being read');
-      return write(body);
+      return write(body, caller);
     };
   };
   const fail = (error: unknown): HttpResponse => {

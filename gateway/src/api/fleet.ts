@@ -8,7 +8,7 @@ import type { HttpResponse } from '../transport/transport.js';
 export const CHANNELS_PAGE = 1000;
 
 /** Channels with subscribers whose name starts with `prefix`, by name; `cursor` goes on where an answer ended. */
-export async function channels(query: URLSearchParams, fleet: Fleet): Promise<HttpResponse> {
+export async function listChannels(query: URLSearchParams, fleet: Fleet): Promise<HttpResponse> {
   const prefix = query.get('prefix') ?? '';
   const after = readCursor(query.get('cursor'));
   const { channels: page, more, missing } = await fleet.channels({ prefix, after, limit: CHANNELS_PAGE });
@@ -17,7 +17,7 @@ export async function channels(query: URLSearchParams, fleet: Fleet): Promise<Ht
   return json({ channels: page, ...(cursor && { cursor }), ...told({ missing }) });
 }
 
-export async function nodes(fleet: Fleet): Promise<HttpResponse> {
+export async function listNodes(fleet: Fleet): Promise<HttpResponse> {
   const { nodes: list, missing } = await fleet.nodes();
   return json({ nodes: list, ...told({ missing }) });
 }

@@ -2,11 +2,10 @@
 import { isChannelName, type Position, parsePosition, RESET_REASONS } from '@fanfare/protocol';
 import { transcode } from '@fanfare/protocol/raw';
 import { isHistoryLimit, MAX_HISTORY_LIMIT } from '@fanfare/protocol/validate';
-import type { Broker } from '../broker/broker.js';
 import type { LogRecord } from '../broker/record.js';
+import type { Caller } from '../channels/access.js';
+import type { Channels } from '../channels/channels.js';
 import { FanfareError } from '../errors.js';
-import { readHistory } from '../hub/history.js';
-import type { ChannelPolicy, Namespaces } from '../namespaces.js';
 import type { HttpResponse } from '../transport/transport.js';
 import { problem } from './problem.js';
 
@@ -17,28 +16,24 @@ const MAX_ANSWER_BYTES = 512 * 1024;
 /** @throws {FanfareError} */
 export async function history(
   query: URLSearchParams,
-  { broker, namespaces }: { readonly broker: Pick<Broker, 'read'>; readonly namespaces: Namespaces },
+  caller: Caller,
+  { access, reading }: Pick<Channels, 'access' | 'reading'>,
 ): Promise<HttpResponse> {
-  const channel = readChannel(query.get('channel'), namespaces);
+  const name = query.get('channel');
+  if (!isChannelName(name)) throw new FanfareError('bad_request', 'channel must be a channel name');
+  const channel = access.decide(caller, 'history', name);
+  if (channel instanceof FanfareError) throw channel;
   const after = readPosition(query, 'after');
   const before = readPosition(query, 'before');
   if (after && before) throw new FanfareError('bad_request', 'give at most one of after and before');
   const limit = readLimit(query.get('limit'));
-  const page = await readHistory(broker, channel, { after, before, limit, maxBytes: MAX_ANSWER_BYTES });
+  const page = await reading.history(channel, { after, before, limit, maxBytes: MAX_ANSWER_BYTES });
   if (!page.ok) return problem(page.reason, RESET_REASONS[page.reason]);
   return {
     status: 200,
     headers: [['content-type', 'application/json']],
     body: `{"messages":[${page.messages.map(toItem).join(',')}],"more":${page.more}}`,
   };
-}
-
-function readChannel(name: string | null, namespaces: Namespaces): ChannelPolicy {
-  if (!isChannelName(name)) throw new FanfareError('bad_request', 'channel must be a channel name');
-  const channel = namespaces.policy(name);
-  if (!channel) throw new FanfareError('unknown_channel', `the namespace of ${name} is not configured`);
-  if (!channel.durable) throw new FanfareError('bad_request', 'a live channel has no history');
-  return channel;
 }
 
 function readPosition(query: URLSearchParams, name: 'after' | 'before'): Position | undefined {

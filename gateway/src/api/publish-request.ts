@@ -10,8 +10,9 @@ import {
 import { parsePublishBody } from '@fanfare/protocol/raw';
 import { isDurability, isKey, isTags } from '@fanfare/protocol/validate';
 import type { NewMessage } from '../broker/record.js';
+import { oversize } from '../channels/publishing.js';
 import { FanfareError } from '../errors.js';
-import type { ChannelPolicy, Namespaces } from '../namespaces.js';
+import type { ChannelPolicy } from '../namespaces.js';
 
 /** Most items of `messages`, and most names in `channels`. */
 export const MAX_BATCH = 1000;
@@ -29,12 +30,15 @@ export type PublishRequest =
   /** In the order given; each answered on its own. */
   | { readonly many: readonly (PublishItem | FanfareError)[] };
 
+/** The channel of this name if the caller may publish to it, else why not. */
+export type Decide = (name: string) => ChannelPolicy | FanfareError;
+
 /**
  * @throws {MalformedFrameError} if the body is no JSON object.
  * @throws {FanfareError} if the request as a whole, or its only message, cannot be taken.
  */
-export function readPublishRequest(body: Uint8Array, namespaces: Namespaces): PublishRequest {
-  const channels = new ChannelFinder(namespaces);
+export function readPublishRequest(body: Uint8Array, decide: Decide): PublishRequest {
+  const channels = new ChannelFinder(decide);
   const { fields, payload, messages } = parsePublishBody(body);
   const forms = Number(fields.channel !== undefined) + Number(fields.channels !== undefined);
   if (messages === undefined && fields.messages === undefined) {
@@ -98,26 +102,25 @@ function readMessage({ key, tags, durability }: RawFrame['fields'], payload: Pay
 
 /** Looks each channel of a request up once: a batch names the same one many times. */
 class ChannelFinder {
-  readonly #namespaces: Namespaces;
+  readonly #decide: Decide;
   readonly #found = new Map<unknown, ChannelPolicy>();
 
-  constructor(namespaces: Namespaces) {
-    this.#namespaces = namespaces;
+  constructor(decide: Decide) {
+    this.#decide = decide;
   }
 
-  /** @throws {FanfareError} if there is no such channel, or if it does not take this payload. */
+  /** @throws {FanfareError} if the caller may not publish there, or if the channel does not take this payload. */
   find(name: unknown, payload: Payload): ChannelPolicy {
     const channel = this.#found.get(name) ?? this.#lookUp(name);
-    if (payload.bytes.length > channel.maxMessageBytes) {
-      throw new FanfareError('too_large', `data of ${payload.bytes.length} bytes is over ${channel.maxMessageBytes}`);
-    }
+    const failure = oversize(channel, payload);
+    if (failure) throw failure;
     return channel;
   }
 
   #lookUp(name: unknown): ChannelPolicy {
     if (!isChannelName(name)) throw invalid('channel must be a channel name');
-    const channel = this.#namespaces.policy(name);
-    if (!channel) throw new FanfareError('unknown_channel', `the namespace of ${name} is not configured`);
+    const channel = this.#decide(name);
+    if (channel instanceof FanfareError) throw channel;
     this.#found.set(name, channel);
     return channel;
   }

@@ -10,6 +10,11 @@ function stored(harness: ApiHarness, channel: string): string[] {
   return harness.log.view(policy).entries.map((entry) => Buffer.from(entry.payload.bytes).toString());
 }
 
+/** Messages counted as published over HTTP. */
+function published({ stats }: ApiHarness) {
+  return { durable: stats.publishedDurable.get('http'), live: stats.publishedLive.get('http') };
+}
+
 /** A harness whose broker notes each publish, and fails where `fail` says so. */
 function watched(fail: (channel: string) => Error | undefined = () => undefined) {
   const calls: { channel: string; count: number; durability: string | undefined }[] = [];
@@ -34,7 +39,7 @@ describe('publishing one message', () => {
     expect(Object.keys(first.json)).toEqual(['channel', 'epoch', 'offset']);
     const second = await harness.publish({ channel: 'demo:a', data: 2 });
     expect(second.json).toEqual({ ...first.json, offset: 2 });
-    expect(harness.stats).toMatchObject({ publishedDurableHttp: 2, publishedLiveHttp: 0 });
+    expect(published(harness)).toEqual({ durable: 2, live: 0 });
   });
 
   it('keeps the text of the data, to the letter', async () => {
@@ -66,13 +71,14 @@ describe('publishing one message', () => {
     const again = await harness.publish({ channel: 'demo:a', data: 2, key: 'k' });
     expect(again.json).toEqual({ ...first.json, duplicate: true });
     expect(stored(harness, 'demo:a')).toEqual(['1']);
-    expect(harness.stats).toMatchObject({ publishedDurableHttp: 1, duplicates: 1 });
+    expect(published(harness)).toEqual({ durable: 1, live: 0 });
+    expect(harness.stats.duplicates).toBe(1);
   });
 
   it('gives no position on a live channel', async () => {
     const harness = createApiHarness();
     expect((await harness.publish({ channel: 'live:a', data: null })).json).toEqual({ channel: 'live:a' });
-    expect(harness.stats.publishedLiveHttp).toBe(1);
+    expect(published(harness)).toEqual({ durable: 0, live: 1 });
   });
 
   it('says which durability was reached where a replica was asked for', async () => {
@@ -169,7 +175,7 @@ describe('publishing a batch', () => {
       ['demo:b', 1],
       ['live:x', 1],
     ]);
-    expect(harness.stats).toMatchObject({ publishedDurableHttp: 4, publishedLiveHttp: 1 });
+    expect(published(harness)).toEqual({ durable: 4, live: 1 });
   });
 
   it('does nothing by halves: a bad item has its error, the others their position', async () => {

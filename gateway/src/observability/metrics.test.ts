@@ -14,11 +14,11 @@ it('shows the counters as they are when asked, each scrape anew', async () => {
     ],
   });
   stats.connections = 3;
-  stats.publishedDurableHttp = 5;
+  stats.publishedDurable.set('http', 5);
   count(stats.closes, 4001);
   count(stats.closes, 4001);
   await metrics.text();
-  stats.publishedDurableHttp = 7;
+  stats.publishedDurable.set('http', 7);
   const text = await metrics.text();
   for (const line of [
     'fanfare_info{version="1.2.3",node="n1"} 1',

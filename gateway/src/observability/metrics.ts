@@ -104,10 +104,8 @@ export function createMetrics(options: MetricsOptions): Metrics {
     registers: [registry],
     collect() {
       this.reset();
-      this.inc({ kind: 'durable', via: 'ws' }, stats.publishedDurableWs);
-      this.inc({ kind: 'live', via: 'ws' }, stats.publishedLiveWs);
-      this.inc({ kind: 'durable', via: 'http' }, stats.publishedDurableHttp);
-      this.inc({ kind: 'live', via: 'http' }, stats.publishedLiveHttp);
+      for (const [via, sum] of stats.publishedDurable) this.inc({ kind: 'durable', via }, sum);
+      for (const [via, sum] of stats.publishedLive) this.inc({ kind: 'live', via }, sum);
     },
   });
   counter('fanfare_publish_duplicates_total', 'Publishes whose key was seen before', () => stats.duplicates);

@@ -9,17 +9,18 @@ import type {
   UnsubscribeFrame,
 } from '@fanfare/protocol';
 import type { Action, Identity } from '../auth/authenticator.js';
+import type { Published } from '../broker/broker.js';
+import type { Caller } from '../channels/access.js';
+import { oversize } from '../channels/publishing.js';
 import { FanfareError, toFanfareError } from '../errors.js';
 import type { Membership } from '../hub/channel.js';
-import { readHistory } from '../hub/history.js';
 import type { Member, Start } from '../hub/member.js';
 import type { ChannelPolicy } from '../namespaces.js';
-import { count } from '../stats.js';
 import type { ChannelTurns } from './channel-turns.js';
 import type { SessionServices } from './services.js';
 
 /** What a command needs of the connection that it came from. */
-export interface Caller extends Member {
+export interface Commander extends Member, Caller {
   identity: Identity | undefined;
   /** Nothing reaches the client any more. */
   readonly isClosed: boolean;
@@ -44,7 +45,7 @@ export interface Command {
 
 /** Runs one command and resolves once it is answered, by its reply or by an `error` with its `id`. */
 export async function runCommand(
-  caller: Caller,
+  caller: Commander,
   { frame, payload }: Command,
   services: SessionServices,
 ): Promise<void> {
@@ -60,7 +61,7 @@ export async function runCommand(
 }
 
 async function run(
-  caller: Caller,
+  caller: Commander,
   frame: Exclude<ClientFrame, { type: 'pong' }>,
   payload: Payload | undefined,
   services: SessionServices,
@@ -83,14 +84,14 @@ async function run(
   }
 }
 
-function permitted(caller: Caller, channel: string, action: Action, services: SessionServices): ChannelPolicy {
-  const policy = services.namespaces.policy(channel);
-  if (!policy) throw new FanfareError('unknown_channel', 'the namespace of the channel is not configured');
-  if (!caller.identity?.allows(action, policy)) throw new FanfareError('forbidden', `${action} is not allowed`);
+/** @throws {FanfareError} if it is not allowed. */
+function permitted(caller: Caller, channel: string, action: Action, { channels }: SessionServices): ChannelPolicy {
+  const policy = channels.access.decide(caller, action, channel);
+  if (policy instanceof FanfareError) throw policy;
   return policy;
 }
 
-async function subscribe(caller: Caller, frame: SubscribeFrame, services: SessionServices): Promise<void> {
+async function subscribe(caller: Commander, frame: SubscribeFrame, services: SessionServices): Promise<void> {
   const { id, channel } = frame;
   if (caller.isClosed) return;
   const policy = permitted(caller, channel, 'subscribe', services);
@@ -146,7 +147,7 @@ function startOf({ since, rewind, rewindMs }: SubscribeFrame): Start {
   return rewindMs === undefined ? undefined : { rewindMs };
 }
 
-function unsubscribe(caller: Caller, { id, channel }: UnsubscribeFrame): void {
+function unsubscribe(caller: Commander, { id, channel }: UnsubscribeFrame): void {
   caller.memberships.get(channel)?.leave();
   caller.memberships.delete(channel);
   caller.forgetLag(channel);
@@ -154,31 +155,23 @@ function unsubscribe(caller: Caller, { id, channel }: UnsubscribeFrame): void {
 }
 
 async function publish(
-  caller: Caller,
+  caller: Commander,
   { id, channel, key, tags, durability }: PublishFrame,
   payload: Payload,
   services: SessionServices,
 ): Promise<void> {
   const policy = permitted(caller, channel, 'publish', services);
-  if (payload.bytes.length > policy.maxMessageBytes) {
-    throw new FanfareError('too_large', `message of ${payload.bytes.length} bytes is over ${policy.maxMessageBytes}`);
-  }
+  const tooLarge = oversize(policy, payload);
+  if (tooLarge) throw tooLarge;
   const message = { payload, user: caller.identity?.user, key, tags };
   const { turns } = caller;
   const [outcome] = await turns.publish(channel, () =>
-    services.broker.publish(policy, [message], durability && { durability }),
+    services.channels.publishing.publish(caller, policy, [message], durability),
   );
-  // Whoever publishes faster than this gateway can send is answered later.
-  await services.hub.outbox.room();
-  const { stats } = services;
-  if (outcome === undefined || outcome instanceof Error) {
-    count(stats.publishFailures, toFanfareError(outcome).code);
-    throw outcome ?? new Error('the broker gave no outcome');
-  }
-  if (outcome.duplicate) stats.duplicates++;
-  else if (policy.durable) stats.publishedDurableWs++;
-  else stats.publishedLiveWs++;
-  const { position, duplicate, replicas, durability: reached = policy.durable ? durability : undefined } = outcome;
+  // An unforeseen fault was reported where it happened.
+  if (outcome instanceof FanfareError) return caller.replyError(id, outcome);
+  const published = outcome as Published;
+  const { position, duplicate, replicas, durability: reached = policy.durable ? durability : undefined } = published;
   caller.replySoon({
     type: 'published',
     id,
@@ -190,14 +183,13 @@ async function publish(
   });
 }
 
-async function history(caller: Caller, frame: HistoryFrame, services: SessionServices): Promise<void> {
+async function history(caller: Commander, frame: HistoryFrame, services: SessionServices): Promise<void> {
   const { id, channel, after, before, limit } = frame;
   const policy = permitted(caller, channel, 'history', services);
-  if (!policy.durable) throw new FanfareError('bad_request', 'a live channel has no history');
   await caller.turns.settled(channel);
   await caller.oneOfFew(async () => {
     if (caller.isClosed) return;
-    const page = await readHistory(services.broker, policy, { after, before, limit: limit ?? 100 });
+    const page = await services.channels.reading.history(policy, { after, before, limit: limit ?? 100 });
     if (!page.ok) throw new FanfareError('bad_request', `${page.reason}: the position cannot be used`);
     const messages = page.messages.map((message) => ({ ...message, epoch: String(message.epoch) }));
     const wire = caller.dialect.encodeHistory(id, channel, messages, page.more);
@@ -208,7 +200,7 @@ async function history(caller: Caller, frame: HistoryFrame, services: SessionSer
   });
 }
 
-async function refresh(caller: Caller, { id, token }: RefreshFrame): Promise<void> {
+async function refresh(caller: Commander, { id, token }: RefreshFrame): Promise<void> {
   const identity = await caller.authenticate(token);
   if (caller.isClosed) return;
   caller.identity = identity;

@@ -1,8 +1,7 @@
 import type { Authenticator } from '../auth/authenticator.js';
-import type { Broker } from '../broker/broker.js';
+import type { Channels } from '../channels/channels.js';
 import type { Clock } from '../clock.js';
 import type { Hub } from '../hub/hub.js';
-import type { Namespaces } from '../namespaces.js';
 import type { Stats } from '../stats.js';
 import type { Liveness } from './liveness.js';
 
@@ -26,14 +25,15 @@ export interface SessionTimings {
 /** What the sessions of a gateway share. */
 export interface SessionServices {
   readonly hub: Hub;
-  readonly broker: Broker;
-  readonly namespaces: Namespaces;
+  readonly channels: Channels;
   readonly authenticator: Authenticator;
   readonly liveness: Liveness;
   readonly clock: Clock;
   readonly stats: Stats;
   readonly limits: SessionLimits;
   readonly timings: SessionTimings;
+  /** How long an idempotency key holds, ms. */
+  readonly idempotencyMs: number;
   /** Name of this gateway. */
   readonly node: string;
   /** Told of faults that should not happen. */

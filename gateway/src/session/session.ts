@@ -7,7 +7,7 @@ import { count } from '../stats.js';
 import type { Socket, SocketSession } from '../transport/transport.js';
 import { Turnstile } from '../turnstile.js';
 import { ChannelTurns } from './channel-turns.js';
-import { type Caller, type Command, runCommand } from './commands.js';
+import { type Command, type Commander, runCommand } from './commands.js';
 import { DrainQueue } from './drain-queue.js';
 import { FrameGuard } from './frame-guard.js';
 import type { Living } from './liveness.js';
@@ -28,11 +28,12 @@ const PROCESS = randomBytes(4).toString('hex');
 let sessions = 0;
 
 /** One client's connection: handshake, order of replies, lag, limits. Commands are in `commands.ts`. */
-export class Session implements SocketSession, Caller, Living {
+export class Session implements SocketSession, Commander, Living {
   readonly id: string;
   readonly dialect: RawDialect;
   readonly openedAtMs: number;
   lastSeenMs: number;
+  readonly entrance = 'ws';
   /** Set once connected. */
   identity: Identity | undefined;
   /** Channels it is on or joining, by name. */
@@ -169,7 +170,7 @@ export class Session implements SocketSession, Caller, Living {
     if (this.#state !== 'authenticating') return;
     this.#state = 'connected';
     this.identity = identity;
-    const { node, timings, limits, broker, liveness } = this.#services;
+    const { node, timings, limits, idempotencyMs, liveness } = this.#services;
     this.reply({
       type: 'connected',
       id,
@@ -179,7 +180,7 @@ export class Session implements SocketSession, Caller, Living {
       ping: timings.pingIntervalMs,
       ...(identity.expiresAt !== undefined && { expires: identity.expiresAt }),
       maxFrame: limits.frameBytes,
-      idempotencyMs: broker.idempotencyMs,
+      idempotencyMs,
     });
     liveness.connected(this);
     const pending = this.#pending?.items ?? [];

@@ -1,5 +1,6 @@
 import { RAW_DIALECTS } from '@fanfare/protocol/raw';
 import { createOpenAuthenticator } from '../../src/auth/open.js';
+import { createChannels } from '../../src/channels/channels.js';
 import { Hub } from '../../src/hub/hub.js';
 import { type NamespaceSettings, Namespaces } from '../../src/namespaces.js';
 import { createAcceptor } from '../../src/session/acceptor.js';
@@ -73,8 +74,13 @@ export class VirtualGateway {
     this.#accept = createAcceptor(
       {
         hub: this.#hub,
-        broker,
-        namespaces: NAMESPACES,
+        channels: createChannels({
+          broker,
+          namespaces: NAMESPACES,
+          stats,
+          room: () => this.#hub.outbox.room(),
+          onFault,
+        }),
         authenticator: createOpenAuthenticator({ tokens: 'ignored' }),
         liveness: this.#liveness,
         clock: world,
@@ -87,6 +93,7 @@ export class VirtualGateway {
           frameBytes: 73_728,
         },
         timings: { pingIntervalMs: PING_INTERVAL_MS, resumeGraceMs: 10_000 },
+        idempotencyMs: broker.idempotencyMs,
         node,
         onFault,
       },

@@ -3,6 +3,7 @@ import { type ApiDependencies, createApi, createHealthApi, type HttpHandler } fr
 import { createOriginCheck } from '../../src/auth/origin.js';
 import type { Broker, ShardHealth } from '../../src/broker/broker.js';
 import { createMemoryBroker } from '../../src/broker/memory/memory-broker.js';
+import { createChannels } from '../../src/channels/channels.js';
 import { systemClock } from '../../src/clock.js';
 import { loadConfig } from '../../src/config.js';
 import { BrokerFleet } from '../../src/fleet/broker-fleet.js';
@@ -43,7 +44,10 @@ export interface ApiHarness {
   publish(body: unknown): Promise<Asked>;
 }
 
-export function createApiHarness(over: (harness: ApiHarness) => Partial<ApiDependencies> = () => ({})): ApiHarness {
+/** Parts of the harness to replace. */
+export type ApiHarnessParts = Partial<ApiDependencies> & { readonly broker?: Pick<Broker, 'publish' | 'read'> };
+
+export function createApiHarness(over: (harness: ApiHarness) => ApiHarnessParts = () => ({})): ApiHarness {
   const log = new FaultyLog({ clock: systemClock });
   const stats = createStats();
   const { namespaces, apiKeys } = loadConfig({ argv: [], env: {}, cwd: '/nowhere' });
@@ -64,9 +68,15 @@ export function createApiHarness(over: (harness: ApiHarness) => Partial<ApiDepen
     publish: (body) =>
       harness.ask('/v1/publish', { method: 'POST', body: typeof body === 'string' ? body : JSON.stringify(body) }),
   };
+  const { broker = harness.broker, ...replaced } = over(harness);
   const dependencies: ApiDependencies = {
-    broker: harness.broker,
-    namespaces,
+    channels: createChannels({
+      broker,
+      namespaces,
+      stats,
+      room: () => undefined,
+      onFault: (message) => harness.faults.push(message),
+    }),
     apiKeys: [...apiKeys, 'second-key'],
     stats,
     version: '1.2.3',
@@ -77,13 +87,12 @@ export function createApiHarness(over: (harness: ApiHarness) => Partial<ApiDepen
       self: () => ({ node: 'n1', version: '1.2.3', connections: 7, uptimeMs: 5 }),
       channels: () => harness.channels,
     }),
-    room: () => undefined,
     isAllowedOrigin: createOriginCheck(['https://app.example']),
     health: () => shards,
     isStopping: () => harness.stopping,
     metrics: createMetrics({ stats, node: 'n1', version: '1.2.3', health: () => shards }),
     onFault: (message) => harness.faults.push(message),
-    ...over(harness),
+    ...replaced,
   };
   const handler = createApi(dependencies);
   const healthHandler = createHealthApi(dependencies);

@@ -3,9 +3,19 @@ import { FaultyLog } from '../../test/support/faulty-broker.js';
 import type { ChannelSpec, ReadRange } from '../broker/broker.js';
 import { createMemoryBroker } from '../broker/memory/memory-broker.js';
 import { systemClock } from '../clock.js';
-import { type HistoryPage, readHistory } from './history.js';
+import type { ChannelPolicy } from '../namespaces.js';
+import { type HistoryPage, Reading } from './reading.js';
 
-const spec: ChannelSpec = { name: 'chat:1', durable: true, historySize: 100, historyTtlMs: 60_000 };
+const spec: ChannelPolicy = {
+  name: 'chat:1',
+  durable: true,
+  historySize: 100,
+  historyTtlMs: 60_000,
+  subscribe: 'anyone',
+  publish: 'anyone',
+  presence: false,
+  maxMessageBytes: 65_536,
+};
 
 /** A channel that holds ten messages, the bytes `1` to `10`. */
 async function filled(count = 10) {
@@ -30,31 +40,31 @@ function offsets(page: HistoryPage): number[] {
 describe('history', () => {
   it('without a position is the newest messages, oldest first', async () => {
     const { broker } = await filled();
-    const page = await readHistory(broker, spec, { limit: 3 });
+    const page = await new Reading(broker).history(spec, { limit: 3 });
     expect(offsets(page)).toEqual([8, 9, 10]);
     expect(page).toMatchObject({ more: true });
-    expect(await readHistory(broker, spec, { limit: 10 })).toMatchObject({ more: false });
+    expect(await new Reading(broker).history(spec, { limit: 10 })).toMatchObject({ more: false });
   });
 
   it('pages forward after a position, and backward before one', async () => {
     const { broker, at } = await filled();
-    const forward = await readHistory(broker, spec, { after: at(6), limit: 2 });
+    const forward = await new Reading(broker).history(spec, { after: at(6), limit: 2 });
     expect([offsets(forward), forward]).toMatchObject([[7, 8], { more: true }]);
-    expect(await readHistory(broker, spec, { after: at(8), limit: 2 })).toMatchObject({ more: false });
-    expect(offsets(await readHistory(broker, spec, { after: at(10), limit: 2 }))).toEqual([]);
-    const backward = await readHistory(broker, spec, { before: at(4), limit: 2 });
+    expect(await new Reading(broker).history(spec, { after: at(8), limit: 2 })).toMatchObject({ more: false });
+    expect(offsets(await new Reading(broker).history(spec, { after: at(10), limit: 2 }))).toEqual([]);
+    const backward = await new Reading(broker).history(spec, { before: at(4), limit: 2 });
     expect([offsets(backward), backward]).toMatchObject([[2, 3], { more: true }]);
-    expect(await readHistory(broker, spec, { before: at(3), limit: 2 })).toMatchObject({ more: false });
+    expect(await new Reading(broker).history(spec, { before: at(3), limit: 2 })).toMatchObject({ more: false });
   });
 
   it('is empty on a channel nobody published to', async () => {
     const { broker } = await filled(0);
-    expect(await readHistory(broker, spec, { limit: 5 })).toEqual({ ok: true, messages: [], more: false });
+    expect(await new Reading(broker).history(spec, { limit: 5 })).toEqual({ ok: true, messages: [], more: false });
   });
 
   it('is cut by bytes, with at least one message', async () => {
     const { broker, at } = await filled();
-    const page = await readHistory(broker, spec, { after: at(0), limit: 10, maxBytes: 1 });
+    const page = await new Reading(broker).history(spec, { after: at(0), limit: 10, maxBytes: 1 });
     expect([offsets(page), page]).toMatchObject([[1], { more: true }]);
   });
 
@@ -63,10 +73,10 @@ describe('history', () => {
     const old = at(9);
     log.fork(spec);
     await publish(11, 12);
-    const page = await readHistory(broker, spec, { after: old, limit: 10 });
+    const page = await new Reading(broker).history(spec, { after: old, limit: 10 });
     expect(offsets(page)).toEqual([10, 11, 12]);
     expect(page.ok && new Set(page.messages.map((message) => message.epoch)).size).toBe(2);
-    expect(offsets(await readHistory(broker, spec, { before: at(12), limit: 2 }))).toEqual([10, 11]);
+    expect(offsets(await new Reading(broker).history(spec, { before: at(12), limit: 2 }))).toEqual([10, 11]);
   });
 
   it('says why a position cannot be used', async () => {
@@ -76,18 +86,18 @@ describe('history', () => {
     await publish(8, 9);
     for (const start of ['after', 'before'] as const) {
       const read = (position: { epoch: string; offset: number }) =>
-        readHistory(broker, spec, { [start]: position, limit: 5 });
+        new Reading(broker).history(spec, { [start]: position, limit: 5 });
       expect(await read(saw)).toEqual({ ok: false, reason: 'diverged' });
       for (const epoch of ['12345', 'x', '007', '1e3', '']) {
         expect(await read({ epoch, offset: 1 })).toEqual({ ok: false, reason: 'unrecoverable' });
       }
     }
     log.trim(spec, 5);
-    expect(await readHistory(broker, spec, { after: { ...saw, offset: 3 }, limit: 5 })).toEqual({
+    expect(await new Reading(broker).history(spec, { after: { ...saw, offset: 3 }, limit: 5 })).toEqual({
       ok: false,
       reason: 'expired',
     });
-    expect(await readHistory(broker, spec, { before: { ...saw, offset: 3 }, limit: 5 })).toEqual({
+    expect(await new Reading(broker).history(spec, { before: { ...saw, offset: 3 }, limit: 5 })).toEqual({
       ok: true,
       messages: [],
       more: false,
@@ -104,7 +114,7 @@ describe('history', () => {
         return broker.read(channel, range);
       },
     };
-    expect(await readHistory(spying, spec, { after: at(11), limit: 5 })).toMatchObject({ reason: 'diverged' });
+    expect(await new Reading(spying).history(spec, { after: at(11), limit: 5 })).toMatchObject({ reason: 'diverged' });
     expect(asked).toEqual([undefined, true]);
   });
 });

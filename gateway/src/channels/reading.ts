@@ -1,8 +1,9 @@
 /** Pages through the log of a durable channel, for the `history` command and `GET /v1/history`. */
 import type { Position, ResetReason } from '@fanfare/protocol';
-import type { Broker, ChannelSpec, LogPage, ReadRange } from '../broker/broker.js';
+import type { Broker, LogPage, ReadRange } from '../broker/broker.js';
 import type { LogPosition, LogRecord } from '../broker/record.js';
 import { endOf, judge, toLogPosition } from '../broker/resume.js';
+import type { ChannelPolicy } from '../namespaces.js';
 
 /** At most one of `after` and `before`; without them, the newest messages. */
 export interface HistoryRange {
@@ -29,25 +30,30 @@ export type HistoryPage =
 
 const MAX_PAGE_BYTES = 256 * 1024;
 
-/**
- * Before a client is told that its position is unusable, the log is asked again by a confirmed read.
- * @throws {FanfareError} `unavailable`
- */
-export async function readHistory(
-  broker: Pick<Broker, 'read'>,
-  channel: ChannelSpec,
-  range: HistoryRange,
-): Promise<HistoryPage> {
-  const { after, before, limit, maxBytes = MAX_PAGE_BYTES } = range;
-  const given = after ?? before;
-  if (given === undefined) return toPage(await broker.read(channel, { last: true, limit, maxBytes }));
-  const position = toLogPosition(given);
-  const wanted: ReadRange = { ...(after ? { after: position } : { before: position }), limit, maxBytes };
-  const faultOf = after ? faultAfter : faultBefore;
-  let page = await broker.read(channel, wanted);
-  if (faultOf(position, page)) page = await broker.read(channel, { ...wanted, confirmed: true });
-  const reason = faultOf(position, page);
-  return reason ? { ok: false, reason } : toPage(page);
+export class Reading {
+  readonly #broker: Pick<Broker, 'read'>;
+
+  constructor(broker: Pick<Broker, 'read'>) {
+    this.#broker = broker;
+  }
+
+  /**
+   * One page of a channel whose history the caller may read. Before a position is called unusable, the log is asked
+   * again by a confirmed read.
+   * @throws {FanfareError} `unavailable`
+   */
+  async history(channel: ChannelPolicy, range: HistoryRange): Promise<HistoryPage> {
+    const { after, before, limit, maxBytes = MAX_PAGE_BYTES } = range;
+    const given = after ?? before;
+    if (given === undefined) return toPage(await this.#broker.read(channel, { last: true, limit, maxBytes }));
+    const position = toLogPosition(given);
+    const wanted: ReadRange = { ...(after ? { after: position } : { before: position }), limit, maxBytes };
+    const faultOf = after ? faultAfter : faultBefore;
+    let page = await this.#broker.read(channel, wanted);
+    if (faultOf(position, page)) page = await this.#broker.read(channel, { ...wanted, confirmed: true });
+    const reason = faultOf(position, page);
+    return reason ? { ok: false, reason } : toPage(page);
+  }
 }
 
 function toPage({ entries, more }: LogPage): HistoryPage {

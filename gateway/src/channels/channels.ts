@@ -1,0 +1,47 @@
+/** What can be done to a channel, put together for those who translate requests: sessions and the HTTP API. */
+import type { Broker } from '../broker/broker.js';
+import type { Namespaces } from '../namespaces.js';
+import type { Stats } from '../stats.js';
+import { ChannelAccess } from './access.js';
+import { createPublishCounter } from './publish-counter.js';
+import { Publishing, type PublishListener } from './publishing.js';
+import { Reading } from './reading.js';
+
+export interface Channels {
+  readonly access: ChannelAccess;
+  readonly publishing: Publishing;
+  readonly reading: Reading;
+}
+
+export interface ChannelsOptions {
+  readonly broker: Pick<Broker, 'publish' | 'read'>;
+  readonly namespaces: Namespaces;
+  readonly stats: Stats;
+  /** As `PublishingOptions` says. */
+  readonly room: () => Promise<void> | undefined;
+  /** Told of publishes besides the counters. Default: none. */
+  readonly listeners?: readonly PublishListener[];
+  readonly onFault: (message: string, error?: unknown) => void;
+}
+
+export function createChannels({
+  broker,
+  namespaces,
+  stats,
+  room,
+  listeners = [],
+  onFault,
+}: ChannelsOptions): Channels {
+  const access = new ChannelAccess(namespaces);
+  return {
+    access,
+    publishing: new Publishing({
+      access,
+      broker,
+      room,
+      listeners: [createPublishCounter(stats), ...listeners],
+      onFault,
+    }),
+    reading: new Reading(broker),
+  };
+}

@@ -1,0 +1,101 @@
+/** Publishes messages to a channel, whoever asks: access, size, the broker, backpressure, outcomes. */
+import type { Durability, Payload } from '@fanfare/protocol';
+import type { Broker, Published, PublishOptions } from '../broker/broker.js';
+import type { NewMessage } from '../broker/record.js';
+import { FanfareError, toFanfareError } from '../errors.js';
+import type { ChannelPolicy } from '../namespaces.js';
+import type { Caller, ChannelAccess } from './access.js';
+
+/** What became of one message: where it stands in the log, or the error to answer with. */
+export type PublishOutcome = Published | FanfareError;
+
+/** Is told of every message that was handed to the broker, once its outcome is known. Must not throw, and must not wait. */
+export type PublishListener = (event: PublishEvent) => void;
+
+export interface PublishEvent {
+  readonly caller: Caller;
+  readonly channel: ChannelPolicy;
+  /** Not to be changed; its payload's bytes are the broker's. */
+  readonly message: NewMessage;
+  readonly outcome: PublishOutcome;
+}
+
+export interface PublishingOptions {
+  readonly access: ChannelAccess;
+  readonly broker: Pick<Broker, 'publish'>;
+  /** `undefined` while this gateway sends as fast as is published to it; else publishers are answered once it resolves. */
+  readonly room: () => Promise<void> | undefined;
+  /** Counters, webhooks and whoever else wants to know; called in this order. */
+  readonly listeners: readonly PublishListener[];
+  /** Told of faults that should not happen. */
+  readonly onFault: (message: string, error?: unknown) => void;
+}
+
+const REPLICATED: PublishOptions = { durability: 'replicated' };
+
+export class Publishing {
+  readonly #access: ChannelAccess;
+  readonly #broker: Pick<Broker, 'publish'>;
+  readonly #room: PublishingOptions['room'];
+  readonly #listeners: readonly PublishListener[];
+  readonly #onFault: PublishingOptions['onFault'];
+
+  constructor({ access, broker, room, listeners, onFault }: PublishingOptions) {
+    this.#access = access;
+    this.#broker = broker;
+    this.#room = room;
+    this.#listeners = listeners;
+    this.#onFault = onFault;
+  }
+
+  /** The channel if the caller may publish to it, else the error to answer with. */
+  decide(caller: Caller, name: string): ChannelPolicy | FanfareError {
+    return this.#access.decide(caller, 'publish', name);
+  }
+
+  /**
+   * Publishes messages to a channel that {@link decide} and {@link oversize} let through: one call of the broker, which
+   * keeps their order. Never rejects: each message has its own outcome, in the order given.
+   */
+  publish(
+    caller: Caller,
+    channel: ChannelPolicy,
+    messages: readonly NewMessage[],
+    durability?: Durability,
+  ): Promise<readonly PublishOutcome[]> {
+    const settle = (outcomes: readonly (Published | Error | undefined)[]) =>
+      messages.map((message, index) => this.#settle(caller, channel, message, outcomes[index]));
+    return this.#broker.publish(channel, messages, durability === 'replicated' ? REPLICATED : undefined).then(
+      (outcomes) => {
+        // Whoever publishes faster than this gateway can send is answered later.
+        const room = this.#room();
+        return room ? room.then(() => settle(outcomes)) : settle(outcomes);
+      },
+      (error: Error) => settle(messages.map(() => error)),
+    );
+  }
+
+  #settle(
+    caller: Caller,
+    channel: ChannelPolicy,
+    message: NewMessage,
+    given: Published | Error | undefined,
+  ): PublishOutcome {
+    const outcome = given === undefined || given instanceof Error ? this.#toFailure(given) : given;
+    for (const listener of this.#listeners) listener({ caller, channel, message, outcome });
+    return outcome;
+  }
+
+  #toFailure(error = new Error('the broker gave no outcome')): FanfareError {
+    const failure = toFanfareError(error);
+    if (failure.code === 'internal') this.#onFault('publish failed', failure.cause);
+    return failure;
+  }
+}
+
+/** The error to answer with if a payload is larger than the channel takes. */
+export function oversize(channel: ChannelPolicy, payload: Payload): FanfareError | undefined {
+  const { length } = payload.bytes;
+  if (length <= channel.maxMessageBytes) return undefined;
+  return new FanfareError('too_large', `data of ${length} bytes is over ${channel.maxMessageBytes}`);
+}
