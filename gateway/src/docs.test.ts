@@ -7,8 +7,10 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { openApiDocument } from './api/openapi.js';
 import { SCHEMAS } from './api/openapi-schemas.js';
 import { HTTP_CODES } from './api/problem.js';
-import { type Limits, loadConfig } from './config.js';
-import { LIMIT_NAMES, SETTINGS } from './config-settings.js';
+import { loadConfig } from './config/config.js';
+import { withTables } from './config/docs.js';
+import { placed } from './config/setting.js';
+import { SETTINGS } from './config/settings.js';
 
 const page = (name: string) => readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8');
 
@@ -30,37 +32,15 @@ const codes = (cell = '') => [...cell.matchAll(/`([^`]+)`/g)].map((match) => mat
 describe('docs/CONFIGURATION.md', () => {
   const text = page('CONFIGURATION.md');
 
-  it('has a row for each setting, with its flag and variables', () => {
-    const documented = rows(text).filter((cells) => cells[1]?.startsWith('`--'));
-    expect(documented.map(([path, flag, variables]) => [codes(path)[0], codes(flag)[0], codes(variables)])).toEqual(
-      SETTINGS.filter((one) => one.about).map(({ path, flag, variables }) => [path, flag, variables]),
-    );
+  it('has the tables that follow from the settings: node scripts/config-docs.mjs', () => {
+    expect(text).toBe(withTables(text));
+    for (const name of ['settings', 'namespaces', 'limits']) expect(text).toContain(`<!-- ${name} -->\n\n|`);
   });
 
-  it('names every setting of a later version, and no variable or flag that is none', () => {
-    const later = SETTINGS.filter((one) => !one.about).map(
-      ({ path, variables }) => `\`${path}\` (\`${variables[0]}\`)`,
-    );
-    expect(later.filter((one) => !text.includes(one))).toEqual([]);
-    const known = new Set([...SETTINGS.flatMap(({ flag, variables }) => [flag, ...variables]), '--config']);
+  it('names no variable or flag that is none', () => {
+    const known = new Set([...placed(SETTINGS).flatMap(({ flag, variables }) => [flag, ...variables]), '--config']);
     const named = [...text.matchAll(/FANFARE_\w+|--[a-z][a-z-]+/g)].map((match) => match[0]);
     expect(named.filter((name) => !known.has(name))).toEqual([]);
-  });
-
-  it('tells the limits as they are', () => {
-    const limits: Record<string, Limits> = {
-      production: loadConfig({ argv: [], env: { FANFARE_MODE: 'production', FANFARE_API_KEYS: 'k' }, cwd: '/nowhere' })
-        .limits,
-      development: loadConfig({ argv: [], env: {}, cwd: '/nowhere' }).limits,
-    };
-    for (const name of LIMIT_NAMES) {
-      const row = rows(text).find((cells) => cells[0] === `\`limits.${name}\``) as string[];
-      if (name === 'frameBytes') continue;
-      expect(Number(codes(row[3])[0]), name).toBe(limits.production?.[name]);
-      const development = row[4] === 'off' ? Infinity : Number(codes(row[4] === 'the same' ? row[3] : row[4])[0]);
-      expect(development, name).toBe(limits.development?.[name]);
-    }
-    expect(limits.production?.frameBytes).toBe(65_536 + 8 * 1024);
   });
 
   it('shows a file that loads', () => {
@@ -70,18 +50,6 @@ describe('docs/CONFIGURATION.md', () => {
     const { namespaceSettings } = loadConfig({ argv: [], env: {}, cwd: folder });
     expect([...namespaceSettings.keys()]).toEqual(['', 'chat', 'cursor']);
     expect(namespaceSettings.get('cursor')).toMatchObject({ durable: false, maxMessageBytes: 65_536 });
-  });
-
-  it('tells what a namespace is without a word', () => {
-    const folder = mkdtempSync(join(tmpdir(), 'fanfare-docs-'));
-    onTestFinished(() => rmSync(folder, { recursive: true }));
-    const value = (name: string) => codes(rows(text).find((cells) => cells[0] === `\`${name}\``)?.[1])[0] as string;
-    const names = ['durable', 'subscribe', 'publish', 'presence', 'history.size', 'history.ttl'] as const;
-    const [durable, subscribe, publish, presence, size, ttl] = names.map((name) => JSON.parse(value(name)) as unknown);
-    const said = { durable, subscribe, publish, presence, history: { size, ttl } };
-    writeFileSync(join(folder, 'fanfare.config.json'), JSON.stringify({ namespaces: { said, unsaid: {} } }));
-    const { namespaceSettings } = loadConfig({ argv: [], env: {}, cwd: folder });
-    expect(namespaceSettings.get('unsaid')).toEqual(namespaceSettings.get('said'));
   });
 });
 

@@ -9,7 +9,7 @@ import type { Broker } from './broker/broker.js';
 import { createMemoryBroker } from './broker/memory/memory-broker.js';
 import { createChannels } from './channels/channels.js';
 import { type Clock, sleep, systemClock } from './clock.js';
-import type { Config } from './config.js';
+import type { Config } from './config/config.js';
 import { BrokerFleet } from './fleet/broker-fleet.js';
 import { Hub } from './hub/hub.js';
 import type { Logger } from './observability/logger.js';

@@ -2,8 +2,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { loadConfig } from '../src/config.js';
-import { SETTINGS } from '../src/config-settings.js';
+import { loadConfig } from '../src/config/config.js';
+import { placed } from '../src/config/setting.js';
+import { SETTINGS } from '../src/config/settings.js';
 import { startGateway } from '../src/gateway.js';
 import { parseRedisUrl } from '../src/redis/url.js';
 
@@ -35,7 +36,7 @@ const settingsOf = (service: Service) =>
 describe('docker-compose.yml', () => {
   it('has two gateways whose settings the gateway knows and takes', () => {
     expect(gateways).toHaveLength(2);
-    const known = new Set(SETTINGS.flatMap(({ variables }) => variables));
+    const known = new Set(placed(SETTINGS).flatMap(({ variables }) => variables));
     for (const [, service] of gateways) {
       const env = settingsOf(service);
       expect(Object.keys(env).filter((name) => !known.has(name))).toEqual([]);

@@ -1,6 +1,6 @@
-import { loadConfig } from '../config.js';
+import { loadConfig } from '../config/config.js';
+import { settingsHelp } from '../config/docs.js';
 import { type Command, UsageError } from './command.js';
-import { settingsHelp } from './settings-help.js';
 
 const MARKS = { ok: 'ok    ', advice: 'advice', error: 'ERROR ' } as const;
 

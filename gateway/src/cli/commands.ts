@@ -1,4 +1,4 @@
-import { ConfigError, formatProblem } from '../config.js';
+import { ConfigError, formatProblem } from '../config/config.js';
 import { VERSION } from '../version.js';
 import { check } from './check.js';
 import { type Command, type ExitCode, type Io, UsageError } from './command.js';

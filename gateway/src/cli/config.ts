@@ -1,7 +1,7 @@
-import { loadConfig } from '../config.js';
-import { describeConfig } from '../config-print.js';
+import { loadConfig } from '../config/config.js';
+import { settingsHelp } from '../config/docs.js';
+import { describeConfig } from '../config/print.js';
 import type { Command } from './command.js';
-import { settingsHelp } from './settings-help.js';
 
 export const config: Command = {
   name: 'config',

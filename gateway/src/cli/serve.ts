@@ -3,14 +3,14 @@ import { fileURLToPath } from 'node:url';
 import type { Registry } from 'prom-client';
 import { loadStaticFiles } from '../api/static-files.js';
 import { systemClock } from '../clock.js';
-import { type Config, ConfigError, loadConfig } from '../config.js';
+import { type Config, ConfigError, loadConfig } from '../config/config.js';
+import { settingsHelp } from '../config/docs.js';
 import { createLogger, type Logger } from '../observability/logger.js';
 import { VERSION } from '../version.js';
 import { WORKER_VARIABLE } from '../workers/messages.js';
 import { startWorkers } from '../workers/primary.js';
 import { isWorker, PrimaryLink } from '../workers/worker.js';
 import type { Command, ExitCode, Io } from './command.js';
-import { settingsHelp } from './settings-help.js';
 
 /** Where the build puts the demo page. */
 const DEMO_FOLDER = fileURLToPath(new URL('../demo/', import.meta.url));

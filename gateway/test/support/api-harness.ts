@@ -5,7 +5,7 @@ import type { Broker, ShardHealth } from '../../src/broker/broker.js';
 import { createMemoryBroker } from '../../src/broker/memory/memory-broker.js';
 import { createChannels } from '../../src/channels/channels.js';
 import { systemClock } from '../../src/clock.js';
-import { loadConfig } from '../../src/config.js';
+import { loadConfig } from '../../src/config/config.js';
 import { BrokerFleet } from '../../src/fleet/broker-fleet.js';
 import type { ChannelInfo } from '../../src/fleet/fleet.js';
 import type { Namespaces } from '../../src/namespaces.js';

@@ -2,7 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { SETTINGS, type Setting } from './config-settings.js';
+import { type PlacedSetting, placed, variablePrefixes } from './setting.js';
+import { SETTINGS } from './settings.js';
 
 export const CONFIG_FILE = 'fanfare.config.json';
 
@@ -32,36 +33,46 @@ export interface Collected {
   sourceOf(path: readonly PropertyKey[]): string | undefined;
 }
 
+const PLACED = placed(SETTINGS);
+/** Variables of which nobody else would make use: a misspelt one is told. */
+const OWN_VARIABLE = new RegExp(`^(FANFARE_JWT_|${variablePrefixes(SETTINGS).join('|')})`);
+/** What Kubernetes sets for services of its own naming. */
+const KUBERNETES_VARIABLE = /_(SERVICE|PORT)(_|$)/;
+
 /** Flags win over the environment, the environment over the file. Values are not validated here. */
 export function collectSettings(input: ConfigInput): Collected {
   const problems: ConfigProblem[] = [];
   const flags = readFlags(input.argv, problems);
   const file = readConfigFile(input.cwd, flags.get('config'), problems);
   const sources = new Map<string, string>();
-  for (const setting of SETTINGS) {
+  for (const setting of PLACED) {
     const found = fromFlag(setting, flags) ?? fromEnvironment(setting, input.env);
     if (!found) continue;
-    if (assign(file.values, setting.path, convert(setting, found.text))) sources.set(setting.path, found.source);
+    if (assign(file.values, setting.path, setting.type.fromText(found.text)))
+      sources.set(setting.path.join('.'), found.source);
   }
   for (const name of Object.keys(input.env)) {
-    if (/^FANFARE_(LIMIT|JWT)_/.test(name) && input.env[name] && !isVariable(name)) {
+    if (OWN_VARIABLE.test(name) && !KUBERNETES_VARIABLE.test(name) && input.env[name] && !isVariable(name)) {
       problems.push({ path: name, message: 'unknown setting', source: 'environment' });
     }
   }
-  const sourceOf = (path: readonly PropertyKey[]): string | undefined =>
-    sources.get(path.slice(0, 2).join('.')) ??
-    sources.get(String(path[0])) ??
-    (has(file.values, path) ? file.name : undefined);
+  const sourceOf = (path: readonly PropertyKey[]): string | undefined => {
+    for (let length = path.length; length > 0; length--) {
+      const source = sources.get(path.slice(0, length).map(String).join('.'));
+      if (source !== undefined) return source;
+    }
+    return has(file.values, path) ? file.name : undefined;
+  };
   return { values: file.values, problems, sourceOf };
 }
 
 function isVariable(name: string): boolean {
-  return SETTINGS.some((setting) => setting.variables.includes(name));
+  return PLACED.some((setting) => setting.variables.includes(name));
 }
 
 function readFlags(argv: readonly string[], problems: ConfigProblem[]): Map<string, string> {
   const flags = new Map<string, string>();
-  const known = new Set(['config', ...SETTINGS.map((setting) => setting.flag.slice(2))]);
+  const known = new Set(['config', ...PLACED.flatMap(({ flag }) => flag?.slice(2) ?? [])]);
   const options = Object.fromEntries([...known].map((name) => [name, { type: 'string' as const }]));
   const { tokens } = parseArgs({ args: [...argv], options, strict: false, tokens: true, allowPositionals: true });
   for (const token of tokens) {
@@ -74,31 +85,24 @@ function readFlags(argv: readonly string[], problems: ConfigProblem[]): Map<stri
   return flags;
 }
 
-function fromFlag({ flag }: Setting, flags: ReadonlyMap<string, string>): { text: string; source: string } | undefined {
-  const text = flags.get(flag.slice(2));
-  return text === undefined ? undefined : { text, source: flag };
+interface Found {
+  readonly text: string;
+  /** `--port`, `FANFARE_PORT` */
+  readonly source: string;
+}
+
+function fromFlag({ flag }: PlacedSetting, flags: ReadonlyMap<string, string>): Found | undefined {
+  const text = flag && flags.get(flag.slice(2));
+  return text === undefined || flag === undefined ? undefined : { text, source: flag };
 }
 
 /** An empty variable counts as not set. */
-function fromEnvironment(
-  { variables }: Setting,
-  env: ConfigInput['env'],
-): { text: string; source: string } | undefined {
+function fromEnvironment({ variables }: PlacedSetting, env: ConfigInput['env']): Found | undefined {
   for (const name of variables) {
     const text = env[name];
     if (text) return { text, source: name };
   }
   return undefined;
-}
-
-/** What cannot be converted stays text: the schema then says what it wants. */
-function convert({ kind }: Setting, text: string): unknown {
-  if (kind === 'list')
-    return text
-      .split(',')
-      .map((item) => item.trim())
-      .filter((item) => item !== '');
-  return kind === 'integer' && /^-?\d{1,16}$/.test(text) ? Number(text) : text;
 }
 
 function readConfigFile(
@@ -127,17 +131,14 @@ function readConfigFile(
 }
 
 /** False if the file holds something else than an object on the way, which the schema will refuse. */
-function assign(values: Tree, path: string, value: unknown): boolean {
-  const [first = '', second] = path.split('.');
-  if (second === undefined) {
+function assign(values: Tree, [first = '', ...rest]: readonly string[], value: unknown): boolean {
+  if (rest.length === 0) {
     values[first] = value;
     return true;
   }
   values[first] ??= {};
-  const parent = values[first];
-  if (!isTree(parent)) return false;
-  parent[second] = value;
-  return true;
+  const inner = values[first];
+  return isTree(inner) && assign(inner, rest, value);
 }
 
 /** Whether the file says anything at this path, or above it something that is no object. */

@@ -1,74 +1,61 @@
-/** The limits per connection: defaults, and how they follow from what was asked for. */
-import { type ConfigValues, FRAME_OVERHEAD_BYTES, MAX_FRAME_BYTES, MAX_TIMER_MS } from './config-schema.js';
+/** The sizes that follow from each other: frames, messages, what may wait to be sent. */
 
-/**
- * Limits per connection. One that is off is `Infinity` (rates, counts) or as high as the transports
- * go (`frameBytes` and `messageBytes` 64 MiB, `bufferedBytes` 1 GiB, `lagMs` 24 days), never 0.
- */
-export interface Limits {
-  readonly commandsPerSecond: number;
-  readonly bytesPerSecond: number;
-  readonly publishesPerSecond: number;
-  /** Channels a connection may be on. */
-  readonly subscriptions: number;
+/** Largest frame and message that can be configured: what the transports carry with room to spare. */
+export const MAX_FRAME_BYTES = 64 * 1024 * 1024;
+/** What a frame needs beside its payload: channel, key, tags. */
+export const FRAME_OVERHEAD_BYTES = 8 * 1024;
+export const MAX_BUFFERED_BYTES = 2 ** 30;
+
+/** What was asked for of `limits`; 0 turns one off, which is as far as the transports go. */
+export interface AskedSizes {
+  readonly frameBytes?: number | undefined;
+  readonly messageBytes?: number | undefined;
+  readonly bufferedBytes?: number | undefined;
+}
+
+export interface Sizes {
   /** Largest frame a client may send: `maxFrame`. */
   readonly frameBytes: number;
   /** Largest payload where a namespace says nothing else. */
   readonly messageBytes: number;
   /** Most unsent bytes of a connection in the gateway. */
   readonly bufferedBytes: number;
-  /** How long a connection may stay behind. */
-  readonly lagMs: number;
 }
 
-type Asked = ConfigValues['limits'];
-
-const MAX_BUFFERED_BYTES = 2 ** 30;
-
 /** `messageBytes`: 64 KiB, or less where frames or buffers were asked to be smaller. */
-export function resolveMessageBytes(asked: Asked): number {
+export function resolveMessageBytes(asked: AskedSizes): number {
   return or(asked.messageBytes, Math.min(65_536, roomIn(ceiling(asked))), MAX_FRAME_BYTES - FRAME_OVERHEAD_BYTES);
 }
 
 /** @param largestMessageBytes of any namespace */
-export function resolveLimits(
-  asked: Asked,
-  development: boolean,
-  messageBytes: number,
-  largestMessageBytes: number,
-): Limits {
+export function resolveSizes(asked: AskedSizes, messageBytes: number, largestMessageBytes: number): Sizes {
   const frameDefault = Math.min(largestMessageBytes + FRAME_OVERHEAD_BYTES, ceiling(asked));
   const frameBytes = or(asked.frameBytes, frameDefault, MAX_FRAME_BYTES);
-  const rate = (value: number | undefined, production: number) => or(value, development ? 0 : production, Infinity);
-  return {
-    commandsPerSecond: rate(asked.commandsPerSecond, 200),
-    bytesPerSecond: rate(asked.bytesPerSecond, 512 * 1024),
-    publishesPerSecond: rate(asked.publishesPerSecond, 50),
-    subscriptions: or(asked.subscriptions, 1000, Infinity),
-    frameBytes,
-    messageBytes,
-    bufferedBytes: or(asked.bufferedBytes, Math.max(1024 * 1024, frameBytes), MAX_BUFFERED_BYTES),
-    lagMs: or(asked.lagMs, 60_000, MAX_TIMER_MS),
-  };
+  const bufferedBytes = or(asked.bufferedBytes, Math.max(1024 * 1024, frameBytes), MAX_BUFFERED_BYTES);
+  return { frameBytes, messageBytes, bufferedBytes };
 }
 
 /** What was asked for and contradicts itself: defaults follow, so they never do. */
-export function checkLimits(asked: Asked, limits: Limits, largestMessageBytes: number): [path: string, why: string][] {
+export function checkSizes(
+  asked: AskedSizes,
+  sizes: Sizes,
+  largestMessageBytes: number,
+): [path: string, why: string][] {
   const problems: [string, string][] = [];
-  if (largestMessageBytes > roomIn(limits.frameBytes)) {
+  if (largestMessageBytes > roomIn(sizes.frameBytes)) {
     // A frame limit that was not asked for is this small only because of the buffers.
     problems.push([
       asked.frameBytes === undefined ? 'limits.bufferedBytes' : 'limits.frameBytes',
       `the largest message allowed needs ${largestMessageBytes + FRAME_OVERHEAD_BYTES} bytes (maxMessageBytes + ${FRAME_OVERHEAD_BYTES})`,
     ]);
   }
-  if (limits.bufferedBytes < limits.frameBytes)
+  if (sizes.bufferedBytes < sizes.frameBytes)
     problems.push(['limits.bufferedBytes', 'must not be less than limits.frameBytes']);
   return problems;
 }
 
 /** No frame may be larger than what was asked for. */
-function ceiling({ frameBytes, bufferedBytes }: Asked): number {
+function ceiling({ frameBytes, bufferedBytes }: AskedSizes): number {
   return Math.min(or(frameBytes, 0, MAX_FRAME_BYTES), or(bufferedBytes, 0, MAX_BUFFERED_BYTES));
 }
 

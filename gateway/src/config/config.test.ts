@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Config, ConfigError, type ConfigInput, formatProblem, loadConfig } from './config.js';
-import { describeConfig, hideCredentials } from './config-print.js';
-import { parseDuration } from './config-schema.js';
+import { describeConfig } from './print.js';
+import { hideCredentials } from './secrets.js';
+import { parseDuration } from './types.js';
 
 let cwd: string;
 beforeEach(() => {

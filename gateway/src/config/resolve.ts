@@ -1,0 +1,93 @@
+/** What was said becomes a configuration: defaults of the mode, and what is derived from other settings. */
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import { type NamespaceSettings, Namespaces } from '../namespaces.js';
+import { NAMESPACE_SETTINGS } from './namespace-settings.js';
+import { fillIn } from './schema.js';
+import type { SaidOf, ValuesOf } from './setting.js';
+import { type Said, SETTINGS } from './settings.js';
+import { resolveMessageBytes, resolveSizes, type Sizes } from './sizes.js';
+
+type Settled = ValuesOf<typeof SETTINGS>;
+type Mode = 'development' | 'production';
+
+/**
+ * The values of all settings in the shape of the table, with what is derived filled in. A limit that is off is
+ * `Infinity` (rates, counts) or as high as the transports go (`frameBytes` and `messageBytes` 64 MiB,
+ * `bufferedBytes` 1 GiB, `lagMs` 24 days), never 0.
+ */
+export interface Config extends Omit<Settled, 'mode' | 'node' | 'namespaces' | 'limits'> {
+  readonly mode: Mode;
+  /** Name of this gateway, unique among all. */
+  readonly node: string;
+  readonly namespaces: Namespaces;
+  /** What {@link Config.namespaces} was made of. */
+  readonly namespaceSettings: ReadonlyMap<string, NamespaceSettings>;
+  readonly limits: Limits;
+  readonly timings: Timings;
+}
+
+export type Limits = Omit<Settled['limits'], keyof Sizes> & Sizes;
+
+/** Times that are part of the contract and not configured; tests shorten them. */
+export interface Timings {
+  /** Between two pings to a client. */
+  readonly pingIntervalMs: number;
+  /** Silence after a ping that means the link is dead. */
+  readonly pongTimeoutMs: number;
+  /** For the first frame, `connect`. */
+  readonly connectTimeoutMs: number;
+  /** After the start of a connection, in which subscribes with `since` are not rate limited. */
+  readonly resumeGraceMs: number;
+  /** Given to clients to leave before a gateway that stops ends them. */
+  readonly drainMs: number;
+}
+
+export const DEFAULT_TIMINGS: Timings = {
+  pingIntervalMs: 25_000,
+  pongTimeoutMs: 10_000,
+  connectTimeoutMs: 10_000,
+  resumeGraceMs: 10_000,
+  drainMs: 5_000,
+};
+
+/** Fills in what was not said. */
+export function resolveConfig(said: Said, env: Readonly<Record<string, string | undefined>>): Config {
+  const mode = said.mode ?? (env.NODE_ENV === 'production' ? 'production' : 'development');
+  const settled = fillIn(SETTINGS, said, mode);
+  const asked = said.limits ?? {};
+  const messageBytes = resolveMessageBytes(asked);
+  const namespaceSettings = resolveNamespaces(said.namespaces, mode, messageBytes);
+  const namespaces = new Namespaces(namespaceSettings);
+  const limits = { ...settled.limits, ...resolveSizes(asked, messageBytes, namespaces.maxMessageBytes) };
+  const node = settled.node ?? `${hostLabel()}-${randomBytes(3).toString('hex')}`;
+  return { ...settled, mode, node, namespaces, namespaceSettings, limits, timings: DEFAULT_TIMINGS };
+}
+
+/** The name of this machine, as `node` may hold it. */
+function hostLabel(): string {
+  return hostname()
+    .replace(/[^\w.-]/g, '')
+    .slice(0, 48);
+}
+
+type SaidNamespace = SaidOf<typeof NAMESPACE_SETTINGS>;
+
+const OPEN: SaidNamespace = { subscribe: 'anyone', publish: 'anyone', presence: true };
+
+/** The default namespace is always there; in development all is open until the file says otherwise. */
+function resolveNamespaces(
+  asked: Said['namespaces'],
+  mode: Mode,
+  messageBytes: number,
+): Map<string, NamespaceSettings> {
+  const defaults: Record<string, SaidNamespace> =
+    mode === 'production'
+      ? { '': {} }
+      : { '': OPEN, ...(asked ? {} : { demo: OPEN, live: { ...OPEN, durable: false } }) };
+  const settle = (said: SaidNamespace): NamespaceSettings => {
+    const { history, maxMessageBytes = messageBytes, ...rest } = fillIn(NAMESPACE_SETTINGS, said, mode);
+    return { ...rest, maxMessageBytes, historySize: history.size, historyTtlMs: history.ttl };
+  };
+  return new Map(Object.entries({ ...defaults, ...asked }).map(([name, said]) => [name, settle(said)]));
+}

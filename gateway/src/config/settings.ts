@@ -1,0 +1,122 @@
+/**
+ * The table of all settings: each is declared here and nowhere else. Schema, flags, environment,
+ * `fanfare config`, `--help`, the type `Config` and the tables of docs/CONFIGURATION.md follow from it
+ * (`node scripts/config-docs.mjs` writes the latter). What contradicts each other is in `checks.ts`.
+ */
+import { isChannelName } from '@fanfare/protocol';
+import { z } from 'zod';
+import { parseRedisUrl } from '../redis/url.js';
+import { NAMESPACE_SETTINGS } from './namespace-settings.js';
+
+import { tableSchema } from './schema.js';
+import { hide, hideCredentials } from './secrets.js';
+import { type SaidOf, setting } from './setting.js';
+import { FRAME_OVERHEAD_BYTES, MAX_BUFFERED_BYTES, MAX_FRAME_BYTES } from './sizes.js';
+import { integer, limit, list, oneOf, text, timeLimit } from './types.js';
+
+/** Pages of any development server on this machine. */
+const DEVELOPMENT_ORIGINS = ['http://localhost:*', 'http://127.0.0.1:*', 'http://localhost', 'http://127.0.0.1'];
+
+const origin = text(
+  'an origin like https://app.example.com, with at most one *',
+  /^(\*|https?:\/\/[^/*\s]*\*?[^/*\s]*)$/i,
+);
+
+const apiKey = text('1 to 256 visible ASCII characters without a comma', /^[\x21-\x2b\x2d-\x7e]{1,256}$/);
+
+const namespaceName = z.string().refine((name) => name === '' || (isChannelName(name) && !name.includes(':')), {
+  error: 'a namespace is the part of a channel name before its first colon',
+});
+
+/** A name that the contract gives to a later version: refused plainly, because ignoring it would seem to work. */
+const later = { schema: z.never({ error: 'not available in this version' }), fromText: (value: string) => value };
+
+export const SETTINGS = {
+  mode: setting(oneOf('development', 'production'), '`development` or `production`', {
+    derived: '`development`; `production` where `NODE_ENV` says so',
+  }),
+  host: setting(text('a host name or address'), 'address to listen on', { perMode: ['127.0.0.1', '0.0.0.0'] }),
+  port: setting(integer(0, 65_535), 'port to listen on; 0 takes a free one and logs it', {
+    default: 8080,
+    also: ['PORT'],
+  }),
+  healthPort: setting(
+    integer(0, 65_535),
+    'port on which `/health/*` and `/metrics` are served instead of on `port`; 0 takes a free one',
+  ),
+  node: setting(
+    text('1 to 64 letters, digits or . _ : -', /^[\w.:-]{1,64}$/),
+    'name of this gateway in logs, metrics and `connected`; unique among all',
+    { derived: 'host name and a random suffix' },
+  ),
+  redisUrl: setting(
+    text('a URL', parseRedisUrl),
+    '`redis://`, `rediss://`, `redis+cluster://h:p,h:p` or `redis+sentinel://h:p,h:p/master-name`; none: the memory broker, where everything lives and ends with the process',
+    { also: ['REDIS_URL'], show: hideCredentials },
+  ),
+  apiKeys: setting(
+    list(apiKey, 'keys'),
+    'keys of the HTTP API, each 1 to 256 visible ASCII characters without a comma; several let you change one without an outage',
+    { perMode: [['dev'], []], show: (keys) => keys.map(hide) },
+  ),
+  transport: setting(
+    oneOf('auto', 'uws', 'ws'),
+    '`uws` (uWebSockets.js), `ws` (plain Node, slower) or `auto`: the first that loads',
+    { default: 'auto' },
+  ),
+  workers: setting(integer(1, 256), 'gateway processes on the port; more than one needs Redis', { default: 1 }),
+  logLevel: setting(
+    oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
+    '`trace`, `debug`, `info`, `warn`, `error`, `fatal` or `silent`',
+    { default: 'info' },
+  ),
+  allowedOrigins: setting(
+    list(origin, 'origins'),
+    "origins of web pages that may connect and use the HTTP API: `https://app.example.com`, with one `*` for a subdomain or port (`https://*.example.com`), or `*` for all; the gateway's own origin and clients that are no browser always may",
+    { perMode: [DEVELOPMENT_ORIGINS, []] },
+  ),
+  namespaces: setting(
+    {
+      schema: z.record(namespaceName, tableSchema(NAMESPACE_SETTINGS), { error: 'expected an object' }),
+      fromText: (value) => value,
+    },
+    'rules for channels by what stands before the first `:` of their names',
+    { isInFileOnly: true, derived: 'as the mode says' },
+  ),
+  limits: {
+    commandsPerSecond: setting(limit(1_000_000), 'commands of a connection, a second', { perMode: [0, 200] }),
+    bytesPerSecond: setting(limit(2 ** 40, { unit: 'bytes' }), 'bytes from a connection, a second', {
+      perMode: [0, 512 * 1024],
+    }),
+    publishesPerSecond: setting(limit(1_000_000), 'publishes of a connection, a second', { perMode: [0, 50] }),
+    subscriptions: setting(limit(10_000_000), 'channels a connection may be on', { default: 1000 }),
+    frameBytes: setting(
+      limit(MAX_FRAME_BYTES, { unit: 'bytes', off: MAX_FRAME_BYTES }),
+      'largest frame from a client: `maxFrame` of the protocol',
+      { derived: 'the largest message + 8 KiB, or `bufferedBytes` if smaller' },
+    ),
+    messageBytes: setting(
+      limit(MAX_FRAME_BYTES - FRAME_OVERHEAD_BYTES, { unit: 'bytes', off: MAX_FRAME_BYTES - FRAME_OVERHEAD_BYTES }),
+      'largest payload, where a namespace says nothing else',
+      { derived: '`65536` bytes, or what smaller frames hold' },
+    ),
+    bufferedBytes: setting(
+      limit(MAX_BUFFERED_BYTES, { unit: 'bytes', off: MAX_BUFFERED_BYTES }),
+      'most unsent bytes of a connection in the gateway',
+      { derived: '`1048576` bytes, or `frameBytes` if larger' },
+    ),
+    lagMs: setting(timeLimit(), 'how long a connection may stay behind', { default: 60_000 }),
+    connections: setting(later, ''),
+    connectionsPerIp: setting(later, ''),
+    connectionsPerUser: setting(later, ''),
+    connectsPerSecond: setting(later, ''),
+  },
+  jwtSecret: setting(later, ''),
+  jwtJwksUrl: setting(later, ''),
+  jwtPublicKey: setting(later, ''),
+  jwtIssuer: setting(later, ''),
+  jwtAudience: setting(later, ''),
+};
+
+/** What flags, environment and file say, converted; nothing filled in. */
+export type Said = SaidOf<typeof SETTINGS>;
