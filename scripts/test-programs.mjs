@@ -9,6 +9,8 @@ const PROGRAMS = [
   ['redis-sentinel', 'redis-sentinel'],
   ['redis-cli', 'redis-tools'],
   ['chromium', 'chromium'],
+  ['haproxy', 'haproxy'],
+  ['nginx', 'nginx'],
 ];
 
 /** Asked by Debian before a package starts its service; 101 forbids it (invoke-rc.d(8)). */
@@ -31,8 +33,9 @@ export async function ensureTestPrograms() {
   });
 }
 
+/** Debian keeps servers where only root's path has them; the tests look there too. */
 function isInPath(program) {
-  return (process.env.PATH ?? '').split(path.delimiter).some((folder) => {
+  return [...(process.env.PATH ?? '').split(path.delimiter), '/usr/sbin'].some((folder) => {
     try {
       accessSync(path.join(folder, program), constants.X_OK);
       return true;
@@ -42,7 +45,7 @@ function isInPath(program) {
   });
 }
 
-/** The packages would start a Redis on its well-known port; tests bring their own. */
+/** The packages would start their servers on well-known ports; tests bring their own. */
 async function withoutServiceStart(action) {
   const isOurs = !existsSync(START_POLICY);
   if (isOurs) writeFileSync(START_POLICY, '#!/bin/sh\nexit 101\n', { mode: 0o755 });

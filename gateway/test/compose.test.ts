@@ -1,44 +1,27 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { parse } from 'yaml';
 import { loadConfig } from '../src/config/config.js';
 import { placed } from '../src/config/setting.js';
 import { SETTINGS } from '../src/config/settings.js';
-import { startGateway } from '../src/gateway.js';
 import { parseRedisUrl } from '../src/redis/url.js';
+import {
+  type ComposeService,
+  compose,
+  composeGateways,
+  composeSettings,
+  readRepositoryFile,
+} from './support/compose.js';
 
-const read = (path: string) => readFileSync(fileURLToPath(new URL(`../../${path}`, import.meta.url)), 'utf8');
-
-interface Service {
-  readonly image?: string;
-  readonly build?: string;
-  readonly environment?: Record<string, string>;
-  readonly command?: string;
-  readonly ports?: string[];
-  readonly profiles?: string[];
-  readonly depends_on?: Record<string, { condition: string }>;
-  readonly healthcheck?: { readonly test: string[] };
-}
-const compose = parse(read('docker-compose.yml'), { merge: true }) as {
-  readonly services: Record<string, Service>;
-  readonly configs: Record<string, { readonly content: string }>;
-  readonly volumes: Record<string, unknown>;
-};
-const dockerfile = read('Dockerfile');
 const { services } = compose;
-const gateways = Object.entries(services).filter(([name]) => name.startsWith('gateway-'));
-/** `${NAME:-default}` as it is where nothing is set. */
-const byDefault = (text: string) => text.replace(/\$\{\w+:-([^}]*)\}/g, '$1');
-const settingsOf = (service: Service) =>
-  Object.fromEntries(Object.entries(service.environment ?? {}).map(([name, value]) => [name, byDefault(value)]));
+const dockerfile = readRepositoryFile('Dockerfile');
 
 describe('docker-compose.yml', () => {
   it('has two gateways whose settings the gateway knows and takes', () => {
-    expect(gateways).toHaveLength(2);
+    expect(composeGateways).toHaveLength(2);
     const known = new Set(placed(SETTINGS).flatMap(({ variables }) => variables));
-    for (const [, service] of gateways) {
-      const env = settingsOf(service);
+    for (const [, service] of composeGateways) {
+      const env = composeSettings(service);
       expect(Object.keys(env).filter((name) => !known.has(name))).toEqual([]);
       const config = loadConfig({ argv: [], env, cwd: '/' });
       expect(config.host).toBe('0.0.0.0');
@@ -48,13 +31,13 @@ describe('docker-compose.yml', () => {
 
   it('points them at a Redis that it runs, by default and in the cluster profile', () => {
     const urls = [
-      settingsOf(gateways[0]?.[1] as Service).FANFARE_REDIS_URL as string,
-      /FANFARE_REDIS_URL=(redis\+cluster:\S+)/.exec(read('docker-compose.yml'))?.[1] as string,
+      composeSettings(composeGateways[0]?.[1] as ComposeService).FANFARE_REDIS_URL as string,
+      /FANFARE_REDIS_URL=(redis\+cluster:\S+)/.exec(readRepositoryFile('docker-compose.yml'))?.[1] as string,
     ];
     for (const url of urls) {
       expect(() => parseRedisUrl(url)).not.toThrow();
       for (const [, host, port] of url.matchAll(/([\w-]+):(\d+)/g)) {
-        const redis = services[host as string] as Service;
+        const redis = services[host as string] as ComposeService;
         expect(redis.image).toMatch(/^redis:7/);
         expect(redis.command).toContain('noeviction');
         expect(redis.environment?.PORT ?? '6379').toBe(port);
@@ -73,28 +56,15 @@ describe('docker-compose.yml', () => {
     expect(services['cluster-setup']?.command).toContain('--cluster-replicas 1');
   });
 
-  it('balances plain TCP over both, without stickiness, by a health path that the gateway answers', async () => {
+  it('balances plain TCP over both, without stickiness, by the health port that they have', () => {
     const haproxy = compose.configs.haproxy?.content as string;
     expect(haproxy).toContain('mode tcp');
     expect(haproxy).not.toMatch(/stick|balance source|cookie/);
-    for (const [name] of gateways) expect(haproxy).toContain(`server ${name} ${name}:8080 check`);
+    for (const [name] of composeGateways) expect(haproxy).toContain(`server ${name} ${name}:8080`);
     expect(haproxy).toContain(`bind :${services.balancer?.ports?.[0]?.split(':')[1]}`);
-    const paths = [
-      /httpchk GET (\S+)/.exec(haproxy)?.[1],
-      ...gateways.map(
-        ([, service]) => /127\.0\.0\.1:8080([^']+)'/.exec(service.healthcheck?.test.join(' ') ?? '')?.[1],
-      ),
-      /127\.0\.0\.1:8080([^']+)'/.exec(dockerfile)?.[1],
-    ];
-    const silent = () => {};
-    const logger = { trace: silent, debug: silent, info: silent, warn: silent, error: silent, fatal: silent };
-    const gateway = await startGateway(loadConfig({ argv: ['--port', '0'], env: {}, cwd: '/' }), logger);
-    try {
-      for (const path of paths) {
-        expect((await fetch(`http://127.0.0.1:${gateway.port}${path}`)).status, path).toBe(200);
-      }
-    } finally {
-      await gateway.close();
+    const [, checkedPort] = /default-server check port (\d+)/.exec(haproxy) ?? [];
+    for (const [, service] of composeGateways) {
+      expect(composeSettings(service).FANFARE_HEALTH_PORT).toBe(checkedPort);
     }
   });
 });

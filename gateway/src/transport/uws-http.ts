@@ -5,6 +5,9 @@ import { hasBody, statusLine } from './http-headers.js';
 import type { BodyHandler, HttpAnswer, HttpRequest, HttpResponse } from './transport.js';
 import { addressText } from './uws-socket.js';
 
+/** uWebSockets.js closes a connection that was idle for 8 to 12 s; a client has to hear of the least, less its way here. */
+const KEEP_ALIVE = 'timeout=7';
+
 /**
  * Answers one HTTP request. uWebSockets.js lends the request for this call only; the response must not
  * be touched after an abort or the end. It closes a connection whose client pipelines a second
@@ -118,6 +121,7 @@ class Exchange implements HttpRequest {
     if (status !== 200) response.writeStatus(statusLine(status));
     for (const [name, value] of headers) response.writeHeader(name, value);
     const isLast = this.#context.isStopping && this.#isWhole;
+    if (!isLast) response.writeHeader('Keep-Alive', KEEP_ALIVE);
     if (hasBody(status) && !this.#isHead) {
       response.end(body, isLast);
       return;

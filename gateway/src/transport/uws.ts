@@ -26,8 +26,9 @@ export { loadUws } from './uws-addon.js';
  * dropped natively, to its end, since a response that was ended can no longer be closed.
  *
  * Not in our hands either: of a socket that was closed while nothing waited, `onClose` comes at once, and
- * a peer that never finishes the handshake keeps its descriptor for some 16 s; HTTP/1.0 is refused with
- * 505 in words of its own; a request without `Host` is not answered at all; of two `Content-Length`
+ * a peer that never finishes the handshake keeps its descriptor for some 16 s; HTTP/1.0 and request
+ * targets in absolute form are refused with 505 in words of its own; idle HTTP connections are closed after
+ * 8 to 12 s (`HTTP_IDLE_TIMEOUT_S` in its `HttpContext.h`); a request without `Host` is not answered at all; of two `Content-Length`
  * headers the first one counts.
  *
  * @throws {Error} if the addon does not load here; ask {@link loadUws} first.

@@ -8,8 +8,9 @@ import { plainAddress } from './ws-socket.js';
 /** How much of a body is read and thrown away after the answer, bytes; then the connection is cut. */
 const DISCARDED_BODY_BYTES = 4 * 1024 * 1024;
 
-/** The path and the raw query string of a request target. */
-export function splitTarget(target: string): { path: string; query: string } {
+/** The path and the raw query string of a request target, of one in absolute form too (RFC 9112 section 3.2.2). */
+export function splitTarget(asked: string): { path: string; query: string } {
+  const target = asked.startsWith('/') ? asked : asked.replace(/^https?:\/\/[^/?]*\/?/i, '/');
   const mark = target.indexOf('?');
   return mark < 0 ? { path: target, query: '' } : { path: target.slice(0, mark), query: target.slice(mark + 1) };
 }

@@ -22,6 +22,8 @@ import { plainAddress, WsSocket, type WsSocketContext } from './ws-socket.js';
 const IDLE_SWEEP_MS = 4_000;
 
 const HTTP_TIMEOUT_MS = 30_000;
+/** An idle HTTP connection has to outlive what balancers keep open (AWS ALB, nginx: 60 s), ms. */
+const KEEP_ALIVE_MS = 75_000;
 
 type Accepted<S extends SocketSession> = Extract<UpgradeResult<S>, { accept: true }>;
 
@@ -76,6 +78,8 @@ export function createWsTransport<S extends SocketSession>(
   server.requestTimeout = httpTimeoutMs;
   server.headersTimeout = httpTimeoutMs;
   server.timeout = httpTimeoutMs;
+  // Node tells it to clients, as `Keep-Alive`.
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
 
   server.on('upgrade', (message, stream: Duplex, head) => {
     const net = stream as NetSocket;

@@ -441,6 +441,53 @@ export function transportHttpCases(name: 'uws' | 'ws', create: CreateTransport):
     });
   }
 
+  if (name === 'ws') {
+    it('answers HTTP/1.0, and request targets in absolute form', async ({ onTestFinished }) => {
+      const server = await serve(create, onTestFinished, {
+        onRequest: ({ path, query }) => textResponse(200, `<${path} ${query}>`),
+      });
+      const old = openTcp(server.port);
+      old.write('GET /health/ready HTTP/1.0\r\n\r\n');
+      await old.ended;
+      expect(old.text()).toMatch(/^HTTP\/1\.1 200 OK\r\n[\s\S]*<\/health\/ready >$/);
+      const absolute = openTcp(server.port);
+      absolute.write('GET http://x:1/a?b HTTP/1.1\r\nHost: x:1\r\n\r\n');
+      await until(() => absolute.text().includes('</a b>'));
+      absolute.write('GET HTTP://x HTTP/1.1\r\nHost: x\r\n\r\n');
+      await until(() => absolute.text().includes('</ >'));
+      absolute.write('GET http://x?b HTTP/1.1\r\nHost: x\r\n\r\n');
+      await until(() => absolute.text().includes('</ b>'));
+      absolute.destroy();
+    });
+  } else {
+    it('refuses HTTP/1.0 and request targets in absolute form in words of its own', async ({ onTestFinished }) => {
+      const server = await serve(create, onTestFinished);
+      for (const line of ['GET / HTTP/1.0', 'GET http://x/ HTTP/1.1']) {
+        const client = openTcp(server.port);
+        client.write(`${line}\r\nHost: x\r\n\r\n`);
+        await client.ended;
+        expect(client.text()).toMatch(/^HTTP\/1\.1 505 /);
+      }
+      expect(server.requests).toEqual([]);
+    });
+  }
+
+  it('says how long an idle connection lives, and no other timeout cuts it short', async ({ onTestFinished }) => {
+    const server = await serve(create, onTestFinished, { options: { httpTimeoutMs: 500 } });
+    const ask = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n';
+    const client = openTcp(server.port);
+    client.write(ask);
+    await until(() => client.text().includes('\r\n\r\n'));
+    const seconds = Number(/^keep-alive: timeout=(\d+)\r$/im.exec(client.text())?.[1]);
+    expect(seconds).toBe(name === 'ws' ? 75 : 7);
+    await delay(7_000);
+    client.write(ask);
+    await until(() => client.text().match(/HTTP\/1.1 200/g)?.length === 2);
+    client.write('HEAD / HTTP/1.1\r\nHost: x\r\n\r\n');
+    await until(() => client.text().match(/^keep-alive/gim)?.length === 3);
+    client.destroy();
+  });
+
   it('labels what a refused upgrade says as text', async ({ onTestFinished }) => {
     const server = await serve(create, onTestFinished, {
       onUpgrade: () => ({ accept: false, status: 403, body: 'not from there' }),
