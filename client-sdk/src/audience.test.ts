@@ -73,7 +73,7 @@ describe('a wire that starts over', () => {
 
     const later = member(at(9));
     const other = member(at(9, 'e2'));
-    audience(member(at(4)), later, other).rename(at(4), at(4, 'e2'));
+    audience(member(at(4)), later, other).enterEpoch(at(4), at(4, 'e2'));
     expect(later).toMatchObject({ position: at(4, 'e2'), told: ['diverged from e1-9'] });
     expect(other).toMatchObject({ position: at(9, 'e2'), told: [] });
   });
@@ -85,6 +85,51 @@ describe('a wire that starts over', () => {
     expect(ahead.told).toEqual([]);
     all.deliver(message(6), at(5, 'e3'), at(6, 'e3'));
     expect(ahead.told).toEqual(['diverged from e2-5', 'message 6']);
+  });
+
+  it('takes along those on the way of a frame that covers several offsets', () => {
+    for (const act of ['deliver', 'pass'] as const) {
+      const back = member(at(4));
+      const onTheWay = member(at(6));
+      const ahead = member(at(9));
+      const otherwise = member(at(6, 'e2'));
+      const all = audience(back, onTheWay, ahead, otherwise);
+      if (act === 'deliver') all.deliver(message(8), at(4), at(8));
+      else all.pass(at(4), at(8));
+      const told = act === 'deliver' ? ['message 8'] : [];
+      expect([back, onTheWay]).toMatchObject([
+        { position: at(8), told },
+        { position: at(8), told },
+      ]);
+      expect(ahead).toMatchObject({ position: at(9), told: [] });
+      expect(otherwise).toMatchObject({ position: at(8), told: ['diverged from e2-6', ...told] });
+    }
+  });
+
+  it('takes them along into the epoch that begins behind it', () => {
+    const back = member(at(4));
+    const onTheWay = member(at(6));
+    const there = member(at(8));
+    const beyond = member(at(9));
+    const entered = member(at(9, 'e2'));
+    audience(back, onTheWay, there, beyond, entered).enterEpoch(at(4), at(8, 'e2'));
+    for (const one of [back, onTheWay, there]) expect(one).toMatchObject({ position: at(8, 'e2'), told: [] });
+    expect(beyond).toMatchObject({ position: at(8, 'e2'), told: ['diverged from e1-9'] });
+    expect(entered).toMatchObject({ position: at(9, 'e2'), told: [] });
+  });
+
+  it('does not take along whoever leaves or pauses when told of a reset', () => {
+    const all = audience();
+    const leaves = member(at(6, 'e2'));
+    const pauses = member(at(6, 'e2'));
+    leaves.onReset = () => all.delete(leaves);
+    pauses.onReset = () => {
+      pauses.flow = 'paused';
+    };
+    all.add(leaves);
+    all.add(pauses);
+    all.deliver(message(8), at(4), at(8));
+    for (const one of [leaves, pauses]) expect(one).toMatchObject({ position: at(4), told: [] });
   });
 
   it('knows two names of one place by testing both, and ends with that', () => {
@@ -130,7 +175,7 @@ describe('those who pause', () => {
     const paused = member(at(5), 'paused');
     const all = audience(paused, member(at(5)));
     all.deliver(message(6), at(5), at(6));
-    all.rename(at(6), at(6, 'e2'));
+    all.enterEpoch(at(6), at(6, 'e2'));
     all.reset('expired', at(6, 'e2'), at(8, 'e2'), false);
     all.lagged(true);
     expect(paused).toMatchObject({ position: at(5), told: [] });

@@ -13,7 +13,10 @@ export type Flow = 'flowing' | 'behind' | 'paused';
 /** A local subscription, as its channel sees it. In each call it may pause, leave, or others may join. */
 export interface Member {
   flow: Flow;
-  /** Where it stands: the last message it was given. Undefined before the first `subscribed`, and on live channels. */
+  /**
+   * Where it stands: at the last message it was given, or further on where the log holds nothing for it.
+   * Undefined before the first `subscribed`, and on live channels.
+   */
   position: Position | undefined;
   onSubscribed(durable: boolean): void;
   onRecovered(): void;
@@ -121,31 +124,27 @@ export class Audience {
     });
   }
 
-  /** The place has a new name. */
-  rename(before: Position, at: Position): void {
+  /** The epoch of `before` ended at the offset of `at`, which names the place in the next one. */
+  enterEpoch(before: Position, at: Position): void {
     this.#proven = undefined;
     this.#eachFlowing((member) => {
-      if (samePosition(member.position, before)) member.position = at;
+      const stood = member.position;
+      const isPassed = stood?.epoch === before.epoch && before.offset <= stood.offset && stood.offset <= at.offset;
+      if (isPassed) member.position = at;
       else this.#checkAhead(member, before, at);
     });
   }
 
-  /** The message at `at`, which follows `before`. */
+  /** The message at `at`, which follows `before`; it stands for the offsets between, if there are any. */
   deliver(message: Message, before: Position, at: Position): void {
     this.#proven = undefined;
-    for (const member of this.#members) {
-      if (member.flow !== 'flowing') continue;
-      const stood = member.position;
-      if (!samePosition(stood, before)) {
-        if (stood && stood.offset >= at.offset) continue;
-        // It was ahead, and the wire came by under another epoch: the log went on without what it saw.
-        member.position = before;
-        if (stood) member.onReset('diverged', stood);
-        if (member.flow !== 'flowing' || !this.#members.has(member)) continue;
-      }
-      member.position = at;
-      member.onMessage(message);
-    }
+    for (const member of this.#members) if (this.#advance(member, before, at)) member.onMessage(message);
+  }
+
+  /** The log went on from `before` to `at` with nothing for anybody here. */
+  pass(before: Position, at: Position): void {
+    this.#proven = undefined;
+    for (const member of this.#members) this.#advance(member, before, at);
   }
 
   /** A message of a live channel. */
@@ -177,6 +176,22 @@ export class Audience {
         start = position;
     }
     return start;
+  }
+
+  /** Takes a member along from `before` to `at`; whether what is there is for it. */
+  #advance(member: Member, before: Position, at: Position): boolean {
+    const stood = member.position;
+    if (member.flow !== 'flowing' || (stood && stood.offset >= at.offset)) return false;
+    // It may stand on the way, where what came covers several offsets.
+    const isPassed = stood === undefined || (stood.epoch === before.epoch && stood.offset >= before.offset);
+    if (!isPassed) {
+      // It was ahead, and the wire came by under another epoch: the log went on without what it saw.
+      member.position = before;
+      member.onReset('diverged', stood);
+      if (member.flow !== 'flowing' || !this.#members.has(member)) return false;
+    }
+    member.position = at;
+    return true;
   }
 
   /** The epoch of `before` ended there: a member that is further on in it has seen what the log lost. */

@@ -3,6 +3,7 @@ import type {
   ErrorFrame,
   MessageFrame,
   Position,
+  PositionFrame,
   ResetFrame,
   SubscribedFrame,
   SubscribeFrame,
@@ -15,6 +16,9 @@ import type { Cancel, Clock } from './clock.js';
 import { errorOfFrame, FanfareClientError } from './errors.js';
 import { messageOf } from './message.js';
 import type { Stats } from './stats.js';
+
+/** What frames say of the offsets that they cover. */
+type Covering = Pick<MessageFrame, 'offset' | 'prev'>;
 
 /** Where a first join starts, if not at the end of the log; `since` is a member's position instead. */
 export type FirstStart = Pick<SubscribeFrame, 'rewind' | 'rewindMs'>;
@@ -220,34 +224,37 @@ export class Feed {
   onMessage(frame: MessageFrame): void {
     if (this.#wire !== 'on') return;
     const { stats } = this.#options;
-    const { offset } = frame;
     const before = this.#cursor;
     if (before === undefined) {
       stats.received++;
       this.#audience.deliverLive(messageOf(frame));
-    } else if (offset !== undefined && offset <= before.offset) {
-      stats.duplicatesDropped++;
-    } else if (offset !== before.offset + 1) {
-      this.#discontinuity();
-    } else {
-      stats.received++;
-      this.#gaps.reset();
-      this.#cursor = { epoch: before.epoch, offset };
-      this.#audience.deliver(messageOf(frame, before.epoch), before, this.#cursor);
+      return;
     }
+    const at = this.#follow(before, frame);
+    if (at === undefined) return;
+    stats.received++;
+    this.#audience.deliver(messageOf(frame, before.epoch), before, at);
   }
 
-  /** The log was taken over cleanly: the place is the same, its name is new. */
-  onEpoch({ epoch, offset }: EpochFrame): void {
+  /** Nothing for us up to there. */
+  onPosition(frame: PositionFrame): void {
+    const before = this.#cursor;
+    if (this.#wire !== 'on' || before === undefined) return;
+    const at = this.#follow(before, frame);
+    if (at !== undefined) this.#audience.pass(before, at);
+  }
+
+  /** The log was taken over cleanly: what follows is of a new epoch. */
+  onEpoch({ epoch, offset, prev = offset }: EpochFrame): void {
     const before = this.#cursor;
     if (this.#wire !== 'on' || before === undefined) return;
     if (before.epoch === epoch && offset <= before.offset) return;
-    if (offset !== before.offset) {
+    if (prev > before.offset || offset < before.offset) {
       this.#discontinuity();
       return;
     }
     this.#cursor = { epoch, offset };
-    this.#audience.rename(before, this.#cursor);
+    this.#audience.enterEpoch(before, this.#cursor);
   }
 
   onReset({ reason, epoch, offset }: ResetFrame): void {
@@ -267,6 +274,29 @@ export class Feed {
     this.#options.stats.lagged++;
     this.#audience.lagged(!this.#durable);
     this.#changed();
+  }
+
+  /**
+   * Goes over the offsets that a frame covers, from `prev` + 1 to `offset`. `undefined`: they have been seen,
+   * or some before them have not, for which it starts over.
+   */
+  #follow(before: Position, { offset, prev }: Covering): Position | undefined {
+    // Without an offset it is of a live channel, which this is not: something is wrong.
+    if (offset === undefined) {
+      this.#discontinuity();
+      return undefined;
+    }
+    if (offset <= before.offset) {
+      this.#options.stats.duplicatesDropped++;
+      return undefined;
+    }
+    if ((prev ?? offset - 1) > before.offset) {
+      this.#discontinuity();
+      return undefined;
+    }
+    this.#gaps.reset();
+    this.#cursor = { epoch: before.epoch, offset };
+    return this.#cursor;
   }
 
   /** What came does not follow from where we stand, so the log decides: at once the first time, then with backoff. */

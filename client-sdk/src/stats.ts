@@ -2,7 +2,7 @@
 export interface Stats {
   /** Messages taken from the wire, each once however many local subscriptions it went to. */
   received: number;
-  /** Messages that had been seen already, and were dropped. */
+  /** Frames of channels that covered only what had been seen already, and were dropped. */
   duplicatesDropped: number;
   /** Holes that the SDK saw by itself and closed by resuming. The gateway never makes one: it should stay 0. */
   gaps: number;

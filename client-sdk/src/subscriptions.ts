@@ -79,6 +79,9 @@ export class Subscriptions {
       case 'message':
         this.#feeds.get(frame.channel)?.onMessage(frame);
         break;
+      case 'position':
+        this.#feeds.get(frame.channel)?.onPosition(frame);
+        break;
       case 'epoch':
         this.#feeds.get(frame.channel)?.onEpoch(frame);
         break;

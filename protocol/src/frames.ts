@@ -1,5 +1,6 @@
 /**
- * Every frame of the wire protocol. One WebSocket frame holds one of these objects.
+ * Every frame of the wire protocol. A WebSocket frame of a client holds one of these objects, one of a
+ * gateway holds one or an array of them.
  * The names of types, fields and words are those of docs/PROTOCOL.md.
  */
 import type { ErrorCode, ResetReason } from './codes.js';
@@ -163,11 +164,18 @@ export interface RefreshedFrame {
 
 // --- gateway to client: unasked ----------------------------------------------------------------
 
+/**
+ * A frame of a durable channel covers the offsets from `prev` + 1 to `offset`. A client that stands at p
+ * takes it if `prev` <= p < `offset`, and stands at `offset` then. `offset` <= p: it has it already.
+ * `prev` > p: frames are missing, so it subscribes again from p.
+ */
 export interface MessageFrame {
   readonly type: 'message';
   readonly channel: string;
-  /** Durable channels only: previous + 1, always. */
+  /** Durable channels only. */
   readonly offset?: number;
+  /** Durable channels only; less than `offset`. Absent: `offset` - 1. */
+  readonly prev?: number;
   readonly data: unknown;
   readonly time: number;
   readonly user?: string;
@@ -175,11 +183,26 @@ export interface MessageFrame {
   readonly tags?: Tags;
 }
 
+/** Covers offsets as a {@link MessageFrame} does, and carries nothing. */
+export interface PositionFrame {
+  readonly type: 'position';
+  readonly channel: string;
+  readonly offset: number;
+  /** Less than `offset`. Absent: `offset` - 1. */
+  readonly prev?: number;
+}
+
+/**
+ * The log goes on in this epoch behind `offset`. The offsets from `prev` + 1 to `offset`, if there are any,
+ * are still of the epoch before.
+ */
 export interface EpochFrame {
   readonly type: 'epoch';
   readonly channel: string;
   readonly epoch: string;
   readonly offset: number;
+  /** At most `offset`. Absent: `offset`, so that the frame covers nothing. */
+  readonly prev?: number;
 }
 
 export interface ResetFrame {
@@ -217,6 +240,7 @@ export type ServerFrame =
   | HistoryReplyFrame
   | RefreshedFrame
   | MessageFrame
+  | PositionFrame
   | EpochFrame
   | ResetFrame
   | LaggedFrame

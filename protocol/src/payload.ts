@@ -15,6 +15,8 @@ export interface Payload {
  */
 export interface RawMessage {
   readonly offset?: number | undefined;
+  /** Where it covers more than its own offset: the offset that it follows. */
+  readonly prev?: number | undefined;
   readonly time: number;
   readonly user?: string | undefined;
   readonly key?: string | undefined;

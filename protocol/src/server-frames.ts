@@ -63,9 +63,10 @@ export const SERVER_FRAMES: Readonly<Record<ServerFrame['type'], FrameShape>> = 
   refreshed: { required: { id: REQUEST_ID }, optional: { expires: DURATION } },
   message: {
     required: { channel: CHANNEL, data: DATA, time: DURATION },
-    optional: { offset: COUNT, user: STRING, key: KEY, tags: TAGS },
+    optional: { offset: COUNT, prev: COUNT, user: STRING, key: KEY, tags: TAGS },
   },
-  epoch: { required: { channel: CHANNEL, epoch: EPOCH, offset: COUNT }, optional: {} },
+  position: { required: { channel: CHANNEL, offset: COUNT }, optional: { prev: COUNT } },
+  epoch: { required: { channel: CHANNEL, epoch: EPOCH, offset: COUNT }, optional: { prev: COUNT } },
   reset: { required: { channel: CHANNEL, reason: STRING, epoch: EPOCH, offset: COUNT }, optional: {} },
   lagged: { required: { channels: CHANNELS }, optional: {} },
   ping: { required: {}, optional: {} },

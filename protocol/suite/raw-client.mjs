@@ -4,6 +4,7 @@ import { jsonDialect } from '@fanfare/protocol/json';
 import { msgpackDialect } from '@fanfare/protocol/msgpack';
 import { parseServerFrame } from '@fanfare/protocol/validate';
 import WebSocket from 'ws';
+import { Contiguity } from './contiguity.mjs';
 
 export const DIALECTS = [jsonDialect, msgpackDialect];
 
@@ -12,7 +13,10 @@ const ANSWER_MS = 10_000;
 
 export class RawClient {
   dialect;
-  /** Frames in the order of arrival that nobody has taken yet; pings are answered and left out. */
+  /**
+   * Frames in the order of arrival that nobody has taken yet. Pings are answered and left out; `position`
+   * frames carry nothing and are left out too.
+   */
   frames = [];
   /** Everything that arrived, as text or bytes. */
   wires = [];
@@ -23,6 +27,9 @@ export class RawClient {
   /** When the last `ping` came, ms since the Unix epoch. */
   pingedAtMs = 0;
   #socket;
+  #contiguity = new Contiguity();
+  /** The first thing that came and breaks the protocol, in words: whoever waits for a frame fails with it. */
+  #violation;
   #answerMs;
   #lastId = 1000;
   #wake = () => {};
@@ -47,7 +54,14 @@ export class RawClient {
     this.#socket = new WebSocket(target.url, subprotocols, { perMessageDeflate: false, ...options });
     this.#answerMs = target.answerMs ?? ANSWER_MS;
     this.dialect = DIALECTS.find(({ subprotocol }) => subprotocols.includes(subprotocol)) ?? jsonDialect;
-    this.#socket.on('message', (data, isBinary) => this.#receive(data, isBinary));
+    this.#socket.on('message', (data, isBinary) => {
+      try {
+        this.#receive(data, isBinary);
+      } catch (error) {
+        this.#violation ??= error.message;
+      }
+      this.#wake();
+    });
     this.closed = new Promise((resolve) => {
       this.#socket.on('close', (code, reason) => {
         this.#ended = true;
@@ -104,6 +118,7 @@ export class RawClient {
     const withinMs = this.#answerMs;
     const deadline = Date.now() + withinMs;
     for (;;) {
+      assert.equal(this.#violation, undefined);
       const index = this.frames.findIndex(matches);
       if (index >= 0) return this.frames.splice(index, 1)[0];
       const leftMs = deadline - Date.now();
@@ -134,6 +149,7 @@ export class RawClient {
   /** Nothing may be in line or arrive for `ms`. */
   async quiet(ms = 250) {
     await new Promise((resolve) => setTimeout(resolve, ms));
+    assert.equal(this.#violation, undefined);
     assert.deepEqual(this.frames, []);
   }
 
@@ -165,7 +181,6 @@ export class RawClient {
     const wire = isBinary ? new Uint8Array(data) : data.toString();
     this.wires.push(wire);
     for (const frame of this.dialect.decodeAll(wire)) this.#accept(frame);
-    this.#wake();
   }
 
   #accept(frame) {
@@ -176,6 +191,7 @@ export class RawClient {
       if (this.answersPings) this.send({ type: 'pong' });
       return;
     }
-    this.frames.push(frame);
+    this.#violation ??= this.#contiguity.take(frame);
+    if (frame.type !== 'position') this.frames.push(frame);
   }
 }

@@ -23,7 +23,7 @@ export async function publishMany(client, channel, count, first = 1) {
   return positions;
 }
 
-/** The messages must have these `n`, and offsets that run on from `from`. */
+/** The messages must have these `n`, and the offsets at which they were published, from `from` + 1 on. */
 export function assertRun(messages, numbers, from) {
   assert.deepEqual(
     messages.map(({ data }) => data.n),

@@ -91,17 +91,17 @@ export class FakeLog {
     let { epoch } = position;
     const cross = (offset: number) => {
       for (const next of this.#lineage.slice(this.#lineage.findIndex((known) => known.epoch === epoch) + 1)) {
-        if (next.base !== offset) break;
+        if (next.base > offset) break;
         epoch = next.epoch;
-        steps.push({ border: { epoch, offset } });
+        steps.push({ border: { epoch, offset: next.base } });
       }
     };
-    cross(position.offset);
     for (const entry of this.#entries) {
       if (entry.offset <= position.offset) continue;
+      cross(entry.offset - 1);
       steps.push({ entry });
-      cross(entry.offset);
     }
+    cross(this.#offset);
     return steps;
   }
 

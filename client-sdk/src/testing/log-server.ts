@@ -1,18 +1,41 @@
-import type { ClientFrame, Position, PublishFrame, SubscribeFrame } from '@fanfare/protocol';
+import type { ClientFrame, MessageFrame, Position, PublishFrame, ServerFrame, SubscribeFrame } from '@fanfare/protocol';
 import { FakeLog, type LogEntry } from './fake-log.js';
 import { type FakeLink, FakeServer, type FakeServerOptions } from './fake-server.js';
+
+/**
+ * How frames cover the offsets of a log (see "Contiguity" in the protocol). By default each message covers
+ * its own and leaves by itself.
+ */
+export interface Coverage {
+  /** A message that no member gets: the next frame covers it, or a `position`. */
+  readonly hides: (entry: LogEntry) => boolean;
+  /** Whether what was hidden is covered by a `position` now, and not by whatever comes next. */
+  readonly tells: () => boolean;
+  /** By how much a frame that covers several offsets begins before where the member stands. */
+  readonly overlap: () => number;
+  /** Whether what leaves together leaves as one array. */
+  readonly joins: () => boolean;
+}
+
+const PLAIN: Coverage = { hides: () => false, tells: () => true, overlap: () => 0, joins: () => false };
+
+export interface LogServerOptions extends FakeServerOptions {
+  readonly coverage?: Partial<Coverage>;
+}
 
 /**
  * A fake gateway with real logs: subscribes, replays, publishes and tells resets as the protocol
  * says, and has accidents on command. Channels whose name begins with `live:` are live.
  */
 export class LogServer extends FakeServer {
+  readonly #coverage: Coverage;
   readonly #logs = new Map<string, FakeLog>();
   /** Where each link stands on each of its channels. */
   readonly #members = new Map<FakeLink, Map<string, Position | undefined>>();
 
-  constructor(options: FakeServerOptions) {
+  constructor(options: LogServerOptions) {
     super(options);
+    this.#coverage = { ...PLAIN, ...options.coverage };
     this.onFrame = (frame, link) => this.answer(frame, link);
     this.onEnd = (link) => this.#members.delete(link);
   }
@@ -47,8 +70,9 @@ export class LogServer extends FakeServer {
 
   /** Sends the last message of a channel once more. */
   repeat(link: FakeLink, channel: string): void {
-    const last = this.#position(link, channel) && this.log(channel).entries.at(-1);
-    if (last) this.#sendEntry(link, channel, last);
+    const last = this.log(channel).entries.at(-1);
+    const stands = this.#position(link, channel)?.offset ?? -1;
+    if (last && last.offset <= stands) link.send(messageFrame(channel, last));
   }
 
   /** Loses the next message on its way to this link, as no gateway should. */
@@ -107,16 +131,8 @@ export class LogServer extends FakeServer {
     const log = this.log(channel);
     const { at, reason } = since ? log.judge(since) : { at: log.rewind(rewind ?? 0), reason: undefined };
     channels.set(channel, at);
-    link.send({
-      type: 'subscribed',
-      id,
-      channel,
-      durable: true,
-      ...at,
-      ...(since && { recovered: reason === undefined }),
-      ...(reason && { reason }),
-    });
-    this.#replay(link, channel);
+    const verdict = { ...(since && { recovered: reason === undefined }), ...(reason && { reason }) };
+    this.#replay(link, channel, [{ type: 'subscribed', id, channel, durable: true, ...at, ...verdict }]);
   }
 
   #publish({ id, channel, data, key }: PublishFrame, link: FakeLink): void {
@@ -130,23 +146,35 @@ export class LogServer extends FakeServer {
     const position = this.#position(link, channel);
     if (!position) return;
     const { at, reason } = this.log(channel).judge(position);
-    if (reason) link.send({ type: 'reset', channel, reason, ...at });
     this.#setPosition(link, channel, at);
-    this.#replay(link, channel);
+    this.#replay(link, channel, reason ? [{ type: 'reset', channel, reason, ...at }] : []);
   }
 
-  #replay(link: FakeLink, channel: string): void {
-    const position = this.#position(link, channel);
-    if (!position) return;
-    for (const step of this.log(channel).after(position)) {
-      if ('border' in step) link.send({ type: 'epoch', channel, ...step.border });
-      else this.#sendEntry(link, channel, step.entry);
+  /** Sends `first`, and what the log holds after where the link stands. */
+  #replay(link: FakeLink, channel: string, first: readonly ServerFrame[] = []): void {
+    const frames = [...first];
+    const { hides, tells, overlap, joins } = this.#coverage;
+    const { head } = this.log(channel);
+    let at = this.#position(link, channel);
+    if (!at) return;
+    const prev = (from: number) => Math.max(0, from - overlap());
+    for (const step of this.log(channel).after(at)) {
+      const { offset: from } = at;
+      if ('border' in step) {
+        at = step.border;
+        frames.push({ type: 'epoch', channel, ...at, ...(from < at.offset && { prev: prev(from) }) });
+      } else if (!hides(step.entry)) {
+        at = step.entry;
+        frames.push({ ...messageFrame(channel, step.entry), ...(from < at.offset - 1 && { prev: prev(from) }) });
+      }
     }
-    this.#setPosition(link, channel, this.log(channel).head);
-  }
-
-  #sendEntry(link: FakeLink, channel: string, { offset, data, time, key }: LogEntry): void {
-    link.send({ type: 'message', channel, offset, data, time, ...(key !== undefined && { key }) });
+    if (at.offset < head.offset && tells()) {
+      frames.push({ type: 'position', channel, offset: head.offset, prev: prev(at.offset) });
+      at = { epoch: at.epoch, offset: head.offset };
+    }
+    this.#setPosition(link, channel, at);
+    if (frames.length > 1 && joins()) link.sendArray(frames);
+    else for (const frame of frames) link.send(frame);
   }
 
   #position(link: FakeLink, channel: string): Position | undefined {
@@ -156,6 +184,10 @@ export class LogServer extends FakeServer {
   #setPosition(link: FakeLink, channel: string, { epoch, offset }: Position): void {
     this.#members.get(link)?.set(channel, { epoch, offset });
   }
+}
+
+function messageFrame(channel: string, { offset, data, time, key }: LogEntry): MessageFrame {
+  return { type: 'message', channel, offset, data, time, ...(key !== undefined && { key }) };
 }
 
 function isLive(channel: string): boolean {

@@ -6,14 +6,32 @@ import { type GatewayProcess, startGatewayProcess } from '../support/gateway-pro
 
 type Frame = Record<string, unknown>;
 
+const isMessage = (frame: Frame, offset: number) => frame.type === 'message' && frame.offset === offset;
+
 /** What a faulty gateway would send instead, and the case that must notice. */
-const faults: readonly [name: string, caught: string, fault: (frame: Frame) => Frame[]][] = [
+const faults: readonly [name: string, caught: string, fault: (frame: Frame) => (Frame | Frame[])[]][] = [
   ['loses a message', 'run on from it without a hole', (f) => (f.type === 'message' && f.offset === 5 ? [] : [f])],
   [
     'sends a message twice',
     'since replays what came after',
     (f) => (f.type === 'message' && f.offset === 9 ? [f, f] : [f]),
   ],
+  [
+    'covers what it lost',
+    'run on from it without a hole',
+    (f) => (isMessage(f, 5) ? [{ ...f, prev: 3 }] : isMessage(f, 4) ? [] : [f]),
+  ],
+  [
+    'begins behind a hole',
+    'run on from it without a hole',
+    (f) => (isMessage(f, 5) ? [{ ...f, prev: 5, offset: 6 }] : [f]),
+  ],
+  [
+    'moves a position beyond a hole',
+    'run on from it without a hole',
+    (f) => (isMessage(f, 5) ? [f, { type: 'position', channel: f.channel, offset: 7 }] : [f]),
+  ],
+  ['sends an array in an array', 'run on from it without a hole', (f) => (isMessage(f, 5) ? [[[f] as never]] : [f])],
   [
     'tells a wrong position',
     'since the newest message replays nothing',
@@ -49,10 +67,25 @@ describe('the protocol suite', () => {
       proxy.close();
     }
   });
+
+  it('takes arrays, and frames that begin before where the client stands', async () => {
+    const proxy = await startProxy(gateway.wsUrl, (frame) => {
+      if (frame.type !== 'message') return [frame];
+      return [[{ type: 'ping' }, { ...frame, prev: Math.max(0, Number(frame.offset) - 3) }]];
+    });
+    try {
+      await cases.find(({ name }) => name.includes('since replays what came after'))?.run(proxy.target);
+    } finally {
+      proxy.close();
+    }
+  });
 });
 
 /** Passes everything on, but JSON frames of the gateway through `fault`. */
-async function startProxy(url: string, fault: (frame: Frame) => Frame[]): Promise<{ target: Target; close(): void }> {
+async function startProxy(
+  url: string,
+  fault: (frame: Frame) => (Frame | Frame[])[],
+): Promise<{ target: Target; close(): void }> {
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1', handleProtocols: ([first]) => first ?? false });
   server.on('connection', (client, { headers }) => {
     const gateway = new WebSocket(url, headers['sec-websocket-protocol']?.split(',') ?? [], {
@@ -62,7 +95,10 @@ async function startProxy(url: string, fault: (frame: Frame) => Frame[]): Promis
     client.on('message', (data: RawData, binary: boolean) => opened.then(() => gateway.send(data, { binary })));
     gateway.on('message', (data: RawData, binary: boolean) => {
       if (binary) client.send(data, { binary });
-      else for (const frame of fault(JSON.parse(data.toString()) as Frame)) client.send(JSON.stringify(frame));
+      else
+        for (const sent of [JSON.parse(data.toString())].flat()) {
+          for (const frame of fault(sent as Frame)) client.send(JSON.stringify(frame));
+        }
     });
     client.on('close', () => gateway.terminate());
     gateway.on('close', () => client.terminate());

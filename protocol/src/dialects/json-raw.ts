@@ -166,8 +166,10 @@ function frameOrThrow(frame: RawFrame | MalformedFrameError): RawFrame {
 }
 
 /** The members that `message` frames and `history` items share, and the closing brace. */
-function writeMessageFields(writer: ByteWriter, { offset, time, user, key, tags, payload }: RawMessage): void {
-  writer.text(offset === undefined ? '"data":' : `"offset":${offset},"data":`);
+function writeMessageFields(writer: ByteWriter, { offset, prev, time, user, key, tags, payload }: RawMessage): void {
+  let start = offset === undefined ? '' : `"offset":${offset},`;
+  if (prev !== undefined) start += `"prev":${prev},`;
+  writer.text(`${start}"data":`);
   writer.bytes(transcode(payload, 'json').bytes);
   let rest = `,"time":${time}`;
   if (user !== undefined) rest += `,"user":${JSON.stringify(user)}`;

@@ -82,10 +82,14 @@ function readFrame(wire: Uint8Array, fields: RawFrame['fields']): Payload | unde
 }
 
 /** The members that `message` frames and `history` items share. */
-function writeMessageFields(writer: ByteWriter, { offset, time, user, key, tags, payload }: RawMessage): void {
+function writeMessageFields(writer: ByteWriter, { offset, prev, time, user, key, tags, payload }: RawMessage): void {
   if (offset !== undefined) {
     writeString(writer, 'offset');
     writeNumber(writer, offset);
+  }
+  if (prev !== undefined) {
+    writeString(writer, 'prev');
+    writeNumber(writer, prev);
   }
   writeString(writer, 'data');
   writer.bytes(transcode(payload, 'msgpack').bytes);
@@ -105,10 +109,11 @@ function writeMessageFields(writer: ByteWriter, { offset, time, user, key, tags,
   }
 }
 
-function fieldCount({ offset, user, key, tags }: RawMessage): number {
+function fieldCount({ offset, prev, user, key, tags }: RawMessage): number {
   return (
     2 +
     Number(offset !== undefined) +
+    Number(prev !== undefined) +
     Number(user !== undefined) +
     Number(key !== undefined) +
     Number(tags !== undefined)
