@@ -12,6 +12,8 @@ const alias = [
   { find: /^@fanfare\/protocol\/raw$/, replacement: source('protocol/src/dialects/raw.ts') },
   { find: /^@fanfare\/protocol\/validate$/, replacement: source('protocol/src/validate.ts') },
   { find: /^@fanfare\/client$/, replacement: source('client-sdk/src/index.ts') },
+  { find: /^@fanfare\/client\/msgpack$/, replacement: source('client-sdk/src/msgpack.ts') },
+  { find: /^@fanfare\/client\/testing$/, replacement: source('client-sdk/src/testing/index.ts') },
 ];
 
 /** These take a minute or so each, mostly waiting: begun first, none of them is left alone at the end. */

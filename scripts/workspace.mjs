@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { bundleSdk } from './bundle-sdk.mjs';
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
 export const PACKAGES = ['protocol', 'client-sdk', 'gateway', 'loadtest'];
@@ -57,13 +58,16 @@ export async function install() {
 export async function build({ force = false } = {}) {
   await install();
   const complete =
-    PACKAGES.every((name) => existsSync(inRoot(name, 'dist'))) && existsSync(inRoot('gateway/dist/demo'));
+    PACKAGES.every((name) => existsSync(inRoot(name, 'dist'))) &&
+    existsSync(inRoot('client-sdk/dist/index.js')) &&
+    existsSync(inRoot('gateway/dist/demo'));
   if (!force && complete && modified(BUILT) >= newestInput()) return;
   const startedAt = new Date();
   process.stderr.write('building\n');
   const args = ['-b', ...(complete ? [] : ['--force'])];
   if ((await runTool('typescript/bin/tsc', args, { quiet: true })) !== 0) fail('the build failed, see above');
   copyLuaScripts();
+  await bundleSdk(root).catch((error) => fail(`the SDK could not be bundled: ${error.message}`));
   await bundleDemo();
   mkdirSync(path.dirname(BUILT), { recursive: true });
   writeFileSync(BUILT, '');
@@ -72,9 +76,13 @@ export async function build({ force = false } = {}) {
 
 /** Newest change of anything the build reads, ms; folders count, so that a removal is seen. */
 function newestInput() {
-  const files = ['package-lock.json', 'tsconfig.json', 'tsconfig.base.json', 'scripts/workspace.mjs'].map((file) =>
-    inRoot(file),
-  );
+  const files = [
+    'package-lock.json',
+    'tsconfig.json',
+    'tsconfig.base.json',
+    'scripts/workspace.mjs',
+    'scripts/bundle-sdk.mjs',
+  ].map((file) => inRoot(file));
   const folders = PACKAGES.flatMap((name) => [inRoot(name, 'src')]).concat(inRoot('gateway/demo'));
   for (const name of PACKAGES) files.push(inRoot(name, 'package.json'), inRoot(name, 'tsconfig.json'));
   for (const folder of folders) {

@@ -4,14 +4,14 @@ import type { BackoffOptions } from './backoff.js';
 import { checkNumber } from './check-number.js';
 import { type Clock, MAX_DELAY_MS, systemClock } from './clock.js';
 import type { Token } from './connection.js';
-import { FanfareClientError } from './errors.js';
 import { defaultSocket } from './transport/default-socket.js';
 import type { SocketFactory } from './transport/socket.js';
+import { checkUrl } from './url.js';
 
 export interface ClientOptions {
   /**
-   * Where the gateway is: `ws:`, `wss:`, `http:` or `https:`; in a page also relative to it. Without a
-   * path `/ws` is meant.
+   * Where the gateway is: `ws:`, `wss:`, `http:` or `https:`; in a page, its frames and its workers also
+   * relative to it. Without a path `/ws` is meant.
    */
   readonly url: string;
   /**
@@ -52,7 +52,7 @@ export interface ClientOptions {
   readonly joinsPerSecond?: number;
   /** Name and version told to the gateway. Default `fanfare-js/0.1`. */
   readonly name?: string;
-  /** Opens sockets. Default: the runtime's WebSocket; in Node the `ws` package. */
+  /** Opens sockets. Default: the runtime's WebSocket; where there is none (Node 20) the `ws` package. */
   readonly socket?: SocketFactory;
   /** Default: the machine's. */
   readonly clock?: Clock;
@@ -95,7 +95,7 @@ const LEAST = {
 /** @throws {FanfareClientError} `bad_request` naming the option that is wrong. */
 export function resolveOptions(options: ClientOptions): ResolvedOptions {
   const backoff = { ...DEFAULT_BACKOFF, ...given(options.backoff ?? {}) };
-  const resolved: ResolvedOptions = { ...DEFAULT_OPTIONS, ...given(options), url: resolveUrl(options.url), backoff };
+  const resolved: ResolvedOptions = { ...DEFAULT_OPTIONS, ...given(options), url: checkUrl(options.url), backoff };
   for (const [name, least] of Object.entries(LEAST)) checkNumber(name, resolved[name as keyof typeof LEAST], least);
   for (const name of ['baseMs', 'maxMs'] as const) checkNumber(`backoff.${name}`, backoff[name], 1, MAX_DELAY_MS);
   return resolved;
@@ -104,22 +104,4 @@ export function resolveOptions(options: ClientOptions): ResolvedOptions {
 /** Undefined stands for the default, also where it is spelled out. */
 function given<Options extends object>(options: Options): Options {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Options;
-}
-
-function resolveUrl(text: string): string {
-  const { location } = globalThis as { location?: { href: string } };
-  let url: URL;
-  try {
-    url = new URL(text, location?.href);
-  } catch (cause) {
-    throw new FanfareClientError('bad_request', `url is not a URL: ${text}`, { cause });
-  }
-  if (url.protocol === 'http:') url.protocol = 'ws:';
-  if (url.protocol === 'https:') url.protocol = 'wss:';
-  if (url.protocol !== 'ws:' && url.protocol !== 'wss:') {
-    throw new FanfareClientError('bad_request', `url must be ws: or wss:, not ${url.protocol}`);
-  }
-  if (url.pathname === '/') url.pathname = '/ws';
-  url.hash = '';
-  return url.href;
 }

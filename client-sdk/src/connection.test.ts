@@ -13,7 +13,10 @@ function connected(...args: Parameters<typeof withFakeServer>) {
   return setup;
 }
 
-afterEach(() => vi.restoreAllMocks());
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.unstubAllGlobals();
+});
 
 describe('connecting', () => {
   it('greets with the token and its name, on the subprotocol of its codec', async () => {
@@ -96,6 +99,7 @@ describe('connecting', () => {
   it.each([
     ['ws://host:1', 'ws://host:1/ws'],
     ['https://host/gate/ws?x=1#y', 'wss://host/gate/ws?x=1'],
+    ['WS://host?x=1', 'ws://host/ws?x=1'],
   ])('takes %s as %s', (url, expected) => {
     const { client, server } = withFakeServer({ url });
     void client.connect();
@@ -103,8 +107,11 @@ describe('connecting', () => {
   });
 
   it.each([
-    [{ url: 'nonsense' }],
+    [{ url: '' }],
     [{ url: 'ftp://host' }],
+    [{ url: 'localhost:8080/ws' }],
+    [{ url: 'ws://' }],
+    [{ url: 'ws://a b/ws' }],
     [{ maxQueue: 0 }],
     [{ joinsPerSecond: 0.5 }],
     [{ pingGraceMs: Number.NaN }],
@@ -113,6 +120,50 @@ describe('connecting', () => {
     [{ backoff: { baseMs: 0 } }],
   ])('refuses %o', (options) => {
     expect(() => createClient({ url: 'ws://host', ...options })).toThrow(FanfareClientError);
+  });
+
+  it.each([
+    ['in a page', { document: { baseURI: 'https://host/app/' } }, 'ws', 'wss://host/app/ws'],
+    ['in a worker', { location: { href: 'http://host:1/js/worker.js' } }, '/ws?x=1', 'ws://host:1/ws?x=1'],
+    [
+      'in a srcdoc frame',
+      { document: { baseURI: 'https://host/page' }, location: { href: 'about:srcdoc' } },
+      '/ws',
+      'wss://host/ws',
+    ],
+    [
+      'in a worker made from a blob',
+      { location: { href: 'blob:https://host/uuid' }, origin: 'https://host' },
+      '/ws',
+      'wss://host/ws',
+    ],
+  ])('takes what a relative url is relative to, %s', (_, place, url, expected) => {
+    for (const [name, value] of Object.entries(place)) vi.stubGlobal(name, value);
+    const { client, server } = withFakeServer({ url });
+    void client.connect();
+    expect(server.link.request.url).toBe(expected);
+  });
+
+  it('has failed, naming the url, where a relative one has nothing to be relative to', async () => {
+    const { client, server, errors } = withFakeServer({ url: '/ws' });
+    expect(client.state).toBe('idle');
+    const error = await rejectionOf(client.connect());
+    expect(error).toMatchObject({ code: 'bad_request', message: expect.stringContaining(': /ws') });
+    expect([client.state, errors, server.links]).toEqual(['failed', [error], []]);
+  });
+
+  it('has failed, and tries nothing more, where a socket cannot be had', async () => {
+    const fatal = new FanfareClientError('no_websocket', 'none here');
+    const { client, clock } = withFakeServer({
+      socket: (_, { onClose }) => {
+        clock.after(0, () => onClose(1006, '', fatal));
+        return { send: () => {}, close: () => {}, terminate: () => {} };
+      },
+    });
+    const connected = rejectionOf(client.connect());
+    clock.advance(0);
+    expect(await connected).toBe(fatal);
+    expect([client.state, clock.pending]).toEqual(['failed', 0]);
   });
 
   it('takes undefined for the default, also within backoff', () => {
@@ -235,7 +286,6 @@ describe('losing the connection', () => {
     client.close();
     target.dispatchEvent(new Event('online'));
     expect(client.state).toBe('closed');
-    vi.unstubAllGlobals();
   });
 
   it('connects at once when a page is shown again, and then tells a dead link from one that is only quiet', () => {
@@ -269,7 +319,6 @@ describe('losing the connection', () => {
     clock.advance(5);
     expect(client.state).toBe('connected');
     client.close();
-    vi.unstubAllGlobals();
   });
 
   it('gives up on a connection that does not answer in time', () => {

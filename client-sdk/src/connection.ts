@@ -171,12 +171,16 @@ export class Connection {
     this.#link.open();
   }
 
-  #onEnd({ code, reason, refusal, error }: LinkEnd): void {
+  #onEnd({ code, reason, refusal, error, fatal }: LinkEnd): void {
     const wasConnected = this.#state === 'connected';
     const stable = wasConnected && this.#options.clock.now() - this.#connectedAt >= this.#options.stableMs;
     if (stable) this.#backoff.reset();
     this.#link = undefined;
     this.#owner.onDown();
+    if (fatal) {
+      this.#fail(fatal);
+      return;
+    }
     if (refusal?.code === 'token_expired' && this.#mayRenew()) {
       const expired = new FanfareClientError('token_expired', refusal.message, { retryable: true });
       this.#wait(this.#backoff.next(), { code, reason, error: expired });

@@ -1,14 +1,12 @@
 import {
-  CLOSE_CODES,
-  type CloseCode,
-  ERROR_CODES,
+  CLOSE_NAMES,
+  type CloseName,
   type ErrorCode,
   type ErrorFrame,
-  RESET_REASONS,
+  isResetReason,
+  isRetryable,
   type ResetReason,
 } from '@fanfare/protocol';
-
-type CloseName = (typeof CLOSE_CODES)[CloseCode]['name'];
 
 /**
  * What an error of the SDK can say, beside the codes of the protocol (`ERROR_CODES`, and the names
@@ -18,6 +16,7 @@ type CloseName = (typeof CLOSE_CODES)[CloseCode]['name'];
  * - `timeout`: not sent, or for a reading request not answered, in time. Nothing was changed by it.
  *   Without a connection `cause` is why there is none.
  * - `unreachable`: no connection to the gateway could be made, or it broke; the client goes on trying.
+ * - `no_websocket`: this runtime has no WebSocket, and the `ws` package is not installed. The client has failed.
  * - `handler_failed`: a listener of the application threw or rejected; `cause` is what it threw.
  * - `token_failed`: the `token` function threw or rejected; `cause` is what it threw.
  * - `malformed_frame`: the gateway sent something that is no frame.
@@ -28,6 +27,7 @@ export type ClientErrorCode =
   | 'closed'
   | 'timeout'
   | 'unreachable'
+  | 'no_websocket'
   | 'handler_failed'
   | 'token_failed'
   | 'malformed_frame';
@@ -57,7 +57,7 @@ export class FanfareClientError extends Error {
   constructor(code: ClientErrorCode, message: string, options: FanfareClientErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
-    this.retryable = options.retryable ?? (code in ERROR_CODES && ERROR_CODES[code as ErrorCode].retryable);
+    this.retryable = options.retryable ?? isRetryable(code);
     this.retryAfterMs = options.retryAfterMs;
     this.channel = options.channel;
     this.reason = options.reason;
@@ -77,16 +77,13 @@ export function errorOfFrame(frame: ErrorFrame, channel?: string): FanfareClient
 /** The protocol lets the message of such a `bad_request` begin with its reason. */
 function reasonIn(message: string): ResetReason | undefined {
   const [word = ''] = message.split(/\W/, 1);
-  return Object.hasOwn(RESET_REASONS, word) ? (word as ResetReason) : undefined;
+  return isResetReason(word) ? word : undefined;
 }
 
 /** A close code that ends the connection for good, as an error. */
 export function errorOfClose(code: number, reason: string): FanfareClientError {
-  const known = (CLOSE_CODES as Record<number, { name: CloseName; meaning: string } | undefined>)[code];
-  return new FanfareClientError(
-    known?.name ?? 'forbidden',
-    `closed by the gateway: ${reason || known?.meaning || code}`,
-  );
+  const name = (CLOSE_NAMES as Record<number, CloseName | undefined>)[code] ?? 'forbidden';
+  return new FanfareClientError(name, `closed by the gateway: ${reason || `${name} (${code})`}`);
 }
 
 /** A connection that is gone, or never came to be, and will be tried again. */

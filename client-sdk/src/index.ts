@@ -1,4 +1,15 @@
-export type { Dialect, Durability, Position, ResetReason, Tags } from '@fanfare/protocol';
+export type {
+  ClientFrame,
+  ConnectedFrame,
+  Dialect,
+  Durability,
+  Frame,
+  Position,
+  ResetReason,
+  ServerFrame,
+  Tags,
+  Wire,
+} from '@fanfare/protocol';
 export { formatPosition, parsePosition } from '@fanfare/protocol';
 export { jsonDialect } from '@fanfare/protocol/json';
 export type { BackoffOptions } from './backoff.js';

@@ -4,6 +4,7 @@ import type { Cancel, Clock } from './clock.js';
 import { FanfareClientError } from './errors.js';
 import type { Pulse } from './pulse.js';
 import type { Socket, SocketFactory } from './transport/socket.js';
+import { absoluteUrl } from './url.js';
 
 export interface LinkOptions {
   readonly url: string;
@@ -27,6 +28,8 @@ export interface LinkEnd {
   readonly refusal?: ErrorFrame | undefined;
   /** What made the SDK itself end the link. */
   readonly error?: FanfareClientError | undefined;
+  /** Why no link can ever be made from here. */
+  readonly fatal?: FanfareClientError | undefined;
 }
 
 export interface LinkHandlers {
@@ -71,15 +74,16 @@ export class Link {
     this.#timer = clock.after(connectTimeoutMs, () => this.#cut(`no connection within ${connectTimeoutMs} ms`));
     try {
       this.#socket = this.#options.socket(
-        { url, subprotocol: dialect.subprotocol },
+        { url: absoluteUrl(url), subprotocol: dialect.subprotocol },
         {
           onOpen: () => this.#greet(),
           onMessage: (wire) => this.#receive(wire),
-          onClose: (code, reason) => this.#end({ code, reason }),
+          onClose: (code, reason, fatal) => this.#end({ code, reason, fatal }),
         },
       );
     } catch (error) {
-      this.#end({ code: ABNORMAL, reason: (error as Error).message });
+      const fatal = error instanceof FanfareClientError ? error : undefined;
+      this.#end({ code: ABNORMAL, reason: (error as Error).message, fatal });
     }
   }
 

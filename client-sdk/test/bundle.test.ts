@@ -15,16 +15,18 @@ async function bundle(contents: string): Promise<string> {
     format: 'esm',
     platform: 'browser',
     write: false,
+    // Ours leads to the sources; what is bundled is what ships.
+    tsconfigRaw: {},
   });
   expect(warnings).toEqual([]);
   return outputFiles[0]?.text ?? '';
 }
 
 describe('a browser bundle', () => {
-  it('with JSON alone is under 13 KiB compressed, without MessagePack and without Node', async () => {
+  it('with JSON alone is under 13.3 KB compressed, without MessagePack and without Node', async () => {
     const text = await bundle(`import { createClient } from '@fanfare/client';
       createClient({ url: '/ws' }).channel('a').subscribe(console.log);`);
-    expect(gzipSync(text, { level: 9 }).length).toBeLessThan(13 * 1024);
+    expect(gzipSync(text, { level: 9 }).length).toBeLessThan(13_300);
     expect(text).toContain('fanfare.json.v1');
     expect(text).not.toContain('fanfare.msgpack.v1');
     expect(text).not.toMatch(/import\(|require\(/);

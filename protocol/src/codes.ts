@@ -1,6 +1,6 @@
 /**
- * Error and close codes: one table each, the only place where they are spelled.
- * `docs/PROTOCOL.md` holds the same tables; a test compares them.
+ * Error and close codes, in tables that `docs/PROTOCOL.md` holds too. What a client needs of them is
+ * said by functions, so that its bundle does not carry the tables. Tests compare all of them.
  */
 
 /** What an `error` frame (and a problem+json body) can say. */
@@ -26,6 +26,11 @@ export const ERROR_CODES = {
 
 export type ErrorCode = keyof typeof ERROR_CODES;
 
+/** Whether the same request may succeed later, by its code alone. */
+export function isRetryable(code: string): boolean {
+  return code === 'rate_limited' || code === 'unavailable';
+}
+
 /** Why continuity broke: `reset`, a not recovered `subscribed`, and 409 of the history call. */
 export const RESET_REASONS = {
   expired: 'messages after the position were trimmed from the log',
@@ -35,29 +40,53 @@ export const RESET_REASONS = {
 
 export type ResetReason = keyof typeof RESET_REASONS;
 
+export function isResetReason(word: string): word is ResetReason {
+  return word === 'expired' || word === 'unrecoverable' || word === 'diverged';
+}
+
+/** What the close codes are called. */
+export const CLOSE_NAMES = {
+  1000: 'normal',
+  1001: 'going_away',
+  4000: 'drain',
+  4001: 'lagging',
+  4002: 'timeout',
+  4003: 'reconnect',
+  4400: 'malformed',
+  4401: 'unauthorized',
+  4403: 'forbidden',
+  4404: 'unsupported_subprotocol',
+  4409: 'frame_too_large',
+  4429: 'too_many_connections',
+} as const;
+
+export type CloseCode = keyof typeof CLOSE_NAMES;
+export type CloseName = (typeof CLOSE_NAMES)[CloseCode];
+
 /** How a WebSocket ends, and whether a client connects again as it is. */
 export const CLOSE_CODES = {
-  1000: { name: 'normal', reconnect: true, meaning: 'closed by the client; one that did not close connects again' },
-  1001: { name: 'going_away', reconnect: true, meaning: 'the gateway stops' },
-  4000: { name: 'drain', reconnect: true, meaning: 'reason is JSON {"retryAfter":ms}, spread per client' },
-  4001: { name: 'lagging', reconnect: true, meaning: 'lagging too long, or too many replies unread' },
-  4002: { name: 'timeout', reconnect: true, meaning: 'no connect frame in time, or silence' },
-  4003: { name: 'reconnect', reconnect: true, meaning: 'asked by the server to reconnect' },
-  4400: { name: 'malformed', reconnect: false, meaning: 'malformed frame, or ten within a minute' },
-  4401: { name: 'unauthorized', reconnect: false, meaning: 'credentials refused' },
-  4403: { name: 'forbidden', reconnect: false, meaning: 'disconnected for good' },
-  4404: { name: 'unsupported_subprotocol', reconnect: false, meaning: 'no subprotocol in common' },
-  4409: { name: 'frame_too_large', reconnect: false, meaning: 'repeated frames over maxFrame' },
-  4429: { name: 'too_many_connections', reconnect: true, meaning: 'reconnect later, with backoff' },
-} as const satisfies Record<number, { name: string; reconnect: boolean; meaning: string }>;
-
-export type CloseCode = keyof typeof CLOSE_CODES;
+  1000: {
+    name: CLOSE_NAMES[1000],
+    reconnect: true,
+    meaning: 'closed by the client; one that did not close connects again',
+  },
+  1001: { name: CLOSE_NAMES[1001], reconnect: true, meaning: 'the gateway stops' },
+  4000: { name: CLOSE_NAMES[4000], reconnect: true, meaning: 'reason is JSON {"retryAfter":ms}, spread per client' },
+  4001: { name: CLOSE_NAMES[4001], reconnect: true, meaning: 'lagging too long, or too many replies unread' },
+  4002: { name: CLOSE_NAMES[4002], reconnect: true, meaning: 'no connect frame in time, or silence' },
+  4003: { name: CLOSE_NAMES[4003], reconnect: true, meaning: 'asked by the server to reconnect' },
+  4400: { name: CLOSE_NAMES[4400], reconnect: false, meaning: 'malformed frame, or ten within a minute' },
+  4401: { name: CLOSE_NAMES[4401], reconnect: false, meaning: 'credentials refused' },
+  4403: { name: CLOSE_NAMES[4403], reconnect: false, meaning: 'disconnected for good' },
+  4404: { name: CLOSE_NAMES[4404], reconnect: false, meaning: 'no subprotocol in common' },
+  4409: { name: CLOSE_NAMES[4409], reconnect: false, meaning: 'repeated frames over maxFrame' },
+  4429: { name: CLOSE_NAMES[4429], reconnect: true, meaning: 'reconnect later, with backoff' },
+} as const satisfies Record<CloseCode, { name: CloseName; reconnect: boolean; meaning: string }>;
 
 /**
  * Whether a client should connect again after this close code. Codes outside the table (1006,
  * proxies) reconnect, except unknown ones in 4400-4499.
  */
 export function shouldReconnect(code: number): boolean {
-  const known = (CLOSE_CODES as Record<number, { reconnect: boolean } | undefined>)[code];
-  return known ? known.reconnect : code < 4400 || code > 4499;
+  return code === 4429 || code < 4400 || code > 4499;
 }

@@ -1,18 +1,32 @@
-const encoder = new TextEncoder();
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+/** Made when first used: React Native's engine has a `TextEncoder` only lately and no `TextDecoder`. */
+let encoder: TextEncoder | undefined;
+let decoder: ((bytes: Uint8Array) => string) | undefined;
 
 export function encodeUtf8(text: string): Uint8Array {
+  encoder ??= new TextEncoder();
   return encoder.encode(text);
 }
 
 /** Writes `text` to `target` from `at` on and returns the bytes written; the room must be there. */
 export function writeUtf8(text: string, target: Uint8Array, at: number): number {
+  encoder ??= new TextEncoder();
   return encoder.encodeInto(text, target.subarray(at)).written;
 }
 
-/** A byte order mark is kept as a character. @throws {TypeError} if the bytes are no UTF-8. */
+/** A byte order mark is kept as a character. @throws {Error} if the bytes are no UTF-8. */
 export function decodeUtf8(bytes: Uint8Array): string {
-  return decoder.decode(bytes);
+  decoder ??= createDecoder();
+  return decoder(bytes);
+}
+
+function createDecoder(): (bytes: Uint8Array) => string {
+  // Slow, and as strict (ECMA-262, Decode).
+  if (typeof TextDecoder === 'undefined') {
+    return (bytes) =>
+      decodeURIComponent(Array.from(bytes, (byte) => `%${(byte + 256).toString(16).slice(1)}`).join(''));
+  }
+  const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+  return (bytes) => utf8.decode(bytes);
 }
 
 /** Bytes of `text` in UTF-8; `undefined` if it holds half a surrogate pair, which UTF-8 cannot carry. */

@@ -2,11 +2,6 @@ import { nativeSocket } from './native-socket.js';
 import { nodeSocket } from './node-socket.js';
 import type { SocketFactory } from './socket.js';
 
-/** `ws` in Node, the runtime's own WebSocket elsewhere. */
+/** The runtime's own WebSocket; where there is none (Node 20), the `ws` package. */
 export const defaultSocket: SocketFactory = (request, handlers) =>
-  (isNode() ? nodeSocket : nativeSocket)(request, handlers);
-
-function isNode(): boolean {
-  const { process } = globalThis as { process?: { versions?: { node?: string } } };
-  return typeof process?.versions?.node === 'string';
-}
+  (typeof WebSocket === 'undefined' ? nodeSocket : nativeSocket)(request, handlers);

@@ -1,15 +1,19 @@
 import type { Socket, SocketFactory } from './socket.js';
 
-/** The runtime's own `WebSocket`: browsers, workers, Deno, Bun, Node 22 and later. */
+/** The runtime's own `WebSocket`: browsers, workers, React Native, Deno, Bun, Node 22 and later. */
 export const nativeSocket: SocketFactory = ({ url, subprotocol }, handlers): Socket => {
   const socket = new WebSocket(url, subprotocol);
+  let failure = '';
   socket.binaryType = 'arraybuffer';
   socket.onopen = () => handlers.onOpen();
   socket.onmessage = ({ data }: MessageEvent<string | ArrayBuffer>) =>
     handlers.onMessage(typeof data === 'string' ? data : new Uint8Array(data));
-  // `onclose` follows and says as much; where WebSocket is an event emitter, an error nobody hears is thrown.
-  socket.onerror = () => {};
-  socket.onclose = ({ code, reason }) => handlers.onClose(code, reason);
+  // `onclose` follows. Browsers hide what it was, other runtimes say; where WebSocket is an event emitter, an
+  // error that nobody hears would be thrown.
+  socket.onerror = (event: Event & { readonly message?: string }) => {
+    failure = event.message ?? '';
+  };
+  socket.onclose = ({ code, reason }) => handlers.onClose(code, reason || failure);
   return {
     send: (wire) => {
       // Sending on a socket that is not open yet throws; on a closing one it is ignored.

@@ -1,3 +1,4 @@
+import { FanfareClientError } from '../errors.js';
 import type { Socket, SocketFactory, SocketHandlers, SocketRequest } from './socket.js';
 
 /** What is used of the `ws` package; its own types would tie the SDK's declarations to Node's. */
@@ -17,23 +18,30 @@ const OPEN = 1;
 /** How long the peer may take to answer a close frame before the link is cut, ms. */
 const CLOSE_TIMEOUT_MS = 2_000;
 
-const loadWs = (): Promise<WsConstructor> =>
-  import('ws').then((module) => module.WebSocket as unknown as WsConstructor);
+/** Under a name that bundlers cannot follow: few need it, and those have it installed where they run. */
+async function loadWs(name: string): Promise<WsConstructor> {
+  try {
+    const module = await import(/* webpackIgnore: true */ /* @vite-ignore */ name);
+    return module.WebSocket as WsConstructor;
+  } catch (cause) {
+    throw new FanfareClientError('no_websocket', 'there is no WebSocket here: install the ws package', { cause });
+  }
+}
 
-/** The `ws` package, loaded when the first connection is made. */
+/** The `ws` package, loaded when the first connection is made. Without it that fails with `no_websocket`. */
 export const nodeSocket: SocketFactory = (request, handlers): Socket => {
   let socket: WsSocket | undefined;
   let over = false;
-  const end = (code: number, reason: string) => {
+  const end = (code: number, reason: string, fatal?: FanfareClientError) => {
     if (over) return;
     over = true;
-    handlers.onClose(code, reason);
+    handlers.onClose(code, reason, fatal);
   };
-  loadWs()
+  loadWs('ws')
     .then((Ws) => {
       if (!over) socket = openWs(Ws, request, { ...handlers, onClose: end });
     })
-    .catch((error: Error) => end(1006, error.message));
+    .catch((error: Error) => end(1006, error.message, error instanceof FanfareClientError ? error : undefined));
   return {
     send: (wire) => {
       if (socket?.readyState === OPEN) socket.send(wire);

@@ -1,4 +1,5 @@
 import type { Wire } from '@fanfare/protocol';
+import type { FanfareClientError } from '../errors.js';
 
 /** The port between the SDK and a WebSocket: what it needs of one, and nothing else. */
 export interface Socket {
@@ -16,8 +17,11 @@ export interface SocketHandlers {
   onOpen(): void;
   /** One whole frame; its bytes are not reused. */
   onMessage(wire: Wire): void;
-  /** The socket is gone, or never came to be: 1006 if there was no close frame. At most once, the last call. */
-  onClose(code: number, reason: string): void;
+  /**
+   * The socket is gone, or never came to be: 1006 if there was no close frame. At most once, the last call.
+   * `fatal`: no attempt can ever succeed, so none is made.
+   */
+  onClose(code: number, reason: string, fatal?: FanfareClientError): void;
 }
 
 export interface SocketRequest {
@@ -25,5 +29,5 @@ export interface SocketRequest {
   readonly subprotocol: string;
 }
 
-/** Opens a WebSocket. May throw; that counts as a connection that failed. */
+/** Opens a WebSocket. May throw; that counts as a connection that failed, for good if it is a `FanfareClientError`. */
 export type SocketFactory = (request: SocketRequest, handlers: SocketHandlers) => Socket;

@@ -9,7 +9,8 @@ for (let i = 0; i < 64; i++) {
   codes[i] = ALPHABET.charCodeAt(i);
   values[codes[i] as number] = i;
 }
-const ascii = new TextDecoder('latin1');
+/** Text is made of so many characters at a time: an engine takes only so many arguments. */
+const STRIDE = 4096;
 
 export function encodeBase64(bytes: Uint8Array): string {
   const text = new Uint8Array(Math.ceil(bytes.length / 3) * 4);
@@ -21,7 +22,11 @@ export function encodeBase64(bytes: Uint8Array): string {
     text[at++] = i + 1 < bytes.length ? (codes[(group >> 6) & 63] as number) : PAD;
     text[at++] = i + 2 < bytes.length ? (codes[group & 63] as number) : PAD;
   }
-  return ascii.decode(text);
+  let result = '';
+  for (let start = 0; start < text.length; start += STRIDE) {
+    result += String.fromCharCode(...text.subarray(start, start + STRIDE));
+  }
+  return result;
 }
 
 /** `undefined` if the text is no base64: foreign characters, white space, or padding missing. */

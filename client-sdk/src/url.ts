@@ -1,0 +1,53 @@
+import { FanfareClientError } from './errors.js';
+
+/** What a page, a worker or a frame lends to relative addresses. */
+interface Place {
+  readonly document?: { readonly baseURI?: string };
+  readonly location?: { readonly href?: string };
+  readonly origin?: string;
+}
+
+/**
+ * The address as a WebSocket takes it: `ws:` for `http:`, `wss:` for `https:`, `/ws` where no path is named, no
+ * fragment. A relative one stays as it is, until {@link absoluteUrl}: a module that makes a client
+ * may also be loaded on a server, which has no base.
+ * @throws {FanfareClientError} `bad_request` if it is no address, or not one of a WebSocket.
+ */
+export function checkUrl(text: string): string {
+  // By hand: the `URL` of React Native cannot change its parts.
+  const [, scheme, rest = ''] = /^([a-z][a-z0-9+.-]*):(.*)$/is.exec(text) ?? [];
+  if (scheme === undefined) return typeof text === 'string' && text !== '' ? text : refuse('is not a URL', text);
+  const name = scheme.toLowerCase().replace(/^http/, 'ws');
+  if (name !== 'ws' && name !== 'wss') refuse('must be ws:, wss:, http:, https: or relative', text);
+  const [, host, path = '', query = ''] =
+    /^\/\/([^/?#\s]+)([^?#]*)(\?[^#]*)?/.exec(rest) ?? refuse('is not a URL', text);
+  const url = `${name}://${host}${path === '' || path === '/' ? '/ws' : path}${query}`;
+  return parses(url) ? url : refuse('is not a URL', text);
+}
+
+/**
+ * A checked address, with what it is relative to. In a frame made by `srcdoc` that is the page around it, in
+ * a worker made from a blob its origin.
+ * @throws {FanfareClientError} `bad_request` if it is relative and there is no base here.
+ */
+export function absoluteUrl(url: string): string {
+  if (/^wss?:/.test(url)) return url;
+  const { document, location, origin } = globalThis as Place;
+  for (const base of [document?.baseURI, location?.href, origin]) {
+    if (base && /^https?:/.test(base) && parses(url, base)) return checkUrl(new URL(url, base).href);
+  }
+  return refuse('is relative, and there is no page here that it could be relative to', url);
+}
+
+function parses(url: string, base?: string): boolean {
+  try {
+    new URL(url, base);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function refuse(why: string, text: string): never {
+  throw new FanfareClientError('bad_request', `url ${why}: ${text}`);
+}
