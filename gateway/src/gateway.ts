@@ -14,6 +14,7 @@ import { BrokerFleet } from './fleet/broker-fleet.js';
 import { Hub } from './hub/hub.js';
 import type { Logger } from './observability/logger.js';
 import { createMetrics, type Metrics, type MetricsOptions, shared } from './observability/metrics.js';
+import type { RedisDeployment } from './redis/deployment.js';
 import { createAcceptor } from './session/acceptor.js';
 import { Liveness } from './session/liveness.js';
 import type { Session } from './session/session.js';
@@ -62,8 +63,12 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
   const clock = options.clock ?? systemClock;
   const stats = createStats();
   const onFault = (message: string, error?: unknown) => logger.error({ error }, message);
-  const broker = await createBroker(config, clock, logger);
-  await broker.start();
+  const redis = await openRedis(config, clock);
+  const broker = await createBroker(clock, logger, redis);
+  await broker.start().catch((error) => {
+    redis?.close();
+    throw error;
+  });
 
   let accepting = true;
   // The transport calls into sessions and api, which send through the transport.
@@ -150,7 +155,13 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
     onRequest: createApi(dependencies),
   };
 
-  const closing = [() => transport.close(), () => fleet.close(), () => hub.close(), () => broker.close()];
+  const closing = [
+    () => transport.close(),
+    () => fleet.close(),
+    () => hub.close(),
+    () => broker.close(),
+    () => redis?.close(),
+  ];
   try {
     const { port } = await transport.listen({
       host: config.host,
@@ -217,10 +228,20 @@ const HEALTH_TRANSPORT: TransportOptions = {
   idleTimeoutMs: 60_000,
 };
 
-async function createBroker(config: Config, clock: Clock, logger: Logger): Promise<Broker> {
-  if (config.redisUrl === undefined) return createMemoryBroker({ clock });
+/** What every part that keeps something in Redis stands on; `undefined` where no Redis is configured. */
+async function openRedis({ redisUrl }: Config, clock: Clock): Promise<RedisDeployment | undefined> {
+  if (redisUrl === undefined) return undefined;
+  const [{ RedisDeployment }, { parseRedisUrl }] = await Promise.all([
+    import('./redis/deployment.js'),
+    import('./redis/url.js'),
+  ]);
+  return new RedisDeployment({ target: parseRedisUrl(redisUrl), clock });
+}
+
+async function createBroker(clock: Clock, logger: Logger, deployment: RedisDeployment | undefined): Promise<Broker> {
+  if (!deployment) return createMemoryBroker({ clock });
   const { createRedisBroker } = await import('./broker/redis/redis-broker.js');
-  return createRedisBroker({ url: config.redisUrl, clock, logger });
+  return createRedisBroker({ deployment, logger });
 }
 
 /** `auto` takes uWebSockets.js where its addon loads. */

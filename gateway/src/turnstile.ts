@@ -1,10 +1,10 @@
+import { Fifo } from './fifo.js';
+
 /** Lets at most `width` tasks run at a time; the others wait in order. */
 export class Turnstile {
   readonly #width: number;
+  readonly #waiting = new Fifo<() => void>();
   #running = 0;
-  #waiting: ((() => void) | undefined)[] = [];
-  /** Index of the first that still waits: shifting a long queue costs its length each time. */
-  #first = 0;
 
   constructor(width: number) {
     this.#width = width;
@@ -16,20 +16,9 @@ export class Turnstile {
     try {
       return await task();
     } finally {
-      const next = this.#next();
+      const next = this.#waiting.shift();
       if (next) next();
       else this.#running--;
     }
-  }
-
-  #next(): (() => void) | undefined {
-    const next = this.#waiting[this.#first];
-    if (!next) return undefined;
-    this.#waiting[this.#first++] = undefined;
-    if (this.#first === this.#waiting.length) {
-      this.#waiting = [];
-      this.#first = 0;
-    }
-    return next;
   }
 }

@@ -1,8 +1,8 @@
-import { Command as IoredisCommand, type Redis, type RedisOptions } from 'ioredis';
+import type { Redis, RedisOptions } from 'ioredis';
 import type { Cancel, Clock } from '../clock.js';
 import { Backoff, type BackoffTimings } from './backoff.js';
 import { Deadline, within } from './deadline.js';
-import { openLink } from './link.js';
+import { openLink, sendEncoded } from './link.js';
 import { NotSentError } from './reply-errors.js';
 import { type Command, command } from './resp.js';
 import type { Script } from './script.js';
@@ -36,20 +36,6 @@ const KEEP_ALIVE_MS = 15_000;
 
 const ROLE = command('ROLE');
 const PING = command('PING');
-
-/** A command that is encoded already, and whose reply comes as it is. */
-class EncodedCommand extends IoredisCommand {
-  readonly #bytes: Buffer;
-
-  constructor({ name, bytes }: Command) {
-    super(name, [], { replyEncoding: null });
-    this.#bytes = bytes;
-  }
-
-  override toWritable(): Buffer {
-    return this.#bytes;
-  }
-}
 
 /**
  * A connection for commands to one master, opened anew for as long as it is not closed. What was sent
@@ -139,7 +125,7 @@ export class CommandLink {
       if (redis === this.#redis) this.#progress();
       return reply;
     };
-    return (redis.sendCommand(new EncodedCommand(one)) as Promise<unknown>).then(answered, answered);
+    return sendEncoded(redis, one).then(answered, answered);
   }
 
   /** A master that was demoted goes on taking live publishes: asks now and then, along with a write. */

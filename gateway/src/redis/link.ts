@@ -1,6 +1,7 @@
-import { Redis, type RedisOptions } from 'ioredis';
+import { Command as IoredisCommand, Redis, type RedisOptions } from 'ioredis';
 import type { Clock } from '../clock.js';
 import { within } from './deadline.js';
+import type { Command } from './resp.js';
 import { formatAddress, type RedisAddress } from './url.js';
 
 /** What connections to one deployment have in common: how to log in, and where. */
@@ -47,6 +48,25 @@ export async function openLink(
     const reason = cause ?? (error as Error);
     throw new Error(`cannot use Redis at ${formatAddress(address)}: ${reason.message}`, { cause: reason });
   }
+}
+
+/** A command that is encoded already, and whose reply comes as it is. */
+class EncodedCommand extends IoredisCommand {
+  readonly #bytes: Buffer;
+
+  constructor({ name, bytes }: Command) {
+    super(name, [], { replyEncoding: null });
+    this.#bytes = bytes;
+  }
+
+  override toWritable(): Buffer {
+    return this.#bytes;
+  }
+}
+
+/** Sends it as it is; bulk strings of the reply are buffers. Rejects with an error reply, or when the connection ends. */
+export function sendEncoded(redis: Redis, command: Command): Promise<unknown> {
+  return redis.sendCommand(new EncodedCommand(command)) as Promise<unknown>;
 }
 
 /** The fields of an INFO reply. */

@@ -1,5 +1,10 @@
 /**
- * What a failed command means for a publish:
+ * What failed commands mean: the one place that reads error replies of Redis.
+ * https://redis.io/docs/latest/develop/reference/protocol-spec/#simple-errors
+ */
+
+/**
+ * What a failed command means for whoever asked for it:
  * `refused`: it was not done and may be done later; `unknown`: it may or may not have been done;
  * `broken`: it was not done and never will be.
  */
@@ -10,40 +15,69 @@ export class NotSentError extends Error {
   override readonly name = 'NotSentError';
 }
 
-/**
- * First words of error replies by which a server does nothing: it is on the move, not ready, full,
- * read-only, or short of replicas. https://redis.io/docs/latest/develop/reference/protocol-spec/#simple-errors
- */
-const REFUSALS = new Set([
-  'ASK',
-  'BUSY',
-  'CLUSTERDOWN',
-  'LOADING',
-  'MASTERDOWN',
-  'MISCONF',
-  'MOVED',
-  'NOAUTH',
-  'NOPERM',
-  'NOREPLICAS',
-  'NOSCRIPT',
-  'OOM',
-  'READONLY',
-  'TRYAGAIN',
+/** Why a server did nothing, though the command was in order. */
+export interface Refusal {
+  /** First word of the reply. */
+  readonly word: string;
+  /** Another server may be the one to ask now. */
+  readonly isElsewhere: boolean;
+  /** It ends by itself or when a server is mended; a lack of permission does not. */
+  readonly isPassing: boolean;
+}
+
+const refusal = (word: string, isElsewhere: boolean, isPassing: boolean): [string, Refusal] => [
+  word,
+  { word, isElsewhere, isPassing },
+];
+
+const REFUSALS = new Map<string, Refusal>([
+  // The slot is on its way, or nobody serves it.
+  refusal('ASK', true, true),
+  refusal('CLUSTERDOWN', true, true),
+  refusal('MOVED', true, true),
+  refusal('TRYAGAIN', true, true),
+  // The server starts, or lost its master.
+  refusal('LOADING', true, true),
+  refusal('MASTERDOWN', true, true),
+  // It runs a script that takes long.
+  refusal('BUSY', false, true),
+  // It does not know the script.
+  refusal('NOSCRIPT', true, true),
+  // It takes no writes: a replica, a full memory, a full disk, too few replicas.
+  refusal('READONLY', true, true),
+  refusal('OOM', false, true),
+  refusal('MISCONF', false, true),
+  refusal('NOREPLICAS', false, true),
+  // The user may not.
+  refusal('NOAUTH', false, false),
+  refusal('NOPERM', false, false),
 ]);
 
-/** Refusals that no other server would make good: asking who is master now helps nobody. */
-const LOCAL_REFUSALS = new Set(['BUSY', 'MISCONF', 'NOAUTH', 'NOPERM', 'NOREPLICAS', 'OOM']);
-
-/** Whether the error may mean that another server is master now. */
-export function mayHaveMoved(error: Error): boolean {
-  return !LOCAL_REFUSALS.has(firstWord(error));
+/** `undefined`: this is no reply by which a server refuses for now. */
+export function refusalOf(error: Error): Refusal | undefined {
+  return isReply(error) ? REFUSALS.get(firstWord(error)) : undefined;
 }
 
 export function faultKind(error: Error): FaultKind {
   if (error instanceof NotSentError) return 'refused';
   // Only an answer is sure: any other error of a connection can come after the server did it.
-  if (error.name !== 'ReplyError' || firstWord(error) === 'HALFDONE') return 'unknown';
-  return REFUSALS.has(firstWord(error)) ? 'refused' : 'broken';
+  if (!isReply(error) || firstWord(error) === 'HALFDONE') return 'unknown';
+  return refusalOf(error) ? 'refused' : 'broken';
+}
+
+/** Whether the error may mean that another server is master now. */
+export function mayHaveMoved(error: Error): boolean {
+  return refusalOf(error)?.isElsewhere ?? true;
+}
+
+/** Whether the connection failed, as ioredis and sockets tell it: no reply, and no mistake of ours. */
+export function isConnectionError({ name }: Error): boolean {
+  return name === 'Error' || name === 'AbortError' || name === 'NotSentError';
+}
+
+/** The server does not know the script (it restarted, or SCRIPT FLUSH): nothing was run. */
+export function isScriptMissing(error: unknown): boolean {
+  return error instanceof Error && firstWord(error) === 'NOSCRIPT';
 }
 
 /** Where a server says that a slot lives; `host` is `""` if it is the host that answered. */
@@ -62,4 +96,9 @@ export function redirectionOf(error: Error): Redirection | undefined {
 
 export function firstWord({ message }: Error): string {
   return message.slice(0, message.search(/ |$/));
+}
+
+/** The server answered. Scripts that caught an error reply name it the same. */
+function isReply({ name }: Error): boolean {
+  return name === 'ReplyError';
 }

@@ -1,7 +1,7 @@
 import type { RedisOptions } from 'ioredis';
 import type { Clock } from '../clock.js';
 import { CommandLink, type CommandLinkTimings } from './command-link.js';
-import type { Redirection } from './reply-errors.js';
+import { firstWord, isScriptMissing, mayHaveMoved, type Redirection, redirectionOf } from './reply-errors.js';
 import type { Script } from './script.js';
 import type { Topology, TopologyView } from './topology/topology.js';
 import { formatAddress, type RedisAddress } from './url.js';
@@ -14,6 +14,16 @@ export interface RoutesOptions {
   readonly topology: Pick<Topology, 'view' | 'refresh'>;
   /** Some link can take commands again. */
   readonly onUp: () => void;
+}
+
+/** What follows from a refusal. */
+export interface Lesson {
+  /** The reason for it is gone already: worth another attempt at once. */
+  readonly isSoon: boolean;
+  /** The next attempt goes here, behind ASKING. */
+  readonly asked?: RedisAddress;
+  /** The next attempt brings the script along. */
+  readonly needsScript?: boolean;
 }
 
 /** How long a redirection counts against a view that still names the old owner, ms. */
@@ -29,8 +39,8 @@ interface Moved {
 }
 
 /**
- * Which link leads to a slot: the topology's view, except where a server knew better since. Replicated
- * publishes have links of their own, because WAIT holds up what comes behind it on its connection.
+ * Which link leads to a slot: the topology's view, except where a server knew better since. What is waited
+ * for by WAIT has links of its own, because WAIT holds up what comes behind it on its connection.
  */
 export class Routes {
   readonly #options: RoutesOptions;
@@ -60,9 +70,27 @@ export class Routes {
     return link;
   }
 
+  /**
+   * What an error on this link says about where to go next, and how.
+   * @param wasAsked it went there because the slot's owner had said so
+   */
+  learn(slot: number, link: CommandLink, error: Error, wasAsked: boolean): Lesson {
+    const redirection = redirectionOf(error);
+    if (redirection?.kind === 'MOVED') {
+      this.#follow(slot, redirection, link);
+      return { isSoon: true };
+    }
+    if (redirection) return { isSoon: true, asked: addressOf(redirection, link) };
+    // The owner would not learn the script, but send us here again.
+    if (isScriptMissing(error)) return { isSoon: true, needsScript: true, ...(wasAsked && { asked: link.address }) };
+    if (firstWord(error) === 'READONLY') link.condemn('it is read-only');
+    if (mayHaveMoved(error)) this.refresh();
+    return { isSoon: false };
+  }
+
   /** A server said that the slot lives elsewhere for good. */
-  follow(slot: number, { host, port }: Redirection, from: CommandLink): void {
-    const address = { host: host || from.address.host, port };
+  #follow(slot: number, redirection: Redirection, from: CommandLink): void {
+    const address = addressOf(redirection, from);
     const viewOwner = this.#options.topology.view?.owners.get(slot);
     this.#moved.set(slot, { address, viewOwner, until: this.#options.clock.now() + MOVED_MS });
     this.refresh();
@@ -107,4 +135,8 @@ export class Routes {
     const owner = view?.owners.get(slot);
     return owner === undefined ? undefined : view?.masters.get(owner);
   }
+}
+
+function addressOf({ host, port }: Redirection, from: CommandLink): RedisAddress {
+  return { host: host || from.address.host, port };
 }

@@ -1,5 +1,6 @@
 /** Lua scripts as servers know them: by the digest of their text. */
 import { createHash } from 'node:crypto';
+import { isScriptMissing } from './reply-errors.js';
 import type { CommandArgument } from './resp.js';
 
 /** A script's text and the digest by which servers know it. */
@@ -28,9 +29,4 @@ export async function runScript(connection: ScriptConnection, script: Script, ar
     if (!isScriptMissing(error)) throw error;
     return connection.callBuffer('EVAL', script.source, ...args);
   }
-}
-
-/** The server does not know the script (it restarted, or SCRIPT FLUSH): nothing was run. */
-export function isScriptMissing(error: unknown): boolean {
-  return error instanceof Error && error.message.startsWith('NOSCRIPT');
 }

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { checkRedis } from '../../src/broker/redis/checks.js';
-import { createRedisBroker } from '../../src/broker/redis/redis-broker.js';
 import { systemClock } from '../../src/clock.js';
 import { durableChannel, json, publishOne } from '../support/broker-kit.js';
+import { createRedisBroker } from '../support/redis-broker.js';
 import {
   type ServerOptions,
   type StandaloneServers,

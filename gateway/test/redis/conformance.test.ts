@@ -1,6 +1,6 @@
-import { createRedisBroker } from '../../src/broker/redis/redis-broker.js';
 import { systemClock } from '../../src/clock.js';
 import { brokerCases } from '../cases/broker.cases.js';
+import { createRedisBroker } from '../support/redis-broker.js';
 import { type RedisServers, startCluster, startRedis, startSentinel } from '../support/redis-servers.js';
 
 type MakeBrokers = Parameters<typeof brokerCases>[1];

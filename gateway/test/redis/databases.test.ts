@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import type { Broker, ChannelSpec } from '../../src/broker/broker.js';
-import { createRedisBroker } from '../../src/broker/redis/redis-broker.js';
 import { systemClock } from '../../src/clock.js';
 import { delay, durableChannel, json, liveChannel, payloadValue, publishOne } from '../support/broker-kit.js';
+import { createRedisBroker } from '../support/redis-broker.js';
 import { type StandaloneServers, startRedis } from '../support/redis-servers.js';
 
 let servers: StandaloneServers;

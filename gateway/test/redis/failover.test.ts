@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
-import { RedisSubscriber } from '../../src/broker/redis/push/subscriber.js';
 import { systemClock } from '../../src/clock.js';
 import { parseRedisUrl } from '../../src/redis/url.js';
+import { RedisSubscriber } from '../support/redis-broker.js';
 import { CLEAN, type Ledger, RedisLoad } from '../support/redis-load.js';
 import {
   type ClusterServers,

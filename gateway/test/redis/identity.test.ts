@@ -1,9 +1,9 @@
 /** The identity of a log, on which the positions of its members rest, lasts as long as they stay. */
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
-import { createRedisBroker } from '../../src/broker/redis/redis-broker.js';
 import { systemClock } from '../../src/clock.js';
 import { channelKeys } from '../../src/redis/keys.js';
 import { delay, durableChannel, json, publishOne } from '../support/broker-kit.js';
+import { createRedisBroker } from '../support/redis-broker.js';
 import { type StandaloneServers, startRedis } from '../support/redis-servers.js';
 
 let servers: StandaloneServers;

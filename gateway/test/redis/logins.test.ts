@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, it, onTestFinished } from 'vitest';
 import { checkRedis } from '../../src/broker/redis/checks.js';
-import { createRedisBroker } from '../../src/broker/redis/redis-broker.js';
 import { systemClock } from '../../src/clock.js';
 import { durableChannel, json, publishOne } from '../support/broker-kit.js';
 import { startGatewayProcess } from '../support/gateway-process.js';
+import { createRedisBroker } from '../support/redis-broker.js';
 import { freePort, startRedis, startSentinel } from '../support/redis-servers.js';
 
 const SENTINEL_RULES = '+sentinel|get-master-addr-by-name +sentinel|master +sentinel|sentinels +sentinel|myid'.split(

@@ -2,9 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { checkRedis } from '../../src/broker/redis/checks.js';
 import { PushSession } from '../../src/broker/redis/push/session.js';
-import { createRedisBroker } from '../../src/broker/redis/redis-broker.js';
 import { systemClock } from '../../src/clock.js';
 import { delay, durableChannel, json, liveChannel, payloadValue, publishOne } from '../support/broker-kit.js';
+import { createRedisBroker } from '../support/redis-broker.js';
 import { type RedisNode, type StandaloneServers, startCluster, startRedis } from '../support/redis-servers.js';
 
 let servers: StandaloneServers;

@@ -1,7 +1,7 @@
 import { expect, it, onTestFinished } from 'vitest';
-import { RedisSubscriber } from '../../src/broker/redis/push/subscriber.js';
 import { systemClock } from '../../src/clock.js';
 import { parseRedisUrl } from '../../src/redis/url.js';
+import { RedisSubscriber } from '../support/redis-broker.js';
 import { type RedisNode, startSentinel } from '../support/redis-servers.js';
 
 it('a promoted replica that evicts is told in the log and in health, until that is mended', async () => {

@@ -1,6 +1,8 @@
 import { afterEach, expect, it } from 'vitest';
 import { RedisPublisher } from '../../src/broker/redis/publish/publisher.js';
 import { systemClock } from '../../src/clock.js';
+import { COMMAND_TIMINGS } from '../../src/redis/deployment.js';
+import { Routes } from '../../src/redis/routes.js';
 import { singleMasterView, type TopologyView } from '../../src/redis/topology/topology.js';
 import { delay, durableChannel, json } from '../support/broker-kit.js';
 import { type RedisNode, type StandaloneServers, startRedis } from '../support/redis-servers.js';
@@ -25,14 +27,21 @@ it.each([
 ])('does not wait for the answers of a frozen master: overdue %s', async (_, frozenMs) => {
   const [old, next] = [await server(), await server()];
   const topology = { view: viewOf(old), refresh: async () => {} };
-  const timings = { suspectMs: 500, replyMs: 600_000, giveUpMs: 600_000 };
-  const publisher = new RedisPublisher({
+  const routes = new Routes({
     clock: systemClock,
     link: {},
     topology,
+    timings: { ...COMMAND_TIMINGS, suspectMs: 500, replyMs: 600_000 },
+    scripts: [],
+    onUp: () => publisher.wake(),
+  });
+  const publisher = new RedisPublisher({
+    clock: systemClock,
+    topology,
+    routes,
     isCluster: false,
     idempotencyMs: 60_000,
-    timings,
+    timings: { giveUpMs: 600_000 },
   });
   const channel = durableChannel();
   const publish = (key: string) => publisher.publish(channel, [json(1, { key })]);
@@ -42,10 +51,12 @@ it.each([
     const unanswered = publish('b');
     await delay(frozenMs);
     topology.view = viewOf(next);
-    publisher.adopt(topology.view);
+    routes.adopt(topology.view);
+    publisher.wake();
     expect(await unanswered).toMatchObject([{ position: { offset: 1 } }]);
   } finally {
     publisher.close();
+    routes.close();
     old.resume();
   }
 });

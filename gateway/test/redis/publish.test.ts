@@ -1,7 +1,6 @@
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Broker, ChannelSpec } from '../../src/broker/broker.js';
-import { createRedisBroker, type RedisBrokerOptions } from '../../src/broker/redis/redis-broker.js';
 import { systemClock } from '../../src/clock.js';
 import { channelKeys } from '../../src/redis/keys.js';
 import {
@@ -18,10 +17,11 @@ import {
   range,
   readAll,
 } from '../support/broker-kit.js';
+import { createRedisBroker, type TestBrokerOptions } from '../support/redis-broker.js';
 import { type RedisNode, type StandaloneServers, startRedis, until } from '../support/redis-servers.js';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
 
-async function startBroker(port: number, options: Partial<RedisBrokerOptions> = {}): Promise<Broker> {
+async function startBroker(port: number, options: Partial<TestBrokerOptions> = {}): Promise<Broker> {
   const broker = createRedisBroker({ url: `redis://127.0.0.1:${port}`, clock: systemClock, ...options });
   await broker.start();
   return broker;

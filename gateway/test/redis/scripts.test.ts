@@ -2,19 +2,14 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ChannelSpec, LogPage, ReadRange } from '../../src/broker/broker.js';
 import type { LogPosition, LogRecord } from '../../src/broker/record.js';
-import { decodeRecord, encodeBody, splitPush } from '../../src/broker/record-codec.js';
-import {
-  META_TTL_MS,
-  parsePublishReply,
-  publishArguments,
-  publishScript,
-  readLog as readServed,
-} from '../../src/broker/redis/scripts/scripts.js';
+import { decodeRecord, splitPush } from '../../src/broker/record-codec.js';
+import { META_TTL_MS, readLog as readServed } from '../../src/broker/redis/scripts/scripts.js';
 import { judge } from '../../src/broker/resume.js';
 import { channelKeys } from '../../src/redis/keys.js';
-import { runScript, type ScriptConnection } from '../../src/redis/script.js';
+import type { ScriptConnection } from '../../src/redis/script.js';
 import { durableChannel, json, offsets } from '../support/broker-kit.js';
 import { type RedisNode, type StandaloneServers, startRedis, until } from '../support/redis-servers.js';
+import { store } from '../support/script-publisher.js';
 
 const WINDOW_MS = 300_000;
 const ALL: ReadRange = { last: true, limit: 1000 };
@@ -36,12 +31,9 @@ async function readLog(connection: ScriptConnection, channel: ChannelSpec, range
 async function publish(connection: Redis, channel: ChannelSpec, ...values: (number | [number, string])[]) {
   const messages = values.map((value) => {
     const [n, key] = Array.isArray(value) ? value : [value];
-    return { body: encodeBody(json(n, { key })), key };
+    return json(n, { key });
   });
-  const reply = await runScript(connection, publishScript, publishArguments([{ channel, messages }], WINDOW_MS));
-  const [appended = []] = parsePublishReply(reply);
-  if (appended instanceof Error) throw appended;
-  return appended;
+  return store(connection, channel, messages);
 }
 
 async function publishOne(connection: Redis, channel: ChannelSpec, value: number | [number, string] = 1) {

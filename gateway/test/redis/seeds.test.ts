@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, connect as dial } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
-import { RedisSubscriber } from '../../src/broker/redis/push/subscriber.js';
 import { systemClock } from '../../src/clock.js';
 import { SHARD_SLOTS } from '../../src/redis/topology/topology.js';
 import { parseRedisUrl } from '../../src/redis/url.js';
+import { RedisSubscriber } from '../support/redis-broker.js';
 import { type RedisServers, startCluster, startSentinel, until } from '../support/redis-servers.js';
 
 /** An address that leads where it is told to, as a name in a DNS does. */

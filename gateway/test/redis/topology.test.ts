@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { SubscriberTimings } from '../../src/broker/redis/push/options.js';
-import { RedisSubscriber } from '../../src/broker/redis/push/subscriber.js';
 import { systemClock } from '../../src/clock.js';
 import { shardOf, slotOfShard } from '../../src/redis/keys.js';
 import { parseRedisUrl } from '../../src/redis/url.js';
 import { durableChannel, payloadValue } from '../support/broker-kit.js';
+import { RedisSubscriber } from '../support/redis-broker.js';
 import { type RedisNode, type RedisServers, startCluster, startSentinel, until } from '../support/redis-servers.js';
 import { ScriptPublisher } from '../support/script-publisher.js';
 

@@ -1,10 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { ChannelSpec } from '../../src/broker/broker.js';
-import type { LogPosition } from '../../src/broker/record.js';
+import type { LogPosition, NewMessage } from '../../src/broker/record.js';
 import { encodeBody } from '../../src/broker/record-codec.js';
-import { parsePublishReply, publishArguments, publishScript } from '../../src/broker/redis/scripts/scripts.js';
-import { runScript, type ScriptConnection } from '../../src/redis/script.js';
+import { readStored, storeCommands } from '../../src/broker/redis/publish/commands.js';
+import { PublishLane } from '../../src/broker/redis/publish/lane.js';
+import type { Appended } from '../../src/broker/redis/scripts/scripts.js';
+import { sendEncoded } from '../../src/redis/link.js';
+import { isScriptMissing } from '../../src/redis/reply-errors.js';
 import { json } from './broker-kit.js';
 import type { RedisNode } from './redis-servers.js';
 
@@ -36,7 +39,7 @@ export class ScriptPublisher {
         await this.#follow(error as Error);
         const ask = /^ASK \d+ \S+:(\d+)$/.exec((error as Error).message);
         if (ask) {
-          const asked = await this.#attempt(asking(this.#at(Number(ask[1]))), channel, value, key).catch(() => {});
+          const asked = await this.#attempt(this.#at(Number(ask[1])), channel, value, key, true).catch(() => {});
           if (asked) return asked;
         }
       }
@@ -44,15 +47,11 @@ export class ScriptPublisher {
     throw new Error(`not published within ${timeoutMs} ms`, { cause: problem });
   }
 
-  async #attempt(connection: ScriptConnection, channel: ChannelSpec, value: unknown, key: string) {
-    const messages = [{ body: encodeBody(json(value, { key })), key }];
-    const args = publishArguments([{ channel, messages }], IDEMPOTENCY_MS);
-    const run = runScript(connection, publishScript, args);
-    run.catch(() => {});
-    const reply = await Promise.race([run, delay(ATTEMPT_MS, undefined, { ref: false })]);
-    if (reply === undefined) throw new Error('no answer');
-    const [appended = []] = parsePublishReply(reply);
-    if (appended instanceof Error) throw appended;
+  async #attempt(redis: Redis, channel: ChannelSpec, value: unknown, key: string, isAsked = false) {
+    const storing = store(redis, channel, [json(value, { key })], isAsked);
+    storing.catch(() => {});
+    const appended = await Promise.race([storing, delay(ATTEMPT_MS, undefined, { ref: false })]);
+    if (appended === undefined) throw new Error('no answer');
     return appended[0]?.position as LogPosition;
   }
 
@@ -69,11 +68,31 @@ export class ScriptPublisher {
   }
 }
 
-function asking(redis: Redis): ScriptConnection {
-  return {
-    callBuffer(command, ...args) {
-      redis.asking().catch(() => {});
-      return redis.callBuffer(command, ...args);
-    },
+/** Runs the publish script on this connection, with the very arguments that the engine sends. */
+export async function store(
+  redis: Redis,
+  channel: ChannelSpec,
+  messages: readonly NewMessage[],
+  isAsked = false,
+): Promise<readonly Appended[]> {
+  const publishes = messages.map((message) => ({
+    body: encodeBody(message),
+    key: message.key,
+    isReplicated: false,
+    giveUpAt: 0,
+    settle() {},
+    mayBeDone: false,
+  }));
+  const attempt = async (needsScript: boolean) => {
+    const batches = [{ lane: new PublishLane(channel), publishes, isAsked, needsScript }];
+    const replies = storeCommands(batches, IDEMPOTENCY_MS).map((one) => sendEncoded(redis, one));
+    for (const reply of replies) reply.catch(() => {});
+    const [appended] = readStored(await replies.at(-1), batches);
+    if (appended instanceof Error) throw appended;
+    return appended as readonly Appended[];
   };
+  return attempt(false).catch((error) => {
+    if (!isScriptMissing(error)) throw error;
+    return attempt(true);
+  });
 }

@@ -2,13 +2,14 @@
 import type { Redis } from 'ioredis';
 import { type Clock, systemClock } from '../../clock.js';
 import { within } from '../../redis/deadline.js';
+import { POLL_TIMINGS } from '../../redis/deployment.js';
 import { probeName, SHARD_COUNT, SHARD_COUNT_KEY, slotOfShard } from '../../redis/keys.js';
 import { openLink, parseInfo } from '../../redis/link.js';
+import { faultKind, refusalOf } from '../../redis/reply-errors.js';
 import { createTopology } from '../../redis/topology/topologies.js';
 import type { Topology, TopologyView } from '../../redis/topology/topology.js';
 import { dataConnectionOptions, parseRedisUrl, type RedisTarget } from '../../redis/url.js';
 import { missingPermissions } from './permissions.js';
-import { SUBSCRIBER_TIMINGS } from './push/options.js';
 import { SAFE_POLICY } from './push/session.js';
 
 /** One finding. `error`: a gateway does not start. `advice`: it starts, and something could be safer. */
@@ -23,9 +24,6 @@ const DISCOVERY_MS = 5_000;
 const MIN_MAJOR_VERSION = 7;
 /** The default of Redis is 32 MiB; https://redis.io/docs/latest/develop/reference/clients/#output-buffer-limits */
 const ROOMY_PUBSUB_BUFFER_BYTES = 64 * 1024 * 1024;
-
-/** Replies of a server that will do it later: busy, full, read-only, short of replicas, without its cluster. */
-const PASSING = /^(ASK|BUSY|CLUSTERDOWN|LOADING|MASTERDOWN|MISCONF|MOVED|NOREPLICAS|OOM|READONLY|TRYAGAIN)\b/;
 
 const ok = (text: string): CheckLine => ({ level: 'ok', text });
 const advice = (text: string): CheckLine => ({ level: 'advice', text });
@@ -76,9 +74,9 @@ export async function assertFit(target: RedisTarget, view: TopologyView, clock: 
 }
 
 /** Only an answer says that something is not fit, and not every answer does. */
-function failed(text: string, { name, message }: Error): CheckLine {
-  if (name === 'ReplyError' && !PASSING.test(message)) return error(`${text}: ${message}`);
-  return advice(`${text} now, and was not checked: ${message}`);
+function failed(text: string, cause: Error): CheckLine {
+  const isAnswered = refusalOf(cause)?.isPassing === false || faultKind(cause) === 'broken';
+  return isAnswered ? error(`${text}: ${cause.message}`) : advice(`${text} now, and was not checked: ${cause.message}`);
 }
 
 async function checkMaster(target: RedisTarget, view: TopologyView, name: string, clock: Clock): Promise<CheckLine[]> {
@@ -246,7 +244,7 @@ async function discover(target: RedisTarget, clock: Clock): Promise<TopologyView
       new Promise<TopologyView>((resolve) => {
         topology = createTopology(target, {
           clock,
-          timings: SUBSCRIBER_TIMINGS,
+          timings: POLL_TIMINGS,
           link: dataConnectionOptions(target),
           isHurried: () => true,
           onChange: resolve,

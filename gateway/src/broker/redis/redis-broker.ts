@@ -1,16 +1,15 @@
-import type { Clock } from '../../clock.js';
 import { FanfareError } from '../../errors.js';
-import { dataConnectionOptions, parseRedisUrl } from '../../redis/url.js';
+import type { RedisDeployment } from '../../redis/deployment.js';
 import type { Broker } from '../broker.js';
 import { assertFit } from './checks.js';
 import { type PublisherTimings, RedisPublisher } from './publish/publisher.js';
 import type { SubscriberLog, SubscriberTimings } from './push/options.js';
 import { RedisSubscriber } from './push/subscriber.js';
+import { publishScript, pushScript } from './scripts/scripts.js';
 
 export interface RedisBrokerOptions {
-  /** As `parseRedisUrl` reads it. */
-  readonly url: string;
-  readonly clock: Clock;
+  /** Where it lives; shared with others. Who made it closes it, after the broker. */
+  readonly deployment: RedisDeployment;
   readonly logger?: SubscriberLog;
   /** How long an idempotency key holds, ms. Default 5 minutes. */
   readonly idempotencyMs?: number;
@@ -21,27 +20,24 @@ const DEFAULT_IDEMPOTENCY_MS = 300_000;
 
 /**
  * The broker over Redis 7 or later: standalone, Sentinel or Cluster. Subscribing and reading have one
- * connection per master, publishing another one, replicated publishing a third.
- * @throws {Error} if the URL is unusable
+ * connection per master, publishing shares another one with all that sends commands, replicated publishing
+ * has a third.
  */
 export function createRedisBroker(options: RedisBrokerOptions): Broker {
-  const { url, clock, logger, idempotencyMs = DEFAULT_IDEMPOTENCY_MS, timings = {} } = options;
-  const target = parseRedisUrl(url);
-  const subscriber = new RedisSubscriber({
-    target,
-    clock,
-    timings,
-    ...(logger && { log: logger }),
-    onTopology: (view) => publisher.adopt(view),
-  });
+  const { deployment, logger, idempotencyMs = DEFAULT_IDEMPOTENCY_MS, timings = {} } = options;
+  const { target, clock, topology, routes } = deployment;
+  const subscriber = new RedisSubscriber({ deployment, timings, ...(logger && { log: logger }) });
   const publisher = new RedisPublisher({
     clock,
-    link: dataConnectionOptions(target),
-    topology: subscriber.topology,
+    topology,
+    routes,
+    db: deployment.link.db,
     idempotencyMs,
     isCluster: target.kind === 'cluster',
     timings,
   });
+  const wake = () => publisher.wake();
+  deployment.join({ onView: wake, onUp: wake }, [publishScript, pushScript]);
 
   let isClosed = false;
   const closed = () => new FanfareError('unavailable', 'the broker is closed');
@@ -56,7 +52,7 @@ export function createRedisBroker(options: RedisBrokerOptions): Broker {
     async start() {
       await subscriber.start();
       try {
-        const { view } = subscriber.topology;
+        const { view } = topology;
         const unchecked = view ? await assertFit(target, view, clock) : [];
         for (const finding of unchecked) logger?.warn({ finding }, 'redis could not be checked');
       } catch (error) {

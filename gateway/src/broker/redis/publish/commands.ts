@@ -5,16 +5,10 @@ import type { Script } from '../../../redis/script.js';
 import type { Published } from '../../broker.js';
 import { encodePush, encodeRecord } from '../../record-codec.js';
 import { type Appended, parsePublishReply, publishFlags, publishScript, pushScript } from '../scripts/scripts.js';
-import type { Publish, PublishLane } from './lane.js';
+import type { Batch, Publish } from './lane.js';
 
 /** How many replicas a replicated publish asks for. */
 const REPLICAS = 1;
-
-/** Messages of one lane that go together. */
-export interface Batch {
-  readonly lane: PublishLane;
-  readonly publishes: readonly Publish[];
-}
 
 const ASKING = command('ASKING');
 
@@ -25,7 +19,7 @@ export function storeCommands(batches: readonly Batch[], idempotencyMs: number):
     keys += lane.keys.count;
     for (const { key } of publishes) if (key !== undefined) keys++;
   }
-  const { needsScript, asked } = (batches[0] as Batch).lane;
+  const { needsScript, isAsked } = batches[0] as Batch;
   const writer = call(publishScript, needsScript, keys);
   for (const { lane, publishes } of batches) {
     writer.addEncoded(lane.keys);
@@ -37,7 +31,7 @@ export function storeCommands(batches: readonly Batch[], idempotencyMs: number):
     for (const { body } of publishes) writer.add(body);
   }
   const store = writer.command(nameOf(needsScript));
-  return asked ? [ASKING, store] : [store];
+  return isAsked ? [ASKING, store] : [store];
 }
 
 /** A command for live messages, and how many of the batch it is for. */
@@ -47,8 +41,11 @@ export interface LivePush {
 }
 
 /** Live: one push for messages in a row that have no key; for one that has a key, a script call. */
-export function pushCommands({ lane, publishes }: Batch, timeMs: number, idempotencyMs: number): LivePush[] {
-  const { needsScript, asked } = lane;
+export function pushCommands(
+  { lane, publishes, isAsked, needsScript }: Batch,
+  timeMs: number,
+  idempotencyMs: number,
+): LivePush[] {
   const pushes: LivePush[] = [];
   let row: Buffer[] = [];
   const endRow = () => {
@@ -69,7 +66,7 @@ export function pushCommands({ lane, publishes }: Batch, timeMs: number, idempot
       .add(idempotencyMs)
       .add(record)
       .command(nameOf(needsScript));
-    pushes.push({ commands: asked ? [ASKING, push] : [push], messages: 1 });
+    pushes.push({ commands: isAsked ? [ASKING, push] : [push], messages: 1 });
   }
   endRow();
   return pushes;

@@ -1,6 +1,6 @@
 import type { Command } from '../../../redis/resp.js';
-import { type Batch, pushCommands, storeCommands } from './commands.js';
-import type { PublishLane } from './lane.js';
+import { pushCommands, storeCommands } from './commands.js';
+import type { Batch, PublishLane } from './lane.js';
 
 /** Batches that are sent together. */
 export interface Job {
@@ -30,10 +30,10 @@ export function takeJobs(lanes: readonly PublishLane[], options: JobOptions): Jo
   const close = (batches: readonly Batch[]) =>
     jobs.push({ batches, commands: storeCommands(batches, options.idempotencyMs), ends: undefined });
   for (const lane of lanes) {
-    const batch: Batch = { lane, publishes: lane.take() };
-    lane.isBusy = true;
+    const { goesAlone } = lane;
+    const batch = lane.begin();
     if (!lane.channel.durable) jobs.push(liveJob(batch, options));
-    else if (lane.goesAlone) close([batch]);
+    else if (goesAlone) close([batch]);
     else {
       const slot = options.isCluster ? lane.slot : 0;
       const bytes = batch.publishes.reduce((sum, { body }) => sum + body.length, 0);
@@ -48,10 +48,6 @@ export function takeJobs(lanes: readonly PublishLane[], options: JobOptions): Jo
     }
   }
   for (const { batches } of open.values()) close(batches);
-  for (const lane of lanes) {
-    lane.asked = undefined;
-    lane.needsScript = false;
-  }
   return jobs;
 }
 

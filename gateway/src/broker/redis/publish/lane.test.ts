@@ -1,10 +1,9 @@
 import { expect, it } from 'vitest';
 import type { Clock } from '../../../clock.js';
 import type { PublishOutcome } from '../../broker.js';
-import { type Publish, PublishLane } from './lane.js';
+import { type Batch, type Publish, PublishLane } from './lane.js';
 
 const CHANNEL = { name: 'a', durable: true, historySize: 10, historyTtlMs: 1000 };
-const RETRY = { minMs: 100, maxMs: 1000 };
 
 let now = 1000;
 const clock: Clock = {
@@ -14,6 +13,8 @@ const clock: Clock = {
   soon: () => {},
   random: () => 0,
 };
+
+const RETRIES = { clock, retry: { minMs: 100, maxMs: 1000 } };
 
 function publish(text: string, rest: Partial<Publish> = {}): Publish & { outcome?: PublishOutcome } {
   const one: Publish & { outcome?: PublishOutcome } = {
@@ -35,44 +36,49 @@ function laneOf(...publishes: Publish[]): PublishLane {
   return lane;
 }
 
-const texts = (batch: readonly Publish[]) => batch.map(({ body }) => body.toString().slice(0, 1));
+const texts = ({ publishes }: Batch) => publishes.map(({ body }) => body.toString().slice(0, 1));
 
 it('takes what waits together, up to 1000 messages', () => {
   const lane = laneOf(...Array.from({ length: 1500 }, () => publish('a')));
-  expect([lane.take().length, lane.take().length, lane.isEmpty]).toEqual([1000, 500, true]);
+  expect([lane.begin().publishes.length, lane.begin().publishes.length, lane.isEmpty]).toEqual([1000, 500, true]);
 });
 
 it('takes about a megabyte, and a larger message alone', () => {
   const big = (letter: string, bytes: number) => publish(letter.repeat(bytes));
   const lane = laneOf(big('a', 600_000), big('b', 400_000), big('c', 400_000), big('d', 3_000_000), big('e', 1));
-  expect([lane.take(), lane.take(), lane.take(), lane.take()].map(texts)).toEqual([['a', 'b'], ['c'], ['d'], ['e']]);
+  expect([lane.begin(), lane.begin(), lane.begin(), lane.begin()].map(texts)).toEqual([
+    ['a', 'b'],
+    ['c'],
+    ['d'],
+    ['e'],
+  ]);
 });
 
 it('does not mix stored and replicated messages, nor change their order', () => {
   const replicated = { isReplicated: true };
   const lane = laneOf(publish('a'), publish('b', replicated), publish('c', replicated), publish('d'));
   expect(lane.isReplicated).toBe(false);
-  expect([lane.take(), lane.take(), lane.take()].map(texts)).toEqual([['a'], ['b', 'c'], ['d']]);
+  expect([lane.begin(), lane.begin(), lane.begin()].map(texts)).toEqual([['a'], ['b', 'c'], ['d']]);
 });
 
 it('puts what failed in front of what came meanwhile, and waits longer each time', () => {
   const lane = laneOf(publish('a'), publish('b'));
-  const batch = lane.take();
+  const batch = lane.begin();
   lane.add(publish('c'));
-  lane.retry(batch, clock, RETRY, new Error('down'), false);
+  lane.failed(batch.publishes, new Error('down'), { isSoon: false }, RETRIES);
   expect(lane.retryAt).toBe(now + 100);
-  expect(texts(lane.take())).toEqual(['a', 'b', 'c']);
+  expect(texts(lane.begin())).toEqual(['a', 'b', 'c']);
 });
 
 it('goes at once where it was told to go elsewhere, but not for ever', () => {
   const lane = laneOf(publish('a'));
   const isSoon = Array.from({ length: 6 }, () => {
-    lane.retry(lane.take(), clock, RETRY, new Error('MOVED'), true);
+    lane.failed(lane.begin().publishes, new Error('MOVED'), { isSoon: true }, RETRIES);
     return lane.retryAt === now;
   });
   expect(isSoon).toEqual([true, true, true, true, false, false]);
   lane.succeeded();
-  lane.retry([publish('a')], clock, RETRY, new Error('MOVED'), true);
+  lane.failed([publish('a')], new Error('MOVED'), { isSoon: true }, RETRIES);
   expect(lane.retryAt).toBe(now);
 });
 
@@ -87,5 +93,5 @@ it('gives up what is too old, and does not call undone what may be done', () => 
   lane.expire(now);
   expect(old.outcome).toMatchObject({ code: 'unavailable', retryable: true });
   expect(unsure.outcome).toMatchObject({ code: 'outcome_unknown' });
-  expect(texts(lane.take())).toEqual(['c']);
+  expect(texts(lane.begin())).toEqual(['c']);
 });

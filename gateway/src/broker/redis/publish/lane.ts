@@ -1,7 +1,10 @@
 import type { Clock } from '../../../clock.js';
+import { Fifo } from '../../../fifo.js';
 import { Backoff, type BackoffTimings } from '../../../redis/backoff.js';
 import { channelKeys, slotOfShard } from '../../../redis/keys.js';
+import { NotSentError } from '../../../redis/reply-errors.js';
 import { CommandWriter, type EncodedArguments } from '../../../redis/resp.js';
+import type { Lesson } from '../../../redis/routes.js';
 import type { RedisAddress } from '../../../redis/url.js';
 import type { ChannelSpec, PublishOutcome } from '../../broker.js';
 import { publishSettings, type ScriptMessage } from '../scripts/scripts.js';
@@ -23,8 +26,22 @@ const MAX_BATCH_MESSAGES = 1000;
 const MAX_BATCH_BYTES = 1024 * 1024;
 /** Retries in a row that may go at once: servers that send us back and forth are not asked faster. */
 const MAX_HURRIED_RETRIES = 4;
-/** What has left the queue is cut off in pieces of this many. */
-const CUT = 1024;
+
+/** Messages of one lane that go together. */
+export interface Batch {
+  readonly lane: PublishLane;
+  readonly publishes: readonly Publish[];
+  /** It goes where the slot's owner said, behind ASKING. */
+  readonly isAsked: boolean;
+  /** It brings the script along. */
+  readonly needsScript: boolean;
+}
+
+export interface LaneRetries {
+  readonly clock: Clock;
+  /** Waits before a retry. */
+  readonly retry: BackoffTimings;
+}
 
 /**
  * The messages of one channel that wait, in order. One batch at a time is on its way: what waits
@@ -37,20 +54,15 @@ export class PublishLane {
   readonly push: string;
   /** Log and meta, as arguments of the publish script. */
   readonly keys: EncodedArguments;
-  isBusy = false;
-  /** Not before this time, ms of the clock. */
-  retryAt = 0;
-  /** Where the next attempt goes, because the slot's owner said so for this time. */
-  asked: RedisAddress | undefined;
-  /** The next attempt brings the script along. */
-  needsScript = false;
-  /** What was sent for it failed: until it succeeds it shares a call with no other channel. */
-  goesAlone = false;
   #channel: ChannelSpec;
   #settings: EncodedArguments | undefined;
-  #queue: (Publish | undefined)[] = [];
-  /** Index of the first one in the queue that still waits. */
-  #first = 0;
+  readonly #queue = new Fifo<Publish>();
+  #isBusy = false;
+  #retryAt = 0;
+  /** Where the next attempt goes, and with what. */
+  #lesson: Lesson | undefined;
+  /** What was sent failed: until it succeeds it shares a call with no other channel. */
+  #goesAlone = false;
   #backoff: Backoff | undefined;
   #failures = 0;
   #problem: unknown;
@@ -87,86 +99,99 @@ export class PublishLane {
   }
 
   get isEmpty(): boolean {
-    return this.#first === this.#queue.length;
+    return this.#queue.isEmpty;
+  }
+
+  /** A batch is on its way. */
+  get isBusy(): boolean {
+    return this.#isBusy;
   }
 
   /** Whether what goes next waits for a replica. */
   get isReplicated(): boolean {
-    return this.#queue[this.#first]?.isReplicated ?? false;
+    return this.#queue.at(0)?.isReplicated ?? false;
+  }
+
+  /** Not to be sent before this time, ms of the clock. */
+  get retryAt(): number {
+    return this.#retryAt;
+  }
+
+  /** Where the next attempt goes, because the slot's owner said so for this time. */
+  get asked(): RedisAddress | undefined {
+    return this.#lesson?.asked;
+  }
+
+  /** Whether what goes next must not share a call with another channel. */
+  get goesAlone(): boolean {
+    return this.#goesAlone || this.#lesson !== undefined;
   }
 
   add(publish: Publish): void {
     this.#queue.push(publish);
   }
 
-  /** The next messages that can go together; they are no longer in the lane. */
-  take(): Publish[] {
-    const begin = this.#first;
-    const first = this.#queue[begin] as Publish;
-    let end = begin;
+  /** The next messages that can go together: they are on their way from now on, until `succeeded` or `failed`. */
+  begin(): Batch {
+    const { isReplicated } = this;
+    let count = 0;
     let bytes = 0;
-    for (; end < this.#queue.length; end++) {
-      const { body, isReplicated } = this.#queue[end] as Publish;
-      bytes += body.length;
-      if (end - begin === MAX_BATCH_MESSAGES || (end > begin && bytes > MAX_BATCH_BYTES)) break;
-      if (isReplicated !== first.isReplicated) break;
+    for (; count < MAX_BATCH_MESSAGES; count++) {
+      const next = this.#queue.at(count);
+      if (!next || next.isReplicated !== isReplicated) break;
+      bytes += next.body.length;
+      if (count > 0 && bytes > MAX_BATCH_BYTES) break;
     }
-    const batch = this.#queue.slice(begin, end) as Publish[];
-    this.#skipTo(end);
-    return batch;
-  }
-
-  /** After a failure: these go again, before the others. `isSoon`: the reason for it is gone already. */
-  retry(publishes: readonly Publish[], clock: Clock, timings: BackoffTimings, problem: unknown, isSoon: boolean): void {
-    if (publishes.length <= this.#first) {
-      this.#first -= publishes.length;
-      for (const [i, publish] of publishes.entries()) this.#queue[this.#first + i] = publish;
-    } else {
-      this.#queue = [...publishes, ...this.#queue.slice(this.#first)];
-      this.#first = 0;
-    }
-    this.#problem = problem;
-    this.#backoff ??= new Backoff(timings, clock.random);
-    this.#failures++;
-    const delayMs = this.#backoff.next();
-    const now = clock.now();
-    this.retryAt = isSoon && this.#failures <= MAX_HURRIED_RETRIES ? now : now + delayMs;
+    const lesson = this.#lesson;
+    this.#lesson = undefined;
+    this.#isBusy = true;
+    return {
+      lane: this,
+      publishes: this.#queue.take(count),
+      isAsked: lesson?.asked !== undefined,
+      needsScript: lesson?.needsScript ?? false,
+    };
   }
 
   succeeded(): void {
+    this.#isBusy = false;
     if (this.#failures === 0) return;
     this.#backoff = undefined;
     this.#problem = undefined;
     this.#failures = 0;
-    this.retryAt = 0;
-    this.goesAlone = false;
+    this.#retryAt = 0;
+    this.#goesAlone = false;
+  }
+
+  /**
+   * What was on its way, or would have been, was not stored.
+   * @param again these go again, before the others
+   */
+  failed(again: readonly Publish[], problem: Error, lesson: Lesson, { clock, retry }: LaneRetries): void {
+    this.#isBusy = false;
+    this.#queue.putBack(again);
+    this.#problem = problem;
+    this.#goesAlone ||= !(problem instanceof NotSentError);
+    this.#lesson = lesson.asked || lesson.needsScript ? lesson : undefined;
+    this.#backoff ??= new Backoff(retry, clock.random);
+    this.#failures++;
+    const delayMs = this.#backoff.next();
+    const now = clock.now();
+    this.#retryAt = lesson.isSoon && this.#failures <= MAX_HURRIED_RETRIES ? now : now + delayMs;
   }
 
   /** Gives up what has waited too long: those in front. */
   expire(now: number): void {
-    let at = this.#first;
-    while (at < this.#queue.length && (this.#queue[at] as Publish).giveUpAt <= now) {
-      this.#giveUp(this.#queue[at++] as Publish);
+    for (let next = this.#queue.at(0); next && next.giveUpAt <= now; next = this.#queue.at(0)) {
+      this.#queue.shift();
+      this.#giveUp(next);
     }
-    this.#skipTo(at);
   }
 
   /** Gives up everything. */
   abandon(problem: unknown): void {
     this.#problem = problem;
     this.expire(Number.POSITIVE_INFINITY);
-  }
-
-  #skipTo(first: number): void {
-    this.#queue.fill(undefined, this.#first, first);
-    this.#first = first;
-    if (first === this.#queue.length) {
-      this.#queue = [];
-      this.#first = 0;
-    } else if (first >= CUT) {
-      this.#queue = this.#queue.slice(first);
-      this.#first = 0;
-    }
   }
 
   #giveUp({ settle, mayBeDone }: Publish): void {

@@ -1,33 +1,24 @@
-import type { RedisOptions } from 'ioredis';
 import type { Cancel, Clock } from '../../../clock.js';
 import { FanfareError } from '../../../errors.js';
 import type { BackoffTimings } from '../../../redis/backoff.js';
-import type { CommandLink, CommandLinkTimings } from '../../../redis/command-link.js';
-import { faultKind, firstWord, mayHaveMoved, NotSentError, redirectionOf } from '../../../redis/reply-errors.js';
+import type { CommandLink } from '../../../redis/command-link.js';
+import { PendingBytes } from '../../../redis/pending-bytes.js';
+import { faultKind, NotSentError } from '../../../redis/reply-errors.js';
 import type { Command } from '../../../redis/resp.js';
-import { Routes } from '../../../redis/routes.js';
-import { isScriptMissing } from '../../../redis/script.js';
-import type { Topology, TopologyView } from '../../../redis/topology/topology.js';
+import type { Lesson, Routes } from '../../../redis/routes.js';
+import type { Topology } from '../../../redis/topology/topology.js';
 import type { ChannelSpec, PublishOptions, PublishOutcome } from '../../broker.js';
 import type { NewMessage } from '../../record.js';
 import { encodeBody } from '../../record-codec.js';
-import { publishScript, pushScript } from '../scripts/scripts.js';
-import { type Batch, reachedBy, readStored, settleStored, waitCommand } from './commands.js';
+import { reachedBy, readStored, settleStored, waitCommand } from './commands.js';
 import { type Job, takeJobs } from './jobs.js';
-import { type Publish, PublishLane } from './lane.js';
+import { type Batch, type Publish, PublishLane } from './lane.js';
 import { outcomeUnknown, unavailable } from './outcomes.js';
-import { PendingBytes } from './pending-bytes.js';
 
 /** Numbers of the publishing side; times in ms. */
-export interface PublisherTimings extends CommandLinkTimings {
+export interface PublisherTimings {
   /** How long a publish is retried. Default 15,000. */
   readonly giveUpMs: number;
-  /** Until a new connection has shown that it leads to a master. Default 1500. */
-  readonly handshakeMs: number;
-  /** Replies overdue for this long: what comes waits, so that it is not lost in doubt. Default 500. */
-  readonly suspectMs: number;
-  /** Replies overdue for this long: the connection is given up. Default 3000. */
-  readonly replyMs: number;
   /** How long a replicated publish waits for its replica. Default 1000. */
   readonly replicaMs: number;
   /** Waits before a retry, random below a ceiling that doubles. Default 20 up to 500. */
@@ -36,17 +27,16 @@ export interface PublisherTimings extends CommandLinkTimings {
 
 export const PUBLISHER_TIMINGS: PublisherTimings = {
   giveUpMs: 15_000,
-  handshakeMs: 1_500,
-  suspectMs: 500,
-  replyMs: 3_000,
   replicaMs: 1_000,
   retry: { minMs: 20, maxMs: 500 },
 };
 
 export interface PublisherOptions {
   readonly clock: Clock;
-  readonly link: RedisOptions;
-  readonly topology: Pick<Topology, 'view' | 'refresh'>;
+  readonly topology: Pick<Topology, 'view'>;
+  readonly routes: Routes;
+  /** The database in which is published. Default 0. */
+  readonly db?: number | undefined;
   /** How long an idempotency key holds, ms. */
   readonly idempotencyMs: number;
   /** A script call may name keys of one slot only. */
@@ -110,15 +100,7 @@ export class RedisPublisher {
     this.#clock = options.clock;
     this.#timings = { ...PUBLISHER_TIMINGS, ...options.timings };
     this.#pending = new PendingBytes(options.maxPendingBytes ?? DEFAULT_MAX_PENDING_BYTES);
-    const { clock, link, topology } = options;
-    this.#routes = new Routes({
-      clock,
-      link,
-      topology,
-      timings: this.#timings,
-      scripts: [publishScript, pushScript],
-      onUp: () => this.#wake(),
-    });
+    this.#routes = options.routes;
   }
 
   /** As the port says; not to be called after `close`. Never rejects: every message has its outcome. */
@@ -140,16 +122,17 @@ export class RedisPublisher {
     });
   }
 
-  /** The topology's view changed. */
-  adopt(view: TopologyView): void {
-    this.#routes.adopt(view);
-    this.#wake();
+  /** Something changed for the better (a link came up, another server is master): nobody waits longer than needed. */
+  wake(): void {
+    this.#unpark();
+    const lanes = [...this.#waiting];
+    this.#waiting.clear();
+    for (const lane of lanes) this.#makeReady(lane);
   }
 
   close(): void {
     this.#isClosed = true;
     this.#cancelTick?.();
-    this.#routes.close();
     for (const lane of this.#lanes.values()) lane.abandon(new Error('the broker is closed'));
   }
 
@@ -157,7 +140,7 @@ export class RedisPublisher {
     let lane = this.#lanes.get(channel.name);
     if (!lane) {
       if (this.#lanes.size >= MAX_LANES) this.#dropIdleLanes();
-      lane = new PublishLane(channel, this.#options.link.db);
+      lane = new PublishLane(channel, this.#options.db);
       this.#lanes.set(channel.name, lane);
     }
     lane.channel = channel;
@@ -214,7 +197,7 @@ export class RedisPublisher {
       const link = asked ? this.#routes.linkAt(asked, isReplicated) : this.#routes.linkTo(lane.slot, isReplicated);
       if (!link) {
         this.#routes.refresh();
-        this.#retry(lane, [], new Error('nobody serves its slot'), false);
+        this.#retry(lane, [], new NotSentError('nobody serves its slot'), { isSoon: false });
       } else if (isReplicated && link.isBusy) {
         this.#parked.add(lane);
         this.#tickLater();
@@ -260,11 +243,11 @@ export class RedisPublisher {
     acknowledged: Promise<unknown> | undefined,
   ): Promise<void> {
     const answers = readStored(await reply, batches);
-    for (const [i, { lane, publishes }] of batches.entries()) {
+    for (const [i, batch] of batches.entries()) {
+      const { lane, publishes } = batch;
       const appended = answers[i] as (typeof answers)[number];
-      lane.isBusy = false;
       if (appended instanceof Error) {
-        this.#failed(link, lane, publishes, () => appended);
+        this.#failed(link, batch, publishes, () => appended);
         continue;
       }
       if (acknowledged) void acknowledged.then((count) => settleStored(publishes, appended, reachedBy(count)));
@@ -277,13 +260,13 @@ export class RedisPublisher {
   /** @param ends which of the replies answers for each publish */
   async #concludeLive(
     link: CommandLink,
-    { lane, publishes }: Batch,
+    batch: Batch,
     replies: readonly Promise<unknown>[],
     ends: readonly number[],
   ): Promise<void> {
+    const { lane, publishes } = batch;
     const all = await Promise.all(replies);
     const answers = ends.map((end) => all[end]);
-    lane.isBusy = false;
     const failed: Publish[] = [];
     const errors: Error[] = [];
     for (const [i, publish] of publishes.entries()) {
@@ -296,7 +279,7 @@ export class RedisPublisher {
       }
     }
     if (failed.length > 0) {
-      this.#failed(link, lane, failed, (i) => errors[i] as Error);
+      this.#failed(link, batch, failed, (i) => errors[i] as Error);
       return;
     }
     lane.succeeded();
@@ -304,9 +287,14 @@ export class RedisPublisher {
   }
 
   /** Settles what must not or need not be tried again, and retries the rest. */
-  #failed(link: CommandLink, lane: PublishLane, batch: readonly Publish[], errorOf: (i: number) => Error): void {
+  #failed(
+    link: CommandLink,
+    { lane, isAsked }: Batch,
+    publishes: readonly Publish[],
+    errorOf: (i: number) => Error,
+  ): void {
     const again: Publish[] = [];
-    for (const [i, publish] of batch.entries()) {
+    for (const [i, publish] of publishes.entries()) {
       const error = errorOf(i);
       const kind = faultKind(error);
       if (kind === 'broken') {
@@ -319,26 +307,11 @@ export class RedisPublisher {
       }
     }
     const error = errorOf(0);
-    lane.goesAlone ||= !(error instanceof NotSentError);
-    this.#retry(lane, again, error, this.#learn(link, lane, error));
+    this.#retry(lane, again, error, this.#routes.learn(lane.slot, link, error, isAsked));
   }
 
-  /** What an error says about where to go next. Returns whether it is worth going there at once. */
-  #learn(link: CommandLink, lane: PublishLane, error: Error): boolean {
-    const redirection = redirectionOf(error);
-    if (redirection?.kind === 'MOVED') this.#routes.follow(lane.slot, redirection, link);
-    else if (redirection) lane.asked = { host: redirection.host || link.address.host, port: redirection.port };
-    else if (isScriptMissing(error)) lane.needsScript = true;
-    else {
-      if (firstWord(error) === 'READONLY') link.condemn('it is read-only');
-      if (mayHaveMoved(error)) this.#routes.refresh();
-      return false;
-    }
-    return true;
-  }
-
-  #retry(lane: PublishLane, batch: readonly Publish[], problem: Error, isSoon: boolean): void {
-    lane.retry(batch, this.#clock, this.#timings.retry, problem, isSoon);
+  #retry(lane: PublishLane, again: readonly Publish[], problem: Error, lesson: Lesson): void {
+    lane.failed(again, problem, lesson, { clock: this.#clock, retry: this.#timings.retry });
     if (this.#isClosed) lane.abandon(problem);
     if (lane.isEmpty || lane.retryAt <= this.#clock.now()) this.#makeReady(lane);
     else this.#wait(lane);
@@ -365,13 +338,5 @@ export class RedisPublisher {
       this.#makeReady(lane);
     }
     if (this.#waiting.size > 0 || this.#parked.size > 0) this.#tickLater();
-  }
-
-  /** Something changed for the better: nobody waits longer than needed. */
-  #wake(): void {
-    this.#unpark();
-    const lanes = [...this.#waiting];
-    this.#waiting.clear();
-    for (const lane of lanes) this.#makeReady(lane);
   }
 }

@@ -1,6 +1,6 @@
 import { type Clock, sleep } from '../../../clock.js';
 import { FanfareError } from '../../../errors.js';
-import { redirectionOf } from '../../../redis/reply-errors.js';
+import { firstWord, isConnectionError, redirectionOf, refusalOf } from '../../../redis/reply-errors.js';
 import type { ScriptConnection } from '../../../redis/script.js';
 import type { RedisAddress } from '../../../redis/url.js';
 import type { ChannelSpec, LogPage, ReadRange } from '../../broker.js';
@@ -22,9 +22,6 @@ export interface LogReadsOptions {
   readonly onMoved: () => void;
 }
 
-/** Answers that pass: the slot or the server is on the move, or refuses for now. */
-const PASSING =
-  /^(ASK|MOVED|TRYAGAIN|CLUSTERDOWN|LOADING|MASTERDOWN|READONLY|OOM|MISCONF|NOREPLICAS|BUSY|UNAVAILABLE) /;
 const RETRY_MS = 50;
 
 /** Reads logs on the subscribing connections; follows a slot that is on its way. */
@@ -88,10 +85,10 @@ export class LogReads {
       const read = () => readOn(session, session.redis, channel, range, options);
       return [await session.read(range, read), session];
     } catch (error) {
-      const { message } = error as Error;
-      if (message.startsWith('READONLY')) session.lose('it is read-only');
-      if (message.startsWith('MOVED')) this.#options.onMoved();
-      if (message.startsWith('TRYAGAIN')) this.#options.onMoving(shard);
+      const word = firstWord(error as Error);
+      if (word === 'READONLY') session.lose('it is read-only');
+      if (word === 'MOVED') this.#options.onMoved();
+      if (word === 'TRYAGAIN') this.#options.onMoving(shard);
       const redirection = redirectionOf(error as Error);
       if (redirection?.kind !== 'ASK') throw error;
       this.#options.onMoving(shard);
@@ -128,6 +125,6 @@ function asking({ redis }: PushSession): ScriptConnection {
 }
 
 /** The connection failed, or the server refused for now; not a fault of ours. */
-function isPassing({ name, message }: Error): boolean {
-  return name === 'Error' || (name === 'ReplyError' && PASSING.test(message));
+function isPassing(error: Error): boolean {
+  return isConnectionError(error) || refusalOf(error) !== undefined;
 }

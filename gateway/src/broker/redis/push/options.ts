@@ -1,6 +1,4 @@
-import type { Clock } from '../../../clock.js';
-import type { TopologyView } from '../../../redis/topology/topology.js';
-import type { RedisTarget } from '../../../redis/url.js';
+import type { RedisDeployment } from '../../../redis/deployment.js';
 
 /** Numbers of the subscribing side; times in ms. */
 export interface SubscriberTimings {
@@ -13,12 +11,6 @@ export interface SubscriberTimings {
   readonly silenceMs: number;
   /** Until a new connection has shown that it leads to a master. Default 1500. */
   readonly handshakeMs: number;
-  /** Between two questions to one node for the topology. Default 1000. */
-  readonly topologyPollMs: number;
-  /** The same while something is lost. Default 200. */
-  readonly topologyHurriedPollMs: number;
-  /** How long such an answer may take. Default 1000. */
-  readonly topologyAnswerMs: number;
   /** Waits before another attempt, random below a ceiling that doubles. Default 50 up to 2000. */
   readonly retry: { readonly minMs: number; readonly maxMs: number };
   /** How long `start` waits for every master before it makes do with some. Default 5000. */
@@ -42,9 +34,6 @@ export const SUBSCRIBER_TIMINGS: SubscriberTimings = {
   heartbeatMs: 1_000,
   silenceMs: 2_250,
   handshakeMs: 1_500,
-  topologyPollMs: 1_000,
-  topologyHurriedPollMs: 200,
-  topologyAnswerMs: 1_000,
   retry: { minMs: 50, maxMs: 2_000 },
   startMs: 5_000,
   subscribeMs: 5_000,
@@ -55,12 +44,9 @@ export const SUBSCRIBER_TIMINGS: SubscriberTimings = {
 };
 
 export interface SubscriberOptions {
-  readonly target: RedisTarget;
-  readonly clock: Clock;
+  readonly deployment: RedisDeployment;
   readonly timings?: Partial<SubscriberTimings>;
   readonly log?: SubscriberLog;
-  /** The view of who is master changed. */
-  readonly onTopology?: (view: TopologyView) => void;
 }
 
 export interface SubscriberLog {

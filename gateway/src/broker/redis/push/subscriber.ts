@@ -1,11 +1,11 @@
 import type { Clock } from '../../../clock.js';
 import { FanfareError } from '../../../errors.js';
 import { Deadline } from '../../../redis/deadline.js';
+import type { RedisDeployment } from '../../../redis/deployment.js';
 import { pushName, SHARD_COUNT, shardOf } from '../../../redis/keys.js';
 import type { LinkOptions } from '../../../redis/link.js';
-import { createTopology } from '../../../redis/topology/topologies.js';
 import { masterAt, type Topology, type TopologyView } from '../../../redis/topology/topology.js';
-import { dataConnectionOptions, type RedisAddress } from '../../../redis/url.js';
+import type { RedisAddress } from '../../../redis/url.js';
 import type { ChannelListener, ChannelSpec, LogPage, ReadRange, ShardHealth, Subscription } from '../../broker.js';
 import { decodeRecord, splitPush } from '../../record-codec.js';
 import { newMetaTtlMs } from '../scripts/scripts.js';
@@ -35,7 +35,7 @@ const RENEWALS_PER_LIFE = 4;
  */
 export class RedisSubscriber {
   readonly stats: SubscriberStats = createSubscriberStats();
-  readonly #options: SubscriberOptions;
+  readonly #deployment: RedisDeployment;
   readonly #link: LinkOptions;
   readonly #db: number;
   readonly #clock: Clock;
@@ -54,21 +54,16 @@ export class RedisSubscriber {
   #onUp: (() => void) | undefined;
 
   constructor(options: SubscriberOptions) {
-    this.#options = options;
-    this.#link = dataConnectionOptions(options.target);
-    this.#db = this.#link.db ?? 0;
-    this.#clock = options.clock;
+    const { clock, link, topology } = options.deployment;
+    this.#deployment = options.deployment;
+    this.#link = link;
+    this.#db = link.db ?? 0;
+    this.#clock = clock;
+    this.#topology = topology;
     this.#timings = { ...SUBSCRIBER_TIMINGS, ...options.timings };
     this.#log = options.log;
-    const { clock } = options;
     const timings = this.#timings;
-    this.#topology = createTopology(options.target, {
-      clock,
-      timings,
-      link: this.#link,
-      isHurried: () => this.#isLost(),
-      onChange: (view) => this.#adopt(view),
-    });
+    this.#deployment.join({ onView: (view) => this.#adopt(view), isLost: () => this.#isLost() });
     this.#shards = Array.from(
       { length: SHARD_COUNT },
       (_, index) =>
@@ -101,11 +96,6 @@ export class RedisSubscriber {
     });
   }
 
-  /** Where the masters are; publishing goes by it too. */
-  get topology(): Topology {
-    return this.#topology;
-  }
-
   /**
    * Resolves once every master is connected, or, after `startMs`, if at least one is.
    * Rejects with one clear line if none is by then.
@@ -118,7 +108,7 @@ export class RedisSubscriber {
         deadline.cancel();
         resolve(false);
       };
-      this.#topology.start();
+      this.#deployment.start();
     });
     this.#onUp = undefined;
     if (!isTimeUp || [...this.#connections.values()].some(({ session }) => session)) return;
@@ -128,7 +118,6 @@ export class RedisSubscriber {
   }
 
   close(): void {
-    this.#topology.close();
     this.#doubts.close();
     for (const connection of this.#connections.values()) connection.close();
     for (const channel of this.#channels.values()) channel.ended();
@@ -227,7 +216,6 @@ export class RedisSubscriber {
       this.#connections.delete(name);
     }
     this.#log?.info({ masters: [...view.masters.keys()], moving: view.moving.size }, 'redis topology');
-    this.#options.onTopology?.(view);
   }
 
   #connect(address: { host: string; port: number }): ShardConnection {

@@ -51,12 +51,6 @@ export interface ScriptMessage {
   readonly key?: string | undefined;
 }
 
-/** Messages of one channel, at least one. */
-export interface ScriptGroup {
-  readonly channel: ChannelSpec;
-  readonly messages: readonly ScriptMessage[];
-}
-
 export interface Appended {
   readonly position: LogPosition;
   /** The key was seen: this is the first one's position, and nothing was appended. */
@@ -73,19 +67,6 @@ export function publishFlags(messages: readonly ScriptMessage[]): string {
   let flags = '';
   for (const { key } of messages) flags += key === undefined ? '0' : '1';
   return flags;
-}
-
-/** The arguments of the publish script in database 0; in a cluster, for channels of one slot. */
-export function publishArguments(groups: readonly ScriptGroup[], idempotencyMs: number): ScriptArguments {
-  const keys: CommandArgument[] = [];
-  const values: CommandArgument[] = [idempotencyMs];
-  for (const { channel, messages } of groups) {
-    const { log, meta, idempotency, push } = channelKeys(channel.name);
-    keys.push(log, meta);
-    for (const { key } of messages) if (key !== undefined) keys.push(idempotency + key);
-    values.push(...publishSettings(push, channel), publishFlags(messages), ...messages.map(({ body }) => body));
-  }
-  return [keys.length, ...keys, ...values];
 }
 
 /**
