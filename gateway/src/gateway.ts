@@ -16,8 +16,10 @@ import type { Logger } from './observability/logger.js';
 import { createMetrics, type Metrics, type MetricsOptions, shared } from './observability/metrics.js';
 import type { RedisDeployment } from './redis/deployment.js';
 import { createAcceptor } from './session/acceptor.js';
-import { Liveness } from './session/liveness.js';
+import { createCommands } from './session/commands.js';
+import { createFanfareConversation } from './session/fanfare/fanfare.js';
 import type { Session } from './session/session.js';
+import { Sessions } from './session/sessions.js';
 import { createStats, type Stats } from './stats.js';
 import type { Transport, TransportHandlers, TransportOptions } from './transport/transport.js';
 import { createUwsTransport, loadUws } from './transport/uws.js';
@@ -55,8 +57,6 @@ export interface GatewayOptions {
 const MIN_BODY_LIMIT_BYTES = 8 * 1024 * 1024;
 /** What a request needs beside the payload of its one message: channel, key, tags. */
 const BODY_OVERHEAD_BYTES = 64 * 1024;
-/** Clients that are sent away come back elsewhere spread over this time. */
-const DRAIN_SPREAD_MS = 5_000;
 
 /** @throws if the broker can't serve or the port is taken, with one clear line. */
 export async function startGateway(config: Config, logger: Logger, options: GatewayOptions = {}): Promise<Gateway> {
@@ -70,7 +70,6 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
     throw error;
   });
 
-  let accepting = true;
   // The transport calls into sessions and api, which send through the transport.
   let handlers: TransportHandlers<Session>;
   const create = pickTransport(config, logger);
@@ -89,8 +88,32 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
   const hub = new Hub({ broker, transport, clock, stats, onFault });
   const { namespaces, limits, timings, node } = config;
   const channels = createChannels({ broker, namespaces, stats, room: () => hub.outbox.room(), onFault });
-  const liveness = new Liveness(hub.outbox, clock, { ...timings, lagMs: limits.lagMs });
-  const authenticator = createOpenAuthenticator({ tokens: config.mode === 'development' ? 'ignored' : 'refused' });
+  const conversations = [
+    createFanfareConversation({
+      dialects: [RAW_DIALECTS.json, RAW_DIALECTS.msgpack],
+      node,
+      clock,
+      stats,
+      maxFrameBytes: limits.frameBytes,
+      pingIntervalMs: timings.pingIntervalMs,
+      resumeGraceMs: timings.resumeGraceMs,
+      idempotencyMs: broker.idempotencyMs,
+      onFault,
+    }),
+  ];
+  const sessions = new Sessions({
+    services: {
+      hub,
+      authenticator: createOpenAuthenticator({ tokens: config.mode === 'development' ? 'ignored' : 'refused' }),
+      commands: createCommands({ channels, onFault }),
+      clock,
+      stats,
+      limits,
+      onFault,
+    },
+    node,
+    timings: { ...timings, lagMs: limits.lagMs },
+  });
   const isAllowedOrigin = createOriginCheck(config.allowedOrigins);
   const startedAt = clock.now();
   const fleet = new BrokerFleet({
@@ -100,7 +123,7 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
     self: () => ({
       node,
       version: VERSION,
-      connections: stats.connections,
+      connections: sessions.size,
       uptimeMs: Math.round(clock.now() - startedAt),
     }),
     channels: () => hub.channels(),
@@ -113,9 +136,10 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
     stats,
     version: VERSION,
     files: options.files,
+    isWebSocketPath: (path) => conversations.some((one) => one.serves(path)),
     healthElsewhere: config.healthPort !== undefined,
     health: () => broker.health(),
-    isStopping: () => !accepting,
+    isStopping: () => sessions.isDraining,
     metrics: createSharedMetrics(
       {
         stats,
@@ -131,27 +155,7 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
     onFault,
   };
   handlers = {
-    onUpgrade: createAcceptor(
-      {
-        hub,
-        channels,
-        authenticator,
-        liveness,
-        clock,
-        stats,
-        limits,
-        timings,
-        idempotencyMs: broker.idempotencyMs,
-        node,
-        onFault,
-      },
-      {
-        path: '/ws',
-        dialects: [RAW_DIALECTS.json, RAW_DIALECTS.msgpack],
-        isAllowedOrigin,
-        isAccepting: () => accepting,
-      },
-    ),
+    onUpgrade: createAcceptor({ sessions, conversations, isAllowedOrigin }),
     onRequest: createApi(dependencies),
   };
 
@@ -188,21 +192,17 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
       transport: transport.name,
       stats,
       async close() {
-        accepting = false;
         transport.stopListening();
-        for (const session of [...liveness.connecting, ...liveness.sessions]) {
-          const retryAfter = Math.round(clock.random() * DRAIN_SPREAD_MS);
-          session.close(4000, JSON.stringify({ retryAfter }));
-        }
+        sessions.drain();
         const endsAt = clock.now() + timings.drainMs;
-        const isBusy = () => stats.connections > 0 || transport.openRequests > 0;
+        const isBusy = () => sessions.size > 0 || transport.openRequests > 0;
         while (isBusy() && clock.now() < endsAt) await sleep(clock, 20);
-        liveness.stop();
+        sessions.close();
         for (const close of closing) await close();
       },
     };
   } catch (error) {
-    liveness.stop();
+    sessions.close();
     for (const close of closing) await close();
     throw error;
   }

@@ -29,6 +29,8 @@ export interface ApiDependencies extends HealthDependencies {
   readonly version: string;
   /** The demo page; absent: `/` is `not_found`. */
   readonly files?: StaticFiles | undefined;
+  /** Whether a path is for WebSockets: whoever comes there without one is told so. */
+  readonly isWebSocketPath: (path: string) => boolean;
   /** Health and metrics have a port of their own ({@link createHealthApi}); default false. */
   readonly healthElsewhere?: boolean;
   /** Told of faults that should not happen. */
@@ -59,27 +61,34 @@ const UPGRADE_HEADERS = [
   ['connection', 'Upgrade'],
 ] as const;
 
-type Routes = ReadonlyMap<string, Route>;
+/** Anyone may learn that a path is for WebSockets. */
+const WEBSOCKET_ROUTE: Route = {
+  open: true,
+  GET: () => problem('upgrade_required', 'connect with a WebSocket', UPGRADE_HEADERS),
+};
+
+type FindRoute = (path: string) => Route | undefined;
 
 export function createApi(dependencies: ApiDependencies): HttpHandler {
-  const { channels, fleet, version, files, healthElsewhere } = dependencies;
+  const { channels, fleet, version, files, healthElsewhere, isWebSocketPath } = dependencies;
   const document = json(openApiDocument(version));
   const routes = new Map<string, Route>([
     ['/v1/publish', { POST: (body, caller) => publish(body, caller, channels.publishing) }],
     ['/v1/history', { GET: (request, caller) => history(readQuery(request.query), caller, channels) }],
     ['/v1/channels', { GET: (request) => listChannels(readQuery(request.query), fleet) }],
     ['/v1/nodes', { GET: () => listNodes(fleet) }],
-    ['/ws', { open: true, GET: () => problem('upgrade_required', 'connect with a WebSocket', UPGRADE_HEADERS) }],
     ['/v1/openapi.json', { open: true, GET: () => document }],
     ...(healthElsewhere ? [] : healthRoutes(dependencies)),
   ]);
   for (const [path, file] of files ?? []) routes.set(path, { open: true, GET: (request) => serveFile(file, request) });
-  return createHandler(routes, dependencies);
+  const find: FindRoute = (path) => routes.get(path) ?? (isWebSocketPath(path) ? WEBSOCKET_ROUTE : undefined);
+  return createHandler(find, dependencies);
 }
 
 /** Health and metrics alone, for a port that the public cannot reach. */
 export function createHealthApi(dependencies: ApiDependencies): HttpHandler {
-  return createHandler(new Map(healthRoutes(dependencies)), dependencies);
+  const routes = new Map(healthRoutes(dependencies));
+  return createHandler((path) => routes.get(path), dependencies);
 }
 
 function healthRoutes(dependencies: HealthDependencies): [string, Route][] {
@@ -90,7 +99,7 @@ function healthRoutes(dependencies: HealthDependencies): [string, Route][] {
   ];
 }
 
-function createHandler(routes: Routes, { apiKeys, isAllowedOrigin, stats, onFault }: ApiDependencies): HttpHandler {
+function createHandler(find: FindRoute, { apiKeys, isAllowedOrigin, stats, onFault }: ApiDependencies): HttpHandler {
   const isKey = createKeyCheck(apiKeys);
   const authenticate = (request: HttpRequest): Caller => {
     if (isKey(request.header('authorization'))) return API_KEY_CALLER;
@@ -98,7 +107,7 @@ function createHandler(routes: Routes, { apiKeys, isAllowedOrigin, stats, onFaul
   };
 
   const answer: HttpHandler = (request) => {
-    const route = routes.get(request.path);
+    const route = find(request.path);
     if (!route) return problem('not_found', `nothing is at ${request.path}`);
     const { method } = request;
     if (method === 'OPTIONS') return preflight(request, methodsOf(route));

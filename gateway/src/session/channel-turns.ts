@@ -3,17 +3,15 @@
  * channels doesn't wait for each other.
  */
 export class ChannelTurns {
-  /** The last subscribe or unsubscribe, by channel; */
-  #last: Map<string, Promise<void>> | undefined;
-  /** the last publish. */
-  #publishes: Map<string, Promise<void>> | undefined;
+  /** Of subscribes and unsubscribes. */
+  readonly #moves = new LatestTasks();
+  readonly #publishes = new LatestTasks();
 
   /** For subscribe and unsubscribe: runs now, or once those before are answered. */
   run(channel: string, task: () => Promise<void>): Promise<void> {
-    const before = this.#last?.get(channel);
+    const before = this.#moves.get(channel);
     const result = before ? before.then(task) : task();
-    this.#last ??= new Map();
-    keep(this.#last, channel, result);
+    this.#moves.set(channel, result);
     return result;
   }
 
@@ -22,16 +20,15 @@ export class ChannelTurns {
    * until it runs, not until it is answered: publishes of one channel are stored in the order of the calls.
    */
   publish<T>(channel: string, task: () => Promise<T>): Promise<T> {
-    const result = this.#last?.has(channel) ? this.#inTurn(channel, task) : task();
-    this.#publishes ??= new Map();
-    keep(this.#publishes, channel, result);
+    const result = this.#moves.get(channel) ? this.#inTurn(channel, task) : task();
+    this.#publishes.set(channel, result);
     return result;
   }
 
   /** For history: resolves once everything before it is answered. */
   async settled(channel: string): Promise<void> {
-    await this.#last?.get(channel);
-    await this.#publishes?.get(channel);
+    await this.#moves.get(channel);
+    await this.#publishes.get(channel);
   }
 
   async #inTurn<T>(channel: string, task: () => Promise<T>): Promise<T> {
@@ -44,13 +41,26 @@ export class ChannelTurns {
   }
 }
 
-/** Until it is settled. */
-function keep(map: Map<string, Promise<void>>, channel: string, result: Promise<unknown>): void {
-  const settled = result.then(ignore, ignore);
-  map.set(channel, settled);
-  void settled.then(() => {
-    if (map.get(channel) === settled) map.delete(channel);
-  });
+/** The last task of each channel until it is settled. */
+class LatestTasks {
+  /** Only while there are some: most connections are idle, and there are many of them. */
+  #tasks: Map<string, Promise<void>> | undefined;
+
+  /** Resolves once the channel's last task is settled, however it ends; `undefined` if it is. */
+  get(channel: string): Promise<void> | undefined {
+    return this.#tasks?.get(channel);
+  }
+
+  set(channel: string, task: Promise<unknown>): void {
+    const settled = task.then(ignore, ignore);
+    this.#tasks ??= new Map();
+    this.#tasks.set(channel, settled);
+    void settled.then(() => {
+      if (this.#tasks?.get(channel) !== settled) return;
+      this.#tasks.delete(channel);
+      if (this.#tasks.size === 0) this.#tasks = undefined;
+    });
+  }
 }
 
 function ignore(): void {}

@@ -1,143 +1,114 @@
+/** The commands of the protocol: each translates a frame into what is done to channels, and the outcome into a reply. */
 import type {
-  ClientFrame,
   HistoryFrame,
   Payload,
   PublishFrame,
   RefreshFrame,
-  ServerFrame,
   SubscribeFrame,
   UnsubscribeFrame,
 } from '@fanfare/protocol';
-import type { Action, Identity } from '../auth/authenticator.js';
+import type { Action } from '../auth/authenticator.js';
 import type { Published } from '../broker/broker.js';
-import type { Caller } from '../channels/access.js';
+import type { Channels } from '../channels/channels.js';
 import { oversize } from '../channels/publishing.js';
 import { FanfareError, toFanfareError } from '../errors.js';
-import type { Membership } from '../hub/channel.js';
-import type { Member, Start } from '../hub/member.js';
+import type { Start } from '../hub/member.js';
 import type { ChannelPolicy } from '../namespaces.js';
-import type { ChannelTurns } from './channel-turns.js';
-import type { SessionServices } from './services.js';
+import type { Client, Command, CommandFrame } from './client.js';
 
-/** What a command needs of the connection that it came from. */
-export interface Commander extends Member, Caller {
-  identity: Identity | undefined;
-  /** Nothing reaches the client any more. */
-  readonly isClosed: boolean;
-  /** Channels it is on or joining, by name. */
-  readonly memberships: Map<string, Membership>;
-  /** Order among its commands on one channel. */
-  readonly turns: ChannelTurns;
-  reply(frame: ServerFrame): void;
-  /** Later in this turn, together with others. */
-  replySoon(frame: ServerFrame): void;
-  replyError(id: number | undefined, error: FanfareError): void;
-  /** It subscribes or unsubscribes anew: a `lagged` to come need not name this channel. */
-  forgetLag(channel: string): void;
-  authenticate(token: string | undefined): Identity | Promise<Identity>;
+/** Runs one command; done once it is answered. What it throws is answered as an `error`. */
+type CommandHandler<Frame extends CommandFrame> = (
+  client: Client,
+  frame: Frame,
+  payload: Payload | undefined,
+) => void | Promise<void>;
+
+/** Handlers by the type of frame; a type without one is not available. */
+export type CommandTable = {
+  readonly [Type in CommandFrame['type']]?: CommandHandler<Extract<CommandFrame, { type: Type }>>;
+};
+
+export interface CommandDependencies {
+  readonly channels: Channels;
+  /** Whether the gateway has presence: without it, a subscribe that asks for it is refused. Default false. */
+  readonly presence?: boolean;
+  /** Told of faults that should not happen. */
+  readonly onFault: (message: string, error?: unknown) => void;
 }
 
-/** A validated frame, its application data still raw. */
-export interface Command {
-  readonly frame: ClientFrame;
-  readonly payload: Payload | undefined;
+/** The commands that every gateway has; the composition root adds those of its other parts. */
+export function createCommands(dependencies: CommandDependencies): CommandTable {
+  const { channels } = dependencies;
+  return {
+    subscribe: (client, frame) =>
+      client.memberships.turns.run(frame.channel, () => subscribe(client, frame, dependencies)),
+    unsubscribe: (client, frame) => client.memberships.turns.run(frame.channel, async () => unsubscribe(client, frame)),
+    publish: (client, frame, payload) => publish(client, frame, payload as Payload, channels),
+    history: (client, frame) => history(client, frame, channels),
+    refresh,
+  };
 }
 
 /** Runs one command and resolves once it is answered, by its reply or by an `error` with its `id`. */
 export async function runCommand(
-  caller: Commander,
+  client: Client,
   { frame, payload }: Command,
-  services: SessionServices,
+  table: CommandTable,
+  onFault: CommandDependencies['onFault'],
 ): Promise<void> {
-  if (frame.type === 'pong') return;
   const { type, id } = frame;
   try {
-    await run(caller, frame, payload, services);
+    const handle = table[type] as CommandHandler<CommandFrame> | undefined;
+    if (!handle) throw unavailable(type);
+    await handle(client, frame, payload);
   } catch (error) {
     const failure = toFanfareError(error);
-    if (failure.code === 'internal') services.onFault(`${type} failed`, error);
-    caller.replyError(id, failure);
+    if (failure.code === 'internal') onFault(`${type} failed`, error);
+    client.replyError(id, failure);
   }
 }
 
-async function run(
-  caller: Commander,
-  frame: Exclude<ClientFrame, { type: 'pong' }>,
-  payload: Payload | undefined,
-  services: SessionServices,
-): Promise<void> {
-  switch (frame.type) {
-    case 'connect':
-      throw new FanfareError('bad_request', 'connected already');
-    case 'subscribe':
-      return caller.turns.run(frame.channel, () => subscribe(caller, frame, services));
-    case 'unsubscribe':
-      return caller.turns.run(frame.channel, async () => unsubscribe(caller, frame));
-    case 'publish':
-      return publish(caller, frame, payload as Payload, services);
-    case 'history':
-      return history(caller, frame, services);
-    case 'refresh':
-      return refresh(caller, frame);
-    case 'presence':
-      throw new FanfareError('bad_request', 'presence is not available in this version');
-  }
+function unavailable(what: string): FanfareError {
+  return new FanfareError('bad_request', `${what} is not available in this version`);
 }
 
 /** @throws {FanfareError} if it is not allowed. */
-function permitted(caller: Caller, channel: string, action: Action, { channels }: SessionServices): ChannelPolicy {
-  const policy = channels.access.decide(caller, action, channel);
+function permitted(client: Client, action: Action, channel: string, { access }: Channels): ChannelPolicy {
+  const policy = access.decide(client, action, channel);
   if (policy instanceof FanfareError) throw policy;
   return policy;
 }
 
-async function subscribe(caller: Commander, frame: SubscribeFrame, services: SessionServices): Promise<void> {
+async function subscribe(
+  client: Client,
+  frame: SubscribeFrame,
+  { channels, presence = false, onFault }: CommandDependencies,
+): Promise<void> {
   const { id, channel } = frame;
-  if (caller.isClosed) return;
-  const policy = permitted(caller, channel, 'subscribe', services);
+  if (client.isClosed) return;
+  const policy = permitted(client, 'subscribe', channel, channels);
   const start = startOf(frame);
-  if (frame.presence) throw new FanfareError('bad_request', 'presence is not available in this version');
+  if (frame.presence && !presence) throw unavailable('presence');
   if (start && !policy.durable) throw new FanfareError('bad_request', 'a live channel has no past to start from');
-  const { memberships } = caller;
-  const earlier = memberships.get(channel);
-  if (earlier && !frame.since) throw new FanfareError('already_subscribed', 'on that channel already');
-  if (!earlier && memberships.size >= services.limits.subscriptions) {
-    throw new FanfareError('limit_exceeded', `on ${memberships.size} channels already`);
-  }
-  const membership = services.hub.enter(policy, caller);
-  earlier?.leave();
-  memberships.set(channel, membership);
-  caller.forgetLag(channel);
-  // Answered is this command once the client stands somewhere; the replay goes on.
-  return new Promise((resolve, reject) => {
-    let answered = false;
-    const fail = (error: unknown) => {
-      membership.leave();
-      if (memberships.get(channel) === membership) memberships.delete(channel);
-      if (!answered) {
-        reject(error);
-        return;
-      }
+  await client.memberships.subscribe(policy, {
+    start,
+    presence: frame.presence === true,
+    onJoined({ position, recovered, reason }) {
+      client.reply({
+        type: 'subscribed',
+        id,
+        channel,
+        durable: policy.durable,
+        ...(position && { epoch: String(position.epoch), offset: position.offset }),
+        ...(recovered !== undefined && { recovered }),
+        ...(reason && { reason }),
+      });
+    },
+    onFailed(error) {
       const failure = toFanfareError(error);
-      if (failure.code === 'internal') services.onFault('replay failed', error);
-      caller.reply({ type: 'unsubscribed', channel, code: failure.code, message: failure.message });
-    };
-    membership.channel
-      .join(membership, start, ({ position, recovered, reason }) => {
-        answered = true;
-        caller.reply({
-          type: 'subscribed',
-          id,
-          channel,
-          durable: policy.durable,
-          ...(position && { epoch: String(position.epoch), offset: position.offset }),
-          ...(recovered !== undefined && { recovered }),
-          ...(reason && { reason }),
-        });
-        resolve();
-      })
-      // Unanswered means that the connection has ended meanwhile.
-      .then(resolve, fail);
+      if (failure.code === 'internal') onFault('replay failed', error);
+      client.reply({ type: 'unsubscribed', channel, code: failure.code, message: failure.message });
+    },
   });
 }
 
@@ -147,32 +118,29 @@ function startOf({ since, rewind, rewindMs }: SubscribeFrame): Start {
   return rewindMs === undefined ? undefined : { rewindMs };
 }
 
-function unsubscribe(caller: Commander, { id, channel }: UnsubscribeFrame): void {
-  caller.memberships.get(channel)?.leave();
-  caller.memberships.delete(channel);
-  caller.forgetLag(channel);
-  caller.reply({ type: 'unsubscribed', id, channel });
+function unsubscribe(client: Client, { id, channel }: UnsubscribeFrame): void {
+  client.memberships.unsubscribe(channel);
+  client.reply({ type: 'unsubscribed', id, channel });
 }
 
 async function publish(
-  caller: Commander,
+  client: Client,
   { id, channel, key, tags, durability }: PublishFrame,
   payload: Payload,
-  services: SessionServices,
+  channels: Channels,
 ): Promise<void> {
-  const policy = permitted(caller, channel, 'publish', services);
+  const policy = permitted(client, 'publish', channel, channels);
   const tooLarge = oversize(policy, payload);
   if (tooLarge) throw tooLarge;
-  const message = { payload, user: caller.identity?.user, key, tags };
-  const { turns } = caller;
-  const [outcome] = await turns.publish(channel, () =>
-    services.channels.publishing.publish(caller, policy, [message], durability),
+  const message = { payload, user: client.identity?.user, key, tags };
+  const [outcome] = await client.memberships.turns.publish(channel, () =>
+    channels.publishing.publish(client, policy, [message], durability),
   );
   // An unforeseen fault was reported where it happened.
-  if (outcome instanceof FanfareError) return caller.replyError(id, outcome);
+  if (outcome instanceof FanfareError) return client.replyError(id, outcome);
   const published = outcome as Published;
   const { position, duplicate, replicas, durability: reached = policy.durable ? durability : undefined } = published;
-  caller.replySoon({
+  client.replySoon({
     type: 'published',
     id,
     channel,
@@ -183,27 +151,28 @@ async function publish(
   });
 }
 
-async function history(caller: Commander, frame: HistoryFrame, services: SessionServices): Promise<void> {
+async function history(client: Client, frame: HistoryFrame, channels: Channels): Promise<void> {
   const { id, channel, after, before, limit } = frame;
-  const policy = permitted(caller, channel, 'history', services);
-  await caller.turns.settled(channel);
-  await caller.oneOfFew(async () => {
-    if (caller.isClosed) return;
-    const page = await services.channels.reading.history(policy, { after, before, limit: limit ?? 100 });
+  const policy = permitted(client, 'history', channel, channels);
+  await client.memberships.turns.settled(channel);
+  const { writer } = client;
+  await writer.oneOfFew(async () => {
+    if (client.isClosed) return;
+    const page = await channels.reading.history(policy, { after, before, limit: limit ?? 100 });
     if (!page.ok) throw new FanfareError('bad_request', `${page.reason}: the position cannot be used`);
     const messages = page.messages.map((message) => ({ ...message, epoch: String(message.epoch) }));
-    const wire = caller.dialect.encodeHistory(id, channel, messages, page.more);
+    const wire = client.dialect.encodeHistory(id, channel, messages, page.more);
     // Too large to wait among the replies of a socket that lags: sent like a replay.
     do {
-      await caller.drained();
-    } while (!caller.sendReplayed(wire) && !caller.isClosed);
+      await writer.drained();
+    } while (!writer.sendReplayed(wire) && !client.isClosed);
   });
 }
 
-async function refresh(caller: Commander, { id, token }: RefreshFrame): Promise<void> {
-  const identity = await caller.authenticate(token);
-  if (caller.isClosed) return;
-  caller.identity = identity;
+async function refresh(client: Client, { id, token }: RefreshFrame): Promise<void> {
+  const identity = await client.authenticate(token);
+  if (client.isClosed) return;
+  client.identify(identity);
   const { expiresAt } = identity;
-  caller.reply({ type: 'refreshed', id, ...(expiresAt !== undefined && { expires: expiresAt }) });
+  client.reply({ type: 'refreshed', id, ...(expiresAt !== undefined && { expires: expiresAt }) });
 }

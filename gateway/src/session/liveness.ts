@@ -68,16 +68,6 @@ export class Liveness {
     this.#timer = this.#schedule();
   }
 
-  /** Connections that are accepted and connected. */
-  get sessions(): Iterable<Living> {
-    return this.#sessions.keys();
-  }
-
-  /** Connections that have not sent `connect` yet. */
-  get connecting(): Iterable<Living> {
-    return this.#connecting;
-  }
-
   /** It must connect in time. */
   opened(session: Living): void {
     this.#connecting.add(session);

@@ -1,7 +1,12 @@
 import { RateLimiter } from './rate-limiter.js';
-import type { SessionLimits } from './services.js';
 
-export type RateLimits = Pick<SessionLimits, 'commandsPerSecond' | 'bytesPerSecond' | 'publishesPerSecond'>;
+/** What a connection may send a second, on average and at once; `Infinity` turns one off. */
+export interface RateLimits {
+  readonly commandsPerSecond: number;
+  /** Of frames, commands or not. */
+  readonly bytesPerSecond: number;
+  readonly publishesPerSecond: number;
+}
 
 /** What a frame counts as. */
 export interface Charge {

@@ -1,41 +1,47 @@
 import type { Authenticator } from '../auth/authenticator.js';
-import type { Channels } from '../channels/channels.js';
 import type { Clock } from '../clock.js';
 import type { Hub } from '../hub/hub.js';
+import type { ChannelPolicy } from '../namespaces.js';
 import type { Stats } from '../stats.js';
-import type { Liveness } from './liveness.js';
+import type { Client } from './client.js';
+import type { CommandTable } from './commands.js';
+import type { LeaveCause } from './memberships.js';
+import type { RateLimits } from './rates.js';
 
-/** Limits of one connection; `Infinity` turns one off. Those of {@link Config} satisfy it. */
-export interface SessionLimits {
-  readonly commandsPerSecond: number;
-  readonly bytesPerSecond: number;
-  readonly publishesPerSecond: number;
+/** Limits of one connection; `Infinity` turns one off. */
+export interface SessionLimits extends RateLimits {
   /** Channels at a time. */
   readonly subscriptions: number;
-  /** Largest frame a client may send: `maxFrame`, bytes. */
-  readonly frameBytes: number;
 }
 
-export interface SessionTimings {
-  readonly pingIntervalMs: number;
-  /** After the start of a connection, in which subscribes with `since` don't count as commands. */
-  readonly resumeGraceMs: number;
+/** Is told who connects, enters and leaves channels, and goes: presence, webhooks. No method may throw or wait. */
+export interface SessionListener {
+  /** It has said who it is. */
+  onConnected?(client: Client): void;
+  /**
+   * It is on the channel and was told so; once more where it started over from another position.
+   * @param presence whether it wants to be a member, and to hear of the others
+   */
+  onEntered?(client: Client, channel: ChannelPolicy, presence: boolean): void;
+  /**
+   * It was on the channel, or about to be, and no longer is. A client that `lagged` comes back as soon as it has read
+   * what it was sent.
+   */
+  onLeft?(client: Client, channel: string, cause: LeaveCause): void;
+  /** It had connected, and nothing reaches it any more. */
+  onClosed?(client: Client): void;
 }
 
 /** What the sessions of a gateway share. */
 export interface SessionServices {
   readonly hub: Hub;
-  readonly channels: Channels;
   readonly authenticator: Authenticator;
-  readonly liveness: Liveness;
+  readonly commands: CommandTable;
+  /** Default: none. */
+  readonly listeners?: readonly SessionListener[];
   readonly clock: Clock;
   readonly stats: Stats;
   readonly limits: SessionLimits;
-  readonly timings: SessionTimings;
-  /** How long an idempotency key holds, ms. */
-  readonly idempotencyMs: number;
-  /** Name of this gateway. */
-  readonly node: string;
   /** Told of faults that should not happen. */
   readonly onFault: (message: string, error?: unknown) => void;
 }

@@ -35,11 +35,10 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'forget to leave the topics on lag',
-    file: 'session/session.ts',
-    from: `      membership.leave();
-      this.memberships.delete(name);
-      channels.add(name);`,
-    to: '      channels.add(name);',
+    file: 'session/memberships.ts',
+    from: `      this.#remove(name, membership, 'lagged');
+      this.#untold.add(name);`,
+    to: '      this.#untold.add(name);',
   },
   {
     name: 'do not repair after an interruption',
@@ -67,10 +66,10 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'count a replayed frame that was not accepted',
-    file: 'session/session.ts',
-    from: `    this.#takeOff();
+    file: 'session/socket-writer.ts',
+    from: `    this.#beginLag();
     return false;`,
-    to: `    this.#takeOff();
+    to: `    this.#beginLag();
     return true;`,
   },
 ];

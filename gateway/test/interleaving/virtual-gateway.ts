@@ -4,7 +4,9 @@ import { createChannels } from '../../src/channels/channels.js';
 import { Hub } from '../../src/hub/hub.js';
 import { type NamespaceSettings, Namespaces } from '../../src/namespaces.js';
 import { createAcceptor } from '../../src/session/acceptor.js';
-import { Liveness } from '../../src/session/liveness.js';
+import { createCommands } from '../../src/session/commands.js';
+import { createFanfareConversation } from '../../src/session/fanfare/fanfare.js';
+import { Sessions } from '../../src/session/sessions.js';
 import { createStats, type Stats } from '../../src/stats.js';
 import type { SocketSession } from '../../src/transport/transport.js';
 import { FaultyBroker, type FaultyLog } from '../support/faulty-broker.js';
@@ -38,7 +40,7 @@ export class VirtualGateway {
   readonly #readsApart: boolean;
   readonly #transport: VirtualTransport;
   readonly #hub: Hub;
-  readonly #liveness: Liveness;
+  readonly #sessions: Sessions;
   readonly #accept: ReturnType<typeof createAcceptor>;
 
   constructor(world: VirtualWorld, log: FaultyLog, network: NetworkOptions, node: string, readsApart: boolean) {
@@ -64,25 +66,19 @@ export class VirtualGateway {
         lingerMs: 500,
       },
     });
-    this.#liveness = new Liveness(this.#hub.outbox, world, {
-      pingIntervalMs: PING_INTERVAL_MS,
-      pongTimeoutMs: 10_000,
-      connectTimeoutMs: 10_000,
-      lagMs: 60_000,
+    const channels = createChannels({
+      broker,
+      namespaces: NAMESPACES,
+      stats,
+      room: () => this.#hub.outbox.room(),
+      onFault,
     });
     const unlimited = Number.POSITIVE_INFINITY;
-    this.#accept = createAcceptor(
-      {
+    this.#sessions = new Sessions({
+      services: {
         hub: this.#hub,
-        channels: createChannels({
-          broker,
-          namespaces: NAMESPACES,
-          stats,
-          room: () => this.#hub.outbox.room(),
-          onFault,
-        }),
         authenticator: createOpenAuthenticator({ tokens: 'ignored' }),
-        liveness: this.#liveness,
+        commands: createCommands({ channels, onFault }),
         clock: world,
         stats,
         limits: {
@@ -90,20 +86,29 @@ export class VirtualGateway {
           bytesPerSecond: unlimited,
           publishesPerSecond: unlimited,
           subscriptions: unlimited,
-          frameBytes: 73_728,
         },
-        timings: { pingIntervalMs: PING_INTERVAL_MS, resumeGraceMs: 10_000 },
-        idempotencyMs: broker.idempotencyMs,
-        node,
         onFault,
       },
-      {
-        path: '/ws',
-        dialects: [RAW_DIALECTS.json, RAW_DIALECTS.msgpack],
-        isAllowedOrigin: () => true,
-        isAccepting: () => true,
-      },
-    );
+      node,
+      timings: { pingIntervalMs: PING_INTERVAL_MS, pongTimeoutMs: 10_000, connectTimeoutMs: 10_000, lagMs: 60_000 },
+    });
+    this.#accept = createAcceptor({
+      sessions: this.#sessions,
+      conversations: [
+        createFanfareConversation({
+          dialects: [RAW_DIALECTS.json, RAW_DIALECTS.msgpack],
+          node,
+          clock: world,
+          stats,
+          maxFrameBytes: 73_728,
+          pingIntervalMs: PING_INTERVAL_MS,
+          resumeGraceMs: 10_000,
+          idempotencyMs: broker.idempotencyMs,
+          onFault,
+        }),
+      ],
+      isAllowedOrigin: () => true,
+    });
   }
 
   /** What the audit found: the step rule and the repairs should leave nothing. */
@@ -129,7 +134,7 @@ export class VirtualGateway {
   /** The process dies. A new one is a new gateway. */
   kill(): void {
     this.#transport.kill();
-    this.#liveness.stop();
+    this.#sessions.close();
     void this.broker.close();
     void this.#hub.close();
   }

@@ -88,6 +88,7 @@ export function createApiHarness(over: (harness: ApiHarness) => ApiHarnessParts 
       channels: () => harness.channels,
     }),
     isAllowedOrigin: createOriginCheck(['https://app.example']),
+    isWebSocketPath: (path) => path === '/ws',
     health: () => shards,
     isStopping: () => harness.stopping,
     metrics: createMetrics({ stats, node: 'n1', version: '1.2.3', health: () => shards }),

@@ -1,9 +1,13 @@
-import { MalformedFrameError, type RawDialect } from '@fanfare/protocol';
+import { type ClientFrame, MalformedFrameError, type Payload, type RawDialect } from '@fanfare/protocol';
 import { CLIENT_FRAMES, parseClientFrame } from '@fanfare/protocol/validate';
-import type { Command } from './commands.js';
 
 export type ReadFrame =
-  | { readonly ok: true; readonly command: Command }
+  | {
+      readonly ok: true;
+      readonly frame: ClientFrame;
+      /** Its application data, still raw. */
+      readonly payload: Payload | undefined;
+    }
   | {
       readonly ok: false;
       readonly message: string;
@@ -22,7 +26,7 @@ export function readFrame(
   try {
     const { fields, payload } = dialect.decodeRaw(data);
     const parsed = parseClientFrame(fields, payload !== undefined);
-    if (parsed.ok) return { ok: true, command: { frame: parsed.frame, payload } };
+    if (parsed.ok) return { ok: true, frame: parsed.frame, payload };
     return { ok: false, message: parsed.message, id: parsed.id, isKnownType: isKnownType(fields.type) };
   } catch (error) {
     if (error instanceof MalformedFrameError) {

@@ -1,0 +1,51 @@
+/** The conversation of docs/PROTOCOL.md: `connect` first, then commands, each answered under its `id`. */
+import type { RawDialect } from '@fanfare/protocol';
+import type { UpgradeRequest } from '../../transport/transport.js';
+import type { Conversation, Greeting } from '../conversation.js';
+import { FanfareSpeaker, type FanfareSpeakerOptions } from './speaker.js';
+
+export interface FanfareOptions extends FanfareSpeakerOptions {
+  /** Those that clients may speak; the first one also where they name none. */
+  readonly dialects: readonly [RawDialect, ...RawDialect[]];
+}
+
+const PATH = '/ws';
+
+export function createFanfareConversation(options: FanfareOptions): Conversation {
+  const { dialects } = options;
+  return {
+    entrance: 'ws',
+    serves: (path) => path === PATH,
+    greet(request): Greeting {
+      const { subprotocol, dialect } = chooseDialect(dialects, request.subprotocols);
+      const token = tokenOf(request);
+      return {
+        subprotocol,
+        dialect: dialect ?? dialects[0],
+        refusal: dialect ? undefined : { code: 4404, reason: 'unsupported subprotocol' },
+        speakTo: (client) => new FanfareSpeaker(client, token, options),
+      };
+    },
+  };
+}
+
+/**
+ * The first of the client's subprotocols that is ours; JSON if it names none. If it names only
+ * others, its first is echoed so that browsers get as far as the close code 4404.
+ */
+function chooseDialect(dialects: readonly RawDialect[], offered: readonly string[]) {
+  if (offered.length === 0) return { subprotocol: undefined, dialect: dialects[0] };
+  for (const subprotocol of offered) {
+    const dialect = dialects.find((one) => one.subprotocol === subprotocol);
+    if (dialect) return { subprotocol, dialect };
+  }
+  return { subprotocol: offered[0], dialect: undefined };
+}
+
+function tokenOf(request: UpgradeRequest): string | undefined {
+  return new URLSearchParams(request.query).get('token') || bearer(request.header('authorization'));
+}
+
+function bearer(header: string): string | undefined {
+  return /^Bearer +(\S+)$/i.exec(header)?.[1];
+}

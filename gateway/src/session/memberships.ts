@@ -1,0 +1,138 @@
+import { FanfareError } from '../errors.js';
+import type { Membership } from '../hub/channel.js';
+import type { Hub } from '../hub/hub.js';
+import type { Joined, Member, Start } from '../hub/member.js';
+import type { ChannelPolicy } from '../namespaces.js';
+import { ChannelTurns } from './channel-turns.js';
+
+/** How a client is to be brought onto a channel, and who is told what becomes of it. */
+export interface Subscribing {
+  readonly start: Start;
+  /** It wants to be a member, and to hear of the others. */
+  readonly presence: boolean;
+  /** The client stands here; what follows is contiguous from there. Told once, before the first replayed frame. */
+  onJoined(joined: Joined): void;
+  /** The replay failed behind that: the client is off the channel. */
+  onFailed(error: unknown): void;
+}
+
+/** Why a client is off a channel: it left, it reads too slowly, it could not be served, its connection ended. */
+export type LeaveCause = 'left' | 'lagged' | 'failed' | 'closed';
+
+/** Is told who comes and goes. */
+export interface MembershipListener {
+  /** The client is on the channel and was told so; once more where it started over from another position. */
+  onEntered(channel: ChannelPolicy, presence: boolean): void;
+  /** A client that was on it, or about to be, no longer is. */
+  onLeft(channel: string, cause: LeaveCause): void;
+}
+
+/** The channels of one client: those that it is on or joining. */
+export class Memberships {
+  /** Order among what is asked of one channel. */
+  readonly turns = new ChannelTurns();
+  readonly #hub: Hub;
+  readonly #member: Member;
+  readonly #limit: number;
+  readonly #listener: MembershipListener;
+  readonly #memberships = new Map<string, Membership>();
+  /** Channels that it was taken off and has not been told of. */
+  #untold: Set<string> | undefined;
+
+  /** @param limit most channels at a time */
+  constructor(hub: Hub, member: Member, limit: number, listener: MembershipListener) {
+    this.#hub = hub;
+    this.#member = member;
+    this.#limit = limit;
+    this.#listener = listener;
+  }
+
+  /** How many channels it is on or joining. */
+  get size(): number {
+    return this.#memberships.size;
+  }
+
+  /** Names of the channels that it is on or joining. */
+  names(): Iterable<string> {
+    return this.#memberships.keys();
+  }
+
+  has(channel: string): boolean {
+    return this.#memberships.has(channel);
+  }
+
+  /**
+   * Brings the client onto a channel; on one that it is on already only with a position to start over from.
+   * Resolves once it stands somewhere (the replay goes on), or its connection has ended.
+   * @throws {FanfareError} `already_subscribed`, `limit_exceeded`, `unavailable`
+   */
+  async subscribe(channel: ChannelPolicy, subscribing: Subscribing): Promise<void> {
+    const { name } = channel;
+    const { start, presence } = subscribing;
+    const earlier = this.#memberships.get(name);
+    if (earlier && !(start && 'since' in start))
+      throw new FanfareError('already_subscribed', 'on that channel already');
+    if (!earlier && this.#memberships.size >= this.#limit) {
+      throw new FanfareError('limit_exceeded', `on ${this.#memberships.size} channels already`);
+    }
+    const membership = this.#hub.enter(channel, this.#member);
+    earlier?.leave();
+    this.#memberships.set(name, membership);
+    this.#untold?.delete(name);
+    return new Promise((resolve, reject) => {
+      let isAnswered = false;
+      const onJoined = (joined: Joined) => {
+        isAnswered = true;
+        subscribing.onJoined(joined);
+        resolve();
+        // The answer may have been one too many for the connection.
+        if (this.#memberships.get(name) === membership) this.#listener.onEntered(channel, presence);
+      };
+      const onFailed = (error: unknown) => {
+        this.#remove(name, membership, 'failed');
+        if (isAnswered) subscribing.onFailed(error);
+        else reject(error);
+      };
+      // Over without an answer means that the connection has ended meanwhile.
+      membership.channel.join(membership, start, onJoined).then(resolve, onFailed);
+    });
+  }
+
+  /** Takes the client off a channel, whether it is on it or not. */
+  unsubscribe(channel: string): void {
+    const membership = this.#memberships.get(channel);
+    if (membership) this.#remove(channel, membership, 'left');
+    this.#untold?.delete(channel);
+  }
+
+  /** Takes the client off all channels that send to it now, at once. Joins that still replay go on. */
+  takeOff(): void {
+    this.#untold ??= new Set();
+    for (const [name, membership] of this.#memberships) {
+      if (!membership.isLive) continue;
+      this.#remove(name, membership, 'lagged');
+      this.#untold.add(name);
+    }
+  }
+
+  /** The channels that it was taken off since the last call, and has not subscribed to or left by itself since. */
+  takeUntold(): readonly string[] {
+    const untold = [...(this.#untold ?? [])];
+    this.#untold = undefined;
+    return untold;
+  }
+
+  /** The connection has ended. */
+  end(): void {
+    for (const [name, membership] of this.#memberships) this.#remove(name, membership, 'closed');
+    this.#untold = undefined;
+  }
+
+  #remove(channel: string, membership: Membership, cause: LeaveCause): void {
+    membership.leave();
+    // Unless another has replaced it.
+    if (this.#memberships.get(channel) !== membership) return;
+    this.#memberships.delete(channel);
+    this.#listener.onLeft(channel, cause);
+  }
+}

@@ -1,0 +1,144 @@
+import { randomBytes } from 'node:crypto';
+import type { Identity } from '../auth/authenticator.js';
+import type { Socket } from '../transport/transport.js';
+import type { Conversation, Greeting } from './conversation.js';
+import { Liveness, type LivenessTimings } from './liveness.js';
+import type { SessionServices } from './services.js';
+import { Session, type SessionOwner } from './session.js';
+
+/** Clients that are sent away come back elsewhere spread over this time. */
+const DRAIN_SPREAD_MS = 5_000;
+
+export interface SessionsOptions {
+  readonly services: SessionServices;
+  /** Name of this gateway; begins every id. */
+  readonly node: string;
+  readonly timings: LivenessTimings;
+}
+
+/** All sessions of this gateway, from the open socket until it is gone. */
+export class Sessions implements SessionOwner {
+  readonly #services: SessionServices;
+  readonly #liveness: Liveness;
+  /** Tells sessions of this process from those of another life of the same node. */
+  readonly #prefix: string;
+  readonly #byId = new Map<string, Session>();
+  /** Only those that have a user, under each of their users. */
+  readonly #byUser = new Map<string, Set<Session>>();
+  /** How many there are from each address. */
+  readonly #atAddress = new Map<string, number>();
+  #opened = 0;
+  #isDraining = false;
+
+  constructor({ services, node, timings }: SessionsOptions) {
+    this.#services = services;
+    this.#liveness = new Liveness(services.hub.outbox, services.clock, timings);
+    this.#prefix = `${node}-${randomBytes(4).toString('hex')}-`;
+  }
+
+  /** A client has come, whose socket is open. */
+  open(socket: Socket, conversation: Conversation, greeting: Greeting): Session {
+    const session = new Session({
+      id: this.#prefix + (++this.#opened).toString(36),
+      socket,
+      entrance: conversation.entrance,
+      greeting,
+      owner: this,
+      services: this.#services,
+    });
+    const { stats } = this.#services;
+    stats.connections++;
+    stats.connectionsTotal++;
+    this.#byId.set(session.id, session);
+    const { remoteAddress } = socket;
+    this.#atAddress.set(remoteAddress, this.atAddress(remoteAddress) + 1);
+    if (!session.isClosed && !session.identity) this.#liveness.opened(session);
+    const { refusal } = greeting;
+    if (refusal) session.close(refusal.code, refusal.reason);
+    return session;
+  }
+
+  /** How many there are, those included whose socket is still closing. */
+  get size(): number {
+    return this.#byId.size;
+  }
+
+  [Symbol.iterator](): Iterator<Session> {
+    return this.#byId.values();
+  }
+
+  get(id: string): Session | undefined {
+    return this.#byId.get(id);
+  }
+
+  /** Those that this user has now. */
+  ofUser(user: string): ReadonlySet<Session> {
+    return this.#byUser.get(user) ?? NONE;
+  }
+
+  /** How many come from this address. */
+  atAddress(address: string): number {
+    return this.#atAddress.get(address) ?? 0;
+  }
+
+  /** Whether everyone is sent elsewhere: nobody new should be let in. */
+  get isDraining(): boolean {
+    return this.#isDraining;
+  }
+
+  /** Sends everyone elsewhere, and tells each when to come back there: spread, so that they do not come all at once. */
+  drain(): void {
+    this.#isDraining = true;
+    for (const session of this) {
+      const retryAfter = Math.round(this.#services.clock.random() * DRAIN_SPREAD_MS);
+      session.close(4000, JSON.stringify({ retryAfter }));
+    }
+  }
+
+  /** Stops its timers; the sockets are the transport's to end. */
+  close(): void {
+    this.#liveness.stop();
+  }
+
+  onIdentified(session: Session, before: Identity | undefined): void {
+    const user = session.identity?.user;
+    if (before === undefined) this.#liveness.connected(session);
+    else if (before.user === user) return;
+    else this.#forgetUser(session, before.user);
+    if (user === undefined) return;
+    const sessions = this.#byUser.get(user);
+    if (sessions) sessions.add(session);
+    else this.#byUser.set(user, new Set([session]));
+  }
+
+  onLagging(session: Session): void {
+    this.#liveness.lagging(session);
+  }
+
+  onCaughtUp(session: Session): void {
+    this.#liveness.caughtUp(session);
+  }
+
+  onEnded(session: Session): void {
+    this.#liveness.closed(session);
+    this.#forgetUser(session, session.identity?.user);
+  }
+
+  onGone(session: Session): void {
+    this.#services.stats.connections--;
+    this.#byId.delete(session.id);
+    const { remoteAddress } = session;
+    const left = this.atAddress(remoteAddress) - 1;
+    if (left > 0) this.#atAddress.set(remoteAddress, left);
+    else this.#atAddress.delete(remoteAddress);
+  }
+
+  #forgetUser(session: Session, user: string | undefined): void {
+    if (user === undefined) return;
+    const sessions = this.#byUser.get(user);
+    sessions?.delete(session);
+    if (sessions?.size === 0) this.#byUser.delete(user);
+  }
+}
+
+const NONE: ReadonlySet<Session> = new Set();

@@ -1,0 +1,179 @@
+import type { RawDialect, Wire } from '@fanfare/protocol';
+import type { Clock } from '../clock.js';
+import type { Member } from '../hub/member.js';
+import type { Stats } from '../stats.js';
+import type { Socket } from '../transport/transport.js';
+import { Turnstile } from '../turnstile.js';
+import { BoundedQueue } from './bounded-queue.js';
+import { DrainQueue } from './drain-queue.js';
+
+/** Tasks of a connection that hold a page of a log at a time. */
+const PAGES_AT_A_TIME = 2;
+
+/** Whom a writer serves. */
+export interface Writing {
+  /** Frames were dropped: whatever is published to its topics from now on must not reach the client. */
+  onLag(): void;
+  /** It has read everything. Returns what it has to be told before the replies that wait, if anything. */
+  onCaughtUp(): Wire | undefined;
+  /** More replies wait than may. */
+  onOverflow(): void;
+}
+
+/** What waits while the client has not read what it was sent. */
+interface Lag {
+  readonly sinceMs: number;
+  readonly replies: BoundedQueue<Wire>;
+}
+
+/**
+ * What one client is sent, in order: replies wait while it lags and are never dropped; replayed frames wait with those
+ * who replay them. What channels publish goes to its topics past this.
+ */
+export class SocketWriter implements Member {
+  readonly dialect: RawDialect;
+  readonly #socket: Socket;
+  readonly #clock: Clock;
+  readonly #stats: Stats;
+  readonly #writing: Writing;
+  #lag: Lag | undefined;
+  #soon: Wire[] | undefined;
+  #draining: DrainQueue | undefined;
+  #pages: Turnstile | undefined;
+  #stalledSinceMs: number | undefined;
+  #isEnded = false;
+
+  constructor(socket: Socket, dialect: RawDialect, clock: Clock, stats: Stats, writing: Writing) {
+    this.#socket = socket;
+    this.dialect = dialect;
+    this.#clock = clock;
+    this.#stats = stats;
+    this.#writing = writing;
+  }
+
+  send(wire: Wire): void {
+    if (this.#isEnded) return;
+    if (!this.#lag) {
+      if (this.#socket.send(wire, this.dialect.binary) !== 'dropped') return;
+      this.#beginLag();
+    }
+    const lag = this.#lag as Lag | undefined;
+    if (lag && !lag.replies.add(wire)) this.#writing.onOverflow();
+  }
+
+  /** Sends it later in this turn together with others: one by one behind an await, each would be a write of its own. */
+  sendSoon(wire: Wire): void {
+    if (this.#soon) {
+      this.#soon.push(wire);
+      return;
+    }
+    const wires = [wire];
+    this.#soon = wires;
+    this.#clock.soon(() => {
+      this.#soon = undefined;
+      this.cork(() => {
+        for (const one of wires) this.send(one);
+      });
+    });
+  }
+
+  sendReplayed(frame: Wire): boolean {
+    if (this.#lag || this.#isEnded) return false;
+    if (this.#socket.send(frame, this.dialect.binary) !== 'dropped') return true;
+    this.#beginLag();
+    return false;
+  }
+
+  cork(callback: () => void): void {
+    this.#socket.cork(callback);
+  }
+
+  subscribe(topic: string): void {
+    this.#socket.subscribe(topic);
+  }
+
+  unsubscribe(topic: string): void {
+    this.#socket.unsubscribe(topic);
+  }
+
+  get isLagging(): boolean {
+    return this.#lag !== undefined;
+  }
+
+  get laggingSinceMs(): number | undefined {
+    return this.#lag?.sinceMs;
+  }
+
+  get isDrained(): boolean {
+    return this.#lag === undefined && this.#socket.bufferedBytes === 0;
+  }
+
+  drained(): Promise<void> {
+    if (this.isDrained || this.#isEnded) return Promise.resolve();
+    this.#draining ??= new DrainQueue(this.#clock, () => this.isDrained);
+    return this.#draining.wait();
+  }
+
+  oneOfFew(task: () => Promise<void>): Promise<void> {
+    this.#pages ??= new Turnstile(PAGES_AT_A_TIME);
+    return this.#pages.run(task);
+  }
+
+  /** Since when the client has read nothing, though something waits for it. To be asked from time to time. */
+  stalledSinceMs(nowMs: number): number | undefined {
+    if (this.#socket.bufferedBytes > 0) {
+      this.#stalledSinceMs ??= nowMs;
+      return this.#stalledSinceMs;
+    }
+    this.#stalledSinceMs = undefined;
+    // uWebSockets.js writes on when a frame comes in, and does not say so.
+    this.#catchUp();
+    return undefined;
+  }
+
+  /** The transport dropped a frame. */
+  onDropped(): void {
+    this.#stats.dropped++;
+    this.#beginLag();
+  }
+
+  /** The transport wrote something. */
+  onDrain(): void {
+    this.#stalledSinceMs = undefined;
+    this.#catchUp();
+  }
+
+  /** The client is gone: nothing is sent any more, and nobody waits. */
+  end(): void {
+    this.#isEnded = true;
+    this.#lag = undefined;
+    this.#draining?.end();
+  }
+
+  /**
+   * Tells of it at once: the frames accepted so far are a contiguous prefix, and nothing may follow the hole.
+   * Joins that still replay go on: they wait for the socket by themselves.
+   */
+  #beginLag(): void {
+    if (this.#lag || this.#isEnded) return;
+    this.#stats.lagged++;
+    this.#lag = { sinceMs: this.#clock.now(), replies: new BoundedQueue() };
+    this.#writing.onLag();
+    // A frame larger than the whole buffer is dropped with nothing to drain.
+    this.#clock.soon(() => this.#catchUp());
+  }
+
+  #catchUp(): void {
+    if (this.#isEnded || this.#socket.bufferedBytes > 0) return;
+    const lag = this.#lag;
+    if (lag) {
+      this.#lag = undefined;
+      const notice = this.#writing.onCaughtUp();
+      this.cork(() => {
+        if (notice !== undefined) this.send(notice);
+        for (const wire of lag.replies.items) this.send(wire);
+      });
+    }
+    this.#draining?.wake();
+  }
+}
