@@ -14,6 +14,7 @@ import { BrokerFleet } from './fleet/broker-fleet.js';
 import { Hub } from './hub/hub.js';
 import type { Logger } from './observability/logger.js';
 import { createMetrics, type Metrics, type MetricsOptions, shared } from './observability/metrics.js';
+import { watchRefusals } from './observability/refusals.js';
 import type { RedisDeployment } from './redis/deployment.js';
 import { createAcceptor } from './session/acceptor.js';
 import { createCommands } from './session/commands.js';
@@ -32,7 +33,7 @@ export interface Gateway {
   readonly healthPort: number | undefined;
   readonly transport: Transport['name'];
   readonly stats: Stats;
-  /** Sends everyone elsewhere (4000, spread over time), waits for them and for HTTP requests up to `drainMs`, then ends. */
+  /** Fails readiness and serves on for `stopDelayMs`; then sends everyone elsewhere (4000, spread over time), waits for them and for HTTP requests up to `drainMs`, then ends. */
   close(): Promise<void>;
 }
 
@@ -70,6 +71,7 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
     throw error;
   });
 
+  let isStopping = false;
   // The transport calls into sessions and api, which send through the transport.
   let handlers: TransportHandlers<Session>;
   const create = pickTransport(config, logger);
@@ -139,7 +141,7 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
     isWebSocketPath: (path) => conversations.some((one) => one.serves(path)),
     healthElsewhere: config.healthPort !== undefined,
     health: () => broker.health(),
-    isStopping: () => sessions.isDraining,
+    isStopping: () => isStopping,
     metrics: createSharedMetrics(
       {
         stats,
@@ -155,7 +157,7 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
     onFault,
   };
   handlers = {
-    onUpgrade: createAcceptor({ sessions, conversations, isAllowedOrigin }),
+    onUpgrade: watchRefusals(createAcceptor({ sessions, conversations, isAllowedOrigin }), stats, logger),
     onRequest: createApi(dependencies),
   };
 
@@ -192,6 +194,10 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
       transport: transport.name,
       stats,
       async close() {
+        // Whoever balances has to hear of it before the port is closed, else it sends clients here in vain.
+        isStopping = true;
+        transport.endConnectionsWithAnswers();
+        await sleep(clock, config.stopDelayMs);
         transport.stopListening();
         sessions.drain();
         const endsAt = clock.now() + timings.drainMs;

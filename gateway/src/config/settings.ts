@@ -5,6 +5,7 @@
  */
 import { isChannelName } from '@fanfare/protocol';
 import { z } from 'zod';
+import { isOriginEntry } from '../auth/origin.js';
 import { parseRedisUrl } from '../redis/url.js';
 import { NAMESPACE_SETTINGS } from './namespace-settings.js';
 
@@ -12,15 +13,15 @@ import { tableSchema } from './schema.js';
 import { hide, hideCredentials } from './secrets.js';
 import { type SaidOf, setting } from './setting.js';
 import { FRAME_OVERHEAD_BYTES, MAX_BUFFERED_BYTES, MAX_FRAME_BYTES } from './sizes.js';
-import { integer, limit, list, oneOf, text, timeLimit } from './types.js';
+import { duration, integer, limit, list, oneOf, text, timeLimit } from './types.js';
 
 /** Pages of any development server on this machine. */
-const DEVELOPMENT_ORIGINS = ['http://localhost:*', 'http://127.0.0.1:*', 'http://localhost', 'http://127.0.0.1'];
+const DEVELOPMENT_ORIGINS = ['http://localhost:*', 'http://127.0.0.1:*'];
 
-const origin = text(
-  'an origin like https://app.example.com, with at most one *',
-  /^(\*|https?:\/\/[^/*\s]*\*?[^/*\s]*)$/i,
-);
+const ORIGIN = 'an origin like https://app.example.com, with * for a part of the host or for the port';
+const origin = text(ORIGIN, (entry) => {
+  if (!isOriginEntry(entry)) throw new Error(`expected ${ORIGIN}`);
+});
 
 const apiKey = text('1 to 256 visible ASCII characters without a comma', /^[\x21-\x2b\x2d-\x7e]{1,256}$/);
 
@@ -65,6 +66,11 @@ export const SETTINGS = {
     { default: 'auto' },
   ),
   workers: setting(integer(1, 256), 'gateway processes on the port; more than one needs Redis', { default: 1 }),
+  stopDelayMs: setting(
+    duration(0, 3_600_000),
+    'how long a gateway that was told to stop still takes new connections and requests, while `/health/ready` says that it stops: time for balancers to notice',
+    { perMode: [0, 5_000] },
+  ),
   logLevel: setting(
     oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
     '`trace`, `debug`, `info`, `warn`, `error`, `fatal` or `silent`',
@@ -72,7 +78,7 @@ export const SETTINGS = {
   ),
   allowedOrigins: setting(
     list(origin, 'origins'),
-    "origins of web pages that may connect and use the HTTP API: `https://app.example.com`, with one `*` for a subdomain or port (`https://*.example.com`), or `*` for all; the gateway's own origin and clients that are no browser always may",
+    "origins of web pages that may connect and use the HTTP API: `https://app.example.com`, with `*` for a part of the host or for the port (`https://*.example.com`), of programs (`capacitor://localhost`, `chrome-extension://*`, `file://`), `null`, or `*` for all; compared in normal form; the gateway's own origin and clients that are no browser always may",
     { perMode: [DEVELOPMENT_ORIGINS, []] },
   ),
   namespaces: setting(

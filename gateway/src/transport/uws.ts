@@ -114,6 +114,10 @@ export function createUwsTransport<S extends SocketSession>(
       return http.open;
     },
 
+    endConnectionsWithAnswers() {
+      http.isStopping = true;
+    },
+
     stopListening() {
       http.isStopping = true;
       if (listening !== undefined) uws.us_listen_socket_close(listening);
