@@ -89,7 +89,13 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
   );
   const hub = new Hub({ broker, transport, clock, stats, onFault });
   const { namespaces, limits, timings, node } = config;
-  const channels = createChannels({ broker, namespaces, stats, room: () => hub.outbox.room(), onFault });
+  const channels = createChannels({
+    broker: { publish: hub.publish, read: broker.read.bind(broker) },
+    namespaces,
+    stats,
+    room: () => hub.outbox.room(),
+    onFault,
+  });
   const conversations = [
     createFanfareConversation({
       dialects: [RAW_DIALECTS.json, RAW_DIALECTS.msgpack],

@@ -8,6 +8,7 @@ import { mean } from './report/statistics.js';
 import { runChannels } from './scenarios/channels.js';
 import { type FanoutResult, runFanout } from './scenarios/fanout.js';
 import { measureHealing } from './scenarios/healing.js';
+import { type InFlightResult, runInFlight } from './scenarios/in-flight.js';
 import { runLatency } from './scenarios/latency.js';
 import { measureMemory } from './scenarios/memory.js';
 import { type PublishesResult, runPublishes } from './scenarios/publishes.js';
@@ -162,6 +163,52 @@ async function fanoutCases(
     report.note(
       `no cliff, ${size} B: the worst burst from 32 up has ${percent(shareOf('fanfare'))} of the best (>= 80 % ${verdict}); the baseline's ${percent(shareOf('baseline'))}`,
     );
+  }
+}
+
+export async function benchInFlight(bench: Bench): Promise<void> {
+  const { plan, report } = bench;
+  await withPair(bench, async (pair) => {
+    for (const channel of [DURABLE, LIVE]) {
+      const kind = channel.durable ? 'durable' : 'live';
+      const group = `in flight, ${kind}`;
+      report.begin(
+        group,
+        `${plan.subscribers} subscribers, published one by one, so many in flight; ${describeFeed(bench, 'websocket')}`,
+      );
+      const feeds = feedsOf(bench, 'websocket');
+      const shared = { channels: [channel], subscribers: plan.subscribers, promptShare: 0.02 };
+      const open = async () => ({
+        baseline: await Lane.open({ ...shared, contender: pair.baseline, feed: feeds.baseline }),
+        fanfare: await Lane.open({ ...shared, contender: pair.fanfare, feed: feeds.fanfare }),
+      });
+      await withLanes(open, (lanes) => inFlightCases(bench, lanes, group));
+    }
+  });
+}
+
+async function inFlightCases({ plan, report }: Bench, lanes: Pair<Lane>, group: string): Promise<void> {
+  for (const lane of [lanes.baseline, lanes.fanfare])
+    await runInFlight(lane, { inFlight: 32, size: 64 }, plan.firstWarmMs);
+  for (const size of SIZES) {
+    for (const inFlight of plan.inFlight) {
+      const results = await alternate(plan, lanes, (lane, isWarmUp) =>
+        runInFlight(lane, { inFlight, size }, isWarmUp ? WARM_MS : plan.sliceMs),
+      );
+      report.add({
+        group,
+        name: `${size} B, ${inFlight} in flight`,
+        unit: 'deliveries/s',
+        bar: bars.IN_FLIGHT(inFlight, size),
+        ...columns(results, (one) => one.deliveriesPerSecond),
+      });
+      const side = (name: string, unit: 'us' | 'messages', figureOf: (result: InFlightResult) => number) => {
+        const { baseline, fanfare } = columns(results, figureOf);
+        report.add({ group, name, unit, baseline, fanfare });
+      };
+      side('  server CPU a message', 'us', (one) => one.cpuMicrosPerMessage);
+      side('  messages a read', 'messages', (one) => one.messagesPerRead);
+    }
   }
 }
 

@@ -2,6 +2,7 @@ import {
   benchChannels,
   benchFanout,
   benchHealing,
+  benchInFlight,
   benchLatency,
   benchMemory,
   benchPublishes,
@@ -24,6 +25,7 @@ export interface BenchOptions {
 
 const RUNS: Record<Section, (bench: Bench) => Promise<void>> = {
   'fan-out': benchFanout,
+  'in-flight': benchInFlight,
   latency: benchLatency,
   channels: benchChannels,
   publishes: benchPublishes,

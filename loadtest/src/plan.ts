@@ -3,7 +3,7 @@ import type { Contender, FeedKind } from './servers/contender.js';
 import type { RedisServer } from './servers/redis.js';
 
 /** `healing` needs Redis in the path. */
-export const SECTIONS = ['fan-out', 'latency', 'channels', 'publishes', 'memory', 'healing'] as const;
+export const SECTIONS = ['fan-out', 'in-flight', 'latency', 'channels', 'publishes', 'memory', 'healing'] as const;
 export type Section = (typeof SECTIONS)[number];
 
 /** How much a run measures, and for how long. */
@@ -21,6 +21,8 @@ export interface Plan {
   readonly firstWarmMs: number;
   readonly subscribers: number;
   readonly bursts: readonly number[];
+  /** Messages that are published one by one and kept in flight. */
+  readonly inFlight: readonly number[];
   /** Ways in which both servers are fed directly. */
   readonly feeds: readonly FeedKind[];
   readonly connections: number;
@@ -38,6 +40,7 @@ const NORMAL: Plan = {
   firstWarmMs: 1_500,
   subscribers: 1_000,
   bursts: [1, 8, 32, 128],
+  inFlight: [1, 8, 32, 128, 512],
   feeds: ['http'],
   connections: 10_000,
   channels: 1_000,
@@ -51,6 +54,7 @@ export const PLANS = {
     firstWarmMs: 150,
     publishSliceMs: 100,
     bursts: [1, 32],
+    inFlight: [1, 32],
     connections: 2_000,
     channels: 200,
     healedChannels: 2_000,

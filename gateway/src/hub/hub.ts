@@ -78,6 +78,17 @@ export class Hub {
     return channel.enter(member);
   }
 
+  /**
+   * Publishes through the broker, for publishers of this gateway: the channel knows what is on its way, and
+   * messages that follow each other closely leave for its members together.
+   */
+  readonly publish: Broker['publish'] = (channel, messages, options) => {
+    const published = this.#context.broker.publish(channel, messages, options);
+    const settled = this.#channels.get(channel.name)?.queue.publishing();
+    if (settled) published.then(settled, settled);
+    return published;
+  };
+
   async close(): Promise<void> {
     this.#closed = true;
     this.#audit?.();

@@ -10,6 +10,13 @@ import type { SendQueue, SendQueueOwner } from './send-queue.js';
  */
 const MAX_BYTES_PER_TURN = 15 * 1024;
 
+/**
+ * How long a channel's messages wait, at most, for others that are on their way through the broker, ms.
+ * Without it the messages that a publisher keeps in flight fall into two groups, one in Redis while the
+ * other is fanned out, and each pays for a write to every subscriber.
+ */
+const MAX_HOLD_MS = 2;
+
 export interface OutboxOptions {
   /** Bytes that may wait in all queues together before publishers are held up. */
   readonly outboxBytes: number;
@@ -29,6 +36,9 @@ export class Outbox implements SendQueueOwner {
   readonly #stats: Stats;
   readonly options: OutboxOptions;
   #ready: SendQueue[] = [];
+  /** Queues that wait for more, and since when; the first one has waited longest. */
+  readonly #held = new Map<SendQueue, number>();
+  #expiring = false;
   #scheduled = false;
   #bytes = 0;
   #waiting: (() => void)[] = [];
@@ -56,9 +66,18 @@ export class Outbox implements SendQueueOwner {
 
   /** A queue that was empty has something to send. */
   wake(queue: SendQueue): void {
+    if (queue.isExpecting) {
+      this.#hold(queue);
+      return;
+    }
     if (queue.isUrgent) this.#ready.unshift(queue);
     else this.#ready.push(queue);
     this.#schedule();
+  }
+
+  /** Nothing is on its way any more that will soon be in the queue. */
+  settled(queue: SendQueue): void {
+    if (this.#held.delete(queue)) this.#release(queue);
   }
 
   /** Bytes that wait grew, or shrank. */
@@ -68,6 +87,33 @@ export class Outbox implements SendQueueOwner {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const resolve of waiting) resolve();
+  }
+
+  #hold(queue: SendQueue): void {
+    this.#held.set(queue, this.#clock.now());
+    if (this.#expiring) return;
+    this.#expiring = true;
+    this.#clock.after(MAX_HOLD_MS, () => this.#expire());
+  }
+
+  #expire(): void {
+    const now = this.#clock.now();
+    this.#expiring = false;
+    for (const [queue, since] of this.#held) {
+      const remaining = since + MAX_HOLD_MS - now;
+      if (remaining > 0) {
+        this.#expiring = true;
+        this.#clock.after(remaining, () => this.#expire());
+        return;
+      }
+      this.#held.delete(queue);
+      this.#release(queue);
+    }
+  }
+
+  #release(queue: SendQueue): void {
+    this.#ready.push(queue);
+    this.#schedule();
   }
 
   #schedule(): void {
@@ -80,22 +126,22 @@ export class Outbox implements SendQueueOwner {
     this.#scheduled = false;
     const queues = this.#ready;
     this.#ready = [];
-    // Whoever is cut short goes on behind the others: a busy channel does not hold up a quiet one.
-    const share = Math.max(1, Math.floor(MAX_PUBLISHES_PER_TURN / queues.length));
-    let items = 0;
+    let publishes = 0;
     let bytes = 0;
     let at = 0;
-    turn: for (; at < queues.length && items < MAX_PUBLISHES_PER_TURN && bytes < MAX_BYTES_PER_TURN; at++) {
+    for (; at < queues.length && publishes < MAX_PUBLISHES_PER_TURN && bytes < MAX_BYTES_PER_TURN; at++) {
       const queue = queues[at] as SendQueue;
-      const end = Math.min(MAX_PUBLISHES_PER_TURN, items + share);
-      while (items < end && bytes < MAX_BYTES_PER_TURN) {
-        const item = queue.take(MAX_BYTES_PER_TURN - bytes, bytes === 0);
-        if (item === undefined) break;
+      const room = MAX_BYTES_PER_TURN - bytes;
+      // Whoever is cut short goes on behind the others: a busy channel does not hold up a quiet one.
+      const sharing = Math.min(queues.length - at, MAX_PUBLISHES_PER_TURN - publishes);
+      const items = queue.take(room / sharing, bytes === 0 ? Number.POSITIVE_INFINITY : room);
+      if (items.length > 0) {
+        publishes++;
+        bytes += this.#send(queue, items);
+        queue.sent(items);
+      } else if (queue.pending > 0) {
         // It begins the next turn, in which it has room.
-        if (item === 'too big') break turn;
-        items++;
-        bytes += this.#send(queue, item);
-        queue.sent(item);
+        break;
       }
       if (queue.pending > 0) queues.push(queue);
       else queue.idle();
@@ -106,18 +152,21 @@ export class Outbox implements SendQueueOwner {
     this.#schedule();
   }
 
-  /** Returns the bytes of the largest frame: a subscriber is on one topic, whose frames are its share of a turn. */
-  #send(queue: SendQueue, item: Outgoing): number {
+  /**
+   * Hands the items to the transport, one WebSocket frame a topic. Returns the bytes of the largest: a
+   * subscriber is on one topic, whose frame is its share of a turn.
+   */
+  #send(queue: SendQueue, items: readonly Outgoing[]): number {
     let largest = 0;
     for (const { name, dialect, members } of queue.topics) {
       if (members === 0) continue;
-      const frame = item.frame(dialect);
-      this.#transport.publish(name, frame, dialect.binary);
-      if (frame.length > largest) largest = frame.length;
+      const wire = dialect.join(items.map((item) => item.frame(dialect)));
+      this.#transport.publish(name, wire, dialect.binary);
+      if (wire.length > largest) largest = wire.length;
       if (queue.isUrgent) continue;
-      this.#stats.framesFlushed++;
-      this.#stats.bytesFlushed += frame.length;
-      this.#stats.deliveries += members;
+      this.#stats.framesFlushed += items.length;
+      this.#stats.bytesFlushed += wire.length;
+      this.#stats.deliveries += items.length * members;
     }
     return largest;
   }

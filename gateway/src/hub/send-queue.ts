@@ -3,6 +3,9 @@ import type { LogPosition } from '../broker/record.js';
 import type { Outgoing } from './entry.js';
 import { Topic } from './topic.js';
 
+/** What an array adds for each frame but the first, at most: see `RawDialect.join`. */
+const JOIN_BYTES = 3;
+
 /** Whoever empties queues: the outbox. */
 export interface SendQueueOwner {
   readonly options: { readonly queueBytes: number };
@@ -10,6 +13,8 @@ export interface SendQueueOwner {
   wake(queue: SendQueue): void;
   /** Bytes that wait grew, or shrank. */
   count(bytes: number): void;
+  /** Nothing is on its way any more that will soon be in the queue. */
+  settled(queue: SendQueue): void;
 }
 
 /** What one channel has to send, in order, and the topics it goes to. */
@@ -24,6 +29,7 @@ export class SendQueue {
   #items: Outgoing[] = [];
   #next = 0;
   #bytes = 0;
+  #publishes = 0;
   #awake = false;
   #waiting: (() => void)[] = [];
 
@@ -71,6 +77,22 @@ export class SendQueue {
     return this.#bytes >= this.#owner.options.queueBytes;
   }
 
+  /**
+   * A publish of this gateway is on its way to the broker, so what it stores will soon be here. The result
+   * is to be called once, when the broker has answered.
+   */
+  publishing(): () => void {
+    this.#publishes++;
+    return () => {
+      if (--this.#publishes === 0) this.#owner.settled(this);
+    };
+  }
+
+  /** Whether more will soon be in the queue. */
+  get isExpecting(): boolean {
+    return this.#publishes > 0;
+  }
+
   push(item: Outgoing): void {
     this.#items.push(item);
     this.#count(item.size);
@@ -90,24 +112,28 @@ export class SendQueue {
     while (this.#bytes > this.#owner.options.queueBytes / 2) await this.progress();
   }
 
-  /** For the outbox: the next item, if its largest frame fits (or `force`). */
-  take(room: number, force: boolean): Outgoing | 'too big' | undefined {
-    const item = this.#items[this.#next];
-    if (item === undefined) return undefined;
-    if (!force && this.#largest(item) > room) return 'too big';
-    this.#next++;
-    return item;
+  /**
+   * For the outbox: the next items that fit into `share` bytes on every topic as one WebSocket frame, or the
+   * first one alone if it fits into `room`; none if it does not, or if nothing waits.
+   */
+  take(share: number, room: number): readonly Outgoing[] {
+    const count = this.#fitting(share, this.pending) || this.#fitting(room, Math.min(1, this.pending));
+    return this.#items.slice(this.#next, this.#next + count);
   }
 
-  /** For the outbox: this item was handed to the transport. */
-  sent(item: Outgoing): void {
-    if (item.position) this.startAt(item.position);
-    this.#count(-item.size);
+  /** For the outbox: these, the next ones, were handed to the transport. */
+  sent(items: readonly Outgoing[]): void {
+    let size = 0;
+    for (const item of items) size += item.size;
+    const { position } = items.at(-1) as Outgoing;
+    if (position) this.startAt(position);
+    this.#count(-size);
+    this.#next += items.length;
     if (this.#next === this.#items.length) {
       this.#items = [];
       this.#next = 0;
-    } else if (this.#next === 1024) {
-      this.#items.splice(0, 1024);
+    } else if (this.#next >= 1024) {
+      this.#items.splice(0, this.#next);
       this.#next = 0;
     }
     if (this.#waiting.length === 0) return;
@@ -126,11 +152,17 @@ export class SendQueue {
     this.#owner.count(bytes);
   }
 
-  #largest(item: Outgoing): number {
-    let largest = 0;
+  /** How many of the next `most` items leave for every topic in one frame of `room` bytes. */
+  #fitting(room: number, most: number): number {
+    let count = most;
     for (const { members, dialect } of this.#topics) {
-      if (members > 0) largest = Math.max(largest, item.frame(dialect).length);
+      if (members === 0) continue;
+      let bytes = 0;
+      for (let nth = 0; nth < count; nth++) {
+        bytes += (this.#items[this.#next + nth] as Outgoing).frame(dialect).length;
+        if (bytes + JOIN_BYTES * nth > room) count = nth;
+      }
     }
-    return largest;
+    return count;
   }
 }

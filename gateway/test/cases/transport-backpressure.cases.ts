@@ -20,7 +20,7 @@ const MARKER = 0xffff_ffff;
 const upTo = (n: number) => Array.from({ length: n }, (_, i) => i);
 
 export function transportBackpressureCases(create: CreateTransport): void {
-  const batches = { 100: [1, MAX_PUBLISHES_PER_TURN], [20 * 1024]: [1, 8], [64 * 1024]: [1, 3] };
+  const batches = { 100: [1, MAX_PUBLISHES_PER_TURN], [15 * 1024]: [1], [20 * 1024]: [1, 8], [64 * 1024]: [1, 3] };
   for (const [size, perTurns] of Object.entries(batches).map(([key, value]) => [Number(key), value] as const)) {
     for (const perTurn of perTurns) {
       it(`leaves no hole before a drop: ${size} byte frames, ${perTurn} a turn`, async ({ onTestFinished }) => {

@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
+import { framesIn } from '../support/frames-in.js';
 import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.js';
 
 const VECTORS = new URL('../../../protocol/vectors/', import.meta.url);
@@ -56,7 +57,7 @@ function converse(
       setTimeout(() => socket.close(1000), awaited < Number.POSITIVE_INFINITY ? PATIENCE.timeout : 40).unref();
     });
     socket.on('message', (data: Buffer, binary) => {
-      if (!binary) received.push(JSON.parse(data.toString()));
+      if (!binary) received.push(...framesIn<(typeof received)[number]>(data));
       if (received.length >= awaited) socket.close(1000);
     });
     socket.on('error', () => {});
@@ -103,8 +104,8 @@ describe.each(['uws', 'ws'])('a gateway on %s under garbage', (transport) => {
       witnessClosed = true;
     });
     witness.on('message', (data: Buffer) => {
-      const frame = JSON.parse(data.toString()) as { type: string; offset: number };
-      if (frame.type === 'message') offsets.push(frame.offset);
+      for (const frame of framesIn<{ type: string; offset: number }>(data))
+        if (frame.type === 'message') offsets.push(frame.offset);
     });
     await new Promise((resolve) => witness.on('open', resolve));
     witness.send('{"type":"connect","id":1}');

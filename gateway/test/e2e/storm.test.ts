@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
+import { framesIn } from '../support/frames-in.js';
 import { startGatewayProcess } from '../support/gateway-process.js';
 
 const CLIENTS = 600;
@@ -25,6 +26,8 @@ interface Position {
   readonly offset: number;
 }
 
+type Frame = { readonly type: string; readonly recovered?: boolean } & Position;
+
 /** The least that speaks the protocol: what the SDK costs two thousand times would be the test's own storm. */
 class StormClient {
   position: Position | undefined;
@@ -41,14 +44,16 @@ class StormClient {
       const since = this.position && { since: this.position };
       socket.send(JSON.stringify({ type: 'subscribe', id: 2, channel: CHANNEL, ...since }));
     });
-    socket.on('message', (data: Buffer) => this.#onFrame(JSON.parse(data.toString())));
+    socket.on('message', (data: Buffer) => {
+      for (const frame of framesIn<Frame>(data)) this.#onFrame(frame);
+    });
     socket.on('error', ({ message }) => this.faults.push(message));
     socket.on('close', () => {
       this.isLive = false;
     });
   }
 
-  #onFrame({ type, epoch, offset, recovered }: { type: string; recovered?: boolean } & Position): void {
+  #onFrame({ type, epoch, offset, recovered }: Frame): void {
     if (type === 'subscribed') {
       const { position } = this;
       if (position && !(recovered && position.offset === offset)) this.faults.push(`subscribed at ${offset}`);

@@ -124,7 +124,7 @@ class CrowdClient {
       const head = short === 126 ? 4 : 2; // none of our frames is longer than 64 KiB
       const size = head + (short === 126 && bytes.length >= head ? bytes.readUInt16BE(2) : short);
       if (bytes.length < size) break;
-      if (bytes[0] === 0x80 + OPCODES.text) this.#onFrame(bytes.toString('latin1', head, size));
+      if (bytes[0] === 0x80 + OPCODES.text) this.#onText(bytes.toString('latin1', head, size));
       bytes = bytes.subarray(size);
     }
     this.#rest = bytes.length > 0 ? bytes : undefined;
@@ -132,6 +132,11 @@ class CrowdClient {
 
   #send(text: string): void {
     this.#socket?.write(encodeFrame(OPCODES.text, text));
+  }
+
+  #onText(text: string): void {
+    if (text[0] === '[') for (const frame of JSON.parse(text) as unknown[]) this.#onFrame(JSON.stringify(frame));
+    else this.#onFrame(text);
   }
 
   #onFrame(text: string): void {

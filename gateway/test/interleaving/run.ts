@@ -200,7 +200,7 @@ class Scene {
       const n = ++this.#published;
       const payload = { format: 'json' as const, bytes: Buffer.from(JSON.stringify(n)) };
       const name = key === undefined ? undefined : `key ${key}`;
-      void this.#pick(this.#gateways, gateway).broker.publish(spec, [{ payload, key: name }]);
+      void this.#pick(this.#gateways, gateway).publish(spec, [{ payload, key: name }]);
     }
   }
 

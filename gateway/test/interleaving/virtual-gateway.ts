@@ -1,5 +1,6 @@
 import { RAW_DIALECTS } from '@fanfare/protocol/raw';
 import { createOpenAuthenticator } from '../../src/auth/open.js';
+import type { Broker } from '../../src/broker/broker.js';
 import { createChannels } from '../../src/channels/channels.js';
 import { Hub } from '../../src/hub/hub.js';
 import { type NamespaceSettings, Namespaces } from '../../src/namespaces.js';
@@ -67,7 +68,7 @@ export class VirtualGateway {
       },
     });
     const channels = createChannels({
-      broker,
+      broker: { publish: this.#hub.publish, read: broker.read.bind(broker) },
       namespaces: NAMESPACES,
       stats,
       room: () => this.#hub.outbox.room(),
@@ -118,6 +119,9 @@ export class VirtualGateway {
     const found = pushGaps + (this.#readsApart ? 0 : auditFindings + doubtFindings);
     return found > 0 ? [`${found} times a channel was found behind its log`] : [];
   }
+
+  /** As a client or a backend of this gateway does. */
+  publish: Broker['publish'] = (...call) => this.#hub.publish(...call);
 
   connect(client: ClientEnd, subprotocol: string): VirtualSocket {
     const result = this.#accept({

@@ -22,8 +22,16 @@ function frame(text: string): Buffer {
   return Buffer.concat([Buffer.from(header), Buffer.from(text)]);
 }
 
+function text(sequence: number): string {
+  return `{"type":"message","channel":"bench","offset":${sequence},"data":${payload(sequence, 100)},"time":1}`;
+}
+
 function message(sequence: number): Buffer {
-  return frame(`{"type":"message","channel":"bench","offset":${sequence},"data":${payload(sequence, 100)},"time":1}`);
+  return frame(text(sequence));
+}
+
+function array(from: number, to: number): Buffer {
+  return frame(`[${Array.from({ length: to - from + 1 }, (_, index) => text(from + index)).join(',')}]`);
 }
 
 /** A subscribed reader, and the server's end of its connection. */
@@ -63,6 +71,21 @@ it.each([false, true])('counts every message wherever the reads cut the stream (
     await sleep(2);
     socket.write(stream.subarray(cut));
     await untilReceived(4);
+  }
+  expect(faults).toEqual([]);
+});
+
+it.each([false, true])('counts what arrays hold, wherever the reads cut them (verifies: %s)', async (verifies) => {
+  const faults: string[] = [];
+  const socket = await subscribed(verifies, { onFault: (_reader, fault) => faults.push(fault) });
+  // The digits of the offsets grow in the middle of two of them.
+  const stream = Buffer.concat([array(1, 9), message(10), PING, array(11, 98), array(99, 100), array(101, 101)]);
+  for (const cut of [1, 3, 5, 150, 900, 1_480, 1_484, 1_488, 1_600, 9_000, stream.length - 1]) {
+    reader?.reset();
+    socket.write(stream.subarray(0, cut));
+    await sleep(2);
+    socket.write(stream.subarray(cut));
+    await untilReceived(101);
   }
   expect(faults).toEqual([]);
 });

@@ -16,7 +16,7 @@ export interface Subscribe {
 }
 
 export interface ReaderEvents {
-  /** `count` more message frames have arrived in full. */
+  /** `count` more messages have arrived in full. */
   onMessages(reader: Reader, count: number): void;
   /** Anything that must not happen in a benchmark: closed, refused, lagged, a hole. */
   onFault(reader: Reader, fault: string): void;
@@ -24,7 +24,8 @@ export interface ReaderEvents {
 
 /**
  * A subscriber that costs next to nothing: once subscribed it looks at frame headers only. A message
- * frame is one with a 16-bit length (126 bytes and more); shorter ones are control frames.
+ * frame is one with a 16-bit length (126 bytes and more); shorter ones are control frames. How many an
+ * array of them holds follows from its length and that of its first one.
  * One that `verifies` reads each message and checks that the numbers in the payloads are contiguous.
  */
 export class Reader {
@@ -37,8 +38,9 @@ export class Reader {
   readonly #greeting: Uint8Array;
   #state: 'opening' | 'subscribing' | 'verifying' | 'counting' = 'opening';
   #onReady: (() => void) | undefined;
-  /** Bytes of the current message that have not arrived yet. */
+  /** Bytes of the current frame that have not arrived yet, and how many messages it holds. */
   #missing = 0;
+  #underway = 0;
   /** The beginning of a frame whose rest has not arrived, where that is looked at. */
   #carry: Buffer | undefined;
   #sequence: number | undefined;
@@ -81,17 +83,23 @@ export class Reader {
   /** Walks from header to header. */
   #count(bytes: Buffer, size: number): void {
     let at = this.#missing;
-    let count = 0;
     if (at > size) {
       this.#missing = at - size;
       return;
     }
-    if (at > 0) count = 1;
+    let count = at > 0 ? this.#underway : 0;
+    let isCut = false;
     while (at + 4 <= size && bytes[at + 1] === 126) {
-      at += 4 + (((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number));
-      count++;
+      const begin = at + 4;
+      const end = begin + (((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number));
+      const held = messagesIn(bytes, begin, end, size);
+      isCut = held === undefined;
+      if (held === undefined) break;
+      at = end;
+      this.#underway = held;
+      count += held;
     }
-    if (at > size) count--;
+    if (at > size) count -= this.#underway;
     this.#missing = at > size ? at - size : 0;
     if (count > 0) {
       this.messages += count;
@@ -99,7 +107,7 @@ export class Reader {
     }
     if (at < size) {
       this.#carry = Buffer.from(bytes.subarray(at, size));
-      this.#read(0);
+      if (!isCut) this.#read(0);
     }
   }
 
@@ -152,13 +160,17 @@ export class Reader {
   }
 
   #verify(text: string): void {
-    const sequence = sequenceOf(text);
-    if (this.#sequence !== undefined && sequence !== this.#sequence + 1) {
-      this.#events.onFault(this, `message ${sequence} came after ${this.#sequence}`);
+    let count = 0;
+    for (const [, digits] of text.matchAll(SEQUENCE)) {
+      const sequence = Number(digits);
+      if (this.#sequence !== undefined && sequence !== this.#sequence + 1) {
+        this.#events.onFault(this, `message ${sequence} came after ${this.#sequence}`);
+      }
+      this.#sequence = sequence;
+      count++;
     }
-    this.#sequence = sequence;
-    this.messages++;
-    this.#events.onMessages(this, 1);
+    this.messages += count;
+    this.#events.onMessages(this, count);
   }
 }
 
@@ -172,7 +184,20 @@ export function payload(sequence: number, size: number): string {
     .padEnd(size - 2, 'x')}"`;
 }
 
-function sequenceOf(messageFrame: string): number {
-  const begin = messageFrame.indexOf('"data":"') + '"data":"'.length;
-  return Number(messageFrame.slice(begin, begin + SEQUENCE_DIGITS));
+const SEQUENCE = new RegExp(`"data":"(\\d{${SEQUENCE_DIGITS}})`, 'g');
+
+const OPEN_BRACKET = 0x5b;
+const SEPARATOR = Buffer.from('},{');
+
+/**
+ * How many messages the frame from `begin` to `end` holds, of which what is before `size` has arrived;
+ * `undefined` until its first message has. The messages of an array are of one size but for the digits of
+ * their offsets, which grow: so the first one is the shortest, by less than an array has messages.
+ */
+function messagesIn(bytes: Buffer, begin: number, end: number, size: number): number | undefined {
+  if (begin >= size) return undefined;
+  if (bytes[begin] !== OPEN_BRACKET) return 1;
+  const comma = bytes.indexOf(SEPARATOR, begin) + 1;
+  if (comma > 0 && comma + 2 <= size) return Math.floor((end - begin - 1) / (comma - begin));
+  return end <= size ? 1 : undefined;
 }

@@ -13,6 +13,9 @@ const atLeast = (share: number): Bar => ({
 
 /** Deliveries a second on a durable channel; bursts below 32 have a bar of the same height. */
 export const DURABLE_FANOUT = atLeast(0.85);
+/** Published one by one, by how many are in flight; 64 B and 512 B. */
+export const IN_FLIGHT = (inFlight: number, size: number): Bar =>
+  atLeast(size > 64 ? 0.85 : inFlight >= 512 ? 1.8 : inFlight >= 128 ? 1.4 : 0.95);
 export const LIVE_FANOUT = atLeast(0.92);
 /** Live channels at bursts below 32. */
 export const SMALL_BURSTS = atLeast(0.85);

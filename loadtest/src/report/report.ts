@@ -2,7 +2,7 @@ import type { Bar } from './bars.js';
 import type { CpuShares } from './cpu.js';
 import { median } from './statistics.js';
 
-export type Unit = 'deliveries/s' | 'publishes/s' | 'ms' | 'bytes';
+export type Unit = 'deliveries/s' | 'publishes/s' | 'ms' | 'us' | 'bytes' | 'messages';
 
 /** One comparison: what the baseline and Fanfare did in each round. */
 export interface Row {
@@ -99,6 +99,8 @@ function line(...cells: readonly string[]): string {
 
 function format(value: number, unit: Unit): string {
   if (unit === 'ms') return `${value.toFixed(2)} ms`;
+  if (unit === 'us') return `${value.toFixed(1)} us`;
+  if (unit === 'messages') return value.toFixed(1);
   if (unit === 'bytes') return `${Math.round(value)} B`;
   return value >= 1e6 ? `${(value / 1e6).toFixed(2)} M/s` : `${(value / 1e3).toFixed(1)} k/s`;
 }

@@ -1,0 +1,74 @@
+import type { Lane } from '../generators/lane.js';
+import { type CpuShares, watchCpu } from '../report/cpu.js';
+
+export interface InFlightCase {
+  /** Messages that not every prompt subscriber has received yet. */
+  readonly inFlight: number;
+  /** Bytes of a payload. */
+  readonly size: number;
+}
+
+export interface InFlightResult {
+  readonly deliveriesPerSecond: number;
+  /** That a prompt subscriber found in one read, on average: what left the server together. */
+  readonly messagesPerRead: number;
+  /** Of the server, without Redis. */
+  readonly cpuMicrosPerMessage: number;
+  readonly cpu: CpuShares;
+}
+
+const STALL_MS = 10_000;
+
+/**
+ * Publishes as users do, one message a frame, and keeps so many of them in flight: for each one that all
+ * prompt subscribers, spread evenly over all, have received, the next one follows. Rejects unless every
+ * subscriber has received every message.
+ */
+export async function runInFlight(
+  lane: Lane,
+  { inFlight, size }: InFlightCase,
+  durationMs: number,
+): Promise<InFlightResult> {
+  const { prompt } = lane;
+  await lane.reset();
+  let published = 0;
+  let reads = 0;
+  const cpu = watchCpu(lane.contender.server);
+  const cpuBegin = lane.contender.server.cpuMs();
+  const begin = performance.now();
+  await new Promise<void>((resolve, reject) => {
+    const onStall = () => {
+      const expected = published * prompt.readers.length;
+      reject(
+        new Error(`${lane.contender.name}: ${prompt.received} of ${expected} messages arrived; ${lane.fault ?? ''}`),
+      );
+    };
+    const stall = setTimeout(onStall, durationMs + STALL_MS);
+    const fill = (received: number) => {
+      const count = received + inFlight - published;
+      if (count <= 0) return;
+      published += count;
+      lane.publish(count, size);
+    };
+    prompt.onProgress = () => {
+      reads++;
+      const received = prompt.readers.reduce((least, { messages }) => Math.min(least, messages), published);
+      if (performance.now() - begin < durationMs) fill(received);
+      else if (received === published) {
+        clearTimeout(stall);
+        resolve();
+      }
+    };
+    fill(0);
+  });
+  const elapsedMs = performance.now() - begin;
+  const shares = cpu();
+  const cpuMs = lane.contender.server.cpuMs() - cpuBegin;
+  await lane.check(published, STALL_MS);
+  return {
+    deliveriesPerSecond: (published * lane.subscribers * 1000) / elapsedMs,
+    messagesPerRead: (published * prompt.readers.length) / reads,
+    cpuMicrosPerMessage: (cpuMs * 1000) / published,
+    cpu: shares,
+  };
+}
