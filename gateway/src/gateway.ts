@@ -64,7 +64,7 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
   const clock = options.clock ?? systemClock;
   const stats = createStats();
   const onFault = (message: string, error?: unknown) => logger.error({ error }, message);
-  const redis = await openRedis(config, clock);
+  const redis = await openRedis(config, clock, logger);
   const broker = await createBroker(clock, logger, redis);
   await broker.start().catch((error) => {
     redis?.close();
@@ -155,6 +155,7 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
         version: VERSION,
         health: () => broker.health(),
         brokerStats: broker.stats?.bind(broker),
+        brokerRefusals: broker.refusals?.bind(broker),
         logLinesLost: options.logLinesLost,
       },
       options.worker,
@@ -241,13 +242,13 @@ const HEALTH_TRANSPORT: TransportOptions = {
 };
 
 /** What every part that keeps something in Redis stands on; `undefined` where no Redis is configured. */
-async function openRedis({ redisUrl }: Config, clock: Clock): Promise<RedisDeployment | undefined> {
+async function openRedis({ redisUrl }: Config, clock: Clock, log: Logger): Promise<RedisDeployment | undefined> {
   if (redisUrl === undefined) return undefined;
   const [{ RedisDeployment }, { parseRedisUrl }] = await Promise.all([
     import('./redis/deployment.js'),
     import('./redis/url.js'),
   ]);
-  return new RedisDeployment({ target: parseRedisUrl(redisUrl), clock });
+  return new RedisDeployment({ target: parseRedisUrl(redisUrl), clock, log });
 }
 
 async function createBroker(clock: Clock, logger: Logger, deployment: RedisDeployment | undefined): Promise<Broker> {

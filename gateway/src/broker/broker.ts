@@ -51,6 +51,8 @@ export interface Broker {
   health(): ShardHealth[];
   /** What an engine counts for those who run it, since the start, by name; for metrics alone. */
   stats?(): Readonly<Record<string, number>>;
+  /** Commands that the engine's store answered and refused, since the start, by reason; for metrics alone. */
+  refusals?(): Readonly<Record<string, number>>;
 }
 
 export interface PublishOptions {

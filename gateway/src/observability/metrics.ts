@@ -14,6 +14,8 @@ export interface MetricsOptions {
   readonly health: () => readonly { readonly shard: string; readonly state: 'ok' | 'lost' }[];
   /** What the broker counts by itself, as in `Broker.stats`. */
   readonly brokerStats?: (() => Readonly<Record<string, number>>) | undefined;
+  /** What the broker's store refused, by reason, as in `Broker.refusals`. */
+  readonly brokerRefusals?: (() => Readonly<Record<string, number>>) | undefined;
   /** Lines that the log of this process lost so far. */
   readonly logLinesLost?: (() => number) | undefined;
 }
@@ -26,7 +28,7 @@ export interface Metrics {
 }
 
 export function createMetrics(options: MetricsOptions): Metrics {
-  const { stats, node, version, worker, health, brokerStats, logLinesLost = () => 0 } = options;
+  const { stats, node, version, worker, health, brokerStats, brokerRefusals, logLinesLost = () => 0 } = options;
   const registry = new Registry();
   registry.setDefaultLabels({ node });
   collectDefaultMetrics({ register: registry });
@@ -147,6 +149,11 @@ export function createMetrics(options: MetricsOptions): Metrics {
 
   counters('fanfare_http_responses_total', 'HTTP answers, by status', 'status', () => stats.httpResponses);
   counter('fanfare_log_lines_lost_total', 'Log lines that could not be written', logLinesLost);
+  if (brokerRefusals) {
+    counters('fanfare_broker_refusals_total', 'Commands that Redis answered and refused, by reason', 'reason', () =>
+      Object.entries(brokerRefusals()),
+    );
+  }
   if (brokerStats) {
     counters('fanfare_broker_events_total', 'What the broker engine went through, by kind', 'event', () =>
       Object.entries(brokerStats()),

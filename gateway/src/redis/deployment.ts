@@ -1,6 +1,9 @@
 import type { Clock } from '../clock.js';
 import type { CommandLinkTimings } from './command-link.js';
+import { probeName, shardIn } from './keys.js';
 import type { LinkOptions } from './link.js';
+import type { RedisLog } from './log.js';
+import { Refusals } from './refusals.js';
 import { Routes } from './routes.js';
 import type { Script } from './script.js';
 import { ShardCommands } from './shard-commands.js';
@@ -25,9 +28,13 @@ export const COMMAND_TIMINGS: CommandLinkTimings = {
   retry: { minMs: 20, maxMs: 500 },
 };
 
+/** How long an attempt to write may take that asks a server whether it still refuses, ms. */
+const PROBE_DEADLINE_MS = 500;
+
 export interface RedisDeploymentOptions {
   readonly target: RedisTarget;
   readonly clock: Clock;
+  readonly log?: RedisLog | undefined;
   /** Of the questions who is master, and of connections for commands; what is not given has its default. */
   readonly timings?: Partial<PollTimings & CommandLinkTimings>;
 }
@@ -57,11 +64,13 @@ export class RedisDeployment {
   readonly routes: Routes;
   /** Scripts and commands on the master of a virtual shard: what most of those who keep something need. */
   readonly commands: ShardCommands;
+  /** Masters that refuse writes. */
+  readonly refusals: Refusals;
   readonly #scripts: Script[] = [];
   readonly #tenants: Tenant[] = [];
   #isStarted = false;
 
-  constructor({ target, clock, timings = {} }: RedisDeploymentOptions) {
+  constructor({ target, clock, log, timings = {} }: RedisDeploymentOptions) {
     const commandTimings = { ...COMMAND_TIMINGS, ...timings };
     this.target = target;
     this.clock = clock;
@@ -73,12 +82,22 @@ export class RedisDeployment {
       isHurried: () => this.#tenants.some((tenant) => tenant.isLost?.() ?? false),
       onChange: (view) => this.#adopt(view),
     });
+    this.refusals = new Refusals({
+      clock,
+      log,
+      probe: (slot) => {
+        const shard = shardIn(slot);
+        const write = ['SET', probeName(shard), '', 'PX', 1] as const;
+        return this.commands.send(shard, write, { isIdempotent: true, deadlineMs: PROBE_DEADLINE_MS });
+      },
+    });
     this.routes = new Routes({
       clock,
       link: this.link,
       topology: this.topology,
       timings: commandTimings,
       scripts: this.#scripts,
+      onError: (at, slot, error) => this.refusals.note(at, slot, error),
       onUp: () => this.#up(),
     });
     this.commands = new ShardCommands({
@@ -105,12 +124,14 @@ export class RedisDeployment {
   /** What is still under way fails. */
   close(): void {
     this.topology.close();
+    this.refusals.close();
     this.commands.close();
     this.routes.close();
   }
 
   #adopt(view: TopologyView): void {
     this.routes.adopt(view);
+    this.refusals.adopt(view.masters);
     for (const tenant of this.#tenants) tenant.onView?.(view);
     this.commands.wake();
   }

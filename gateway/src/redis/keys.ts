@@ -71,6 +71,11 @@ export function slotOfShard(shard: number): number {
   return slots[shard] as number;
 }
 
+/** A virtual shard that lives in this slot; there is one for every slot of ours. */
+export function shardIn(slot: number): number {
+  return slots.indexOf(slot);
+}
+
 function crc16(text: string): number {
   let crc = 0;
   for (const byte of Buffer.from(text)) {

@@ -23,11 +23,13 @@ export interface Refusal {
   readonly isElsewhere: boolean;
   /** It ends by itself or when a server is mended; a lack of permission does not. */
   readonly isPassing: boolean;
+  /** It serves, but takes no writes: why, in words for whoever wanted to write. */
+  readonly writesStop?: string;
 }
 
-const refusal = (word: string, isElsewhere: boolean, isPassing: boolean): [string, Refusal] => [
+const refusal = (word: string, isElsewhere: boolean, isPassing: boolean, writesStop?: string): [string, Refusal] => [
   word,
-  { word, isElsewhere, isPassing },
+  { word, isElsewhere, isPassing, ...(writesStop !== undefined && { writesStop }) },
 ];
 
 const REFUSALS = new Map<string, Refusal>([
@@ -43,11 +45,13 @@ const REFUSALS = new Map<string, Refusal>([
   refusal('BUSY', false, true),
   // It does not know the script.
   refusal('NOSCRIPT', true, true),
-  // It takes no writes: a replica, a full memory, a full disk, too few replicas.
-  refusal('READONLY', true, true),
-  refusal('OOM', false, true),
-  refusal('MISCONF', false, true),
-  refusal('NOREPLICAS', false, true),
+  // It does not want keys of several slots in one command: a Cluster, or a proxy before one.
+  refusal('CROSSSLOT', false, true),
+  // It takes no writes.
+  refusal('READONLY', true, true, 'it is a replica'),
+  refusal('OOM', false, true, 'its memory is full'),
+  refusal('MISCONF', false, true, 'it cannot save to its disk'),
+  refusal('NOREPLICAS', false, true, 'too few replicas are in sync'),
   // The user may not.
   refusal('NOAUTH', false, false),
   refusal('NOPERM', false, false),
@@ -56,6 +60,12 @@ const REFUSALS = new Map<string, Refusal>([
 /** `undefined`: this is no reply by which a server refuses for now. */
 export function refusalOf(error: Error): Refusal | undefined {
   return isReply(error) ? REFUSALS.get(firstWord(error)) : undefined;
+}
+
+/** What whoever wanted to write is told of the reason; `""` if it is nothing that a server says of its writes. */
+export function whyNoWrites(error: unknown): string {
+  const refusal = error instanceof Error ? refusalOf(error) : undefined;
+  return refusal?.writesStop === undefined ? '' : `: Redis refuses writes, ${refusal.writesStop} (${refusal.word})`;
 }
 
 export function faultKind(error: Error): FaultKind {

@@ -12,6 +12,8 @@ export interface RoutesOptions {
   readonly timings: CommandLinkTimings;
   readonly scripts: readonly Script[];
   readonly topology: Pick<Topology, 'view' | 'refresh'>;
+  /** A server answered with an error to what it was sent for this slot. */
+  readonly onError?: (at: RedisAddress, slot: number, error: Error) => void;
   /** Some link can take commands again. */
   readonly onUp: () => void;
 }
@@ -75,6 +77,7 @@ export class Routes {
    * @param wasAsked it went there because the slot's owner had said so
    */
   learn(slot: number, link: CommandLink, error: Error, wasAsked: boolean): Lesson {
+    this.#options.onError?.(link.address, slot, error);
     const redirection = redirectionOf(error);
     if (redirection?.kind === 'MOVED') {
       this.#follow(slot, redirection, link);
@@ -83,6 +86,7 @@ export class Routes {
     if (redirection) return { isSoon: true, asked: addressOf(redirection, link) };
     // The owner would not learn the script, but send us here again.
     if (isScriptMissing(error)) return { isSoon: true, needsScript: true, ...(wasAsked && { asked: link.address }) };
+    if (firstWord(error) === 'CROSSSLOT') return { isSoon: true };
     if (firstWord(error) === 'READONLY') link.condemn('it is read-only');
     if (mayHaveMoved(error)) this.refresh();
     return { isSoon: false };

@@ -4,7 +4,7 @@ import { Backoff, type BackoffTimings } from './backoff.js';
 import type { CommandLink } from './command-link.js';
 import { slotOfShard } from './keys.js';
 import { PendingBytes } from './pending-bytes.js';
-import { faultKind, NotSentError } from './reply-errors.js';
+import { faultKind, NotSentError, whyNoWrites } from './reply-errors.js';
 import { type Command, type CommandArgument, CommandWriter, command } from './resp.js';
 import type { Lesson, Routes } from './routes.js';
 import type { Script } from './script.js';
@@ -240,7 +240,10 @@ function checkKeys(shard: number, keys: readonly string[]): void {
 }
 
 function unavailable(cause: Error): FanfareError {
-  return new FanfareError('unavailable', 'Redis cannot be used now', { cause, retryAfterMs: RETRY_AFTER_MS });
+  return new FanfareError('unavailable', `Redis cannot be used now${whyNoWrites(cause)}`, {
+    cause,
+    retryAfterMs: RETRY_AFTER_MS,
+  });
 }
 
 function outcomeUnknown(cause: Error): FanfareError {

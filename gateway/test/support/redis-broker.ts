@@ -1,10 +1,12 @@
 /** The Redis engine with a deployment of its own, which ends with it. */
+
 import type { Broker } from '../../src/broker/broker.js';
-import type { SubscriberLog, SubscriberTimings } from '../../src/broker/redis/push/options.js';
+import type { SubscriberTimings } from '../../src/broker/redis/push/options.js';
 import { RedisSubscriber as Subscriber } from '../../src/broker/redis/push/subscriber.js';
 import { createRedisBroker as create, type RedisBrokerOptions } from '../../src/broker/redis/redis-broker.js';
 import type { Clock } from '../../src/clock.js';
 import { RedisDeployment, type RedisDeploymentOptions } from '../../src/redis/deployment.js';
+import type { RedisLog } from '../../src/redis/log.js';
 import { parseRedisUrl, type RedisTarget } from '../../src/redis/url.js';
 
 export interface TestBrokerOptions extends Omit<RedisBrokerOptions, 'deployment' | 'timings'> {
@@ -14,7 +16,7 @@ export interface TestBrokerOptions extends Omit<RedisBrokerOptions, 'deployment'
 }
 
 export function createRedisBroker({ url, clock, timings = {}, ...options }: TestBrokerOptions): Broker {
-  const deployment = new RedisDeployment({ target: parseRedisUrl(url), clock, timings });
+  const deployment = new RedisDeployment({ target: parseRedisUrl(url), clock, log: options.logger, timings });
   const broker = create({ deployment, timings, ...options });
   return {
     ...broker,
@@ -37,7 +39,7 @@ export interface TestSubscriberOptions {
   readonly target: RedisTarget;
   readonly clock: Clock;
   readonly timings?: Partial<SubscriberTimings> & RedisDeploymentOptions['timings'];
-  readonly log?: SubscriberLog;
+  readonly log?: RedisLog;
 }
 
 export class RedisSubscriber extends Subscriber {

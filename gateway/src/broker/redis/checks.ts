@@ -5,7 +5,7 @@ import { within } from '../../redis/deadline.js';
 import { POLL_TIMINGS } from '../../redis/deployment.js';
 import { probeName, SHARD_COUNT, SHARD_COUNT_KEY, slotOfShard } from '../../redis/keys.js';
 import { openLink, parseInfo } from '../../redis/link.js';
-import { faultKind, refusalOf } from '../../redis/reply-errors.js';
+import { faultKind, firstWord, refusalOf } from '../../redis/reply-errors.js';
 import { createTopology } from '../../redis/topology/topologies.js';
 import type { Topology, TopologyView } from '../../redis/topology/topology.js';
 import { dataConnectionOptions, parseRedisUrl, type RedisTarget } from '../../redis/url.js';
@@ -105,6 +105,8 @@ async function essentials(
 ): Promise<CheckLine[]> {
   const info = parseInfo(await redis.info());
   const version = info.get('redis_version') ?? 'unknown';
+  const wrongMode = modeProblem(target, info.get('redis_mode'));
+  if (wrongMode !== undefined) return [error(`${name}: ${wrongMode}`)];
   const policy = info.get('maxmemory_policy');
   const shard = shardOn(view, name);
   return [
@@ -124,6 +126,15 @@ async function essentials(
         ])),
     ...(view.owners.get(slotOfShard(0)) === name ? [await shardCount(redis, name, isStart)] : []),
   ];
+}
+
+/** Why the URL does not fit the server that it names. Such a server answers, and then refuses half of what it is asked. */
+function modeProblem({ kind, tls }: RedisTarget, mode: string | undefined): string | undefined {
+  const scheme = tls ? 'rediss' : 'redis';
+  if (mode === 'sentinel') return `is a sentinel; name it as ${scheme}+sentinel://host:port/master-name`;
+  if (mode === 'cluster' && kind !== 'cluster')
+    return `is a node of a Redis Cluster; name it as ${scheme}+cluster://host:port`;
+  return undefined;
 }
 
 function mayCall(redis: Redis, name: string, shard: number): Promise<CheckLine> {
@@ -183,6 +194,11 @@ async function recommendations(redis: Redis, target: RedisTarget, name: string):
       ? ok(`${name}: maxmemory ${info.get('maxmemory_human')}`)
       : advice(`${name}: no maxmemory; with one, a full memory refuses publishes instead of ending Redis`),
   );
+  if (target.kind !== 'cluster' && (await refusesSeveralSlots(redis))) {
+    lines.push(
+      advice(`${name}: refuses keys of several slots in one command; publishes go slot by slot, which is slower`),
+    );
+  }
   const settings = await configOf(redis).catch(() => undefined);
   if (!settings) return [...lines, advice(`${name}: CONFIG is not allowed; its settings were not looked at`)];
   if (replicas > 0) {
@@ -210,6 +226,12 @@ async function recommendations(redis: Redis, target: RedisTarget, name: string):
     );
   }
   return lines;
+}
+
+/** A proxy that shards inside says so only when it is asked for two shards at once. */
+async function refusesSeveralSlots(redis: Redis): Promise<boolean> {
+  const refused = (cause: Error) => firstWord(cause) === 'CROSSSLOT';
+  return redis.eval('return 0', 2, probeName(0), probeName(1)).then(() => false, refused);
 }
 
 async function configOf(redis: Redis): Promise<Map<string, string>> {

@@ -1,16 +1,17 @@
 import { FanfareError } from '../../errors.js';
 import type { RedisDeployment } from '../../redis/deployment.js';
+import type { RedisLog } from '../../redis/log.js';
 import type { Broker } from '../broker.js';
 import { assertFit } from './checks.js';
 import { type PublisherTimings, RedisPublisher } from './publish/publisher.js';
-import type { SubscriberLog, SubscriberTimings } from './push/options.js';
+import type { SubscriberTimings } from './push/options.js';
 import { RedisSubscriber } from './push/subscriber.js';
 import { publishScript, pushScript } from './scripts/scripts.js';
 
 export interface RedisBrokerOptions {
   /** Where it lives; shared with others. Who made it closes it, after the broker. */
   readonly deployment: RedisDeployment;
-  readonly logger?: SubscriberLog;
+  readonly logger?: RedisLog;
   /** How long an idempotency key holds, ms. Default 5 minutes. */
   readonly idempotencyMs?: number;
   readonly timings?: Partial<SubscriberTimings & PublisherTimings>;
@@ -34,6 +35,7 @@ export function createRedisBroker(options: RedisBrokerOptions): Broker {
     db: deployment.link.db,
     idempotencyMs,
     isCluster: target.kind === 'cluster',
+    log: logger,
     timings,
   });
   const wake = () => publisher.wake();
@@ -84,5 +86,7 @@ export function createRedisBroker(options: RedisBrokerOptions): Broker {
     health: () => subscriber.health(),
 
     stats: () => ({ ...subscriber.stats }),
+
+    refusals: () => deployment.refusals.counts,
   };
 }

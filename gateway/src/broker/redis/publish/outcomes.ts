@@ -1,11 +1,12 @@
 /** What the publisher of a message is told where there is no position for it. */
 import { FanfareError } from '../../../errors.js';
+import { whyNoWrites } from '../../../redis/reply-errors.js';
 
 /** When to come back, told with `unavailable`. */
 const RETRY_AFTER_MS = 1000;
 
 export function unavailable(cause: unknown): FanfareError {
-  return new FanfareError('unavailable', 'the channel cannot be published to now', {
+  return new FanfareError('unavailable', `the channel cannot be published to now${whyNoWrites(cause)}`, {
     cause,
     retryAfterMs: RETRY_AFTER_MS,
   });

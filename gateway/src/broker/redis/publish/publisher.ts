@@ -2,8 +2,9 @@ import type { Cancel, Clock } from '../../../clock.js';
 import { FanfareError } from '../../../errors.js';
 import type { BackoffTimings } from '../../../redis/backoff.js';
 import type { CommandLink } from '../../../redis/command-link.js';
+import type { RedisLog } from '../../../redis/log.js';
 import { PendingBytes } from '../../../redis/pending-bytes.js';
-import { faultKind, NotSentError } from '../../../redis/reply-errors.js';
+import { faultKind, firstWord, NotSentError } from '../../../redis/reply-errors.js';
 import type { Command } from '../../../redis/resp.js';
 import type { Lesson, Routes } from '../../../redis/routes.js';
 import type { Topology } from '../../../redis/topology/topology.js';
@@ -41,6 +42,7 @@ export interface PublisherOptions {
   readonly idempotencyMs: number;
   /** A script call may name keys of one slot only. */
   readonly isCluster: boolean;
+  readonly log?: RedisLog | undefined;
   /**
    * Most bytes of messages that may wait for one master or be on their way to it; beyond it: `unavailable`.
    * Default 64 MiB.
@@ -91,6 +93,8 @@ export class RedisPublisher {
   readonly #waiting = new Set<PublishLane>();
   /** Replicated batches leave together: these wait until the round before is answered. */
   readonly #parked = new Set<PublishLane>();
+  /** Whether a script call may name keys of one slot only. */
+  #isBySlot: boolean;
   #isFlushScheduled = false;
   #cancelTick: Cancel | undefined;
   #isClosed = false;
@@ -98,6 +102,7 @@ export class RedisPublisher {
   constructor(options: PublisherOptions) {
     this.#options = options;
     this.#clock = options.clock;
+    this.#isBySlot = options.isCluster;
     this.#timings = { ...PUBLISHER_TIMINGS, ...options.timings };
     this.#pending = new PendingBytes(options.maxPendingBytes ?? DEFAULT_MAX_PENDING_BYTES);
     this.#routes = options.routes;
@@ -207,7 +212,8 @@ export class RedisPublisher {
         else writes.set(link, [lane]);
       }
     }
-    const { isCluster, idempotencyMs } = this.#options;
+    const isCluster = this.#isBySlot;
+    const { idempotencyMs } = this.#options;
     const timeMs = this.#clock.wall();
     for (const [link, together] of writes) this.#send(link, takeJobs(together, { isCluster, idempotencyMs, timeMs }));
   }
@@ -307,7 +313,15 @@ export class RedisPublisher {
       }
     }
     const error = errorOf(0);
+    if (firstWord(error) === 'CROSSSLOT') this.#goBySlot();
     this.#retry(lane, again, error, this.#routes.learn(lane.slot, link, error, isAsked));
+  }
+
+  /** What looks like one server shards inside. */
+  #goBySlot(): void {
+    if (this.#isBySlot) return;
+    this.#isBySlot = true;
+    this.#options.log?.warn({}, 'redis refuses commands for several slots; publishing goes slot by slot from now on');
   }
 
   #retry(lane: PublishLane, again: readonly Publish[], problem: Error, lesson: Lesson): void {

@@ -6,17 +6,21 @@ import type { VirtualShard } from './virtual-shard.js';
  * One for each master: `ok` once it serves and every channel on it is acknowledged again. One more,
  * `unserved`, if some virtual shards have no master.
  * @param problem why no master is known, if so
+ * @param riskOf what keeps a master that serves from serving well, if something does
  */
 export function shardHealth(
   connections: Iterable<ShardConnection>,
   shards: readonly VirtualShard[],
   problem: string | undefined,
+  riskOf: (master: string) => string | undefined,
 ): ShardHealth[] {
   const interrupted = new Map<ShardConnection | undefined, number>();
   for (const { connection, interruptedCount } of shards) {
     interrupted.set(connection, (interrupted.get(connection) ?? 0) + interruptedCount);
   }
-  const health = [...connections].map((connection) => healthOf(connection, interrupted.get(connection) ?? 0));
+  const health = [...connections].map((connection) =>
+    healthOf(connection, interrupted.get(connection) ?? 0, riskOf(connection.name)),
+  );
   const unserved = shards.filter(({ connection }) => !connection).length;
   if (unserved > 0) {
     const detail = `${unserved} of ${shards.length} virtual shards: ${problem ?? 'no master serves their slots'}`;
@@ -25,9 +29,14 @@ export function shardHealth(
   return health;
 }
 
-function healthOf({ name, session, problem }: ShardConnection, interrupted: number): ShardHealth {
+function healthOf(
+  { name, session, problem }: ShardConnection,
+  interrupted: number,
+  risk: string | undefined,
+): ShardHealth {
   if (!session) return { shard: name, state: 'lost', detail: problem ?? 'not connected' };
-  const { warning } = session;
-  if (interrupted === 0) return { shard: name, state: 'ok', ...(warning !== undefined && { detail: warning }) };
-  return { shard: name, state: 'lost', detail: `${interrupted} channels are not subscribed again yet` };
+  if (interrupted > 0)
+    return { shard: name, state: 'lost', detail: `${interrupted} channels are not subscribed again yet` };
+  const detail = [session.warning, risk].filter((one) => one !== undefined).join('; ');
+  return { shard: name, state: 'ok', ...(detail !== '' && { detail }) };
 }

@@ -40,6 +40,7 @@ it.each([
     confirm: async () => true,
     onMoving() {},
     onMoved() {},
+    onError() {},
   });
   const shard = { slot: 15495, connection: { session } } as unknown as VirtualShard;
   const page = await reads.read(shard, CHANNEL, { last: true, limit: 0 }, {});

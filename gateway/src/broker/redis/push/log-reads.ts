@@ -1,6 +1,6 @@
 import { type Clock, sleep } from '../../../clock.js';
 import { FanfareError } from '../../../errors.js';
-import { firstWord, isConnectionError, redirectionOf, refusalOf } from '../../../redis/reply-errors.js';
+import { firstWord, isConnectionError, redirectionOf, refusalOf, whyNoWrites } from '../../../redis/reply-errors.js';
 import type { ScriptConnection } from '../../../redis/script.js';
 import type { RedisAddress } from '../../../redis/url.js';
 import type { ChannelSpec, LogPage, ReadRange } from '../../broker.js';
@@ -20,6 +20,8 @@ export interface LogReadsOptions {
   readonly onMoving: (shard: VirtualShard) => void;
   /** A server said that the slot is not its own. */
   readonly onMoved: () => void;
+  /** A server answered with an error. */
+  readonly onError: (at: RedisAddress, slot: number, error: Error) => void;
 }
 
 const RETRY_MS = 50;
@@ -45,7 +47,7 @@ export class LogReads {
           throw new FanfareError('internal', 'the log could not be read', { cause: reason });
         }
         if (clock.now() >= giveUpAt) {
-          throw new FanfareError('unavailable', 'the channel cannot be read now', {
+          throw new FanfareError('unavailable', `the channel cannot be read now${whyNoWrites(reason)}`, {
             cause: reason,
             retryAfterMs: 1_000,
           });
@@ -85,6 +87,7 @@ export class LogReads {
       const read = () => readOn(session, session.redis, channel, range, options);
       return [await session.read(range, read), session];
     } catch (error) {
+      this.#options.onError(session.address, shard.slot, error as Error);
       const word = firstWord(error as Error);
       if (word === 'READONLY') session.lose('it is read-only');
       if (word === 'MOVED') this.#options.onMoved();

@@ -1,4 +1,5 @@
 import type { RedisDeployment } from '../../../redis/deployment.js';
+import type { RedisLog } from '../../../redis/log.js';
 
 /** Numbers of the subscribing side; times in ms. */
 export interface SubscriberTimings {
@@ -46,12 +47,7 @@ export const SUBSCRIBER_TIMINGS: SubscriberTimings = {
 export interface SubscriberOptions {
   readonly deployment: RedisDeployment;
   readonly timings?: Partial<SubscriberTimings>;
-  readonly log?: SubscriberLog;
-}
-
-export interface SubscriberLog {
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
+  readonly log?: RedisLog;
 }
 
 /** Counted since the start. */

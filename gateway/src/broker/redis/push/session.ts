@@ -86,6 +86,7 @@ export class PushSession {
       redis.script('LOAD', logScript.source).catch(() => {});
       const asked = redis.call('INFO', 'replication', 'memory', 'persistence') as Promise<string>;
       const info = parseInfo(await within(clock, timings.handshakeMs, 'INFO', asked));
+      if (info.get('role') === undefined) throw new Error('it holds no data: a sentinel, perhaps');
       if (info.get('role') !== 'master') throw new Error('it is a replica');
       if (info.get('loading') !== '0') throw new Error('it is loading its data');
       return new PushSession(redis, address, identityOf(info), options, events);

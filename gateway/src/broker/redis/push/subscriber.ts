@@ -4,6 +4,7 @@ import { Deadline } from '../../../redis/deadline.js';
 import type { RedisDeployment } from '../../../redis/deployment.js';
 import { pushName, SHARD_COUNT, shardOf } from '../../../redis/keys.js';
 import type { LinkOptions } from '../../../redis/link.js';
+import type { RedisLog } from '../../../redis/log.js';
 import { masterAt, type Topology, type TopologyView } from '../../../redis/topology/topology.js';
 import type { RedisAddress } from '../../../redis/url.js';
 import type { ChannelListener, ChannelSpec, LogPage, ReadRange, ShardHealth, Subscription } from '../../broker.js';
@@ -17,7 +18,6 @@ import { LogReads } from './log-reads.js';
 import {
   createSubscriberStats,
   SUBSCRIBER_TIMINGS,
-  type SubscriberLog,
   type SubscriberOptions,
   type SubscriberStats,
   type SubscriberTimings,
@@ -40,7 +40,7 @@ export class RedisSubscriber {
   readonly #db: number;
   readonly #clock: Clock;
   readonly #timings: SubscriberTimings;
-  readonly #log: SubscriberLog | undefined;
+  readonly #log: RedisLog | undefined;
   readonly #topology: Topology;
   readonly #reads: LogReads;
   readonly #doubts: Doubts;
@@ -93,6 +93,7 @@ export class RedisSubscriber {
       confirm: (slot, master) => this.#topology.confirm(slot, master),
       onMoving: (shard) => this.#doubts.raise(shard),
       onMoved: () => this.#refresh(),
+      onError: (at, slot, error) => this.#deployment.refusals.note(at, slot, error),
     });
   }
 
@@ -171,7 +172,8 @@ export class RedisSubscriber {
   /** One for each master; `ok` once it serves and everything on it is acknowledged. */
   health(): ShardHealth[] {
     const { view, problem = 'not connected yet' } = this.#topology;
-    return shardHealth(this.#connections.values(), this.#shards, view ? undefined : problem);
+    const riskOf = (master: string) => this.#deployment.refusals.detail(master);
+    return shardHealth(this.#connections.values(), this.#shards, view ? undefined : problem, riskOf);
   }
 
   #sessionAt(address: RedisAddress): PushSession | undefined {
