@@ -1,0 +1,127 @@
+/** The public keys at a JWKS URL: fetched when needed, kept, and replaced when the issuer rotates them. */
+import { type Clock, sleep } from '../clock.js';
+import { FanfareError } from '../errors.js';
+import { keysFor, keysOfSet, type PublicKey } from './public-keys.js';
+
+export interface RemoteKeysOptions {
+  readonly url: string;
+  readonly clock: Clock;
+  /** Told once when the URL begins to fail, and once when it answers again. */
+  readonly onState?: (state: RemoteKeysState) => void;
+  /** How long keys are used without a look at the URL, ms; default 10 min. */
+  readonly freshMs?: number;
+  /** At least this long between two fetches, whatever tokens ask for, ms; default 5 s. */
+  readonly cooldownMs?: number;
+  /** How long keys are used while the URL does not answer, ms; default 24 h. */
+  readonly staleMs?: number;
+  /** For one fetch, ms; default 5 s. */
+  readonly timeoutMs?: number;
+}
+
+export interface RemoteKeysState {
+  readonly url: string;
+  /** Keys at hand. */
+  readonly keys: number;
+  /** Why the last fetch failed; absent: it did not. */
+  readonly problem?: string;
+}
+
+/** Largest JWKS document, bytes. */
+const MAX_DOCUMENT_BYTES = 1024 * 1024;
+
+export class RemoteKeys {
+  readonly #options: Required<Omit<RemoteKeysOptions, 'onState'>> & Pick<RemoteKeysOptions, 'onState'>;
+  #keys: readonly PublicKey[] = [];
+  #fetchedAtMs = Number.NEGATIVE_INFINITY;
+  #triedAtMs = Number.NEGATIVE_INFINITY;
+  #problem: string | undefined;
+  /** Fetches so far. */
+  #looks = 0;
+  /** The fetch that is under way or waits for the cooldown; all who need one share it. */
+  #fetching: Promise<void> | undefined;
+
+  constructor(options: RemoteKeysOptions) {
+    this.#options = { freshMs: 600_000, cooldownMs: 5_000, staleMs: 86_400_000, timeoutMs: 5_000, ...options };
+  }
+
+  get state(): RemoteKeysState {
+    return {
+      url: this.#options.url,
+      keys: this.#keys.length,
+      ...(this.#problem !== undefined && { problem: this.#problem }),
+    };
+  }
+
+  /**
+   * The keys that may have signed a token with this header; none: no such key exists. A key id that is not known makes
+   * it look again, because the issuer may have rotated its keys; however many such tokens come, once a cooldown.
+   * @throws {FanfareError} `unavailable`: the URL does not answer, and there is nothing to judge the token by.
+   */
+  async keysFor(algorithm: string, id: string | undefined): Promise<readonly PublicKey[]> {
+    const { freshMs, clock } = this.#options;
+    const looks = this.#looks;
+    const isDue = clock.now() - this.#fetchedAtMs >= freshMs;
+    // After a failed look, keys that are at hand serve on for the cooldown.
+    if (this.#usable().length === 0 || (isDue && this.#isCooledDown())) await this.#fetch();
+    const found = keysFor(this.#usable(), algorithm, id);
+    if (found.length > 0 || (this.#looks > looks && this.#problem === undefined)) return found;
+    await this.#fetch();
+    if (this.#problem !== undefined) {
+      const { cooldownMs } = this.#options;
+      throw new FanfareError('unavailable', 'the keys for tokens cannot be reached', { retryAfterMs: cooldownMs });
+    }
+    return keysFor(this.#usable(), algorithm, id);
+  }
+
+  #usable(): readonly PublicKey[] {
+    return this.#options.clock.now() - this.#fetchedAtMs <= this.#options.staleMs ? this.#keys : [];
+  }
+
+  #isCooledDown(): boolean {
+    return this.#options.clock.now() - this.#triedAtMs >= this.#options.cooldownMs;
+  }
+
+  /** A fetch that starts after this call, or waits to; never rejects. */
+  #fetch(): Promise<void> {
+    this.#fetching ??= this.#load().finally(() => {
+      this.#fetching = undefined;
+    });
+    return this.#fetching;
+  }
+
+  async #load(): Promise<void> {
+    const { clock, cooldownMs } = this.#options;
+    const waitMs = this.#triedAtMs + cooldownMs - clock.now();
+    // With the URL down nobody waits for it: what is known now is the answer.
+    if (waitMs > 0 && this.#problem !== undefined) return;
+    if (waitMs > 0) await sleep(clock, waitMs);
+    this.#triedAtMs = clock.now();
+    this.#looks++;
+    const before = this.#problem;
+    try {
+      this.#keys = keysOfSet(await this.#download());
+      this.#fetchedAtMs = clock.now();
+      this.#problem = undefined;
+    } catch (error) {
+      this.#problem = reasonOf(error);
+    }
+    if ((before === undefined) !== (this.#problem === undefined)) this.#options.onState?.(this.state);
+  }
+
+  async #download(): Promise<unknown> {
+    const { url, timeoutMs } = this.#options;
+    const response = await fetch(url, {
+      headers: { accept: 'application/json' },
+      signal: AbortSignal.timeout(timeoutMs),
+    });
+    if (!response.ok) throw new Error(`answered ${response.status}`);
+    const text = await response.text();
+    if (text.length > MAX_DOCUMENT_BYTES) throw new Error(`is larger than ${MAX_DOCUMENT_BYTES} bytes`);
+    return JSON.parse(text) as unknown;
+  }
+}
+
+function reasonOf(error: unknown): string {
+  const { message, cause } = error as Error;
+  return cause instanceof Error ? cause.message || String((cause as NodeJS.ErrnoException).code) : message;
+}
