@@ -11,7 +11,6 @@ import { choices, steps } from './interleaving/steps.js';
 
 /** Far more than any of them needs (the shyest shows in one run of some hundred): a miss is no bad luck. */
 const RUNS = 30_000;
-const SOURCE = fileURLToPath(new URL('../src/', import.meta.url));
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 let folder: string;
@@ -21,8 +20,11 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 /** The simulation, bundled from source with one fault put in. */
-async function loadMutant({ name, file, from, to }: Mutation, index: number): Promise<typeof Run> {
-  const target = join(SOURCE, file);
+async function loadMutant(
+  { name, package: where = 'gateway', file, from, to }: Mutation,
+  index: number,
+): Promise<typeof Run> {
+  const target = join(ROOT, where, 'src', file);
   const source = await readFile(target, 'utf8');
   expect(source.split(from), `${name}: the text to change must stand once in ${file}`).toHaveLength(2);
   const outfile = join(folder, `mutant-${index}.mjs`);
@@ -39,6 +41,7 @@ async function loadMutant({ name, file, from, to }: Mutation, index: number): Pr
       '@fanfare/protocol/json': join(ROOT, 'protocol/src/dialects/json.ts'),
       '@fanfare/protocol/msgpack': join(ROOT, 'protocol/src/dialects/msgpack.ts'),
       '@fanfare/protocol/raw': join(ROOT, 'protocol/src/dialects/raw.ts'),
+      '@fanfare/protocol/suite/contiguity': join(ROOT, 'protocol/suite/contiguity.mjs'),
       '@fanfare/protocol/validate': join(ROOT, 'protocol/src/validate.ts'),
       '@fanfare/client': join(ROOT, 'client-sdk/src/index.ts'),
     },

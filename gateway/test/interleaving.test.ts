@@ -11,16 +11,18 @@ describe('two gateways, three clients and a log that fails on command', () => {
     let received = 0;
     let resets = 0;
     let lagged = 0;
+    const lines = { arrays: 0, covering: 0, positions: 0, spoiled: 0 };
     const property = fc.asyncProperty(steps, choices, async (script, luck) => {
       const result = await run(script, luck);
       received += result.received;
       resets += result.resets;
       lagged += result.lagged;
+      for (const name of Object.keys(lines) as (keyof typeof lines)[]) lines[name] += result.lines[name];
       if (result.problems.length > 0) throw new Error(result.problems.join('\n'));
     });
     const details = await fc.check(property, { numRuns: RUNS, ...(SEED !== undefined && { seed: SEED }) });
     console.log(
-      `interleavings: seed ${details.seed}, ${details.numRuns} runs, ${received} messages, ${resets} resets, ${lagged} lagged`,
+      `interleavings: seed ${details.seed}, ${details.numRuns} runs, ${received} messages, ${resets} resets, ${lagged} lagged, on the lines ${JSON.stringify(lines)}`,
     );
     if (details.failed)
       throw new Error(`${fc.defaultReportMessage(details)}\n${(details.errorInstance as Error | undefined)?.message}`);
@@ -28,5 +30,6 @@ describe('two gateways, three clients and a log that fails on command', () => {
     expect(received).toBeGreaterThan(RUNS * 5);
     expect(resets).toBeGreaterThan(RUNS / 50);
     expect(lagged).toBeGreaterThan(RUNS / 50);
+    for (const [name, count] of Object.entries(lines)) expect(count, name).toBeGreaterThan(RUNS / 10);
   });
 });

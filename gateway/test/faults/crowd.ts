@@ -1,5 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { framesIn } from '../support/frames-in.js';
 import type { GatewayProcess } from '../support/gateway-process.js';
 import { encodeFrame, OPCODES } from '../support/raw-websocket-client.js';
 
@@ -64,6 +65,17 @@ export class Crowd {
   #problem(what: string): void {
     this.problems[what] = (this.problems[what] ?? 0) + 1;
   }
+}
+
+/** What a gateway sends to it; each field is there where the type has it. */
+interface CrowdFrame {
+  readonly type: string;
+  readonly epoch: string;
+  readonly offset: number;
+  readonly prev?: number;
+  readonly recovered?: boolean;
+  readonly code: string;
+  readonly retryable: boolean;
 }
 
 /** A WebSocket on a bare TCP socket, because ten thousand of any library's would be what is measured. */
@@ -134,20 +146,19 @@ class CrowdClient {
     this.#socket?.write(encodeFrame(OPCODES.text, text));
   }
 
+  /** One frame, or an array of them. */
   #onText(text: string): void {
-    if (text[0] === '[') for (const frame of JSON.parse(text) as unknown[]) this.#onFrame(JSON.stringify(frame));
-    else this.#onFrame(text);
+    for (const frame of framesIn<CrowdFrame>(text)) this.#onFrame(frame);
   }
 
-  #onFrame(text: string): void {
-    const type = /^{"type":"(\w+)"/.exec(text)?.[1];
-    if (type === 'message') {
-      const offset = Number(/"offset":(\d+)/.exec(text)?.[1]);
+  #onFrame(frame: CrowdFrame): void {
+    const { type } = frame;
+    if (type === 'message' || type === 'position') {
+      const { offset, prev = offset - 1 } = frame;
       if (offset <= this.offset) this.#onProblem('duplicated');
-      else if (offset !== this.offset + 1) this.#onProblem('lost');
+      else if (prev > this.offset) this.#onProblem('lost');
       this.offset = offset;
     } else if (type === 'subscribed') {
-      const frame = JSON.parse(text) as { epoch: string; offset: number; recovered?: boolean };
       if (this.#epoch !== undefined && (!frame.recovered || frame.offset !== this.offset))
         this.#onProblem('not recovered');
       this.#epoch = frame.epoch;
@@ -156,9 +167,9 @@ class CrowdClient {
     } else if (type === 'ping') {
       this.#send('{"type":"pong"}');
     } else if (type === 'error') {
-      const { code, retryable } = JSON.parse(text) as { code: string; retryable: boolean };
+      const { code, retryable } = frame;
       if (retryable) this.#socket?.destroy();
       else this.#onProblem(code);
-    } else if (type !== 'connected') this.#onProblem(type ?? 'unknown frame');
+    } else if (type !== 'connected') this.#onProblem(type);
   }
 }

@@ -1,7 +1,9 @@
 /** Faults put into the source, one at a time: each must make the interleavings fail. */
 export interface Mutation {
   readonly name: string;
-  /** Below `gateway/src/`. */
+  /** Whose source it is; the gateway's if absent. */
+  readonly package?: 'gateway' | 'client-sdk';
+  /** Below `src/` of the package. */
   readonly file: string;
   /** Text that stands in the file exactly once, and what replaces it. */
   readonly from: string;
@@ -71,5 +73,70 @@ export const MUTATIONS: readonly Mutation[] = [
     return false;`,
     to: `    this.#beginLag();
     return true;`,
+  },
+  {
+    name: 'the SDK takes what begins behind a hole',
+    package: 'client-sdk',
+    file: 'feed.ts',
+    from: 'if ((prev ?? offset - 1) > before.offset) {',
+    to: 'if (offset < 0) {',
+  },
+  {
+    name: 'the SDK takes only what begins exactly where it stands',
+    package: 'client-sdk',
+    file: 'feed.ts',
+    from: 'if ((prev ?? offset - 1) > before.offset) {',
+    to: 'if ((prev ?? offset - 1) !== before.offset) {',
+  },
+  {
+    name: 'the SDK takes every frame for one that covers one offset',
+    package: 'client-sdk',
+    file: 'feed.ts',
+    from: 'if ((prev ?? offset - 1) > before.offset) {',
+    to: 'if (offset - 1 > before.offset) {',
+  },
+  {
+    name: 'the SDK stands one further, however much a frame covers',
+    package: 'client-sdk',
+    file: 'feed.ts',
+    from: `    this.#cursor = { epoch: before.epoch, offset };
+    return this.#cursor;`,
+    to: `    this.#cursor = { epoch: before.epoch, offset: before.offset + 1 };
+    return this.#cursor;`,
+  },
+  {
+    name: 'the SDK does not move its subscriptions with a position',
+    package: 'client-sdk',
+    file: 'feed.ts',
+    from: 'if (at !== undefined) this.#audience.pass(before, at);',
+    to: '',
+  },
+  {
+    name: 'the SDK enters an epoch only exactly where it stands',
+    package: 'client-sdk',
+    file: 'feed.ts',
+    from: 'if (prev > before.offset || offset < before.offset) {',
+    to: 'if (offset !== before.offset) {',
+  },
+  {
+    name: 'the SDK enters an epoch over a hole',
+    package: 'client-sdk',
+    file: 'feed.ts',
+    from: 'if (prev > before.offset || offset < before.offset) {',
+    to: 'if (offset < before.offset) {',
+  },
+  {
+    name: 'the SDK takes the first frame of an array only',
+    package: 'client-sdk',
+    file: 'link.ts',
+    from: '      return frames;',
+    to: '      return frames.slice(0, 1);',
+  },
+  {
+    name: 'the SDK takes an array backwards',
+    package: 'client-sdk',
+    file: 'link.ts',
+    from: '      return frames;',
+    to: '      return frames.reverse();',
   },
 ];

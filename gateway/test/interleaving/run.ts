@@ -1,12 +1,10 @@
 import { type Client, createClient, type Subscription } from '@fanfare/client';
-import type { ServerFrame } from '@fanfare/protocol';
-import { jsonDialect } from '@fanfare/protocol/json';
 import { FaultyLog } from '../support/faulty-broker.js';
 import { ChannelLedger, ClientLedger } from './ledger.js';
+import { Line, type LineCounts, type LineHabits, partsOf } from './line.js';
 import { NAMESPACES, VirtualGateway } from './virtual-gateway.js';
 import type { VirtualSocket } from './virtual-network.js';
 import { VirtualWorld } from './virtual-world.js';
-import { WireCheck } from './wire-check.js';
 
 export const CHANNELS = ['a', 'b'] as const;
 export const CLIENTS = 3;
@@ -39,6 +37,7 @@ export interface RunResult {
   readonly received: number;
   readonly resets: number;
   readonly lagged: number;
+  readonly lines: LineCounts;
   readonly trace: readonly string[];
 }
 
@@ -78,20 +77,35 @@ class Scene {
   #hidden = false;
   #nodes = 0;
   readonly #readsApart: boolean;
+  readonly #habits: LineHabits;
+  readonly #counts: LineCounts = { arrays: 0, covering: 0, positions: 0, spoiled: 0 };
 
   constructor(world: VirtualWorld, choose: (options: number) => number) {
     this.#world = world;
     this.#readsApart = choose(3) === 0;
+    this.#habits = {
+      hides: choose(2) === 0,
+      rolls: choose(2) === 0,
+      joins: choose(2) === 0,
+      loses: choose(4) === 0,
+    };
     this.#log = new FaultyLog({ clock: world });
     this.#channels = CHANNELS.map((name) => {
       const policy = NAMESPACES.policy(name);
       if (!policy) throw new Error('no such namespace');
-      return new ChannelLedger(this.#log, policy);
+      return new ChannelLedger(this.#log, policy, this.#habits.hides);
     });
     this.#gateways = Array.from({ length: GATEWAYS }, () => this.#createGateway());
     this.#clients = Array.from(
       { length: CLIENTS },
-      (_, index) => new SimulatedClient(`client ${index}`, world, () => this.#pick(this.#gateways, choose(GATEWAYS))),
+      (_, index) =>
+        new SimulatedClient(`client ${index}`, {
+          world,
+          choose,
+          habits: this.#habits,
+          counts: this.#counts,
+          pickGateway: () => this.#pick(this.#gateways, choose(GATEWAYS)),
+        }),
     );
   }
 
@@ -155,6 +169,12 @@ class Scene {
     await this.#world.pass(100);
     for (const gateway of this.#gateways) for (const { spec } of this.#channels) gateway.broker.resume(spec.name);
     await this.#world.pass(150_000);
+    if (this.#habits.loses) {
+      // What a line lost last shows with the next message.
+      for (const client of this.#clients) client.mend();
+      for (const index of this.#channels.keys()) this.#publish({ do: 'publish', channel: index, gateway: 0, count: 3 });
+      await this.#world.pass(30_000);
+    }
     for (const client of this.#clients) client.finish();
     for (const channel of this.#channels) {
       const keys = channel.view().entries.flatMap(({ key }) => (key === undefined ? [] : [key]));
@@ -176,6 +196,7 @@ class Scene {
       received: ledgers.reduce((sum, ledger) => sum + ledger.received, 0),
       resets: ledgers.reduce((sum, ledger) => sum + ledger.resets, 0),
       lagged: this.#gateways.reduce((sum, { stats }) => sum + stats.lagged, 0),
+      lines: this.#counts,
       trace: this.#world.trace,
     };
   }
@@ -213,41 +234,63 @@ class Scene {
   }
 }
 
+interface ClientWorld {
+  readonly world: VirtualWorld;
+  readonly choose: (options: number) => number;
+  readonly habits: LineHabits;
+  readonly counts: LineCounts;
+  readonly pickGateway: () => VirtualGateway;
+}
+
 /** The real SDK on the virtual network. */
 class SimulatedClient {
+  /** Its lines lose nothing from now on. */
+  readonly mend: () => void;
   readonly ledgers: ClientLedger[] = [];
   readonly problems: string[] = [];
   readonly #name: string;
+  readonly #loses: boolean;
   readonly #client: Client;
   readonly #active = new Map<string, { readonly subscription: Subscription; readonly ledger: ClientLedger }>();
   #socket: VirtualSocket | undefined;
+  #line: Line | undefined;
 
-  constructor(name: string, world: VirtualWorld, pickGateway: () => VirtualGateway) {
+  constructor(name: string, { world, choose, habits, counts, pickGateway }: ClientWorld) {
     this.#name = name;
+    this.#loses = habits.loses;
+    let isMended = false;
+    this.mend = () => {
+      isMended = true;
+      if (this.#line) this.#line.isMended = true;
+    };
     this.#client = createClient({
       url: 'ws://virtual/ws',
       clock: world,
       socket: ({ subprotocol }, handlers) => {
-        const decoder = new TextDecoder();
-        const check = new WireCheck((what) => this.problems.push(`${name} was sent ${what}`));
+        const line = new Line(world, choose, habits, {
+          counts,
+          onWire: (wire) => handlers.onMessage(wire),
+          onProblem: (what) => this.problems.push(`${name} ${what}`),
+        });
+        line.isMended = isMended;
         const socket = pickGateway().connect(
           {
             onOpen: () => handlers.onOpen(),
-            onMessage: (wire) => {
-              const text = typeof wire === 'string' ? wire : decoder.decode(wire);
-              for (const frame of jsonDialect.decodeAll(text)) check.received(frame as unknown as ServerFrame);
-              handlers.onMessage(text);
+            onMessage: (wire) => line.push(wire),
+            onClose: (code, reason) => {
+              line.close();
+              handlers.onClose(code, reason);
             },
-            onClose: (code, reason) => handlers.onClose(code, reason),
           },
           subprotocol,
         );
-        this.#socket = socket;
-        return {
-          send: (wire) => socket.fromClient(wire),
-          close: (code) => socket.closedByClient(code),
-          terminate: () => socket.closedByClient(1006),
+        const end = (code: number) => {
+          line.close();
+          socket.closedByClient(code);
         };
+        this.#socket = socket;
+        this.#line = line;
+        return { send: (wire) => socket.fromClient(wire), close: end, terminate: () => end(1006) };
       },
     });
     this.#client.on('error', (error) => this.problems.push(`${name}: ${String(error)}`));
@@ -262,16 +305,17 @@ class SimulatedClient {
       this.#active.delete(name);
       return;
     }
-    const ledger = new ClientLedger(`${this.#name} on ${name}`, channel);
+    const ledger = new ClientLedger(`${this.#name} on ${name}`, channel, this.#loses);
     this.ledgers.push(ledger);
     const subscription = this.#client.channel(name).subscribe();
     subscription.on('subscribed', ({ position }) => position && ledger.at === undefined && ledger.stands(position));
     subscription.on('message', ({ epoch, offset, data }) => {
-      ledger.message({ epoch: epoch as string, offset: offset as number }, JSON.stringify(data));
+      const at = { epoch: epoch as string, offset: offset as number };
+      ledger.message(at, partsOf(at.offset, data));
     });
     subscription.on('reset', ({ reason, position, previous }) => {
-      // An `epoch` frame may have renamed the place.
-      ledger.at = previous;
+      // `epoch` and `position` frames may have moved it.
+      ledger.moved(previous);
       ledger.reset(reason, position);
     });
     subscription.on('error', (error) => this.problems.push(`${this.#name} on ${name}: ${String(error)}`));
@@ -293,9 +337,12 @@ class SimulatedClient {
   finish(): void {
     for (const { subscription, ledger } of this.#active.values()) {
       if (ledger.at === undefined) continue;
-      ledger.at = subscription.position;
+      ledger.moved(subscription.position ?? ledger.at);
       ledger.finish();
     }
+    const { gaps, duplicatesDropped } = this.#client.stats;
+    if (!this.#loses && gaps + duplicatesDropped > 0)
+      this.problems.push(`${this.#name} took ${gaps} frames for gaps and ${duplicatesDropped} for repeated`);
     for (const { ledger } of this.#active.values())
       if (ledger.at === undefined) this.problems.push(`${this.#name} was never subscribed`);
     this.#client.close();
