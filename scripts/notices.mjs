@@ -37,7 +37,7 @@ function productionPackages() {
     .map(([where, entry]) => {
       const name = entry.name ?? where.slice(where.lastIndexOf('node_modules/') + 'node_modules/'.length);
       // A binary for one platform may not be installed here: it is under the license of its parent.
-      const text = entry.os ? undefined : licenseText(path.join(root, where));
+      const text = entry.os ? undefined : licenseText(path.join(root, where), entry.license);
       return {
         name,
         version: entry.version,
@@ -48,8 +48,10 @@ function productionPackages() {
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-function licenseText(folder) {
+/** `undefined`: the package carries no text of its own, only the name of a license that everyone knows. */
+function licenseText(folder, named) {
   const file = readdirSync(folder).find((name) => /^(licen[cs]e|copying)(\.(md|txt))?$/i.test(name));
+  if (!file && named) return undefined;
   if (!file) throw new Error(`${path.basename(folder)} has no license file`);
   const text = readFileSync(path.join(folder, file), 'utf8').replaceAll('\r', '');
   return text

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { UsageError } from '../cli/flags.js';
 import { type SurvivePlan, survive } from './survive.js';
 import { ledgerOf, printLedger, printPlan } from './survive-report.js';
 
@@ -82,4 +83,15 @@ export async function surviveRuns({ plans, times }: SurviveRuns, print: (line: s
     if (ledgerOf(plan, outcome).some(({ mustBeZero, value }) => mustBeZero && value !== 0)) code = 1;
   }
   return code;
+}
+
+/** @returns the exit code. */
+export async function surviveCommand(args: readonly string[]): Promise<number> {
+  let runs: SurviveRuns;
+  try {
+    runs = parseSurviveFlags(args);
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+  return surviveRuns(runs, (line) => process.stdout.write(`${line}\n`));
 }

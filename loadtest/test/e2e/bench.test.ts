@@ -43,7 +43,7 @@ it('bench measures both servers, and every subscriber receives every message', {
   }
 });
 
-it.each([[['run']], [['bench', '--only', 'nonsense']], [['bench', '--rounds', '0']], [['bench', '--fast']]])(
+it.each([[['bench', '--only', 'nonsense']], [['bench', '--rounds', '0']], [['bench', '--fast']]])(
   'refuses %j with its usage',
   (args) => {
     const { status, stderr } = fanfareLoad(...args);

@@ -1,0 +1,41 @@
+import { writeFileSync } from 'node:fs';
+import { runBench } from '../bench.js';
+import { SECTIONS, type Section } from '../plan.js';
+import { parseFlags, UsageError, wholeNumber } from './flags.js';
+
+export const BENCH_USAGE = `fanfare-load bench [flags]   measures Fanfare beside a bare uWebSockets.js server
+
+  --quick           one round, fewer cases, fewer connections (about half a minute)
+  --full            more cases, longer runs
+  --rounds <n>      rounds of each case (default 3; medians are printed)
+  --only <list>     of ${SECTIONS.join(',')}
+  --redis           with Redis in the path (needs redis-server)
+  --json <file>     writes every figure as JSON as well
+`;
+
+const OPTIONS = {
+  quick: { type: 'boolean', default: false },
+  full: { type: 'boolean', default: false },
+  rounds: { type: 'string' },
+  only: { type: 'string' },
+  redis: { type: 'boolean', default: false },
+  json: { type: 'string' },
+} as const;
+
+/** @returns 1 if a section failed. */
+export async function benchCommand(args: readonly string[]): Promise<number> {
+  const { values, positionals } = parseFlags(args, OPTIONS);
+  if (positionals.length > 0) throw new UsageError(`bench takes flags only, not ${positionals.join(' ')}`);
+  const only = values.only?.split(',') ?? SECTIONS;
+  const unknown = only.find((name) => !SECTIONS.includes(name as Section));
+  if (unknown !== undefined) throw new UsageError(`--only knows no ${unknown}`);
+  const report = await runBench({
+    extent: values.quick ? 'quick' : values.full ? 'full' : 'normal',
+    rounds: values.rounds === undefined ? undefined : wholeNumber('rounds', values.rounds),
+    sections: only as readonly Section[],
+    redis: values.redis,
+    print: (text) => process.stdout.write(`${text}\n`),
+  });
+  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(report.toJson(), undefined, 2)}\n`);
+  return report.faults.length > 0 ? 1 : 0;
+}

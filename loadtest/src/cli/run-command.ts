@@ -1,0 +1,114 @@
+import { randomBytes } from 'node:crypto';
+import { LocalGenerator } from '../run/generator.js';
+import { inspectMachine, layOut } from '../run/preflight.js';
+import { runScenario } from '../run/run.js';
+import { BUILT_IN } from '../scenario/builtin.js';
+import { loadScenario } from '../scenario/load-scenario.js';
+import { channelCount, type Scenario, withDuration } from '../scenario/scenario.js';
+import { parseFlags, timeMs, UsageError, wholeNumber } from './flags.js';
+import { deliver, interruption, liveView, OUTPUT_OPTIONS, OUTPUT_USAGE, parseSeed, parseThresholds } from './output.js';
+import { DEFAULT_URL, isLoopback, parseTarget, probe, TARGET_OPTIONS } from './target.js';
+
+export const RUN_USAGE = `fanfare-load run <scenario> [flags]   runs a scenario, audits every message, prints the figures
+
+  <scenario>            a file (.yaml, .json, .ts, .mjs) or one of
+                        ${Object.entries(BUILT_IN)
+                          .map(([name, { description }]) => `${name.padEnd(10)}${description}`)
+                          .join('\n                        ')}
+  --url <ws://…>        a gateway; may be repeated, connections are spread (default ${DEFAULT_URL})
+  --api-url <http://…>  its HTTP API (default: the same host and port)
+  --api-key <key>       for publishing by HTTP (default $FANFARE_API_KEY, or dev)
+  --token <jwt>         for every connection; or
+  --secret <secret>     signs a token for each of them (HS256)
+  --duration <time>     of the longest stage, such as 30s
+  --connections <n>     of a scenario's only group, instead of its own
+  --rate <n>            messages a second of a scenario's only group; or
+  --in-flight <n>       messages in flight (closed model)
+  --processes <n>       generator processes (default: what the connections and the cores ask for)
+${OUTPUT_USAGE}
+`;
+
+const OPTIONS = {
+  ...TARGET_OPTIONS,
+  ...OUTPUT_OPTIONS,
+  duration: { type: 'string' },
+  connections: { type: 'string' },
+  rate: { type: 'string' },
+  'in-flight': { type: 'string' },
+  processes: { type: 'string' },
+} as const;
+
+/** @returns the exit code: 0 passed, 1 failed. */
+export async function runCommand(args: readonly string[]): Promise<number> {
+  const { values, positionals } = parseFlags(args, OPTIONS);
+  const [name, ...others] = positionals;
+  if (name === undefined || others.length > 0) throw new UsageError('run takes one scenario');
+  const thresholds = parseThresholds(values.threshold ?? []);
+  const seed = parseSeed(values.seed);
+  const durationMs = values.duration === undefined ? undefined : timeMs('duration', values.duration);
+  const scenario = withDuration(overridden(await loadScenario(name), values), durationMs);
+  const target = parseTarget({ ...values, url: values.url ?? [DEFAULT_URL] });
+  await probe(target);
+  const connections = Object.values(scenario.groups).reduce((sum, group) => sum + group.connections, 0);
+  const processes = values.processes === undefined ? undefined : wholeNumber('processes', values.processes);
+  const layout = layOut(inspectMachine(), connections, isLoopback(target), processes);
+  const signal = interruption();
+  const view = liveView(values);
+  const generators = Array.from({ length: layout.workers }, () => new LocalGenerator());
+  try {
+    const result = await runScenario({
+      scenario,
+      target,
+      generators,
+      localAddresses: layout.localAddresses,
+      seed,
+      runId: randomBytes(3).toString('hex'),
+      thresholds,
+      allowLimited: values['allow-limited'],
+      verifyEvery: verifyEvery(scenario),
+      signal,
+      onPoint: (progress) => view?.show(progress),
+    });
+    view?.clear();
+    deliver(result, values);
+    return result.passed ? 0 : 1;
+  } finally {
+    for (const generator of generators) generator.end();
+  }
+}
+
+/** With more deliveries a second than this, checksums are computed for one of so many at each subscriber. */
+const VERIFIED_PER_SECOND = 50_000;
+const VERIFY_EVERY = 16;
+
+function verifyEvery({ groups }: Scenario): number {
+  const perSecond = Object.values(groups).map((group) => {
+    const subscribers = (group.connections * group.channelsPerConnection) / channelCount(group);
+    return (group.publish?.rate ?? (group.publish ? Number.POSITIVE_INFINITY : 0)) * subscribers;
+  });
+  return perSecond.reduce((sum, each) => sum + each, 0) > VERIFIED_PER_SECOND ? VERIFY_EVERY : 1;
+}
+
+type Overrides = { readonly [name in 'connections' | 'rate' | 'in-flight']?: string | undefined };
+
+function overridden(scenario: Scenario, flags: Overrides) {
+  const given = (['connections', 'rate', 'in-flight'] as const).filter((flag) => flags[flag] !== undefined);
+  if (given.length === 0) return scenario;
+  const [entry, ...others] = Object.entries(scenario.groups);
+  if (!entry || others.length > 0) throw new UsageError(`--${given[0]} is for scenarios of one group`);
+  const [name, group] = entry;
+  const connections =
+    flags.connections === undefined ? group.connections : wholeNumber('connections', flags.connections);
+  let { publish } = group;
+  if (flags.rate !== undefined && flags['in-flight'] !== undefined)
+    throw new UsageError('--rate or --in-flight, not both');
+  if (publish && flags.rate !== undefined) {
+    const rate = Number(flags.rate);
+    if (!(rate > 0)) throw new UsageError(`--rate takes a number above 0, not ${flags.rate}`);
+    publish = { ...publish, rate, inFlight: undefined };
+  }
+  if (publish && flags['in-flight'] !== undefined) {
+    publish = { ...publish, inFlight: wholeNumber('in-flight', flags['in-flight']), rate: undefined };
+  }
+  return { ...scenario, groups: { [name]: { ...group, connections, publish } } };
+}

@@ -1,0 +1,281 @@
+import { Agent as HttpAgent, request as httpRequest } from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Dialect } from '@fanfare/protocol';
+import type { AckPosition } from '../audit/ack-log.js';
+import { RawConnection, type RawTarget } from './raw-connection.js';
+
+/** One message on its way. */
+export interface Outgoing {
+  readonly channel: string;
+  /** JSON text. */
+  readonly payload: string;
+  /** With the position; `undefined` on a live channel. */
+  acknowledged(position: AckPosition | undefined): void;
+  failed(why: string): void;
+  /** An attempt failed; another follows. */
+  refused?(why: string): void;
+}
+
+/** A connection by which messages are published. */
+export interface PublishLink {
+  /** How many more it takes now. */
+  readonly room: number;
+  /** Called when there is room again. */
+  onRoom: () => void;
+  send(messages: readonly Outgoing[]): void;
+  close(): void;
+}
+
+export interface HttpLinkOptions {
+  /** `http:` or `https:`, without a path: the first is used, the others when it fails. */
+  readonly apis: readonly URL[];
+  readonly apiKey: string | undefined;
+  /** Messages in one request. */
+  readonly batch: number;
+  /** Every message has a key, and is repeated until it is acknowledged. */
+  readonly sure: boolean;
+}
+
+/** Longer than a gateway tries a publish, so that it is not asked again while it still tries. */
+const REQUEST_TIMEOUT_MS = 16_500;
+const FIRST_RETRY_MS = 50;
+const LONGEST_RETRY_MS = 1_000;
+/** Whoever was not acknowledged by then is given up, ms. */
+const SURE_FOR_MS = 120_000;
+
+interface Reply {
+  readonly epoch?: string;
+  readonly offset?: number;
+  readonly code?: string;
+  readonly title?: string;
+  readonly error?: { readonly code: string };
+}
+
+interface Answer {
+  /** 0: none. */
+  readonly status: number;
+  /** Of the response, or why there is none. */
+  readonly body: string;
+}
+
+/** `POST /v1/publish` on one connection that is kept alive, one request at a time. */
+export class HttpLink implements PublishLink {
+  onRoom = () => {};
+  readonly #options: HttpLinkOptions;
+  readonly #agent: HttpAgent | HttpsAgent;
+  readonly #keys = `${Math.random().toString(36).slice(2, 10)}-`;
+  #key = 0;
+  #isBusy = false;
+  #isClosed = false;
+  #api = 0;
+
+  constructor(options: HttpLinkOptions) {
+    this.#options = options;
+    const settings = { keepAlive: true, maxSockets: 1 };
+    this.#agent = options.apis[0]?.protocol === 'https:' ? new HttpsAgent(settings) : new HttpAgent(settings);
+  }
+
+  get room(): number {
+    return this.#isBusy ? 0 : this.#options.batch;
+  }
+
+  send(messages: readonly Outgoing[]): void {
+    this.#isBusy = true;
+    this.#settle(messages).then(() => {
+      this.#isBusy = false;
+      this.onRoom();
+    });
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#agent.destroy();
+  }
+
+  async #settle(messages: readonly Outgoing[]): Promise<void> {
+    if (!this.#options.sure) {
+      const answer = await this.#post(messages.map((message) => itemOf(message)));
+      settleAll(messages, answer);
+      return;
+    }
+    const deadline = Date.now() + SURE_FOR_MS;
+    let open = messages.map((message) => ({ message, item: itemOf(message, `${this.#keys}${this.#key++}`) }));
+    for (let attempt = 0; open.length > 0; attempt++) {
+      const answer = await this.#post(open.map(({ item }) => item));
+      const isLast = this.#isClosed || Date.now() > deadline;
+      const again = new Set<Outgoing>();
+      settleAll(
+        open.map(({ message }) => ({
+          ...message,
+          acknowledged: (position) => message.acknowledged(position),
+          failed: (why) => {
+            if (isLast) message.failed(why);
+            else {
+              message.refused?.(why);
+              again.add(message);
+            }
+          },
+        })),
+        answer,
+      );
+      open = open.filter(({ message }) => again.has(message));
+      if (open.length === 0) return;
+      this.#api++;
+      const delayMs = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** attempt);
+      await sleep(delayMs * (0.5 + Math.random() / 2));
+    }
+  }
+
+  #post(items: readonly string[]): Promise<Answer> {
+    const body = items.length === 1 ? (items[0] as string) : `{"messages":[${items.join(',')}]}`;
+    const { apis, apiKey } = this.#options;
+    const api = apis[this.#api % apis.length] as URL;
+    const send = api.protocol === 'https:' ? httpsRequest : httpRequest;
+    return new Promise((resolve) => {
+      const request = send(new URL('/v1/publish', api), {
+        method: 'POST',
+        agent: this.#agent,
+        timeout: REQUEST_TIMEOUT_MS,
+        headers: {
+          'content-type': 'application/json',
+          'content-length': Buffer.byteLength(body),
+          ...(apiKey && { authorization: `Bearer ${apiKey}` }),
+        },
+      });
+      const none = (error: Error) => resolve({ status: 0, body: `no answer: ${error.message}` });
+      request.on('response', (response) => {
+        let text = '';
+        response.setEncoding('utf8');
+        response.on('data', (part: string) => {
+          text += part;
+        });
+        response.on('end', () => resolve({ status: response.statusCode ?? 0, body: text }));
+        response.on('error', none);
+      });
+      request.on('timeout', () => request.destroy(new Error('timeout')));
+      request.on('error', none);
+      request.end(body);
+    });
+  }
+}
+
+function itemOf({ channel, payload }: Outgoing, key?: string): string {
+  return `{"channel":${JSON.stringify(channel)},"data":${payload}${key === undefined ? '' : `,"key":"${key}"`}}`;
+}
+
+function settleAll(messages: readonly Outgoing[], { status, body }: Answer): void {
+  const answer = status === 0 ? undefined : (parse(body) as (Reply & { results?: readonly Reply[] }) | undefined);
+  for (const [index, message] of messages.entries()) {
+    const reply = messages.length === 1 ? answer : answer?.results?.[index];
+    if (status !== 200 || !reply || reply.error) {
+      message.failed(reply?.error?.code ?? answer?.code ?? (status === 0 ? body : `HTTP ${status}`));
+    } else {
+      message.acknowledged(positionOf(reply));
+    }
+  }
+}
+
+function positionOf({ epoch, offset }: Reply): AckPosition | undefined {
+  return epoch === undefined || offset === undefined ? undefined : { epoch, offset };
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+export interface WebSocketLinkOptions {
+  readonly target: RawTarget;
+  readonly dialect: Dialect;
+  readonly token: string | undefined;
+}
+
+/** Most messages without an answer. */
+const MAX_OPEN = 10_000;
+const RECONNECT_MS = 200;
+
+/** `publish` frames on one WebSocket, one message each, as many as there is to send. */
+export class WebSocketLink implements PublishLink {
+  onRoom = () => {};
+  readonly #options: WebSocketLinkOptions;
+  readonly #open = new Map<number, Outgoing>();
+  #connection: RawConnection | undefined;
+  #isReady = false;
+  #isClosed = false;
+  #nextId = 2;
+
+  constructor(options: WebSocketLinkOptions) {
+    this.#options = options;
+    this.#connect();
+  }
+
+  get room(): number {
+    return this.#isReady ? MAX_OPEN - this.#open.size : 0;
+  }
+
+  send(messages: readonly Outgoing[]): void {
+    const { dialect } = this.#options;
+    for (const message of messages) {
+      const id = this.#nextId++;
+      this.#open.set(id, message);
+      const { channel, payload } = message;
+      if (dialect.binary) {
+        this.#connection?.send(dialect.encode({ type: 'publish', id, channel, data: payload.slice(1, -1) }));
+      } else {
+        this.#connection?.send(`{"type":"publish","id":${id},"channel":${JSON.stringify(channel)},"data":${payload}}`);
+      }
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#connection?.close();
+  }
+
+  #connect(): void {
+    const { dialect, target, token } = this.#options;
+    this.#connection = new RawConnection(target, {
+      onOpen: () =>
+        this.#connection?.send(
+          dialect.encode({ type: 'connect', id: 1, client: 'fanfare-load/1', ...(token && { token }) } as never),
+        ),
+      onMessage: (bytes, begin, end) => {
+        const wire = dialect.binary ? bytes.subarray(begin, end) : bytes.toString('utf8', begin, end);
+        if (!dialect.binary && (wire as string).startsWith('[')) {
+          for (const frame of JSON.parse(wire as string) as Record<string, unknown>[]) this.#take(frame);
+        } else {
+          this.#take(dialect.decode(wire));
+        }
+      },
+      onClose: (code, reason) => {
+        this.#isReady = false;
+        const lost = [...this.#open.values()];
+        this.#open.clear();
+        for (const message of lost) message.failed(`the publisher's connection closed: ${code} ${reason}`.trim());
+        if (!this.#isClosed) setTimeout(() => this.#connect(), RECONNECT_MS);
+      },
+    });
+  }
+
+  #take(frame: Record<string, unknown>): void {
+    if (frame.type === 'ping') {
+      this.#connection?.send(this.#options.dialect.encode({ type: 'pong' }));
+      return;
+    }
+    if (frame.type === 'connected') {
+      this.#isReady = true;
+      this.onRoom();
+      return;
+    }
+    const message = this.#open.get(Number(frame.id));
+    if (!message) return;
+    this.#open.delete(Number(frame.id));
+    if (frame.type === 'published') message.acknowledged(positionOf(frame as Reply));
+    else message.failed(String(frame.code ?? frame.type));
+    this.onRoom();
+  }
+}

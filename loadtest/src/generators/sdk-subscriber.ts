@@ -1,0 +1,166 @@
+import { type Client, createClient, nodeSocket, type Subscription } from '@fanfare/client';
+import { msgpackDialect } from '@fanfare/client/msgpack';
+import { StampReader } from '../audit/payload.js';
+import type { Receipts } from '../audit/receipts.js';
+import { nowUs } from '../clock.js';
+import type { Tally } from '../run/tally.js';
+
+export interface SdkContext {
+  readonly tally: Tally;
+  readonly isMsgpack: boolean;
+  /** Where to connect; asked for every connection. */
+  url(subscriber: SdkSubscriber): string;
+  token(subscriber: SdkSubscriber): string | undefined;
+  hasBegun(): boolean;
+}
+
+const stamp = new StampReader();
+
+/**
+ * A subscriber as applications have it: the SDK with its own reconnects and resumes. What the SDK had to
+ * mend (holes, repetitions) counts as an offence, because a gateway makes none.
+ */
+export class SdkSubscriber {
+  readonly label: string;
+  readonly index: number;
+  readonly receipts: readonly Receipts[];
+  onReady: () => void = () => {};
+  reconnects = true;
+  state: 'closed' | 'opening' | 'ready' = 'closed';
+  readonly #context: SdkContext;
+  #client: Client | undefined;
+  #drop = () => {};
+  #stall = (_ms: number) => {};
+  #mended = { gaps: 0, duplicates: 0 };
+
+  constructor(
+    { label, index, receipts }: { label: string; index: number; receipts: readonly Receipts[] },
+    context: SdkContext,
+  ) {
+    this.label = label;
+    this.index = index;
+    this.receipts = receipts;
+    this.#context = context;
+  }
+
+  open(): void {
+    const { tally, isMsgpack, token } = this.#context;
+    const beganUs = nowUs();
+    this.state = 'opening';
+    tally.pending++;
+    const client = createClient({
+      url: this.#context.url(this),
+      backoff: { baseMs: 100, maxMs: 2_000 },
+      connectTimeoutMs: 3_000,
+      token: token(this),
+      joinsPerSecond: 100_000,
+      ...(isMsgpack && { codec: msgpackDialect }),
+      socket: (request, handlers) => {
+        const path = new URL(request.url);
+        const socket = nodeSocket({ ...request, url: new URL(path.search, this.#context.url(this)).href }, handlers);
+        let isOver = false;
+        this.#drop = () => {
+          if (isOver) return;
+          isOver = true;
+          socket.terminate();
+          handlers.onClose(1006, 'cut by the load test');
+        };
+        return socket;
+      },
+    });
+    this.#client = client;
+    client.on('error', ({ message }) => tally.error(message));
+    const subscriptions = this.receipts.map((receipts, index) => this.#subscribe(client, receipts, index));
+    client.connect().catch(() => {});
+    Promise.all(subscriptions.map((one) => one.ready())).then(
+      () => {
+        if (this.state !== 'opening') return;
+        for (const [index, one] of subscriptions.entries()) this.#begin(this.receipts[index] as Receipts, one);
+        tally.pending--;
+        tally.connections++;
+        tally.connecting.record(nowUs() - beganUs);
+        this.state = 'ready';
+        this.onReady();
+      },
+      (error: Error) => tally.error(error.message),
+    );
+  }
+
+  close(): void {
+    const { tally } = this.#context;
+    this.settle();
+    if (this.state === 'opening') tally.pending--;
+    else if (this.state === 'ready') tally.connections--;
+    this.state = 'closed';
+    this.#client?.close();
+    this.#client = undefined;
+  }
+
+  cut(): void {
+    this.#drop();
+  }
+
+  stall(ms: number): void {
+    this.#stall(ms);
+  }
+
+  /** Counts what the SDK mended since the last call. */
+  settle(): void {
+    if (!this.#client) return;
+    const { gaps, duplicatesDropped } = this.#client.stats;
+    const { tally } = this.#context;
+    const channel = this.receipts[0]?.channel ?? '';
+    const told = { channel, subscriber: this.label };
+    const detail = 'the SDK found and mended it';
+    if (gaps > this.#mended.gaps) tally.offend('holes', { ...told, detail }, gaps - this.#mended.gaps);
+    const again = duplicatesDropped - this.#mended.duplicates;
+    if (again > 0) tally.offend('duplicated', { ...told, detail }, again);
+    this.#mended = { gaps, duplicates: duplicatesDropped };
+  }
+
+  #begin(receipts: Receipts, subscription: Subscription<unknown>): void {
+    if (receipts.hasBegun) return;
+    receipts.begin(subscription.position?.offset ?? 0, !this.#context.hasBegun());
+  }
+
+  #subscribe(client: Client, receipts: Receipts, index: number): Subscription<unknown> {
+    const { tally } = this.#context;
+    const subscription = client.channel<unknown>(receipts.channel).subscribe(({ data, epoch, offset = 0 }) => {
+      if (!receipts.hasBegun) receipts.begin(receipts.isDurable ? offset - 1 : 0, !this.#context.hasBegun());
+      this.#count(receipts, data, epoch, offset);
+    });
+    subscription.on('reset', ({ reason, previous, position }) => {
+      receipts.reset(Math.max(0, previous.offset - position.offset));
+      const detail = `${reason}: from ${previous.epoch}-${previous.offset} to ${position.epoch}-${position.offset}`;
+      const { channel } = receipts;
+      tally.offend('resets', {
+        channel,
+        subscriber: this.label,
+        epoch: previous.epoch,
+        offset: previous.offset,
+        detail,
+      });
+    });
+    subscription.on('error', ({ message }) => tally.error(`channel ${index}: ${message}`));
+    return subscription;
+  }
+
+  #count(receipts: Receipts, data: unknown, epoch: string | undefined, offset: number): void {
+    const { tally } = this.#context;
+    const bytes = Buffer.from(String(data), 'latin1');
+    const { channel } = receipts;
+    const where = { channel, subscriber: this.label, epoch, offset };
+    if (!stamp.read(bytes, 0) || stamp.length !== bytes.length || !stamp.isIntact(bytes, 0)) {
+      tally.offend('corrupted', { ...where, detail: `not as it was published: ${String(data).slice(0, 60)}` });
+      return;
+    }
+    tally.received++;
+    tally.bytes += bytes.length;
+    tally.audit.received++;
+    tally.audit.verified++;
+    tally.latency.record(nowUs() - stamp.dueUs);
+    const { stream, n } = stamp;
+    const wrong = receipts.take(stream, n, offset);
+    if (wrong) tally.offend(wrong, { ...where, stream, n, detail: `message ${n} of stream ${stream}` });
+  }
+}

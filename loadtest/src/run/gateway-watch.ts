@@ -1,0 +1,39 @@
+/** What the gateways of a run say of themselves, added up; `undefined`: at least one does not tell. */
+export interface GatewaySample {
+  readonly residentBytes: number;
+  /** CPU time since their start, s. */
+  readonly cpuSeconds: number;
+  readonly connections: number;
+  /** Every number of `/metrics` that is named `fanfare_…`. */
+  readonly counters: Readonly<Record<string, number>>;
+}
+
+const TIMEOUT_MS = 2_000;
+
+/** Reads `/metrics` of every gateway. */
+export async function sampleGateways(apis: readonly string[]): Promise<GatewaySample | undefined> {
+  const texts = await Promise.all(apis.map(metricsOf));
+  if (texts.some((text) => text === undefined)) return undefined;
+  const sums: Record<string, number> = {};
+  for (const text of texts) {
+    for (const [, name, value] of (text as string).matchAll(/^(\w+)(?:\{[^}]*\})? (\S+)$/gm)) {
+      if (name !== undefined) sums[name] = (sums[name] ?? 0) + Number(value);
+    }
+  }
+  if (sums.process_resident_memory_bytes === undefined) return undefined;
+  return {
+    residentBytes: sums.process_resident_memory_bytes,
+    cpuSeconds: sums.process_cpu_seconds_total ?? 0,
+    connections: sums.fanfare_connections ?? 0,
+    counters: Object.fromEntries(Object.entries(sums).filter(([name]) => name.startsWith('fanfare_'))),
+  };
+}
+
+async function metricsOf(api: string): Promise<string | undefined> {
+  try {
+    const response = await fetch(new URL('/metrics', api), { signal: AbortSignal.timeout(TIMEOUT_MS) });
+    return response.ok ? await response.text() : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,135 @@
+import type { AckPosition } from '../audit/ack-log.js';
+import { StampReader } from '../audit/payload.js';
+import type { Offender } from '../audit/receipts.js';
+import type { Loss, TargetPlan } from './plan.js';
+
+interface Wanted {
+  readonly channel: string;
+  readonly stream: number;
+  readonly n: number;
+}
+
+interface Entry {
+  readonly epoch: string;
+  readonly offset: number;
+  readonly data: unknown;
+}
+
+export interface SettledLosses {
+  /** Deliveries that are missing because the log itself lost the message in a failover, as its epochs say. */
+  readonly lostByLog: number;
+  readonly offenders: readonly Offender[];
+}
+
+/** Of each channel; more than that are lost whatever the log says. */
+const LOOKED_UP = 2_000;
+const OFFENDERS = 3;
+const PAGE = 500;
+const TIMEOUT_MS = 20_000;
+
+/**
+ * Asks the log what became of what was not received. An acknowledged message that a subscriber lacks is
+ * lost, unless the log forked before it: Redis replicates asynchronously, and a promotion can take back
+ * what was acknowledged. Then an entry of a later epoch stands at its offset or before it.
+ */
+export async function settleLosses(
+  losses: readonly Loss[],
+  target: TargetPlan,
+  positionsOf: (wanted: readonly Wanted[]) => Promise<readonly (AckPosition | undefined)[]>,
+): Promise<SettledLosses> {
+  let lostByLog = 0;
+  const offenders: Offender[] = [];
+  for (const channel of new Set(losses.map((loss) => loss.channel))) {
+    const mine = losses.filter((loss) => loss.channel === channel);
+    const missing = mine.flatMap((loss) =>
+      loss.ranges.flatMap(([from, to]) =>
+        Array.from({ length: Math.min(to - from, LOOKED_UP) }, (_, i) => ({ loss, n: from + i })),
+      ),
+    );
+    const unique = new Map(missing.map(({ loss, n }) => [`${loss.stream} ${n}`, { channel, stream: loss.stream, n }]));
+    const wanted = [...unique.values()].slice(0, LOOKED_UP);
+    const positions = await positionsOf(wanted);
+    const byName = new Map(wanted.map(({ stream, n }, index) => [`${stream} ${n}`, positions[index] ?? undefined]));
+    const log = await readLog(target, channel, positions);
+    for (const { loss, n } of missing) {
+      const position = byName.get(`${loss.stream} ${n}`);
+      const forked =
+        position !== undefined &&
+        log?.some(({ epoch, offset }) => BigInt(epoch) > BigInt(position.epoch) && offset <= position.offset);
+      if (forked) {
+        lostByLog++;
+        continue;
+      }
+      if (offenders.length >= OFFENDERS) continue;
+      const where = position && log ? whereInLog(log, loss.stream, n, position) : 'the log was not read';
+      offenders.push({
+        what: 'lost',
+        channel,
+        subscriber: loss.subscriber,
+        stream: loss.stream,
+        n,
+        epoch: position?.epoch,
+        offset: position?.offset,
+        at: Date.now(),
+        detail: `message ${n} of stream ${loss.stream} was acknowledged and never came (${where})`,
+      });
+    }
+  }
+  return { lostByLog, offenders };
+}
+
+function whereInLog(log: readonly Entry[], stream: number, n: number, position: AckPosition): string {
+  const stamp = new StampReader();
+  const holds = log.some(({ data }) => {
+    const bytes = Buffer.from(String(data), 'latin1');
+    return stamp.read(bytes, 0) && stamp.stream === stream && stamp.n === n;
+  });
+  if (holds) return 'it is in the log';
+  const other = log.some(({ offset }) => offset === position.offset);
+  return other ? 'another message stands in the log at its position' : 'it is not in the log';
+}
+
+/** The log around these positions, through the API; `undefined`: it cannot be read. */
+async function readLog(
+  { apis, apiKey }: TargetPlan,
+  channel: string,
+  positions: readonly (AckPosition | undefined)[],
+): Promise<Entry[] | undefined> {
+  const offsets = positions.flatMap((position) => position?.offset ?? []);
+  if (offsets.length === 0) return undefined;
+  const from = Math.min(...offsets);
+  const entries: Entry[] = [];
+  let before: string | undefined;
+  for (;;) {
+    const page = await readPage(apis, apiKey, channel, before);
+    if (!page) return undefined;
+    entries.push(...page);
+    const first = page[0];
+    if (!first || first.offset <= from || page.length < PAGE) return entries;
+    before = `${first.epoch}-${first.offset}`;
+  }
+}
+
+async function readPage(
+  apis: readonly string[],
+  apiKey: string | undefined,
+  channel: string,
+  before: string | undefined,
+): Promise<Entry[] | undefined> {
+  for (const api of apis) {
+    try {
+      const url = new URL('/v1/history', api);
+      url.searchParams.set('channel', channel);
+      url.searchParams.set('limit', String(PAGE));
+      if (before !== undefined) url.searchParams.set('before', before);
+      const headers = apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` };
+      const response = await fetch(url, { headers, signal: AbortSignal.timeout(TIMEOUT_MS) });
+      if (!response.ok) continue;
+      const { messages } = (await response.json()) as { messages: Entry[] };
+      return messages;
+    } catch {
+      // The next gateway may answer.
+    }
+  }
+  return undefined;
+}

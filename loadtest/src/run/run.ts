@@ -1,0 +1,367 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { AckSummary } from '../audit/ack-log.js';
+import type { Offender } from '../audit/receipts.js';
+import { countsOf } from '../report/histogram.js';
+import { durationsOf, type Point, type RunResult } from '../report/result.js';
+import { MUST_BE_ZERO } from '../report/summary.js';
+import { judge, type Threshold } from '../report/thresholds.js';
+import type { Scenario, Stage } from '../scenario/scenario.js';
+import { type GatewaySample, sampleGateways } from './gateway-watch.js';
+import type { Generator } from './generator.js';
+import { generatorLimits } from './limits.js';
+import { settleLosses } from './losses.js';
+import type { Loss, TargetPlan, WorkerReply, WorkerRequest } from './plan.js';
+import { Recording } from './recording.js';
+import { shareOut } from './shares.js';
+
+export interface RunOptions {
+  readonly scenario: Scenario;
+  readonly target: TargetPlan;
+  readonly generators: readonly Generator[];
+  readonly localAddresses: readonly (readonly string[])[];
+  readonly seed: number;
+  readonly runId: string;
+  readonly thresholds: readonly Threshold[];
+  /** A run that its generators limited passes all the same. */
+  readonly allowLimited: boolean;
+  /** Every message's checksum, or one of so many for each subscriber. */
+  readonly verifyEvery: number;
+  /** Ends the run early, in an orderly way. */
+  readonly signal: AbortSignal;
+  readonly onPoint: (progress: Progress) => void;
+  /** Faults; runs while messages are published, until `signal` is aborted. */
+  readonly trouble?: ((trouble: Trouble) => Promise<void>) | undefined;
+  /** Called when nothing is published any more, before the audit: everything must run again. */
+  readonly mend?: (() => Promise<void>) | undefined;
+  /** Memory of the gateways, where somebody knows better than `/metrics`. */
+  readonly sample?: (() => Promise<GatewaySample | undefined>) | undefined;
+  readonly notes?: readonly string[];
+}
+
+/** What those who cause faults can do and tell. */
+export interface Trouble {
+  readonly signal: AbortSignal;
+  mark(text: string): void;
+  cut(share: number, seed: number): Promise<void>;
+  stall(share: number, ms: number, seed: number): Promise<void>;
+}
+
+export interface Progress {
+  readonly phase: string;
+  /** 0-1 of the whole run. */
+  readonly share: number;
+  readonly point: Point;
+  readonly recording: Recording;
+  readonly wanted: number;
+}
+
+const TICK_MS = 1_000;
+const LOAD_STEP_MS = 250;
+const CONNECTING = 200;
+/** Without one more connection for this long, the rest will not come, ms. */
+const CONNECT_PATIENCE_MS = 15_000;
+/** Without anything more received for this long, what is missing will not come, ms. */
+const AUDIT_PATIENCE_MS = 10_000;
+const SETTLE_PATIENCE_MS = 130_000;
+/** Fewer connections say nothing about the memory of each. */
+const MIN_CONNECTIONS_FOR_MEMORY = 500;
+const NEVER = new AbortController().signal;
+
+/** Runs a scenario from its first connection to the audit. */
+export async function runScenario(options: RunOptions): Promise<RunResult> {
+  return new Run(options).run();
+}
+
+class Run {
+  readonly #options: RunOptions;
+  readonly #recording = new Recording();
+  readonly #startedAt = new Date();
+  readonly #wanted: number;
+  #phase = 'connecting';
+  #passedMs = 0;
+  #publishedMs = 0;
+  #memory: { before: number | undefined; after: number | undefined } = { before: undefined, after: undefined };
+  #offenders: Offender[] = [];
+  #skipped = 0;
+  #ticking = Promise.resolve();
+
+  constructor(options: RunOptions) {
+    this.#options = options;
+    this.#wanted = Object.values(options.scenario.groups).reduce((sum, { connections }) => sum + connections, 0);
+  }
+
+  async run(): Promise<RunResult> {
+    const { generators } = this.#options;
+    await this.#begin();
+    this.#memory.before = (await this.#sample())?.residentBytes;
+    const timer = setInterval(() => {
+      this.#ticking = this.#ticking.then(() => this.#tick()).catch(() => {});
+    }, TICK_MS);
+    try {
+      await this.#stages();
+      await this.#stopPublishing();
+    } finally {
+      clearInterval(timer);
+      await this.#ticking;
+    }
+    const losses = await this.#audit();
+    const { lostByLog, offenders } = await settleLosses(losses, this.#options.target, (wanted) =>
+      this.#positions(wanted),
+    );
+    this.#offenders.push(...offenders);
+    const result = this.#result(lostByLog);
+    await Promise.allSettled(generators.map((generator) => generator.ask({ do: 'close' })));
+    return result;
+  }
+
+  async #begin(): Promise<void> {
+    const { scenario, generators, target, seed, runId, localAddresses, verifyEvery } = this.#options;
+    const shares = shareOut(scenario, generators.length);
+    await Promise.all(
+      generators.map((generator, index) =>
+        generator.ask({
+          do: 'begin',
+          plan: {
+            runId,
+            seed: seed + index * 104_729,
+            target,
+            shares: shares[index] ?? [],
+            localAddresses: localAddresses[index] ?? [],
+            verifyEvery,
+            clockOffsetUs: generator.clock.offsetUs,
+            connecting: Math.max(20, Math.ceil(CONNECTING / generators.length)),
+          },
+        }),
+      ),
+    );
+  }
+
+  async #stages(): Promise<void> {
+    const { scenario, signal, trouble } = this.#options;
+    const totalMs = scenario.stages.reduce((sum, { duration }) => sum + duration, 0);
+    const ended = new AbortController();
+    let troubles: Promise<void> | undefined;
+    let load = 0;
+    let doneMs = 0;
+    for (const stage of scenario.stages) {
+      if (signal.aborted) break;
+      const isFirstPublished = stage.publish && troubles === undefined;
+      if (isFirstPublished) troubles = this.#startTrouble(trouble, ended.signal);
+      this.#phase = stage.publish ? 'running' : 'connecting';
+      if (stage.duration === 0) await this.#jump(stage);
+      else await this.#ramp(stage, load, (ms) => (this.#passedMs = doneMs + ms));
+      load = stage.load;
+      doneMs += stage.duration;
+      this.#passedMs = doneMs;
+      if (totalMs === doneMs) break;
+    }
+    ended.abort();
+    await troubles;
+  }
+
+  /** The faults of whoever runs this, and the storms of the scenario. */
+  async #startTrouble(trouble: RunOptions['trouble'], signal: AbortSignal): Promise<void> {
+    const told: Trouble = {
+      signal: AbortSignal.any([signal, this.#options.signal]),
+      mark: (text) => this.#recording.mark(text, true),
+      cut: async (share, seed) => void (await this.#askAll({ do: 'cut', share, seed })),
+      stall: async (share, ms, seed) => void (await this.#askAll({ do: 'stall', share, ms, seed })),
+    };
+    const { groups, stages } = this.#options.scenario;
+    const holdMs = Math.max(...stages.map(({ duration }) => duration));
+    const storms = Object.entries(groups).map(async ([group, { storm, connections }]) => {
+      if (!storm) return;
+      await sleep(storm.at * holdMs, undefined, { signal: told.signal }).catch(() => {});
+      if (told.signal.aborted) return;
+      this.#recording.mark(`storm: ${Math.round(connections * storm.share)} connections cut at once`, true);
+      await this.#askAll({ do: 'cut', group, share: storm.share, seed: this.#options.seed });
+      await this.#untilBack();
+    });
+    await Promise.all([trouble?.(told), ...storms]);
+  }
+
+  /** Waits until all connections are back, and marks how long that took. */
+  async #untilBack(): Promise<void> {
+    const beganAt = performance.now();
+    const before = this.#recording.connections;
+    await sleep(TICK_MS, undefined);
+    while (performance.now() - beganAt < CONNECT_PATIENCE_MS * 4) {
+      await this.#tickNow();
+      if (this.#recording.connections >= before) {
+        this.#recording.mark(`all back after ${((performance.now() - beganAt) / 1000).toFixed(1)} s`);
+        return;
+      }
+      await sleep(100);
+    }
+    this.#recording.mark(`${before - this.#recording.connections} connections did not come back`, true);
+  }
+
+  async #jump({ load, publish }: Stage): Promise<void> {
+    await this.#setLoad(load, publish ? load : undefined);
+    const wanted = Math.round(this.#wanted * load);
+    let best = -1;
+    let bestAt = performance.now();
+    const { signal } = this.#options;
+    while (!signal.aborted && performance.now() - bestAt < CONNECT_PATIENCE_MS) {
+      await sleep(50);
+      await this.#tickNow();
+      const { connections, pending } = this.#recording;
+      if (pending === 0 && connections >= wanted) break;
+      if (connections > best) {
+        best = connections;
+        bestAt = performance.now();
+      }
+    }
+    this.#recording.mark(`${this.#recording.connections} connected`);
+    await this.#settleMemory();
+  }
+
+  async #settleMemory(): Promise<void> {
+    if (this.#memory.after !== undefined || this.#wanted < MIN_CONNECTIONS_FOR_MEMORY) return;
+    // The garbage of so many handshakes is not what connections hold.
+    await sleep(1_000, undefined, { signal: this.#options.signal }).catch(() => {});
+    this.#memory.after = (await this.#sample())?.residentBytes;
+  }
+
+  async #ramp(stage: Stage, from: number, passed: (ms: number) => void): Promise<void> {
+    const beganAt = performance.now();
+    const { signal } = this.#options;
+    for (;;) {
+      const ms = performance.now() - beganAt;
+      const share = Math.min(1, ms / stage.duration);
+      const load = from + (stage.load - from) * share;
+      await this.#setLoad(load, stage.publish ? load : undefined);
+      passed(Math.min(ms, stage.duration));
+      if (share === 1 || signal.aborted) break;
+      const stepMs = from === stage.load ? stage.duration - ms : Math.min(LOAD_STEP_MS, stage.duration - ms);
+      const beat = Math.min(stepMs, LOAD_STEP_MS);
+      await sleep(Math.max(1, beat), undefined, { signal }).catch(() => {});
+    }
+    if (stage.publish) this.#publishedMs += performance.now() - beganAt;
+  }
+
+  #lastLoad = '';
+
+  async #setLoad(connections: number, publish: number | undefined): Promise<void> {
+    const load = `${connections} ${publish}`;
+    if (load === this.#lastLoad) return;
+    this.#lastLoad = load;
+    await this.#askAll({ do: 'load', connections, publish });
+  }
+
+  /** Ends the schedule, and waits until everything that was due is settled. */
+  async #stopPublishing(): Promise<void> {
+    this.#phase = 'settling';
+    await this.#askAll({ do: 'load', connections: this.#finalLoad(), publish: undefined });
+    await this.#options.mend?.();
+    for (let waitedMs = 0, last = -1; waitedMs < SETTLE_PATIENCE_MS; waitedMs += 50) {
+      const replies = await this.#askAll({ do: 'open' });
+      const open = replies.reduce((sum, reply) => sum + (reply.open ?? 0), 0);
+      this.#skipped = replies.reduce((sum, reply) => sum + (reply.skipped ?? 0), 0);
+      if (open === 0) break;
+      if (open !== last) waitedMs = 0;
+      last = open;
+      await sleep(50);
+    }
+  }
+
+  #finalLoad(): number {
+    return Number(this.#lastLoad.split(' ')[0] ?? 1);
+  }
+
+  async #audit(): Promise<Loss[]> {
+    this.#phase = 'auditing';
+    const acks = (await this.#askAll({ do: 'acks' })).flatMap((reply) => reply.acks ?? []) as AckSummary[];
+    const replies = await this.#askAll({ do: 'audit', acks, patienceMs: AUDIT_PATIENCE_MS });
+    const point = this.#recording.add(
+      replies.flatMap(({ tick }) => tick ?? []),
+      await this.#sample(),
+    );
+    this.#show(point, 1);
+    this.#offenders = replies.flatMap((reply) => reply.offenders ?? []).sort((a, b) => a.at - b.at);
+    return replies.flatMap((reply) => reply.losses ?? []);
+  }
+
+  async #positions(wanted: readonly { channel: string; stream: number; n: number }[]) {
+    const replies = await this.#askAll({ do: 'positions', wanted });
+    return wanted.map((_, index) => replies.map((reply) => reply.positions?.[index]).find((position) => position));
+  }
+
+  async #tick(): Promise<void> {
+    const [replies, gateway] = await Promise.all([this.#askAll({ do: 'tick' }), this.#sample()]);
+    const point = this.#recording.add(
+      replies.flatMap(({ tick }) => tick ?? []),
+      gateway,
+    );
+    const totalMs = this.#options.scenario.stages.reduce((sum, { duration }) => sum + duration, 0);
+    this.#show(point, Math.min(1, this.#passedMs / Math.max(1, totalMs)));
+  }
+
+  async #tickNow(): Promise<void> {
+    await this.#ticking;
+    const last = this.#recording.points.at(-1)?.atMs ?? 0;
+    if (this.#recording.nowMs - last > 200) await this.#tick();
+  }
+
+  #show(point: Point, share: number): void {
+    const { onPoint } = this.#options;
+    onPoint({ phase: this.#phase, share, point, recording: this.#recording, wanted: this.#wanted });
+  }
+
+  #sample(): Promise<GatewaySample | undefined> {
+    return this.#options.sample?.() ?? sampleGateways(this.#options.target.apis);
+  }
+
+  #askAll(request: WorkerRequest): Promise<WorkerReply[]> {
+    return Promise.all(this.#options.generators.map((generator) => generator.ask(request)));
+  }
+
+  #result(lostByLog: number): RunResult {
+    const { scenario, target, seed, runId, generators, thresholds, allowLimited, signal, notes = [] } = this.#options;
+    const recording = this.#recording;
+    const { before, after } = this.#memory;
+    const isMemoryKnown = before !== undefined && after !== undefined && this.#wanted >= MIN_CONNECTIONS_FOR_MEMORY;
+    const gatewayBytes = recording.points.flatMap(({ gatewayBytes: bytes }) => bytes ?? []);
+    const audit = { ...recording.audit, lost: Math.max(0, recording.audit.lost - lostByLog), lostByLog };
+    const limits = generatorLimits(recording, this.#skipped);
+    const base = {
+      scenario: scenario.name,
+      description: scenario.description,
+      urls: target.urls,
+      seed,
+      runId,
+      startedAt: this.#startedAt.toISOString(),
+      durationMs: recording.nowMs,
+      publishedMs: this.#publishedMs,
+      isInterrupted: signal.aborted && signal !== NEVER,
+      connections: { wanted: this.#wanted, peak: recording.peakConnections },
+      totals: recording.totals,
+      errors: recording.errors,
+      latency: durationsOf(recording.latency),
+      acknowledgement: durationsOf(recording.acknowledgement),
+      connecting: durationsOf(recording.connecting),
+      lateness: durationsOf(recording.lateness),
+      latencyCounts: countsOf(recording.latency),
+      audit,
+      offenders: this.#offenders,
+      gateway: {
+        bytesPerConnection: isMemoryKnown ? Math.max(0, after - before) / recording.peakConnections : undefined,
+        peakBytes: gatewayBytes.length > 0 ? Math.max(...gatewayBytes) : undefined,
+      },
+      generator: {
+        processes: generators.length,
+        hosts: [...new Map(generators.map(({ host, clock }) => [host, { host, ...clock }])).values()],
+        limits,
+      },
+      points: recording.points,
+      marks: recording.marks,
+      notes,
+    };
+    const outcomes = judge(thresholds, base);
+    const isClean = MUST_BE_ZERO.every((name) => audit[name] === 0);
+    const isConnected = base.isInterrupted || recording.peakConnections >= this.#wanted;
+    const isFree = allowLimited || limits.length === 0;
+    const passed = outcomes.every(({ isMet }) => isMet) && isClean && isConnected && isFree;
+    return { ...base, thresholds: outcomes, passed };
+  }
+}

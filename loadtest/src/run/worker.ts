@@ -1,0 +1,181 @@
+/** A generator process: connections and publishers of its share, told by its parent what to do. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { jsonDialect } from '@fanfare/protocol/json';
+import { msgpackDialect } from '@fanfare/protocol/msgpack';
+import type { AckLog, AckSummary } from '../audit/ack-log.js';
+import { Receipts } from '../audit/receipts.js';
+import { setClockOffset } from '../clock.js';
+import { HttpLink, type PublishLink, WebSocketLink } from '../generators/publish-link.js';
+import { Publisher } from '../generators/publisher.js';
+import { sizeDrawer } from '../generators/sizes.js';
+import { Subscriber } from '../generators/subscriber.js';
+import { tokenFor } from '../generators/tokens.js';
+import { seededRandom } from '../random.js';
+import { channelCount } from '../scenario/scenario.js';
+import { Crowd } from './crowd.js';
+import { channelName, type Loss, type Share, type WorkerPlan, type WorkerReply, type WorkerRequest } from './plan.js';
+import { linkCount } from './shares.js';
+import { Tally } from './tally.js';
+
+/** Channels that one witness of the closed model is on. */
+const WITNESSED = 100;
+const POLL_MS = 20;
+/** After everything came, so that what comes twice is seen, ms. */
+const LINGER_MS = 300;
+
+const tally = new Tally();
+const crowds: Crowd[] = [];
+const publishers: Publisher[] = [];
+const witnesses: Subscriber[] = [];
+let plan: WorkerPlan;
+let hasBegun = false;
+
+function begin(asked: WorkerPlan): void {
+  plan = asked;
+  setClockOffset(plan.clockOffsetUs);
+  for (const share of plan.shares) {
+    const random = seededRandom(plan.seed + share.first * 7919);
+    crowds.push(new Crowd({ share, plan, tally, random, hasBegun: () => hasBegun }));
+    if (share.publishes) publishers.push(publisherOf(share));
+  }
+}
+
+function publisherOf({ name, group, firstStream }: Share): Publisher {
+  const settings = group.publish as NonNullable<typeof group.publish>;
+  const { urls, apis, apiKey, tokens } = plan.target;
+  const channels = Array.from({ length: channelCount(group) }, (_, index) =>
+    channelName(group, plan.runId, name, index),
+  );
+  const links = Array.from({ length: linkCount(settings) }, (_, index): PublishLink => {
+    const turned = apis.map((_, turn) => new URL(apis[(index + turn) % apis.length] as string));
+    const batch = settings.by === 'http-batch' ? settings.batch : 1;
+    if (settings.by !== 'websocket') return new HttpLink({ apis: turned, apiKey, batch, sure: settings.sure });
+    const namespace = group.namespace ?? (group.durable ? 'demo' : 'live');
+    return new WebSocketLink({
+      target: { url: new URL(urls[index % urls.length] as string), subprotocol: `fanfare.${group.dialect}.v1` },
+      dialect: group.dialect === 'msgpack' ? msgpackDialect : jsonDialect,
+      token: tokenFor(tokens, `load-publisher-${index}`, [namespace]),
+    });
+  });
+  const publisher = new Publisher({
+    channels,
+    model: settings.rate === undefined ? { inFlight: settings.inFlight ?? 1 } : { rate: settings.rate },
+    firstStream,
+    links,
+    batch: settings.by === 'http-batch' ? settings.batch : settings.by === 'http' ? 1 : 1_000,
+    drawSize: sizeDrawer(settings.size, seededRandom(plan.seed + firstStream)),
+    tally,
+  });
+  if (settings.inFlight !== undefined) openWitnesses(channels, group.durable, publisher);
+  return publisher;
+}
+
+/** Subscribers in this process that tell the closed model what has been delivered. */
+function openWitnesses(channels: readonly string[], isDurable: boolean, publisher: Publisher): void {
+  for (let from = 0; from < channels.length; from += WITNESSED) {
+    const receipts = channels.slice(from, from + WITNESSED).map((channel) => new Receipts(channel, isDurable));
+    const witness = new Subscriber(
+      { label: `witness#${witnesses.length}`, index: witnesses.length, receipts, presence: false },
+      {
+        tally,
+        dialect: jsonDialect,
+        verifyEvery: plan.verifyEvery,
+        hasBegun: () => hasBegun,
+        token: () => tokenFor(plan.target.tokens, 'load-witness', [(channels[0] as string).split(':')[0] as string]),
+        target: () => ({ url: new URL(plan.target.urls[0] as string), subprotocol: jsonDialect.subprotocol }),
+      },
+    );
+    witness.onDelivery = () => publisher.delivered();
+    witnesses.push(witness);
+    witness.open();
+  }
+}
+
+function setLoad(connections: number, publish: number | undefined): void {
+  for (const crowd of crowds) crowd.load = connections;
+  if (publish === undefined) {
+    for (const publisher of publishers) publisher.stop();
+    return;
+  }
+  for (const publisher of publishers) {
+    if (hasBegun) publisher.load = publish;
+    else publisher.start(publish);
+  }
+  hasBegun = true;
+}
+
+async function audit(summaries: readonly AckSummary[], patienceMs: number): Promise<Loss[]> {
+  const acks = new Map<string, AckSummary[]>();
+  for (const ack of summaries) acks.set(ack.channel, [...(acks.get(ack.channel) ?? []), ack]);
+  let received = -1;
+  for (let waitedMs = 0; waitedMs < patienceMs; waitedMs += POLL_MS) {
+    if (crowds.every((crowd) => crowd.isSettled(acks))) break;
+    if (tally.audit.received !== received) waitedMs = 0;
+    received = tally.audit.received;
+    await sleep(POLL_MS);
+  }
+  await sleep(LINGER_MS);
+  return crowds.flatMap((crowd) => crowd.audit(acks));
+}
+
+function logs(): AckLog[] {
+  return publishers.flatMap((publisher) => [...publisher.logs.values()]);
+}
+
+async function handle(request: WorkerRequest): Promise<Omit<WorkerReply, 'id'>> {
+  switch (request.do) {
+    case 'begin':
+      begin(request.plan);
+      return {};
+    case 'load':
+      setLoad(request.connections, request.publish);
+      return {};
+    case 'tick':
+      return { tick: tally.tick() };
+    case 'cut':
+      for (const crowd of crowds) {
+        if (request.group === undefined || crowd.name === request.group) {
+          crowd.cut(request.share, seededRandom(request.seed));
+        }
+      }
+      return {};
+    case 'stall':
+      for (const crowd of crowds) crowd.stall(request.share, request.ms, seededRandom(request.seed));
+      return {};
+    case 'open':
+      return {
+        open: publishers.reduce((sum, { open }) => sum + open, 0),
+        skipped: publishers.reduce((sum, { skipped }) => sum + skipped, 0),
+      };
+    case 'acks':
+      return { acks: logs().map((log) => log.summary()) };
+    case 'audit': {
+      const losses = await audit(request.acks, request.patienceMs);
+      return { losses, tick: tally.tick(), offenders: tally.offenders };
+    }
+    case 'positions':
+      return {
+        positions: request.wanted.map(({ channel, stream, n }) =>
+          logs()
+            .find((log) => log.channel === channel && log.stream === stream)
+            ?.positionOf(n),
+        ),
+      };
+    case 'close':
+      for (const crowd of crowds) crowd.close();
+      for (const witness of witnesses) witness.close();
+      for (const publisher of publishers) publisher.close();
+      setTimeout(() => process.exit(0), 50);
+      return {};
+  }
+}
+
+process.on('message', ({ id, request }: { id: number; request: WorkerRequest }) => {
+  handle(request).then(
+    (reply) => process.send?.({ id, ...reply } satisfies WorkerReply),
+    (error: Error) => process.send?.({ id, error: error.message } satisfies WorkerReply),
+  );
+});
+// The parent ends this process; a Ctrl-C at a terminal reaches both.
+process.on('SIGINT', () => {});
+process.on('disconnect', () => process.exit(0));

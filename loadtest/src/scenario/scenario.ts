@@ -1,0 +1,140 @@
+import { z } from 'zod';
+import { MAX_PAYLOAD_BYTES, MIN_PAYLOAD_BYTES } from '../audit/payload.js';
+
+/** `"500ms"`, `"30s"`, `"5m"`, `"1h"`, or a number of seconds; in ms. */
+export const duration = z
+  .union([
+    z.number().nonnegative(),
+    z.string().regex(/^\d+(\.\d+)?(ms|s|m|h)$/, 'takes a time such as "500ms", "30s" or "5m"'),
+  ])
+  .transform((value) => (typeof value === 'number' ? value * 1000 : durationMs(value)));
+
+const UNITS_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const;
+
+function durationMs(text: string): number {
+  const [, value, unit] = /^([\d.]+)(ms|s|m|h)$/.exec(text) as RegExpExecArray;
+  return Number(value) * UNITS_MS[unit as keyof typeof UNITS_MS];
+}
+
+const count = z.number().int().positive();
+const share = z.number().min(0).max(1);
+const bytes = z
+  .number()
+  .int()
+  .min(MIN_PAYLOAD_BYTES, `takes ${MIN_PAYLOAD_BYTES} bytes or more`)
+  .max(MAX_PAYLOAD_BYTES);
+
+const sizes = z.union([
+  bytes,
+  z.strictObject({ min: bytes, max: bytes }),
+  z.strictObject({ mean: bytes, deviation: z.number().nonnegative() }),
+  z.strictObject({ choices: z.array(z.strictObject({ size: bytes, weight: z.number().positive() })).min(1) }),
+]);
+
+const publish = z
+  .strictObject({
+    /** One request a message, a batch a request, or frames of a WebSocket, one message each. */
+    by: z.enum(['http', 'http-batch', 'websocket']).default('websocket'),
+    /** Open model: so many messages a second by a schedule, over all channels of the group in turn. */
+    rate: z.number().positive().optional(),
+    /** Closed model: so many that one subscriber of their channel has not received yet. */
+    inFlight: count.optional(),
+    /** Payloads, bytes of JSON text. */
+    size: sizes.default(256),
+    /** Most messages a request, for `http-batch`. */
+    batch: count.max(1000).default(100),
+    /** Default 8 for `http`, 4 for `http-batch`, 1 for `websocket`. */
+    connections: count.max(1000).optional(),
+    /** By HTTP only: every message has a key and is repeated, at every gateway in turn, until it is acknowledged. */
+    sure: z.boolean().default(false),
+  })
+  .refine(({ rate, inFlight }) => (rate === undefined) !== (inFlight === undefined), {
+    message: 'needs either rate (open model) or inFlight (closed model)',
+  })
+  .refine(({ by, sure }) => !sure || by !== 'websocket', { message: 'sure needs by: http or http-batch' });
+
+const group = z.strictObject({
+  /** At full load. */
+  connections: count,
+  /** Spread evenly over the connections; `own`: each connection has its own. */
+  channels: z.union([count, z.literal('own')]).default(1),
+  channelsPerConnection: count.max(1000).default(1),
+  /** Whether the channels are durable; must be true of the namespace. */
+  durable: z.boolean().default(true),
+  /** Default: `demo` for durable channels, `live` for live ones, as a gateway in development has them. */
+  namespace: z
+    .string()
+    .regex(/^[\w.-]+$/)
+    .optional(),
+  /** A socket with the least of a client, or the SDK. */
+  client: z.enum(['raw', 'sdk']).default('raw'),
+  dialect: z.enum(['json', 'msgpack']).default('json'),
+  /** Members of their channels, who hear of each other. */
+  presence: z.boolean().default(false),
+  publish: publish.optional(),
+  /** A share of the readers stops reading for a time, again and again. */
+  slow: z.strictObject({ share, stall: duration, every: duration }).optional(),
+  /** A share of the connections a second leaves, and comes anew. */
+  churn: z.strictObject({ perSecond: share }).optional(),
+  /** A share of the connections is cut at once, when so much of the hold has passed, and comes back. */
+  storm: z.strictObject({ at: share.default(0.4), share: share.default(1) }).optional(),
+});
+
+const stage = z.strictObject({
+  /** Load changes evenly over this time; 0: at once, and the next stage waits until all are connected. */
+  duration,
+  /** At the end of the stage: 0-1 of the connections and of the rates. */
+  load: share.default(1),
+  /** Whether messages are published meanwhile. */
+  publish: z.boolean().default(true),
+});
+
+export const scenarioSchema = z.strictObject({
+  name: z.string().min(1),
+  description: z.string().default(''),
+  stages: z.array(stage).min(1).optional(),
+  groups: z.record(z.string().regex(/^[\w-]+$/), group).refine((groups) => Object.keys(groups).length > 0, {
+    message: 'needs at least one group',
+  }),
+});
+
+/** What a scenario file holds. */
+export type ScenarioInput = z.input<typeof scenarioSchema>;
+export type Group = z.output<typeof group>;
+export type Publish = z.output<typeof publish>;
+export type Stage = z.output<typeof stage>;
+export interface Scenario {
+  readonly name: string;
+  readonly description: string;
+  readonly stages: readonly Stage[];
+  readonly groups: Readonly<Record<string, Group>>;
+}
+
+const HOLD_MS = 20_000;
+const DEFAULT_STAGES: readonly Stage[] = [
+  { duration: 0, load: 1, publish: false },
+  { duration: HOLD_MS, load: 1, publish: true },
+];
+
+/** For scenarios in TypeScript: `export default defineScenario({ … })`. */
+export function defineScenario(scenario: ScenarioInput): ScenarioInput {
+  return scenario;
+}
+
+/** @throws {z.ZodError} */
+export function resolveScenario(input: unknown): Scenario {
+  const scenario = scenarioSchema.parse(input);
+  return { ...scenario, stages: scenario.stages ?? DEFAULT_STAGES };
+}
+
+/** The longest stage, which `--duration` sets. */
+export function withDuration(scenario: Scenario, durationMs: number | undefined): Scenario {
+  if (durationMs === undefined) return scenario;
+  const longest = scenario.stages.reduce((a, b) => (b.duration > a.duration ? b : a));
+  const stages = scenario.stages.map((one) => (one === longest ? { ...one, duration: durationMs } : one));
+  return { ...scenario, stages };
+}
+
+export function channelCount({ channels, connections, channelsPerConnection }: Group): number {
+  return channels === 'own' ? connections * channelsPerConnection : channels;
+}
