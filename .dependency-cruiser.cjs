@@ -39,7 +39,12 @@ module.exports = {
       PORTS,
       PROTOCOL,
       `${G}/(api|channels)/`,
-      `${G}/(auth/origin|fleet/fleet)\\.ts$`,
+      `${G}/(auth/origin|fleet/fleet|presence/presence|presence/presence-cursor)\\.ts$`,
+    ]),
+    only('presence-knows-sessions-and-below', `${G}/presence/`, [
+      PORTS,
+      PROTOCOL,
+      `${G}/(channels|hub|presence|redis|session)/`,
     ]),
     only('transports-are-strangers', `${G}/transport/`, [PORTS, PROTOCOL, `${G}/transport/`]),
     only('memory-engine-is-a-stranger', `${G}/broker/memory/`, [PORTS, PROTOCOL, `${G}/broker/(memory/|[^/]+\\.ts$)`]),

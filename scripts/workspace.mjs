@@ -97,12 +97,15 @@ function modified(file) {
   return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 }
 
-/** The compiler leaves the scripts of the Redis engine behind. */
+/** The compiler leaves the scripts for Redis behind. */
 function copyLuaScripts() {
-  const from = inRoot('gateway/src/broker/redis/scripts');
-  if (!existsSync(from)) return;
-  const isWanted = (source) => source.endsWith('.lua') || statSync(source).isDirectory();
-  cpSync(from, inRoot('gateway/dist/broker/redis/scripts'), { recursive: true, filter: isWanted });
+  const from = inRoot('gateway/src');
+  for (const file of readdirSync(from, { recursive: true })) {
+    if (!file.endsWith('.lua')) continue;
+    const to = inRoot('gateway/dist', file);
+    mkdirSync(path.dirname(to), { recursive: true });
+    cpSync(path.join(from, file), to);
+  }
 }
 
 /** The page at `/`: its script, those of its threads, and every other file of the folder as it is. */

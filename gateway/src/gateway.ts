@@ -14,7 +14,10 @@ import { BrokerFleet } from './fleet/broker-fleet.js';
 import { Hub } from './hub/hub.js';
 import type { Logger } from './observability/logger.js';
 import { createMetrics, type Metrics, type MetricsOptions, shared } from './observability/metrics.js';
-import { watchRefusals } from './observability/refusals.js';
+import { MemoryPresence } from './presence/memory/memory-presence.js';
+import { Presence } from './presence/presence.js';
+import type { PresenceStore } from './presence/presence-store.js';
+import { SessionPresence } from './presence/session-presence.js';
 import type { RedisDeployment } from './redis/deployment.js';
 import { createAcceptor } from './session/acceptor.js';
 import { createCommands } from './session/commands.js';
@@ -33,7 +36,7 @@ export interface Gateway {
   readonly healthPort: number | undefined;
   readonly transport: Transport['name'];
   readonly stats: Stats;
-  /** Fails readiness and serves on for `stopDelayMs`; then sends everyone elsewhere (4000, spread over time), waits for them and for HTTP requests up to `drainMs`, then ends. */
+  /** Sends everyone elsewhere (4000, spread over time), waits for them and for HTTP requests up to `drainMs`, then ends. */
   close(): Promise<void>;
 }
 
@@ -71,7 +74,6 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
     throw error;
   });
 
-  let isStopping = false;
   // The transport calls into sessions and api, which send through the transport.
   let handlers: TransportHandlers<Session>;
   const create = pickTransport(config, logger);
@@ -96,6 +98,15 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
     room: () => hub.outbox.room(),
     onFault,
   });
+  const instance = randomUUID();
+  const presence = new Presence({
+    store: await createPresenceStore({ broker, redis, clock, instance, config, gateways: (): number => fleet.size }),
+    outbox: hub.outbox,
+    clock,
+    timings: config.presence,
+    onFault,
+  });
+  const sessionPresence = new SessionPresence(presence, channels.access);
   const conversations = [
     createFanfareConversation({
       dialects: [RAW_DIALECTS.json, RAW_DIALECTS.msgpack],
@@ -113,7 +124,8 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
     services: {
       hub,
       authenticator: createOpenAuthenticator({ tokens: config.mode === 'development' ? 'ignored' : 'refused' }),
-      commands: createCommands({ channels, onFault }),
+      commands: createCommands({ channels, presence: sessionPresence, onFault }),
+      listeners: [sessionPresence],
       clock,
       stats,
       limits,
@@ -127,7 +139,7 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
   const fleet = new BrokerFleet({
     broker,
     clock,
-    instance: randomUUID(),
+    instance,
     self: () => ({
       node,
       version: VERSION,
@@ -138,6 +150,7 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
   });
   const dependencies: ApiDependencies = {
     channels,
+    presence,
     apiKeys: config.apiKeys,
     fleet,
     isAllowedOrigin,
@@ -147,7 +160,7 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
     isWebSocketPath: (path) => conversations.some((one) => one.serves(path)),
     healthElsewhere: config.healthPort !== undefined,
     health: () => broker.health(),
-    isStopping: () => isStopping,
+    isStopping: () => sessions.isDraining,
     metrics: createSharedMetrics(
       {
         stats,
@@ -164,13 +177,14 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
     onFault,
   };
   handlers = {
-    onUpgrade: watchRefusals(createAcceptor({ sessions, conversations, isAllowedOrigin }), stats, logger),
+    onUpgrade: createAcceptor({ sessions, conversations, isAllowedOrigin }),
     onRequest: createApi(dependencies),
   };
 
   const closing = [
     () => transport.close(),
     () => fleet.close(),
+    () => presence.close(),
     () => hub.close(),
     () => broker.close(),
     () => redis?.close(),
@@ -182,6 +196,7 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
       shared: options.worker !== undefined,
     });
     fleet.start();
+    presence.start();
     let healthPort: number | undefined;
     if (config.healthPort !== undefined) {
       const aside = createWsTransport<never>(HEALTH_TRANSPORT, {
@@ -201,10 +216,6 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
       transport: transport.name,
       stats,
       async close() {
-        // Whoever balances has to hear of it before the port is closed, else it sends clients here in vain.
-        isStopping = true;
-        transport.endConnectionsWithAnswers();
-        await sleep(clock, config.stopDelayMs);
         transport.stopListening();
         sessions.drain();
         const endsAt = clock.now() + timings.drainMs;
@@ -255,6 +266,24 @@ async function createBroker(clock: Clock, logger: Logger, deployment: RedisDeplo
   if (!deployment) return createMemoryBroker({ clock });
   const { createRedisBroker } = await import('./broker/redis/redis-broker.js');
   return createRedisBroker({ deployment, logger });
+}
+
+interface PresenceParts {
+  readonly broker: Broker;
+  readonly redis: RedisDeployment | undefined;
+  readonly clock: Clock;
+  readonly instance: string;
+  readonly config: Config;
+  readonly gateways: () => number;
+}
+
+async function createPresenceStore(parts: PresenceParts): Promise<PresenceStore> {
+  const { broker, redis, clock, instance, config, gateways } = parts;
+  if (!redis) return new MemoryPresence({ broker, clock });
+  const { RedisPresence } = await import('./presence/redis/redis-presence.js');
+  const { leaseMs } = config.presence;
+  const timings = { leaseMs, renewMs: leaseMs / 3 };
+  return new RedisPresence({ deployment: redis, broker, gateway: instance, gateways, timings });
 }
 
 /** `auto` takes uWebSockets.js where its addon loads. */

@@ -10,8 +10,6 @@ export interface Stats {
   connections: number;
   /** Connections ever accepted. */
   connectionsTotal: number;
-  /** WebSocket upgrades that were refused, by reason. */
-  readonly refusedUpgrades: Map<string, number>;
   /** Closed connections by close code. */
   readonly closes: Map<number, number>;
   /** Subscriptions of all connections now. */
@@ -88,7 +86,6 @@ export function createStats(): Stats {
   return {
     connections: 0,
     connectionsTotal: 0,
-    refusedUpgrades: new Map(),
     closes: new Map(),
     subscriptions: 0,
     framesReceived: 0,

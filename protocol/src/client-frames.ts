@@ -35,7 +35,10 @@ export const CLIENT_FRAMES: Readonly<Record<ClientFrame['type'], FrameShape>> = 
     optional: { after: POSITION, before: POSITION, limit: HISTORY_LIMIT },
     atMostOne: ['after', 'before'],
   },
-  presence: { required: { id: REQUEST_ID, channel: CHANNEL }, optional: {} },
+  presence: {
+    required: { id: REQUEST_ID, channel: CHANNEL },
+    optional: { cursor: STRING, limit: HISTORY_LIMIT },
+  },
   refresh: { required: { id: REQUEST_ID, token: STRING }, optional: {} },
   pong: { required: {}, optional: {} },
 };

@@ -62,6 +62,10 @@ export interface PresenceFrame {
   readonly type: 'presence';
   readonly id: number;
   readonly channel: string;
+  /** Goes on where the reply with this `cursor` ended. */
+  readonly cursor?: string;
+  /** Most members of the reply. */
+  readonly limit?: number;
 }
 
 export interface RefreshFrame {
@@ -156,6 +160,31 @@ export interface HistoryReplyFrame {
   readonly more: boolean;
 }
 
+/** One user on a channel with all of its sessions there, or one anonymous session. */
+export interface PresenceMember {
+  /** The session with which it joined. */
+  readonly session: string;
+  /** Absent if anonymous. */
+  readonly user?: string;
+  /** What its token says for others to see. */
+  readonly info?: unknown;
+  /** Sessions on the channel. */
+  readonly sessions: number;
+}
+
+export interface PresenceReplyFrame {
+  readonly type: 'presence';
+  readonly id: number;
+  readonly channel: string;
+  readonly members: readonly PresenceMember[];
+  /** Members on the channel, on this page or not. */
+  readonly count: number;
+  /** The list shows joins and leaves up to this revision. */
+  readonly rev: number;
+  /** More follow: ask again with this. */
+  readonly cursor?: string;
+}
+
 export interface RefreshedFrame {
   readonly type: 'refreshed';
   readonly id: number;
@@ -218,6 +247,22 @@ export interface LaggedFrame {
   readonly channels: readonly string[];
 }
 
+/** Somebody joined the channel; `rev` grows, and a list with this or a higher one shows it already. */
+export interface JoinFrame {
+  readonly type: 'join';
+  readonly channel: string;
+  readonly member: PresenceMember;
+  readonly rev: number;
+}
+
+/** Its last session left the channel: `sessions` is 0. */
+export interface LeaveFrame {
+  readonly type: 'leave';
+  readonly channel: string;
+  readonly member: PresenceMember;
+  readonly rev: number;
+}
+
 export interface PingFrame {
   readonly type: 'ping';
 }
@@ -238,12 +283,15 @@ export type ServerFrame =
   | UnsubscribedFrame
   | PublishedFrame
   | HistoryReplyFrame
+  | PresenceReplyFrame
   | RefreshedFrame
   | MessageFrame
   | PositionFrame
   | EpochFrame
   | ResetFrame
   | LaggedFrame
+  | JoinFrame
+  | LeaveFrame
   | PingFrame
   | ErrorFrame;
 

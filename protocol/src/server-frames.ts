@@ -34,6 +34,18 @@ const HISTORY_ITEMS: Rule = {
   check: (value) => Array.isArray(value) && value.every(isHistoryItem),
 };
 
+/** One member of a channel. */
+export const PRESENCE_MEMBER: FrameShape = {
+  required: { session: STRING, sessions: COUNT },
+  optional: { user: STRING },
+};
+
+const MEMBER: Rule = { is: 'a member', check: isPresenceMember };
+const MEMBERS: Rule = {
+  is: 'a list of members',
+  check: (value) => Array.isArray(value) && value.every(isPresenceMember),
+};
+
 /**
  * Every frame a gateway may send. Codes and reasons are any string here, so that a client lives with
  * those of a later gateway.
@@ -60,6 +72,10 @@ export const SERVER_FRAMES: Readonly<Record<ServerFrame['type'], FrameShape>> = 
     optional: { epoch: EPOCH, offset: COUNT, duplicate: BOOLEAN, durability: DURABILITY, replicas: COUNT },
   },
   history: { required: { id: REQUEST_ID, channel: CHANNEL, messages: HISTORY_ITEMS, more: BOOLEAN }, optional: {} },
+  presence: {
+    required: { id: REQUEST_ID, channel: CHANNEL, members: MEMBERS, count: COUNT, rev: COUNT },
+    optional: { cursor: STRING },
+  },
   refreshed: { required: { id: REQUEST_ID }, optional: { expires: DURATION } },
   message: {
     required: { channel: CHANNEL, data: DATA, time: DURATION },
@@ -69,6 +85,8 @@ export const SERVER_FRAMES: Readonly<Record<ServerFrame['type'], FrameShape>> = 
   epoch: { required: { channel: CHANNEL, epoch: EPOCH, offset: COUNT }, optional: { prev: COUNT } },
   reset: { required: { channel: CHANNEL, reason: STRING, epoch: EPOCH, offset: COUNT }, optional: {} },
   lagged: { required: { channels: CHANNELS }, optional: {} },
+  join: { required: { channel: CHANNEL, member: MEMBER, rev: COUNT }, optional: {} },
+  leave: { required: { channel: CHANNEL, member: MEMBER, rev: COUNT }, optional: {} },
   ping: { required: {}, optional: {} },
   error: {
     required: { code: STRING, message: STRING, retryable: BOOLEAN },
@@ -88,4 +106,8 @@ export function parseServerFrame(fields: Record<string, unknown>): ParsedFrame<S
 
 function isHistoryItem(value: unknown): boolean {
   return typeof value === 'object' && value !== null && !findProblem(value as Record<string, unknown>, HISTORY_ITEM);
+}
+
+function isPresenceMember(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !findProblem(value as Record<string, unknown>, PRESENCE_MEMBER);
 }

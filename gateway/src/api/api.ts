@@ -7,6 +7,7 @@ import type { Caller } from '../channels/access.js';
 import type { Channels } from '../channels/channels.js';
 import { FanfareError } from '../errors.js';
 import type { Fleet } from '../fleet/fleet.js';
+import type { Presence } from '../presence/presence.js';
 import { count, type Stats } from '../stats.js';
 import type { BodyHandler, HttpAnswer, HttpRequest, HttpResponse } from '../transport/transport.js';
 import { API_KEY_IDENTITY, createKeyCheck } from './api-key.js';
@@ -15,6 +16,7 @@ import { json, listChannels, listNodes } from './fleet.js';
 import { type HealthDependencies, live, metrics, ready } from './health.js';
 import { history } from './history.js';
 import { openApiDocument } from './openapi.js';
+import { listMembers } from './presence.js';
 import { problem, toFailure, toProblem } from './problem.js';
 import { publish } from './publish.js';
 import { readQuery } from './query.js';
@@ -27,6 +29,7 @@ export interface ApiDependencies extends HealthDependencies {
   readonly isAllowedOrigin: OriginCheck;
   readonly stats: Stats;
   readonly version: string;
+  readonly presence: Pick<Presence, 'page'>;
   /** The demo page; absent: `/` is `not_found`. */
   readonly files?: StaticFiles | undefined;
   /** Whether a path is for WebSockets: whoever comes there without one is told so. */
@@ -70,11 +73,15 @@ const WEBSOCKET_ROUTE: Route = {
 type FindRoute = (path: string) => Route | undefined;
 
 export function createApi(dependencies: ApiDependencies): HttpHandler {
-  const { channels, fleet, version, files, healthElsewhere, isWebSocketPath } = dependencies;
+  const { channels, fleet, presence, version, files, healthElsewhere, isWebSocketPath } = dependencies;
   const document = json(openApiDocument(version));
   const routes = new Map<string, Route>([
     ['/v1/publish', { POST: (body, caller) => publish(body, caller, channels.publishing) }],
     ['/v1/history', { GET: (request, caller) => history(readQuery(request.query), caller, channels) }],
+    [
+      '/v1/presence',
+      { GET: (request, caller) => listMembers(readQuery(request.query), caller, channels.access, presence) },
+    ],
     ['/v1/channels', { GET: (request) => listChannels(readQuery(request.query), fleet) }],
     ['/v1/nodes', { GET: () => listNodes(fleet) }],
     ['/v1/openapi.json', { open: true, GET: () => document }],

@@ -1,13 +1,13 @@
 /** `GET /v1/history` */
 import { isChannelName, type Position, parsePosition, RESET_REASONS } from '@fanfare/protocol';
 import { transcode } from '@fanfare/protocol/raw';
-import { isHistoryLimit, MAX_HISTORY_LIMIT } from '@fanfare/protocol/validate';
 import type { LogRecord } from '../broker/record.js';
 import type { Caller } from '../channels/access.js';
 import type { Channels } from '../channels/channels.js';
 import { FanfareError } from '../errors.js';
 import type { HttpResponse } from '../transport/transport.js';
 import { problem } from './problem.js';
+import { readLimit } from './query.js';
 
 const DEFAULT_LIMIT = 100;
 /** Most bytes of messages in one answer, about; a longer page is cut and says `more`. */
@@ -26,7 +26,7 @@ export async function history(
   const after = readPosition(query, 'after');
   const before = readPosition(query, 'before');
   if (after && before) throw new FanfareError('bad_request', 'give at most one of after and before');
-  const limit = readLimit(query.get('limit'));
+  const limit = readLimit(query.get('limit'), DEFAULT_LIMIT);
   const page = await reading.history(channel, { after, before, limit, maxBytes: MAX_ANSWER_BYTES });
   if (!page.ok) return problem(page.reason, RESET_REASONS[page.reason]);
   return {
@@ -42,13 +42,6 @@ function readPosition(query: URLSearchParams, name: 'after' | 'before'): Positio
   const position = parsePosition(text);
   if (!position) throw new FanfareError('bad_request', `${name} must be <epoch>-<offset>`);
   return position;
-}
-
-function readLimit(text: string | null): number {
-  if (text === null) return DEFAULT_LIMIT;
-  const limit = Number(text);
-  if (/^\d+$/.test(text) && isHistoryLimit(limit)) return limit;
-  throw new FanfareError('bad_request', `limit must be an integer from 1 to ${MAX_HISTORY_LIMIT}`);
 }
 
 /** The payload goes in as it was published. */

@@ -89,6 +89,12 @@ export const SCHEMAS = {
     cursor: text('Given if there are more: ask again with it.'),
     missing,
   }),
+  Members: object(['members', 'count', 'rev'], {
+    members: list(object(['session', 'sessions'], { session: text(), user: text(), info: {}, sessions: count() })),
+    count: count(),
+    rev: count(),
+    cursor: text(),
+  }),
   Nodes: object(['nodes'], {
     nodes: list(
       object(['node', 'version', 'connections', 'uptimeMs'], {

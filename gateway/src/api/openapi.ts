@@ -94,6 +94,23 @@ export function openApiDocument(version: string) {
           responses: { 200: ok('History', 'A page, oldest first.'), ...problems(400, 401, 404, 405, 409, 500, 503) },
         },
       },
+      '/v1/presence': {
+        get: {
+          operationId: 'presence',
+          summary: 'Who is on a channel, over all gateways',
+          parameters: [
+            parameter('channel', 'Name of the channel.', { type: 'string' }, true),
+            parameter('cursor', 'The cursor of the answer before.'),
+            parameter('limit', 'Most members.', {
+              type: 'integer',
+              minimum: 1,
+              maximum: MAX_HISTORY_LIMIT,
+              default: 1000,
+            }),
+          ],
+          responses: { 200: ok('Members', 'A page.'), ...problems(400, 401, 404, 405, 500, 503) },
+        },
+      },
       '/v1/channels': {
         get: {
           operationId: 'channels',

@@ -13,6 +13,8 @@ export interface Credentials {
 export interface Identity {
   /** Absent: anonymous. */
   readonly user?: string;
+  /** What its token says of the user, for others to see in presence; plain JSON. */
+  readonly info?: unknown;
   /** When it ends, ms since the Unix epoch; absent: never. */
   readonly expiresAt?: number;
   allows(action: Action, channel: ChannelPolicy): boolean;

@@ -27,6 +27,9 @@ export class ChannelAccess {
     const channel = this.#namespaces.policy(name);
     if (!channel) return new FanfareError('unknown_channel', `the namespace of ${name} is not configured`);
     if (!caller.identity?.allows(action, channel)) return new FanfareError('forbidden', `${action} is not allowed`);
+    if (action === 'presence' && !channel.presence) {
+      return new FanfareError('bad_request', 'the namespace has no presence');
+    }
     if (action === 'history' && !channel.durable) {
       return new FanfareError('bad_request', 'a live channel has no history');
     }

@@ -5,7 +5,6 @@
  */
 import { isChannelName } from '@fanfare/protocol';
 import { z } from 'zod';
-import { isOriginEntry } from '../auth/origin.js';
 import { parseRedisUrl } from '../redis/url.js';
 import { NAMESPACE_SETTINGS } from './namespace-settings.js';
 
@@ -13,15 +12,15 @@ import { tableSchema } from './schema.js';
 import { hide, hideCredentials } from './secrets.js';
 import { type SaidOf, setting } from './setting.js';
 import { FRAME_OVERHEAD_BYTES, MAX_BUFFERED_BYTES, MAX_FRAME_BYTES } from './sizes.js';
-import { duration, integer, limit, list, oneOf, text, timeLimit } from './types.js';
+import { integer, limit, list, oneOf, text, timeLimit } from './types.js';
 
 /** Pages of any development server on this machine. */
-const DEVELOPMENT_ORIGINS = ['http://localhost:*', 'http://127.0.0.1:*'];
+const DEVELOPMENT_ORIGINS = ['http://localhost:*', 'http://127.0.0.1:*', 'http://localhost', 'http://127.0.0.1'];
 
-const ORIGIN = 'an origin like https://app.example.com, with * for a part of the host or for the port';
-const origin = text(ORIGIN, (entry) => {
-  if (!isOriginEntry(entry)) throw new Error(`expected ${ORIGIN}`);
-});
+const origin = text(
+  'an origin like https://app.example.com, with at most one *',
+  /^(\*|https?:\/\/[^/*\s]*\*?[^/*\s]*)$/i,
+);
 
 const apiKey = text('1 to 256 visible ASCII characters without a comma', /^[\x21-\x2b\x2d-\x7e]{1,256}$/);
 
@@ -66,11 +65,6 @@ export const SETTINGS = {
     { default: 'auto' },
   ),
   workers: setting(integer(1, 256), 'gateway processes on the port; more than one needs Redis', { default: 1 }),
-  stopDelayMs: setting(
-    duration(0, 3_600_000),
-    'how long a gateway that was told to stop still takes new connections and requests, while `/health/ready` says that it stops: time for balancers to notice',
-    { perMode: [0, 5_000] },
-  ),
   logLevel: setting(
     oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
     '`trace`, `debug`, `info`, `warn`, `error`, `fatal` or `silent`',
@@ -78,7 +72,7 @@ export const SETTINGS = {
   ),
   allowedOrigins: setting(
     list(origin, 'origins'),
-    "origins of web pages that may connect and use the HTTP API: `https://app.example.com`, with `*` for a part of the host or for the port (`https://*.example.com`), of programs (`capacitor://localhost`, `chrome-extension://*`, `file://`), `null`, or `*` for all; compared in normal form; the gateway's own origin and clients that are no browser always may",
+    "origins of web pages that may connect and use the HTTP API: `https://app.example.com`, with one `*` for a subdomain or port (`https://*.example.com`), or `*` for all; the gateway's own origin and clients that are no browser always may",
     { perMode: [DEVELOPMENT_ORIGINS, []] },
   ),
   namespaces: setting(
@@ -89,6 +83,16 @@ export const SETTINGS = {
     'rules for channels by what stands before the first `:` of their names',
     { isInFileOnly: true, derived: 'as the mode says' },
   ),
+  presence: {
+    graceMs: setting(timeLimit(), 'how long a user whose connection broke still counts as present', { default: 5_000 }),
+    leaseMs: setting(
+      integer(3_000, 600_000, 'ms'),
+      'after which the members of a gateway that is gone leave, at the latest 10 s later',
+      {
+        default: 15_000,
+      },
+    ),
+  },
   limits: {
     commandsPerSecond: setting(limit(1_000_000), 'commands of a connection, a second', { perMode: [0, 200] }),
     bytesPerSecond: setting(limit(2 ** 40, { unit: 'bytes' }), 'bytes from a connection, a second', {

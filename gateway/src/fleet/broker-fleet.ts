@@ -80,6 +80,11 @@ export class BrokerFleet implements Fleet {
     this.#timings = { ...FLEET_TIMINGS, ...options.timings };
   }
 
+  /** Gateways that are known to live, this one included. */
+  get size(): number {
+    return this.#peers.size + 1;
+  }
+
   /** Joins the others in the background, for as long as it takes. */
   start(): void {
     const { instance } = this.#options;

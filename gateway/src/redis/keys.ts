@@ -38,10 +38,51 @@ export function channelKeys(channel: string, db = 0): ChannelKeys {
   };
 }
 
+/** The keys with the members of one channel, as seen by one gateway; all in one slot. */
+export interface PresenceKeys {
+  readonly shard: number;
+  /** Hash: member -> number of sessions and the member as JSON; `rev` -> the last revision. */
+  readonly members: string;
+  /** Sorted set: the members in their order. */
+  readonly names: string;
+  /** Hash: session -> member, of this gateway's sessions. */
+  readonly own: string;
+  /** Set: channels of the shard on which this gateway has sessions. */
+  readonly index: string;
+  /** Hash: gateway -> until when what it stored in the shard holds. */
+  readonly leases: string;
+}
+
+export function presenceKeys(channel: string, gateway: string): PresenceKeys {
+  const shard = shardOf(channel);
+  const tag = `ff:{s${shard}}`;
+  return {
+    shard,
+    members: `${tag}:pm:${channel}`,
+    names: `${tag}:pn:${channel}`,
+    // A gateway's name here is a UUID, without a colon: no two pairs of it and a channel make one key.
+    own: `${tag}:po:${gateway}:${channel}`,
+    index: presenceIndexKey(shard, gateway),
+    leases: presenceLeasesKey(shard),
+  };
+}
+
+export function presenceIndexKey(shard: number, gateway: string): string {
+  return `ff:{s${shard}}:pi:${gateway}`;
+}
+
+export function presenceLeasesKey(shard: number): string {
+  return `ff:{s${shard}}:pl`;
+}
+
+/** A channel of the gateways that goes with a client's channel, and shares its slot: ` <kind> <channel>`. */
+const COMPANION = /^ presence /;
+
 /** 0 to `SHARD_COUNT` - 1: 32-bit FNV-1a of the UTF-8 name (RFC 9923), modulo the shard count. */
 export function shardOf(channel: string): number {
   let hash = 0x811c9dc5;
-  for (const byte of Buffer.from(channel)) hash = Math.imul(hash ^ byte, 0x01000193);
+  for (const byte of Buffer.from(channel.charCodeAt(0) === 32 ? channel.replace(COMPANION, '') : channel))
+    hash = Math.imul(hash ^ byte, 0x01000193);
   return (hash >>> 0) % SHARD_COUNT;
 }
 

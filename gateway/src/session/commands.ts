@@ -2,6 +2,7 @@
 import type {
   HistoryFrame,
   Payload,
+  PresenceFrame,
   PublishFrame,
   RefreshFrame,
   SubscribeFrame,
@@ -15,6 +16,7 @@ import { FanfareError, toFanfareError } from '../errors.js';
 import type { Start } from '../hub/member.js';
 import type { ChannelPolicy } from '../namespaces.js';
 import type { Client, Command, CommandFrame } from './client.js';
+import type { LeaveCause } from './memberships.js';
 
 /** Runs one command; done once it is answered. What it throws is answered as an `error`. */
 type CommandHandler<Frame extends CommandFrame> = (
@@ -30,21 +32,34 @@ export type CommandTable = {
 
 export interface CommandDependencies {
   readonly channels: Channels;
-  /** Whether the gateway has presence: without it, a subscribe that asks for it is refused. Default false. */
-  readonly presence?: boolean;
+  readonly presence: PresenceCommands;
   /** Told of faults that should not happen. */
   readonly onFault: (message: string, error?: unknown) => void;
 }
 
+/** What commands do with presence. */
+export interface PresenceCommands {
+  /**
+   * Makes a client that is about to subscribe a member. Resolves with whether it was none before.
+   * @throws {FanfareError} `forbidden`
+   */
+  enter(client: Client, channel: ChannelPolicy): Promise<boolean>;
+  /** It did not get onto the channel. */
+  onLeft(client: Client, channel: string, cause: LeaveCause): void;
+  /** Answers who is there. */
+  answer(client: Client, frame: PresenceFrame): Promise<void>;
+}
+
 /** The commands that every gateway has; the composition root adds those of its other parts. */
 export function createCommands(dependencies: CommandDependencies): CommandTable {
-  const { channels } = dependencies;
+  const { channels, presence } = dependencies;
   return {
     subscribe: (client, frame) =>
       client.memberships.turns.run(frame.channel, () => subscribe(client, frame, dependencies)),
     unsubscribe: (client, frame) => client.memberships.turns.run(frame.channel, async () => unsubscribe(client, frame)),
     publish: (client, frame, payload) => publish(client, frame, payload as Payload, channels),
     history: (client, frame) => history(client, frame, channels),
+    presence: (client, frame) => presence.answer(client, frame),
     refresh,
   };
 }
@@ -82,15 +97,16 @@ function permitted(client: Client, action: Action, channel: string, { access }: 
 async function subscribe(
   client: Client,
   frame: SubscribeFrame,
-  { channels, presence = false, onFault }: CommandDependencies,
+  { channels, presence, onFault }: CommandDependencies,
 ): Promise<void> {
   const { id, channel } = frame;
   if (client.isClosed) return;
   const policy = permitted(client, 'subscribe', channel, channels);
   const start = startOf(frame);
-  if (frame.presence && !presence) throw unavailable('presence');
   if (start && !policy.durable) throw new FanfareError('bad_request', 'a live channel has no past to start from');
-  await client.memberships.subscribe(policy, {
+  const hasEntered = frame.presence === true && (await presence.enter(client, policy));
+  if (client.isClosed) return;
+  const subscribing = client.memberships.subscribe(policy, {
     start,
     presence: frame.presence === true,
     onJoined({ position, recovered, reason }) {
@@ -110,6 +126,12 @@ async function subscribe(
       client.reply({ type: 'unsubscribed', channel, code: failure.code, message: failure.message });
     },
   });
+  try {
+    await subscribing;
+  } catch (error) {
+    if (hasEntered) presence.onLeft(client, channel, 'failed');
+    throw error;
+  }
 }
 
 function startOf({ since, rewind, rewindMs }: SubscribeFrame): Start {

@@ -20,8 +20,6 @@ export interface Transport {
   subscribers(topic: string): number;
   /** HTTP requests that are not answered yet; those given up by the peer count until they are. */
   readonly openRequests: number;
-  /** From now on each HTTP connection ends with its next answer; new ones are accepted as before. */
-  endConnectionsWithAnswers(): void;
   /** Stops accepting; open sockets stay, HTTP connections end with their next answer. */
   stopListening(): void;
   /** Ends everything at once, sockets without a close frame. */
@@ -101,12 +99,7 @@ export interface UpgradeRequest {
 
 export type UpgradeResult<Session> =
   | { readonly accept: true; readonly subprotocol: string | undefined; readonly session: (socket: Socket) => Session }
-  | {
-      readonly accept: false;
-      readonly status: number;
-      /** The reason in a few constant words: the peer is told, and refusals are counted by it. */
-      readonly body: string;
-    };
+  | { readonly accept: false; readonly status: number; readonly body: string };
 
 /** What the transport tells the gateway. No handler may throw. */
 export interface TransportHandlers<Session extends SocketSession> {

@@ -114,10 +114,6 @@ export function createUwsTransport<S extends SocketSession>(
       return http.open;
     },
 
-    endConnectionsWithAnswers() {
-      http.isStopping = true;
-    },
-
     stopListening() {
       http.isStopping = true;
       if (listening !== undefined) uws.us_listen_socket_close(listening);

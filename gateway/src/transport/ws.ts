@@ -140,10 +140,6 @@ export function createWsTransport<S extends SocketSession>(
       return http.open;
     },
 
-    endConnectionsWithAnswers() {
-      http.isStopping = true;
-    },
-
     stopListening() {
       http.isStopping = true;
       void stopListening();

@@ -4,6 +4,9 @@ import type { Broker } from '../../src/broker/broker.js';
 import { createChannels } from '../../src/channels/channels.js';
 import { Hub } from '../../src/hub/hub.js';
 import { type NamespaceSettings, Namespaces } from '../../src/namespaces.js';
+import { MemoryPresence } from '../../src/presence/memory/memory-presence.js';
+import { Presence } from '../../src/presence/presence.js';
+import { SessionPresence } from '../../src/presence/session-presence.js';
 import { createAcceptor } from '../../src/session/acceptor.js';
 import { createCommands } from '../../src/session/commands.js';
 import { createFanfareConversation } from '../../src/session/fanfare/fanfare.js';
@@ -74,12 +77,22 @@ export class VirtualGateway {
       room: () => this.#hub.outbox.room(),
       onFault,
     });
+    const presence = new SessionPresence(
+      new Presence({
+        store: new MemoryPresence({ broker, clock: world }),
+        outbox: this.#hub.outbox,
+        clock: world,
+        onFault,
+      }),
+      channels.access,
+    );
     const unlimited = Number.POSITIVE_INFINITY;
     this.#sessions = new Sessions({
       services: {
         hub: this.#hub,
         authenticator: createOpenAuthenticator({ tokens: 'ignored' }),
-        commands: createCommands({ channels, onFault }),
+        commands: createCommands({ channels, presence, onFault }),
+        listeners: [presence],
         clock: world,
         stats,
         limits: {

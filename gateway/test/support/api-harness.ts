@@ -87,6 +87,7 @@ export function createApiHarness(over: (harness: ApiHarness) => ApiHarnessParts 
       self: () => ({ node: 'n1', version: '1.2.3', connections: 7, uptimeMs: 5 }),
       channels: () => harness.channels,
     }),
+    presence: { page: async () => ({ members: [], count: 0, rev: 0, more: false }) },
     isAllowedOrigin: createOriginCheck(['https://app.example']),
     isWebSocketPath: (path) => path === '/ws',
     health: () => shards,

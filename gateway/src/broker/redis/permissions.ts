@@ -24,6 +24,22 @@ function probesOf(shard: number, isCluster: boolean): [name: string, ...args: st
     ['XREVRANGE', key, '+', '-', 'COUNT', '1'],
     ['PEXPIRE', key, 'no number'],
     ['PEXPIREAT', key, 'no number'],
+    // Of presence.
+    ['PERSIST', key],
+    ['EXISTS', key],
+    ['HGET', key, ''],
+    ['HSET', key, ''],
+    ['HDEL', key, ''],
+    ['HKEYS', key],
+    ['HGETALL', key],
+    ['SADD', key],
+    ['SREM', key, ''],
+    ['SMEMBERS', key],
+    ['SRANDMEMBER', key],
+    ['ZADD', key, 'no number', ''],
+    ['ZREM', key, ''],
+    ['ZCARD', key],
+    ['ZRANGE', key, '0', '0'],
   ];
 }
 

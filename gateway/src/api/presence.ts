@@ -1,0 +1,28 @@
+/** `GET /v1/presence`: who is on a channel, over all gateways. */
+import { isChannelName } from '@fanfare/protocol';
+import type { Caller, ChannelAccess } from '../channels/access.js';
+import { FanfareError } from '../errors.js';
+import type { Presence } from '../presence/presence.js';
+import { cursorBehind } from '../presence/presence-cursor.js';
+import type { HttpResponse } from '../transport/transport.js';
+import { json } from './fleet.js';
+import { readLimit } from './query.js';
+
+const DEFAULT_LIMIT = 1_000;
+
+/** @throws {FanfareError} */
+export async function listMembers(
+  query: URLSearchParams,
+  caller: Caller,
+  access: ChannelAccess,
+  presence: Pick<Presence, 'page'>,
+): Promise<HttpResponse> {
+  const channel = query.get('channel');
+  if (!isChannelName(channel)) throw new FanfareError('bad_request', 'channel must be a channel name');
+  const policy = access.decide(caller, 'presence', channel);
+  if (policy instanceof FanfareError) throw policy;
+  const limit = readLimit(query.get('limit'), DEFAULT_LIMIT);
+  const page = await presence.page(channel, query.get('cursor') ?? undefined, limit);
+  const { members, count, rev } = page;
+  return json({ members, count, rev, ...cursorBehind(page) });
+}

@@ -1,0 +1,34 @@
+/** Changes of members as they travel between gateways: records of a live channel that goes with the channel. */
+import type { Broker, ChannelSpec, Subscription } from '../broker/broker.js';
+import type { LogRecord } from '../broker/record.js';
+import { type PresenceChange, type PresenceListener, presenceFeed } from './presence-store.js';
+
+export function feedSpec(channel: string): ChannelSpec {
+  return { name: presenceFeed(channel), durable: false, historySize: 1, historyTtlMs: 1 };
+}
+
+export function watchFeed(
+  broker: Pick<Broker, 'subscribe'>,
+  channel: string,
+  listener: PresenceListener,
+): Promise<Subscription> {
+  return broker.subscribe(feedSpec(channel), {
+    onRecord(record) {
+      const change = parseChange(record);
+      if (change) listener.onChange(change);
+    },
+    onInterrupted: () => listener.onInterrupted(),
+    onResumed: () => listener.onResumed(),
+    onDoubt() {},
+  });
+}
+
+/** `undefined`: not written by a gateway. */
+function parseChange({ payload }: LogRecord): PresenceChange | undefined {
+  try {
+    const change = JSON.parse(Buffer.from(payload.bytes).toString()) as PresenceChange;
+    return typeof change?.rev === 'number' ? change : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,109 @@
+import type { RawDialect } from '@fanfare/protocol';
+import { type Cancel, type Clock, sleep } from '../clock.js';
+import type { Outbox } from '../hub/outbox.js';
+import type { TopicMember } from '../hub/topic.js';
+import { decodeCursor } from './presence-cursor.js';
+import { type Listening, PresenceRoom } from './presence-room.js';
+import type { PresencePage, PresenceStore, PresentSession } from './presence-store.js';
+
+export interface PresenceOptions {
+  readonly store: PresenceStore;
+  readonly outbox: Outbox;
+  readonly clock: Clock;
+  readonly onFault: (message: string, error?: unknown) => void;
+  readonly timings?: Partial<PresenceServiceTimings>;
+}
+
+export interface PresenceServiceTimings {
+  /** How long a user whose connection broke counts as there, ms. Default 5 s. */
+  readonly graceMs: number;
+  /** How long a subscribe waits until its session is stored as present, ms; it goes on being tried. Default 2 s. */
+  readonly enterMs: number;
+  /** How long the members of a channel to which nobody listens any more are kept at hand, ms. Default 5 s. */
+  readonly lingerMs: number;
+}
+
+const TIMINGS: PresenceServiceTimings = { graceMs: 5_000, enterMs: 2_000, lingerMs: 5_000 };
+
+/** Presence of this gateway's clients, and what they hear of that of others. */
+export class Presence {
+  readonly #options: PresenceOptions;
+  readonly #timings: PresenceServiceTimings;
+  readonly #rooms = new Map<string, PresenceRoom>();
+  /** Sessions that are to be taken off, by channel and session, each with what keeps it. */
+  readonly #leaving = new Map<string, Cancel>();
+
+  constructor(options: PresenceOptions) {
+    this.#options = options;
+    this.#timings = { ...TIMINGS, ...options.timings };
+  }
+
+  start(): void {
+    this.#options.store.start();
+  }
+
+  /**
+   * A client is a member of the channel from now on, and will hear of the others: `begin` is to be called
+   * once it is subscribed, `leave` in any case. Resolves once its session is stored, or after `enterMs`.
+   */
+  async enter(channel: string, session: PresentSession): Promise<void> {
+    const { store, clock } = this.#options;
+    const name = placeOf(channel, session.session);
+    this.#leaving.get(name)?.();
+    this.#leaving.delete(name);
+    await Promise.race([store.add(channel, session), sleep(clock, this.#timings.enterMs)]);
+  }
+
+  /** @param isAbrupt it did not say so itself, and may be back at once */
+  leave(channel: string, { session, user }: PresentSession, isAbrupt: boolean): void {
+    const { store, clock } = this.#options;
+    const name = placeOf(channel, session);
+    // An anonymous client is another member when it comes back: nothing is spared by waiting for it.
+    if (!isAbrupt || user === undefined) {
+      store.remove(channel, session);
+      return;
+    }
+    this.#leaving.get(name)?.();
+    const cancel = clock.after(this.#timings.graceMs, () => {
+      this.#leaving.delete(name);
+      store.remove(channel, session);
+    });
+    this.#leaving.set(name, cancel);
+  }
+
+  /** Joins and leaves of the channel for this client, once `begin` is called on the result. */
+  listen(channel: string, member: TopicMember, dialect: RawDialect): Listening {
+    let room = this.#rooms.get(channel);
+    if (!room) {
+      const { store, outbox, clock, onFault } = this.#options;
+      const onEnd = (ended: PresenceRoom) => {
+        if (this.#rooms.get(channel) === ended) this.#rooms.delete(channel);
+      };
+      room = new PresenceRoom(channel, { store, outbox, clock, lingerMs: this.#timings.lingerMs, onEnd, onFault });
+      this.#rooms.set(channel, room);
+    }
+    return room.listen(member, dialect);
+  }
+
+  /**
+   * Who is there, behind the page with this cursor.
+   * @throws {FanfareError} `bad_request` for a cursor that is none, `unavailable`
+   */
+  async page(channel: string, cursor: string | undefined, limit: number): Promise<PresencePage> {
+    const after = decodeCursor(cursor);
+    return this.#rooms.get(channel)?.page(after, limit) ?? this.#options.store.list(channel, { after, limit });
+  }
+
+  /** Sessions are left where they are: their users come back elsewhere, or vanish with this gateway's lease. */
+  async close(): Promise<void> {
+    for (const cancel of this.#leaving.values()) cancel();
+    this.#leaving.clear();
+    for (const room of [...this.#rooms.values()]) room.end();
+    await this.#options.store.close();
+  }
+}
+
+function placeOf(channel: string, session: string): string {
+  // Channel names have no spaces.
+  return `${channel} ${session}`;
+}
