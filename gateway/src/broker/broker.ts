@@ -105,6 +105,11 @@ export type ReadRange = {
    * first, or reject `unavailable`. Asked before a client is told that continuity broke.
    */
   readonly confirmed?: boolean;
+  /**
+   * Reject `unavailable` at once where the log cannot be read just now, instead of waiting a moment: asked by
+   * those who hold something meanwhile that others wait for, and come again by themselves. Default false.
+   */
+  readonly failFast?: boolean;
 } & (
   | { /** Entries after this position, in log order. */ readonly after: LogPosition }
   | { /** The entries right before this position (`limit` of them). */ readonly before: LogPosition }
@@ -121,7 +126,7 @@ export interface LogPage extends LogHead {
 export interface LogHead {
   /** The last position; offset 0 if nothing was ever published. */
   readonly head: LogPosition;
-  /** Oldest first, at most 16, never empty; the last one's epoch is the head's. */
+  /** Oldest first, never empty; every epoch of which the log holds entries, and the last 16 at least; the last one's epoch is the head's. */
   readonly lineage: readonly LineageEntry[];
 }
 

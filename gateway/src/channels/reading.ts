@@ -15,6 +15,8 @@ export interface HistoryRange {
   readonly limit: number;
   /** Most bytes of messages, about; at least one message is returned if there is one. Default 256 KiB. */
   readonly maxBytes?: number;
+  /** Reject at once where the log cannot be read just now, as `ReadRange` says. Default false. */
+  readonly failFast?: boolean;
 }
 
 export type HistoryPage =
@@ -43,11 +45,11 @@ export class Reading {
    * @throws {FanfareError} `unavailable`
    */
   async history(channel: ChannelPolicy, range: HistoryRange): Promise<HistoryPage> {
-    const { after, before, limit, maxBytes = MAX_PAGE_BYTES } = range;
+    const { after, before, limit, maxBytes = MAX_PAGE_BYTES, failFast = false } = range;
     const given = after ?? before;
-    if (given === undefined) return toPage(await this.#broker.read(channel, { last: true, limit, maxBytes }));
+    if (given === undefined) return toPage(await this.#broker.read(channel, { last: true, limit, maxBytes, failFast }));
     const position = toLogPosition(given);
-    const wanted: ReadRange = { ...(after ? { after: position } : { before: position }), limit, maxBytes };
+    const wanted: ReadRange = { ...(after ? { after: position } : { before: position }), limit, maxBytes, failFast };
     const faultOf = after ? faultAfter : faultBefore;
     let page = await this.#broker.read(channel, wanted);
     if (faultOf(position, page)) page = await this.#broker.read(channel, { ...wanted, confirmed: true });

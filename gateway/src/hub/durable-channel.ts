@@ -99,6 +99,9 @@ export class DurableChannel extends Channel {
   protected override async activate(): Promise<void> {
     this.context.stats.logReads++;
     const { tailEntries, tailBytes } = this.context.options;
+    // While it is interrupted the log may be read before the subscription is acknowledged again: what is
+    // published between the two is neither read nor pushed.
+    const wasInterrupted = this.#interrupted;
     const interruptions = this.#interruptions;
     const page = await this.context.broker.read(this.spec, { last: true, limit: tailEntries, maxBytes: tailBytes });
     this.cursor = page.head;
@@ -106,7 +109,7 @@ export class DurableChannel extends Channel {
     this.tail.fill(page.entries, page.lineage, page.head);
     this.queue.startAt(this.cursor);
     this.#hasCursor = true;
-    if (interruptions !== this.#interruptions || !this.#release(page)) void this.repair();
+    if (wasInterrupted || interruptions !== this.#interruptions || !this.#release(page)) void this.repair();
   }
 
   protected override onEnded(): void {
@@ -188,7 +191,7 @@ export class DurableChannel extends Channel {
 
   /** Most channels missed nothing: for them the head will do, which costs no page of a busy connection. */
   async #look(): Promise<LogPage> {
-    const look = await this.context.broker.read(this.spec, { after: this.cursor, limit: 0 });
+    const look = await this.context.broker.read(this.spec, { after: this.cursor, limit: 0, failFast: true });
     return samePosition(look.head, this.cursor) ? look : this.#judgedPage();
   }
 
@@ -256,7 +259,9 @@ export class DurableChannel extends Channel {
     const before = this.cursor;
     let page: LogPage;
     try {
-      page = await this.context.repairs.run(() => this.context.broker.read(this.spec, { after: before, limit: 0 }));
+      page = await this.context.repairs.run(() =>
+        this.context.broker.read(this.spec, { after: before, limit: 0, failFast: true }),
+      );
     } catch {
       return false; // the shard is down; its return repairs
     }

@@ -25,7 +25,8 @@ const KEEP_MS = 5_000;
 
 /**
  * Reads one channel's log for all who need it: requests that wait share the next read, so that N
- * clients coming back cost O(1) reads. A request is never answered by a read that started before it.
+ * clients coming back cost O(1) reads. A request is never answered by a read that started before it. A log that
+ * cannot be read fails at once: replays and repairs hold places then for which other channels wait.
  */
 export class LogReader {
   readonly #broker: Broker;
@@ -105,6 +106,7 @@ export class LogReader {
           limit: this.#options.pageEntries,
           maxBytes: this.#options.pageBytes,
           confirmed,
+          failFast: true,
         });
         if (page.entries.length > 0) this.#keep(after, page);
         for (const request of requests) {

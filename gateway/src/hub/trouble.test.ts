@@ -102,6 +102,29 @@ describe('a hub', () => {
     await expect.poll(() => sent).toHaveLength(1);
   });
 
+  it('repairs what was published before an interrupted subscription was acknowledged again', async () => {
+    let listener: ChannelListener | undefined;
+    const { hub, publish, sent } = createHub((memory) => ({
+      async subscribe(channel, told) {
+        listener = told;
+        const nothing = { onRecord() {}, onInterrupted() {}, onResumed() {}, onDoubt() {} };
+        const subscription = await memory.subscribe(channel, nothing);
+        told.onInterrupted(); // its connection is lost before the log was read for the first time
+        return subscription;
+      },
+      async read(channel, range) {
+        const page = await memory.read(channel, range);
+        if ('last' in range) {
+          await publish('1');
+          listener?.onResumed(); // acknowledged in the chunk in which the older head arrives
+        }
+        return page;
+      },
+    }));
+    await join(hub);
+    await expect.poll(() => sent).toHaveLength(1);
+  });
+
   it('does not spin where the log is behind what a client has seen of it', async () => {
     let reads = 0;
     let old: LogPage | undefined;

@@ -180,7 +180,8 @@ async function history(client: Client, frame: HistoryFrame, channels: Channels):
   const { writer } = client;
   await writer.oneOfFew(async () => {
     if (client.isClosed) return;
-    const page = await channels.reading.history(policy, { after, before, limit: limit ?? 100 });
+    // While it waits its place is taken: a dead part of the store must not hold up the channels of the others.
+    const page = await channels.reading.history(policy, { after, before, limit: limit ?? 100, failFast: true });
     if (!page.ok) throw new FanfareError('bad_request', `${page.reason}: the position cannot be used`);
     const messages = page.messages.map((message) => ({ ...message, epoch: String(message.epoch) }));
     const wire = client.dialect.encodeHistory(id, channel, messages, page.more);

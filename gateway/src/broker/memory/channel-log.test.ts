@@ -82,15 +82,21 @@ describe('the log of a channel', () => {
     expect(append(log, 1, { nowMs: 1 })[0]?.time).toBe(12);
   });
 
-  it('remembers 16 epochs, and none that began in what was lost', () => {
+  it('remembers all epochs of its entries, of others 16, and none that began in what was lost', () => {
     const log = new ChannelLog(1);
     for (let next = 2; next <= 20; next++) {
       append(log, 1);
       log.beginEpoch(next, log.head.offset);
     }
-    expect(log.lineage.map((one) => one.epoch)).toEqual(Array.from({ length: 16 }, (_, i) => i + 5));
+    expect(log.lineage.map((one) => one.epoch)).toEqual(Array.from({ length: 20 }, (_, i) => i + 1));
     log.beginEpoch(21, 17);
     expect(log.lineage.at(-2)).toEqual({ epoch: 17, baseOffset: 16 });
     expect(log.lineage.at(-1)).toEqual({ epoch: 21, baseOffset: 17 });
+    log.trim(16);
+    log.beginEpoch(22, 17);
+    // The only entry left is of epoch 17; without it there would be 16.
+    expect(log.lineage.map((one) => one.epoch)).toEqual(
+      [4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 21, 22].slice(0),
+    );
   });
 });

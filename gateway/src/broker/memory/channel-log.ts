@@ -4,8 +4,8 @@ import { isBefore } from '../resume.js';
 
 /** Entries above `historySize` that wait to be trimmed together: trimming one by one would cost more. */
 const TRIM_SLACK = 0.25;
-/** Epochs kept in the lineage. */
-const MAX_LINEAGE = 16;
+/** Epochs kept in the lineage though the log holds no entry of them any more. */
+const MIN_LINEAGE = 16;
 
 /** The log of one durable channel: entries, head, lineage. Offsets are contiguous, also across epochs. */
 export class ChannelLog {
@@ -32,7 +32,13 @@ export class ChannelLog {
     const begins = (one: LineageEntry) => one.baseOffset < baseOffset || one.baseOffset === 0;
     const known = baseOffset < this.#head.offset ? this.#lineage.filter(begins) : this.#lineage;
     this.#records.length = this.#indexAfter(baseOffset);
-    this.#lineage = [...known, { epoch, baseOffset }].slice(-MAX_LINEAGE);
+    const lineage = [...known, { epoch, baseOffset }];
+    const oldest = this.#records[0]?.epoch ?? Number.POSITIVE_INFINITY;
+    const isNeeded = (one: LineageEntry | undefined) => one === undefined || one.epoch >= oldest;
+    // The epoch before the oldest entry's may end right there.
+    let from = 0;
+    while (lineage.length - from > MIN_LINEAGE && !isNeeded(lineage[from + 1])) from++;
+    this.#lineage = lineage.slice(from);
     this.#head = { epoch, offset: baseOffset };
   }
 

@@ -1,10 +1,10 @@
 import type { Redis } from 'ioredis';
-import type { Clock } from '../../clock.js';
+import { type Clock, sleep } from '../../clock.js';
 import type { BackoffTimings } from '../backoff.js';
 import type { LinkOptions } from '../link.js';
 import { formatAddress, type RedisAddress } from '../url.js';
 import { NodeProbe } from './node-probe.js';
-import { sameView, type Topology, type TopologyOptions, type TopologyView } from './topology.js';
+import { masterAt, sameView, type Topology, type TopologyOptions, type TopologyView } from './topology.js';
 
 /** How those who know are asked, and what their answers mean together. */
 export interface Census<Answer> {
@@ -45,6 +45,8 @@ export interface PolledTopologyOptions extends TopologyOptions {
 
 /** What comes within this time is taken in at once, ms: where one answer changed, others are about to. */
 const LEARN_MS = 50;
+/** At least between two times that everybody is asked for a confirmation, ms. */
+const CENSUS_PAUSE_MS = 100;
 /** How long `confirm` and `refresh` wait for the slow ones, ms. */
 const STRAGGLERS_MS = 500;
 
@@ -56,6 +58,9 @@ export class PolledTopology<Answer> implements Topology {
   readonly #census: Census<Answer>;
   readonly #options: PolledTopologyOptions;
   readonly #probes = new Map<string, NodeProbe<Answer>>();
+  /** Answers to questions that are not asked yet, for all who want to know by then. */
+  #nextCensus: Promise<Answers<Answer>> | undefined;
+  #censusAt = Number.NEGATIVE_INFINITY;
   #closed = false;
   #willLearn = false;
   view: TopologyView | undefined;
@@ -85,10 +90,33 @@ export class PolledTopology<Answer> implements Topology {
   }
 
   async confirm(slot: number, master: string): Promise<boolean> {
-    const answers = await this.#askAnew();
-    if (answers.size === 0) return false;
+    const view = await this.#confirmedView();
+    return view?.owners.get(slot) === master;
+  }
+
+  async confirmMaster(address: RedisAddress): Promise<boolean> {
+    const view = await this.#confirmedView();
+    return view !== undefined && masterAt(view, address) !== undefined;
+  }
+
+  /** What a majority says that is asked from now on; `undefined` without one. */
+  async #confirmedView(): Promise<TopologyView | undefined> {
+    this.#nextCensus ??= this.#censusSoon();
+    const answers = await this.#nextCensus;
+    if (answers.size === 0) return undefined;
     const { view, isMajority } = this.#census.agree(answers);
-    return isMajority && view.owners.get(slot) === master;
+    return isMajority ? view : undefined;
+  }
+
+  /** However often somebody wants a confirmation, everybody is asked only so often; who comes meanwhile shares it. */
+  async #censusSoon(): Promise<Answers<Answer>> {
+    const { clock } = this.#options;
+    const waitMs = this.#censusAt + CENSUS_PAUSE_MS - clock.now();
+    // In any case later: whoever calls in this turn shares it, and nobody who calls once it has begun.
+    await (waitMs > 0 ? sleep(clock, waitMs) : undefined);
+    this.#nextCensus = undefined;
+    this.#censusAt = clock.now();
+    return this.#askAnew();
   }
 
   async #askAnew(): Promise<Answers<Answer>> {

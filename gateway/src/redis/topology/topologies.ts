@@ -50,4 +50,8 @@ class FixedTopology implements Topology {
   async confirm(): Promise<boolean> {
     return true;
   }
+
+  async confirmMaster(): Promise<boolean> {
+    return true;
+  }
 }

@@ -35,6 +35,8 @@ export interface Topology {
    * came from a majority of those who know.
    */
   confirm(slot: number, master: string): Promise<boolean>;
+  /** The same for whether there is a master at this address. */
+  confirmMaster(address: RedisAddress): Promise<boolean>;
 }
 
 export interface TopologyOptions {

@@ -34,10 +34,10 @@ export class LogReads {
     this.#options = options;
   }
 
-  /** @throws {FanfareError} `unavailable` if nobody answers who may, for `readWaitMs` */
+  /** @throws {FanfareError} `unavailable` if nobody answers who may, for `readWaitMs`, or at once if it shall fail fast */
   async read(shard: VirtualShard, channel: ChannelSpec, range: ReadRange, options: ReadOptions): Promise<LogPage> {
     const { clock, readWaitMs } = this.#options;
-    const giveUpAt = clock.now() + readWaitMs;
+    const giveUpAt = clock.now() + (range.failFast ? 0 : readWaitMs);
     for (;;) {
       try {
         return await this.#attempt(shard, channel, range, options);

@@ -64,6 +64,8 @@ export interface SubscriberStats {
   refused: number;
   /** Channels told to compare with the log because their slot moves. */
   doubts: number;
+  /** Reads that told a broken continuity, and were confirmed by a majority first, or tried to be. */
+  confirmations: number;
   /** Times a channel distrusted its connection. */
   distrusted: number;
   /** Pushes that were no record. */
@@ -71,5 +73,15 @@ export interface SubscriberStats {
 }
 
 export function createSubscriberStats(): SubscriberStats {
-  return { connects: 0, lost: 0, resumed: 0, gone: 0, refused: 0, doubts: 0, distrusted: 0, malformed: 0 };
+  return {
+    connects: 0,
+    lost: 0,
+    resumed: 0,
+    gone: 0,
+    refused: 0,
+    doubts: 0,
+    confirmations: 0,
+    distrusted: 0,
+    malformed: 0,
+  };
 }

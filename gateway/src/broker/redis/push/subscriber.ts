@@ -90,7 +90,10 @@ export class RedisSubscriber {
       clock,
       readWaitMs: timings.readWaitMs,
       sessionAt: (address) => this.#sessionAt(address),
-      confirm: (slot, master) => this.#topology.confirm(slot, master),
+      confirm: (slot, master) => {
+        this.stats.confirmations++;
+        return this.#topology.confirm(slot, master);
+      },
       onMoving: (shard) => this.#doubts.raise(shard),
       onMoved: () => this.#refresh(),
       onError: (at, slot, error) => this.#deployment.refusals.note(at, slot, error),

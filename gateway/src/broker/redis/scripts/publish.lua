@@ -24,6 +24,7 @@
 local key_ttl = ARGV[1]
 local CHANNEL_ARGS = 5
 local LINEAGE_LENGTH = 16
+local LONGEST_LINEAGE = 1024
 local SLACK = 9 / 8
 
 local now = now_us()
@@ -43,6 +44,22 @@ local function together(records)
   return table.concat(parts)
 end
 
+-- Without the oldest epochs of which the log holds no entry any more. The last ones stay all the same, for those
+-- who come back from before the trimming, and so does the one before the oldest entry, which may end right there.
+local function trimmed(lineage, log)
+  local _, commas = string.gsub(lineage, ',', '')
+  local length = commas + 1
+  if length <= LINEAGE_LENGTH then return lineage end
+  local first = call('XRANGE', log, '-', '+', 'COUNT', 1)[1]
+  local first_epoch = first and tonumber(string.match(first[1], '^%d+')) or math.huge
+  while length > LINEAGE_LENGTH do
+    local rest, second = string.match(lineage, '^[^,]+,((%d+).+)$')
+    if length <= LONGEST_LINEAGE and tonumber(second) >= first_epoch then break end
+    lineage, length = rest, length - 1
+  end
+  return lineage
+end
+
 -- One channel: its keys begin at KEYS[key_at], its arguments at ARGV[arg_at].
 local function append(key_at, arg_at)
   local log, meta = KEYS[key_at], KEYS[key_at + 1]
@@ -60,10 +77,7 @@ local function append(key_at, arg_at)
     epoch = digits(epoch_after(tonumber(epoch), now, replid))
     expires_at = 0
     lineage = lineage .. ',' .. epoch .. ':' .. offset
-    local _, commas = string.gsub(lineage, ',', '')
-    for _ = LINEAGE_LENGTH, commas do
-      lineage = string.gsub(lineage, '^[^,]*,', '')
-    end
+    lineage = trimmed(lineage, log)
   end
 
   local epoch_number = tonumber(epoch)
