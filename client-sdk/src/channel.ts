@@ -1,100 +1,64 @@
 import { isChannelName, type Position } from '@fanfare/protocol';
 import { isPosition } from '@fanfare/protocol/validate';
+import type { Channel, HistoryOptions, HistoryPage, SubscribeOptions } from './channel-types.js';
+import type { Declaration } from './channels/declared.js';
+import type { Kind } from './channels/spec.js';
 import { checkNumber } from './check-number.js';
-import { FanfareClientError } from './errors.js';
+import { FanfareClientError, invalidData } from './errors.js';
 import { type DurableMessage, type Message, messageOfHistory } from './message.js';
 import type { Publisher, PublishOptions, PublishResult } from './publisher.js';
 import type { Requests } from './requests.js';
 import type { Subscription } from './subscription.js';
-
-export interface SubscribeOptions {
-  /** Go on after this position, e.g. that of an earlier subscription, or a durable message. Durable channels only. */
-  readonly since?: Position | Message | undefined;
-  /** Begin with the last n messages. Durable channels only. */
-  readonly rewind?: number | undefined;
-  /** Begin with the messages of the last n ms. Durable channels only. */
-  readonly rewindMs?: number | undefined;
-  /** Messages that may wait for a `for await` loop before the subscription pauses. Default: the client's. */
-  readonly maxQueue?: number | undefined;
-}
-
-export interface HistoryOptions {
-  /** The first messages after this position or durable message, or */
-  readonly after?: Position | Message | undefined;
-  /** the last ones before this; neither: the last ones. */
-  readonly before?: Position | Message | undefined;
-  /** Most messages. Default: the gateway's (100). */
-  readonly limit?: number | undefined;
-  /** Default: the client's `requestTimeoutMs`. */
-  readonly timeoutMs?: number | undefined;
-}
-
-export interface HistoryPage<T = unknown> {
-  /** In log order. */
-  readonly messages: readonly DurableMessage<T>[];
-  /** Whether the log goes on in that direction. */
-  readonly more: boolean;
-}
 
 /** What a channel needs of its client. */
 export interface ChannelHost {
   readonly publisher: Publisher;
   readonly requests: Requests;
   readonly requestTimeoutMs: number;
+  /** Whether schemas check what is published too. */
+  readonly checksPublishes: boolean;
   subscribe(
     channel: string,
+    declared: Declaration | undefined,
     handler: ((message: Message) => unknown) | undefined,
     options: SubscribeOptions,
   ): Subscription;
+  onError(error: FanfareClientError): void;
 }
 
-/** A name to subscribe and publish to. Costs nothing until used. */
-export class Channel<T = unknown> {
+type Handler = (message: Message) => unknown;
+
+/** A name to subscribe and publish to, and what is declared of it. Its types are in `channel-types.ts`. */
+export class ChannelHandle implements Channel {
   readonly name: string;
+  readonly kind: Kind | undefined;
   readonly #host: ChannelHost;
+  readonly #declared: Declaration | undefined;
 
   /** @throws {FanfareClientError} `bad_request` if the name is no channel name (1-255 bytes, no spaces, no control characters). */
-  constructor(name: string, host: ChannelHost) {
+  constructor(name: string, host: ChannelHost, declared?: Declaration) {
     if (!isChannelName(name))
       throw new FanfareClientError('bad_request', `not a channel name: ${JSON.stringify(name)}`);
     this.name = name;
+    this.kind = declared?.kind;
     this.#host = host;
+    this.#declared = declared;
   }
 
-  /**
-   * Begins a subscription; it may be made before `connect()`. Without a start it begins with what is
-   * published from now on. Several subscriptions of one channel share one on the wire: a later one
-   * joins where the first stands, so it cannot choose its start.
-   *
-   * @throws {FanfareClientError} `bad_request` (more than one start, a start that is none, or `maxQueue` under 1),
-   * `already_subscribed` (a start, and the channel is subscribed to here already).
-   */
-  subscribe(handler?: (message: Message<T>) => unknown, options: SubscribeOptions = {}): Subscription<T> {
+  subscribe(first?: Handler | SubscribeOptions, second?: SubscribeOptions): Subscription {
+    const [handler, options = {}] = typeof first === 'object' ? [undefined, first] : [first, second];
     checkStart(options);
     if (options.maxQueue !== undefined) checkNumber('maxQueue', options.maxQueue, 1);
-    const listener = handler as ((message: Message) => unknown) | undefined;
-    return this.#host.subscribe(this.name, listener, options) as Subscription<T>;
+    return this.#host.subscribe(this.name, this.#declared, handler, options);
   }
 
-  /**
-   * Publishes, and resolves once it is in the log, with its position (none on live channels). Waits
-   * for a connection; tries again after refusals that may pass, and after a lost connection if it has
-   * a key. `data` is encoded at once. Publishes of one client go out in call order; one that was
-   * refused for the moment may be overtaken by later ones: await each where order matters.
-   *
-   * @throws {FanfareClientError} as a rejection: `outcome_unknown` (it may or may not be in the log),
-   * `timeout` (it is not), `too_large`, `bad_request`, `forbidden`, `limit_exceeded`, `closed`, ...
-   */
-  publish(data: T, options: PublishOptions = {}): Promise<PublishResult> {
-    return this.#host.publisher.publish(this.name, data, options);
+  async publish(data: unknown, options: PublishOptions = {}): Promise<PublishResult> {
+    const issues = this.#host.checksPublishes ? this.#declared?.parse?.(data).issues : undefined;
+    if (issues) throw invalidData(this.name, issues);
+    return await this.#host.publisher.publish(this.name, data, options);
   }
 
-  /**
-   * Reads the log.
-   * @throws {FanfareClientError} as a rejection: `timeout`, `forbidden`, ...; `bad_request` with a `reason`
-   * if the position cannot be used: `expired`, `unrecoverable` or `diverged`.
-   */
-  async history(options: HistoryOptions = {}): Promise<HistoryPage<T>> {
+  async history(options: HistoryOptions = {}): Promise<HistoryPage> {
     const { after, before, limit, timeoutMs = this.#host.requestTimeoutMs } = options;
     checkNumber('timeoutMs', timeoutMs, 1);
     const range = {
@@ -107,8 +71,16 @@ export class Channel<T = unknown> {
       (id) => ({ type: 'history', id, channel: this.name, ...range }),
       { timeoutMs, readOnly: true },
     );
-    const messages = reply.messages.map((item) => messageOfHistory(this.name, item) as DurableMessage<T>);
-    return { messages, more: reply.more };
+    const messages = reply.messages.map((item) => messageOfHistory(this.name, item));
+    return { messages: messages.flatMap((message) => this.#parsed(message)), more: reply.more };
+  }
+
+  #parsed(message: DurableMessage): DurableMessage[] {
+    const result = this.#declared?.parse?.(message.data);
+    if (result === undefined) return [message];
+    if (result.issues === undefined) return [{ ...message, data: result.value }];
+    this.#host.onError(invalidData(this.name, result.issues));
+    return [];
   }
 }
 

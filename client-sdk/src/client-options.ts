@@ -50,6 +50,11 @@ export interface ClientOptions {
    * and publishing at once stays within both. Resumed ones are free for the gateway.
    */
   readonly joinsPerSecond?: number;
+  /**
+   * Where the schemas of `channels` are used: `both` (default) for what is published and what is read, `read`, or
+   * `none`, for data that is trusted. What is read is then given as it comes.
+   */
+  readonly validate?: 'both' | 'read' | 'none';
   /** Name and version told to the gateway. Default `fanfare-js/0.1`. */
   readonly name?: string;
   /** Opens sockets. Default: the runtime's WebSocket; where there is none (Node 20) the `ws` package. */
@@ -74,6 +79,7 @@ export const DEFAULT_OPTIONS = {
   maxQueue: 10_000,
   autoKey: true,
   joinsPerSecond: 150,
+  validate: 'both',
   name: 'fanfare-js/0.1',
   socket: defaultSocket,
   clock: systemClock,

@@ -1,5 +1,10 @@
 import type { ConnectedFrame, ServerFrame } from '@fanfare/protocol';
-import { Channel, type ChannelHost, positionOf, type SubscribeOptions } from './channel.js';
+import { ChannelHandle, type ChannelHost, positionOf } from './channel.js';
+import type { Channel, ChannelByKind, SubscribeOptions } from './channel-types.js';
+import { type Declaration, type Declared, SPEC_OF } from './channels/declared.js';
+import type { ChannelName } from './channels/patterns.js';
+import type { Completed, PatternOf, SpecIn } from './channels/resolve.js';
+import type { SpecOf } from './channels/spec.js';
 import { type ClientOptions, type ResolvedOptions, resolveOptions } from './client-options.js';
 import type { Cancel } from './clock.js';
 import { Connection, type ConnectionState, type StateChange } from './connection.js';
@@ -26,8 +31,8 @@ export interface ClientEvents {
   error: FanfareClientError;
 }
 
-/** A client of one gateway, or of many behind one address. */
-export interface Client {
+/** What every client has, whether its channels are declared or not. */
+export interface BaseClient {
   readonly state: ConnectionState;
   /** What the gateway said of this connection; while `connected`. */
   readonly session: ConnectedFrame | undefined;
@@ -45,20 +50,64 @@ export interface Client {
    * `connect()` begins anew, without them.
    */
   close(): void;
-  channel<T = unknown>(name: string): Channel<T>;
   /** Adds a listener and returns what removes it. */
   on<Name extends keyof ClientEvents>(name: Name, listener: (event: ClientEvents[Name]) => unknown): () => void;
 }
 
-/** @throws {FanfareClientError} `bad_request` if an option is wrong. Nothing is opened before `connect()`. */
-export function createClient(options: ClientOptions): Client {
-  return new FanfareClient(resolveOptions(options));
+/** A client without a map of channels: names are any, data is what the caller says it is. */
+export interface UntypedClient extends BaseClient {
+  /** @throws {FanfareClientError} `bad_request` if the name is no channel name. */
+  channel<T = unknown>(name: string): Channel<T>;
+}
+
+/** A client whose channels are declared: names, kinds, data and tags are checked by the compiler. */
+export interface TypedClient<Map> extends BaseClient {
+  /**
+   * `channel('chat:1')`; of a computed name, `channel(\`chat:${id}\`)`, every key that may fit counts.
+   * @throws {FanfareClientError} `bad_request` if the name is no channel name, or no key fits it.
+   */
+  channel<const Name extends ChannelName<Map>>(name: Name): ChannelByKind<Name, SpecIn<Map, Name>>;
+  /**
+   * `channel('chat:*', id)`: this pattern, completed.
+   * @throws {FanfareClientError} `bad_request` if another key fits the name better.
+   */
+  channel<const Key extends PatternOf<Map>, const Rest extends string>(
+    pattern: Key,
+    rest: Rest,
+  ): ChannelByKind<Completed<Key, Rest>, SpecOf<Map[Key]>>;
+  /** A name known at run time only, with data as it comes. */
+  untyped<T = unknown>(name: string): Channel<T>;
+}
+
+/** What stands for the map of a client that has none. */
+export interface Untyped {
+  readonly '*': unknown;
+}
+/** A client of one gateway, or of many behind one address. `Client<typeof channels>` is that of a map. */
+export type Client<Map = Untyped> = [Untyped] extends [Map] ? UntypedClient : TypedClient<Map>;
+
+/**
+ * With a map of channels, `createClient({ url, channels })`, or with types alone, `createClient<Channels>({ url })`;
+ * with neither, names are any.
+ * @throws {FanfareClientError} `bad_request` if an option is wrong. Nothing is opened before `connect()`.
+ */
+export function createClient<Map extends object>(
+  options: ClientOptions & {
+    /** What {@link defineChannels} returned. */
+    readonly channels: Map;
+  },
+): TypedClient<Map>;
+export function createClient(options: ClientOptions): UntypedClient;
+export function createClient<Map>(options: ClientOptions): TypedClient<Map>;
+export function createClient(options: ClientOptions & { readonly channels?: object }): BaseClient {
+  return new FanfareClient(resolveOptions(options), options.channels as Declared | undefined);
 }
 
 /** Puts the roles together; each of them knows nothing of the others. */
-class FanfareClient implements Client {
+class FanfareClient implements UntypedClient {
   readonly stats = createStats();
   readonly #options: ResolvedOptions;
+  readonly #channels: Declared | undefined;
   readonly #events: Emitter<ClientEvents>;
   readonly #connection: Connection;
   readonly #requests: Requests;
@@ -75,8 +124,10 @@ class FanfareClient implements Client {
   #waiters: { resolve(): void; reject(error: FanfareClientError): void }[] = [];
   #cancelNetwork: Cancel | undefined;
 
-  constructor(options: ResolvedOptions) {
+  constructor(options: ResolvedOptions, channels: Declared | undefined) {
+    if (channels && !(SPEC_OF in channels)) throw refusal('channels has to come from defineChannels');
     this.#options = options;
+    this.#channels = channels;
     const { clock, codec, backoff, token, requestTimeoutMs } = options;
     const nextId = () => ++this.#lastId;
     const pulse = new Pulse(clock);
@@ -128,7 +179,9 @@ class FanfareClient implements Client {
         autoKey: options.autoKey,
         timeoutMs: requestTimeoutMs,
       }),
-      subscribe: (channel, handler, options) => this.#subscribe(channel, handler, options),
+      checksPublishes: options.validate === 'both',
+      subscribe: (...args) => this.#subscribe(...args),
+      onError: (error) => this.#onError(error),
     };
   }
 
@@ -156,8 +209,18 @@ class FanfareClient implements Client {
     this.#leaveAll();
   }
 
-  channel<T = unknown>(name: string): Channel<T> {
-    return new Channel<T>(name, this.#host);
+  channel<T = unknown>(key: string, rest?: string): Channel<T> {
+    const name = rest === undefined ? key : key.slice(0, -1) + rest;
+    if (this.#channels === undefined) return this.untyped(name);
+    const declared = this.#channels[SPEC_OF](name);
+    if (declared === undefined) throw refusal(`no channel of the map fits ${name}`);
+    if (rest !== undefined && declared.key !== key)
+      throw refusal(`${name} is a channel of ${declared.key}, not of ${key}`);
+    return new ChannelHandle(name, this.#host, declared) as Channel<unknown> as Channel<T>;
+  }
+
+  untyped<T = unknown>(name: string): Channel<T> {
+    return new ChannelHandle(name, this.#host) as Channel<unknown> as Channel<T>;
   }
 
   on<Name extends keyof ClientEvents>(name: Name, listener: (event: ClientEvents[Name]) => unknown): () => void {
@@ -166,6 +229,7 @@ class FanfareClient implements Client {
 
   #subscribe(
     channel: string,
+    declared: Declaration | undefined,
     handler: ((message: Message) => unknown) | undefined,
     { since, rewind, rewindMs, maxQueue = this.#options.maxQueue }: SubscribeOptions,
   ): Subscription {
@@ -181,6 +245,7 @@ class FanfareClient implements Client {
       handler,
       since: position,
       maxQueue,
+      declared: this.#options.validate === 'none' ? undefined : declared,
       onThrow: (cause) => this.#onError(handlerFailed(cause, channel)),
       onError: (error) => this.#onError(error),
       onEnd: (ended) => this.#readers.delete(ended),
@@ -271,6 +336,10 @@ class FanfareClient implements Client {
     if (this.#events.has('error')) this.#events.emit('error', error);
     else report(error);
   }
+}
+
+function refusal(message: string): FanfareClientError {
+  return new FanfareClientError('bad_request', message);
 }
 
 function handlerFailed(cause: unknown, channel?: string): FanfareClientError {

@@ -7,6 +7,7 @@ import {
   isRetryable,
   type ResetReason,
 } from '@fanfare/protocol';
+import type { Issue } from './channels/standard-schema.js';
 
 /**
  * What an error of the SDK can say, beside the codes of the protocol (`ERROR_CODES`, and the names
@@ -20,6 +21,8 @@ import {
  * - `handler_failed`: a listener of the application threw or rejected; `cause` is what it threw.
  * - `token_failed`: the `token` function threw or rejected; `cause` is what it threw.
  * - `malformed_frame`: the gateway sent something that is no frame.
+ * - `invalid_data`: data is not what the channel's schema allows; `issues` says what is wrong.
+ * - `wrong_kind`: the channel was declared live and is durable at the gateway, or the other way round.
  */
 export type ClientErrorCode =
   | ErrorCode
@@ -30,7 +33,9 @@ export type ClientErrorCode =
   | 'no_websocket'
   | 'handler_failed'
   | 'token_failed'
-  | 'malformed_frame';
+  | 'malformed_frame'
+  | 'invalid_data'
+  | 'wrong_kind';
 
 export interface FanfareClientErrorOptions {
   /** Whether the same call may succeed later. Default: what the protocol says of the code, else false. */
@@ -41,6 +46,8 @@ export interface FanfareClientErrorOptions {
   readonly channel?: string;
   /** Of `history`, as `bad_request`: why its position cannot be used. */
   readonly reason?: ResetReason | undefined;
+  /** Of `invalid_data`. */
+  readonly issues?: readonly Issue[];
   readonly cause?: unknown;
 }
 
@@ -49,19 +56,39 @@ export class FanfareClientError extends Error {
   override readonly name = 'FanfareClientError';
   readonly code: ClientErrorCode;
   readonly retryable: boolean;
-  readonly retryAfterMs: number | undefined;
-  readonly channel: string | undefined;
+  // Declared only: what an error does not have is no field of it, and is not printed.
+  declare readonly retryAfterMs?: number;
+  declare readonly channel?: string;
   /** Why the position given to `history` cannot be used: `expired`, `unrecoverable` or `diverged`. */
-  readonly reason: ResetReason | undefined;
+  declare readonly reason?: ResetReason;
+  /** Of `invalid_data`: what the schema found. */
+  declare readonly issues?: readonly Issue[];
 
   constructor(code: ClientErrorCode, message: string, options: FanfareClientErrorOptions = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    const { retryable = isRetryable(code), cause, ...details } = options;
+    super(message, cause === undefined ? undefined : { cause });
     this.code = code;
-    this.retryable = options.retryable ?? isRetryable(code);
-    this.retryAfterMs = options.retryAfterMs;
-    this.channel = options.channel;
-    this.reason = options.reason;
+    this.retryable = retryable;
+    for (const [name, value] of Object.entries(details))
+      if (value !== undefined) Object.assign(this, { [name]: value });
   }
+}
+
+/** Works across two copies of the package, where `instanceof` does not. */
+export function isFanfareError(error: unknown): error is FanfareClientError {
+  return (error as Error | undefined)?.name === 'FanfareClientError';
+}
+
+/** What a schema found in data. */
+export function invalidData(channel: string, issues: readonly Issue[]): FanfareClientError {
+  const found = issues.map(({ message, path = [] }) => {
+    const where = path.map((part) => String(typeof part === 'object' ? part.key : part)).join('.');
+    return where === '' ? message : `${where}: ${message}`;
+  });
+  return new FanfareClientError('invalid_data', `data of ${channel} is invalid: ${found.join('; ')}`, {
+    channel,
+    issues,
+  });
 }
 
 /** An `error` frame as an error. */

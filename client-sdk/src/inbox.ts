@@ -10,49 +10,72 @@ export interface InboxHooks {
   onReturn(): void;
 }
 
-/** Messages on their way to a `for await` loop, at most `capacity` of them. */
+/** Whether an item takes room: messages do, what is told between them does not. */
+export type Counts<T> = (item: T) => boolean;
+
+/** Messages, and what is told between them, on their way to a `for await` loop; at most `capacity` messages. */
 export class Inbox<T> implements AsyncIterator<T, undefined> {
   readonly #capacity: number;
+  readonly #counts: Counts<T>;
   readonly #hooks: InboxHooks;
   readonly #readers: Reader<T>[] = [];
   #items: T[] = [];
   /** Items before this index have been read. */
   #head = 0;
+  #size = 0;
   /** Thrown once, as the end. */
   #error: unknown;
   /** Thrown by every loop, while there. */
   #outage: unknown;
   #ended = false;
 
-  constructor(capacity: number, hooks: InboxHooks) {
+  constructor(capacity: number, counts: Counts<T>, hooks: InboxHooks) {
     this.#capacity = capacity;
+    this.#counts = counts;
     this.#hooks = hooks;
   }
 
-  get size(): number {
-    return this.#items.length - this.#head;
-  }
-
   get full(): boolean {
-    return this.size >= this.#capacity;
+    return this.#size >= this.#capacity;
   }
 
   push(item: T): void {
     const reader = this.#readers.shift();
-    if (reader) reader.resolve({ done: false, value: item });
-    else this.#items.push(item);
+    if (reader) {
+      reader.resolve({ done: false, value: item });
+    } else {
+      this.#items.push(item);
+      if (this.#counts(item)) this.#size++;
+    }
+  }
+
+  /** Puts what each item becomes in its place. */
+  rewrite(change: (item: T) => T[]): void {
+    this.#items = this.#items.slice(this.#head).flatMap(change);
+    this.#head = 0;
   }
 
   /** Takes the oldest item. */
   shift(): T | undefined {
-    if (this.size === 0) return undefined;
+    if (this.#empty) return undefined;
     const item = this.#items[this.#head] as T;
+    if (this.#counts(item)) this.#size--;
     this.#items[this.#head++] = undefined as T;
     if (this.#head * 2 > this.#items.length) {
       this.#items = this.#items.slice(this.#head);
       this.#head = 0;
     }
     return item;
+  }
+
+  /** Drops the oldest message, of which there must be one; what was told before it stays. */
+  drop(): void {
+    let at = this.#head;
+    while (!this.#counts(this.#items[at] as T)) at++;
+    const message = this.#items[at] as T;
+    for (; at > this.#head; at--) this.#items[at] = this.#items[at - 1] as T;
+    this.#items[at] = message;
+    this.shift();
   }
 
   /** Until {@link recover} a loop throws this once it has read what is here. */
@@ -77,9 +100,10 @@ export class Inbox<T> implements AsyncIterator<T, undefined> {
   }
 
   next(): Promise<IteratorResult<T, undefined>> {
-    if (this.size > 0) {
+    if (!this.#empty) {
+      const before = this.#size;
       const value = this.shift() as T;
-      if (this.size === this.#capacity >> 1) this.#hooks.onRoom();
+      if (this.#size < before && this.#size === this.#capacity >> 1) this.#hooks.onRoom();
       return Promise.resolve({ done: false, value });
     }
     if (this.#error !== undefined) {
@@ -94,9 +118,13 @@ export class Inbox<T> implements AsyncIterator<T, undefined> {
 
   return(): Promise<IteratorResult<T, undefined>> {
     this.#items = [];
-    this.#head = 0;
+    this.#head = this.#size = 0;
     this.end();
     this.#hooks.onReturn();
     return Promise.resolve({ done: true, value: undefined });
+  }
+
+  get #empty(): boolean {
+    return this.#items.length === this.#head;
   }
 }

@@ -13,23 +13,71 @@ export type {
 export { formatPosition, parsePosition } from '@fanfare/protocol';
 export { jsonDialect } from '@fanfare/protocol/json';
 export type { BackoffOptions } from './backoff.js';
-export type { Channel, HistoryOptions, HistoryPage, SubscribeOptions } from './channel.js';
-export { type Client, type ClientEvents, createClient } from './client.js';
+export type {
+  Channel,
+  ChannelByKind,
+  DurableChannel,
+  HistoryOptions,
+  HistoryPage,
+  LiveChannel,
+  LiveSubscribeOptions,
+  Published,
+  PublishOptionsOf,
+  StreamChannel,
+  SubscribeOptions,
+} from './channel-types.js';
+export { type CheckMap, defineChannels, durable, live, type SpecOptions, stream } from './channels/define.js';
+export type { ChannelName, KeyOf } from './channels/patterns.js';
+export type { SpecIn, StreamName } from './channels/resolve.js';
+export type {
+  AnySpec,
+  ChannelSpec,
+  InOf,
+  Kind,
+  Live,
+  OutOf,
+  SpecOf,
+  StateOf,
+  TagRules,
+  TagsOf,
+} from './channels/spec.js';
+export type { AnySchema, InputOf, Issue, OutputOf, StandardSchema } from './channels/standard-schema.js';
+export {
+  type BaseClient,
+  type Client,
+  type ClientEvents,
+  createClient,
+  type TypedClient,
+  type Untyped,
+  type UntypedClient,
+} from './client.js';
 export type { ClientOptions } from './client-options.js';
 export type { Cancel, Clock } from './clock.js';
 export type { ConnectionState, StateChange, Token } from './connection.js';
-export { type ClientErrorCode, FanfareClientError, type FanfareClientErrorOptions } from './errors.js';
+export { type ClientErrorCode, FanfareClientError, type FanfareClientErrorOptions, isFanfareError } from './errors.js';
 export type {
   DurableMessage,
+  InvalidEvent,
   LaggedEvent,
+  LiveMessage,
   Message,
+  MessageOf,
+  OwnTags,
   RecoveredEvent,
   ResetEvent,
   SubscribedEvent,
 } from './message.js';
 export type { PublishOptions, PublishResult } from './publisher.js';
 export type { Stats } from './stats.js';
-export type { Subscription, SubscriptionEvents, SubscriptionState } from './subscription.js';
+export type {
+  DurableEvents,
+  LiveEvents,
+  Reading,
+  Subscription,
+  SubscriptionEvents,
+  SubscriptionState,
+  Told,
+} from './subscription.js';
 export { defaultSocket } from './transport/default-socket.js';
 export { nativeSocket } from './transport/native-socket.js';
 export { nodeSocket } from './transport/node-socket.js';

@@ -54,6 +54,7 @@ describe('publish', () => {
       channel: CHANNEL,
       epoch: 'e1',
       offset: 7,
+      key: 'k',
       duplicate: true,
       durability: 'stored',
       replicas: 0,
@@ -168,7 +169,7 @@ describe('publish', () => {
     const first = hand.channel.publish(1);
     hand.tick();
     hand.answer(0, {});
-    expect(await first).toEqual({ channel: CHANNEL });
+    expect(await first).toEqual({ channel: CHANNEL, key: expect.any(String) });
     const failed = rejectionOf(hand.channel.publish(2, { key: 'mine' }));
     void hand.channel.publish(3).catch(() => {});
     hand.tick();

@@ -22,6 +22,8 @@ export interface PublishOptions {
 /** What the gateway acknowledged. On durable channels it is a position. */
 export interface PublishResult extends Partial<Position> {
   readonly channel: string;
+  /** The one that was given or made; the message carries it too, so that an optimistic page knows its own. */
+  readonly key?: string;
   /** The key had been seen: this is the position of the first publish, nothing new was stored. */
   readonly duplicate?: boolean;
   /** What was reached; only if `replicated` was asked for. */
@@ -70,7 +72,7 @@ export class Publisher {
     );
     this.learn(channel, reply.offset !== undefined);
     const { type: _type, id: _id, ...result } = reply;
-    return result;
+    return { ...result, ...(key !== undefined && { key }) };
   }
 
   /** Remembers whether a channel has a log. */

@@ -1,9 +1,10 @@
 import type { Position, ResetReason } from '@fanfare/protocol';
 import type { Flow, Member } from './audience.js';
+import type { Declaration } from './channels/declared.js';
 import { Emitter, type OnThrow } from './emitter.js';
-import { FanfareClientError } from './errors.js';
+import { FanfareClientError, invalidData } from './errors.js';
 import { Inbox } from './inbox.js';
-import type { LaggedEvent, Message, RecoveredEvent, ResetEvent, SubscribedEvent } from './message.js';
+import type { InvalidEvent, LaggedEvent, Message, RecoveredEvent, ResetEvent, SubscribedEvent } from './message.js';
 
 /**
  * - `subscribing`: not on the channel now; it will be as soon as the gateway allows.
@@ -14,15 +15,27 @@ import type { LaggedEvent, Message, RecoveredEvent, ResetEvent, SubscribedEvent 
  */
 export type SubscriptionState = 'subscribing' | 'subscribed' | 'paused' | 'failed' | 'unsubscribed';
 
-export interface SubscriptionEvents<T = unknown> {
-  message: Message<T>;
+/** What a subscription to a live channel tells. */
+export interface LiveEvents<M> {
+  message: M;
   subscribed: SubscribedEvent;
-  recovered: RecoveredEvent;
-  reset: ResetEvent;
   lagged: LaggedEvent;
+  /** Without a listener it goes to the client's `error`, as `invalid_data`. */
+  invalid: InvalidEvent;
   /** The subscription has failed and ends. Without a listener it goes to the client's `error`. */
   error: FanfareClientError;
 }
+/** What a subscription to a durable channel tells. */
+export interface DurableEvents<M> extends LiveEvents<M> {
+  recovered: RecoveredEvent;
+  reset: ResetEvent;
+}
+export type SubscriptionEvents<T = unknown> = DurableEvents<Message<T>>;
+
+/** One of the events, by its name, as {@link Reading.events} gives them. */
+export type Told<Events> = {
+  [Name in keyof Events]: { readonly type: Name; readonly event: Events[Name] };
+}[keyof Events];
 
 /**
  * One reader of a channel.
@@ -36,7 +49,7 @@ export interface SubscriptionEvents<T = unknown> {
  * fetched from there; on a live channel the oldest are dropped, which `lagged` tells. Messages that
  * come before anyone reads wait for the first reader. A second loop shares the messages of the first.
  */
-export interface Subscription<T = unknown> extends AsyncIterable<Message<T>> {
+export interface Reading<M, Events> extends AsyncIterable<M> {
   readonly channel: string;
   readonly state: SubscriptionState;
   /**
@@ -46,10 +59,13 @@ export interface Subscription<T = unknown> extends AsyncIterable<Message<T>> {
    */
   readonly position: Position | undefined;
   /** Adds a listener and returns what removes it. What a listener throws goes to the client's `error`. */
-  on<Name extends keyof SubscriptionEvents<T>>(
-    name: Name,
-    listener: (event: SubscriptionEvents<T>[Name]) => unknown,
-  ): () => void;
+  on<Name extends keyof Events>(name: Name, listener: (event: Events[Name]) => unknown): () => void;
+  /**
+   * Everything in the order in which it happened, so that a loop sees where continuity broke; a failure is thrown.
+   * In place of the messages alone: a subscription is read in one of the two ways.
+   * @throws {FanfareClientError} `bad_request` once it is read in the other.
+   */
+  events(): AsyncIterable<Told<Omit<Events, 'error'>>>;
   /**
    * Resolves once it is `subscribed`, at once if it is.
    * @throws {FanfareClientError} as a rejection, when it or the connection fails or ends before that; at
@@ -59,6 +75,9 @@ export interface Subscription<T = unknown> extends AsyncIterable<Message<T>> {
   /** Ends it, for good and at once: nothing is handed out afterwards. */
   unsubscribe(): void;
 }
+
+/** A subscription to a channel of which nothing is declared. */
+export interface Subscription<T = unknown> extends Reading<Message<T>, SubscriptionEvents<T>> {}
 
 /** What a subscription asks of the feed of its channel. */
 export interface SubscriptionFeed {
@@ -73,6 +92,7 @@ export interface LocalSubscriptionOptions {
   /** Where the application says it stands. */
   readonly since: Position | undefined;
   readonly maxQueue: number;
+  readonly declared: Declaration | undefined;
   readonly onThrow: OnThrow;
   /** Takes an error that nobody here listens to. */
   readonly onError: (error: FanfareClientError) => void;
@@ -93,8 +113,9 @@ export class LocalSubscription implements Subscription, Member {
   /** It stood on the channel before `subscribe()` had returned, so nobody can have listened. */
   #untold: SubscribedEvent | undefined;
   /** There while a loop reads, or until somebody else does. */
-  #inbox: Inbox<Message> | undefined;
-  #looping = false;
+  #inbox: Inbox<Message | Note> | undefined;
+  /** How a loop reads it; undecided, it keeps what both may want. */
+  #loop: 'messages' | 'events' | undefined;
   /** Told of the messages dropped since there was last room. */
   #told = false;
   #failure: FanfareClientError | undefined;
@@ -125,7 +146,7 @@ export class LocalSubscription implements Subscription, Member {
     listener: (event: SubscriptionEvents[Name]) => unknown,
   ): () => void {
     const off = this.#events.on(name, listener);
-    if (name === 'message' && !this.#looping) this.#emptyInbox();
+    if (name === 'message' && !this.#loop) this.#emptyInbox();
     return off;
   }
 
@@ -143,11 +164,12 @@ export class LocalSubscription implements Subscription, Member {
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Message, undefined> {
-    this.#inbox ??= this.#createInbox();
-    if (this.#outage) this.#inbox.fail(this.#outage);
-    this.#looping = true;
-    if (this.#over) this.#inbox.end();
-    return this.#inbox;
+    return this.#iterate('messages') as Inbox<Message>;
+  }
+
+  events(): AsyncIterable<Told<Omit<SubscriptionEvents, 'error'>>> {
+    const notes = this.#iterate('events') as Inbox<Note>;
+    return { [Symbol.asyncIterator]: () => notes };
   }
 
   /** There will be no connection, unless the application connects again. */
@@ -169,34 +191,33 @@ export class LocalSubscription implements Subscription, Member {
     const again = this.#again;
     this.#again = true;
     this.#settle();
+    const { declared } = this.#options;
+    if (!again && declared && durable !== (declared.kind !== 'live'))
+      this.#options.onError(wrongKind(this.channel, durable));
     this.#untold = { durable, position: this.position, again };
     if (this.#feed) this.#tellSubscribed();
     else queueMicrotask(() => this.#tellSubscribed());
   }
 
   onRecovered(): void {
-    this.#events.emit('recovered', { position: this.position as Position });
+    this.#tell('recovered', { position: this.position as Position });
   }
 
   onMessage(message: Message): void {
     this.#tellSubscribed();
     if (this.#over) return;
-    const inbox = this.#inbox;
-    if (inbox) {
-      if (!this.#durable && inbox.full) this.#dropOldest(inbox);
-      inbox.push(message);
-      if (this.#durable && inbox.full) this.#feed?.pause(this);
-    }
-    this.#events.emit('message', message);
+    const result = this.#options.declared?.parse?.(message.data);
+    if (result?.issues) this.#tellInvalid({ message, issues: result.issues });
+    else this.#handOut(result ? { ...message, data: result.value } : message);
   }
 
   onReset(reason: ResetReason, previous: Position): void {
-    this.#events.emit('reset', { reason, position: this.position as Position, previous });
+    this.#tell('reset', { reason, position: this.position as Position, previous });
   }
 
   onLagged(missed: boolean): void {
     this.#state = 'subscribing';
-    this.#events.emit('lagged', { missed });
+    this.#tell('lagged', { missed });
   }
 
   onDown(): void {
@@ -214,7 +235,45 @@ export class LocalSubscription implements Subscription, Member {
   #tellSubscribed(): void {
     const event = this.#untold;
     this.#untold = undefined;
-    if (event && !this.#over) this.#events.emit('subscribed', event);
+    if (event && !this.#over) this.#tell('subscribed', event);
+  }
+
+  #handOut(message: Message): void {
+    const inbox = this.#inbox;
+    if (inbox) {
+      if (!this.#durable && inbox.full) this.#dropOldest(inbox);
+      inbox.push(this.#loop === 'events' ? { type: 'message', event: message } : message);
+      if (this.#durable && inbox.full) this.#feed?.pause(this);
+    }
+    this.#events.emit('message', message);
+  }
+
+  #tellInvalid(event: InvalidEvent): void {
+    if (this.#events.has('invalid') || this.#loop === 'events') this.#tell('invalid', event);
+    else this.#options.onError(invalidData(this.channel, event.issues));
+  }
+
+  #tell<Name extends Exclude<keyof SubscriptionEvents, 'message'>>(name: Name, event: SubscriptionEvents[Name]): void {
+    if (this.#loop !== 'messages') this.#inbox?.push({ type: name, event } as Note);
+    this.#events.emit(name, event);
+  }
+
+  /** What is here already is put as this loop wants it. */
+  #iterate(loop: 'messages' | 'events'): Inbox<Message | Note> {
+    if (this.#loop !== undefined && this.#loop !== loop) {
+      throw new FanfareClientError('bad_request', `the subscription is read as ${this.#loop} already`);
+    }
+    this.#inbox ??= this.#createInbox();
+    if (this.#loop === undefined) {
+      this.#loop = loop;
+      this.#inbox.rewrite((item) => {
+        if (loop === 'messages') return isNote(item) ? [] : [item];
+        return [isNote(item) ? item : { type: 'message', event: item }];
+      });
+    }
+    if (this.#outage) this.#inbox.fail(this.#outage);
+    if (this.#over) this.#inbox.end();
+    return this.#inbox;
   }
 
   get #over(): boolean {
@@ -237,8 +296,8 @@ export class LocalSubscription implements Subscription, Member {
     }
   }
 
-  #createInbox(): Inbox<Message> {
-    return new Inbox(this.#options.maxQueue, {
+  #createInbox(): Inbox<Message | Note> {
+    return new Inbox<Message | Note>(this.#options.maxQueue, isMessage, {
       onRoom: () => this.#onRoom(),
       onReturn: () => this.unsubscribe(),
     });
@@ -254,18 +313,36 @@ export class LocalSubscription implements Subscription, Member {
     const inbox = this.#inbox;
     if (inbox === undefined) return;
     this.#inbox = undefined;
-    for (let message = inbox.shift(); message !== undefined; message = inbox.shift()) {
-      this.#events.emit('message', message);
+    for (let item = inbox.shift(); item !== undefined; item = inbox.shift()) {
+      if (!isNote(item)) this.#events.emit('message', item);
     }
     this.#onRoom();
   }
 
-  #dropOldest(inbox: Inbox<Message>): void {
-    inbox.shift();
+  #dropOldest(inbox: Inbox<Message | Note>): void {
+    inbox.drop();
     if (this.#told) return;
     this.#told = true;
-    this.#events.emit('lagged', { missed: true });
+    this.#tell('lagged', { missed: true });
   }
+}
+
+/** What is told besides messages, and messages where a loop reads all events. */
+type Note = Told<Omit<SubscriptionEvents, 'error'>>;
+
+function isNote(item: Message | Note): item is Note {
+  return 'event' in item;
+}
+
+function isMessage(item: Message | Note): boolean {
+  return !isNote(item) || item.type === 'message';
+}
+
+function wrongKind(channel: string, durable: boolean): FanfareClientError {
+  const [is, declared] = durable ? ['durable', 'live'] : ['live', 'durable'];
+  return new FanfareClientError('wrong_kind', `${channel} is ${is} at the gateway and was declared ${declared}`, {
+    channel,
+  });
 }
 
 function endedError(channel: string): FanfareClientError {

@@ -1,0 +1,106 @@
+import type { Position, Tags } from '@fanfare/protocol';
+import type { AnySpec, InOf, KindOf } from './channels/spec.js';
+import type { DurableMessage, Message, MessageOf, OwnTags } from './message.js';
+import type { PublishOptions, PublishResult } from './publisher.js';
+import type { DurableEvents, LiveEvents, Reading, Subscription } from './subscription.js';
+
+export interface SubscribeOptions {
+  /** Go on after this position, e.g. that of an earlier subscription, or a durable message. Durable channels only. */
+  readonly since?: Position | Message | undefined;
+  /** Begin with the last n messages. Durable channels only. */
+  readonly rewind?: number | undefined;
+  /** Begin with the messages of the last n ms. Durable channels only. */
+  readonly rewindMs?: number | undefined;
+  /** Messages that may wait for a `for await` loop before the subscription pauses. Default: the client's. */
+  readonly maxQueue?: number | undefined;
+}
+
+export interface HistoryOptions {
+  /** The first messages after this position or durable message, or */
+  readonly after?: Position | Message | undefined;
+  /** the last ones before this; neither: the last ones. */
+  readonly before?: Position | Message | undefined;
+  /** Most messages. Default: the gateway's (100). */
+  readonly limit?: number | undefined;
+  /** Default: the client's `requestTimeoutMs`. */
+  readonly timeoutMs?: number | undefined;
+}
+
+export interface HistoryPage<M = DurableMessage> {
+  /** In log order. */
+  readonly messages: readonly M[];
+  /** Whether the log goes on in that direction. */
+  readonly more: boolean;
+}
+
+/** A live channel has no log to start in. */
+export interface LiveSubscribeOptions extends SubscribeOptions {
+  readonly since?: never;
+  readonly rewind?: never;
+  readonly rewindMs?: never;
+}
+/** With the tags that are declared. */
+export interface PublishOptionsOf<Spec> extends PublishOptions {
+  readonly tags?: (OwnTags<Spec> & Tags) | undefined;
+}
+/** On a durable channel it is a position. */
+export type Published<Spec extends AnySpec> = Omit<PublishResult, keyof Position> &
+  (Spec extends { readonly kind: 'live' } ? unknown : Position);
+
+interface BaseChannel<Name extends string, Spec extends AnySpec, M, Events, Options> {
+  readonly name: Name;
+  readonly kind: KindOf<Spec>;
+  /**
+   * Begins a subscription; it may be made before `connect()`. Without a start it begins with what is
+   * published from now on. Read it by a handler, by `on('message')` or by `for await`.
+   * @throws {FanfareClientError} `bad_request` (more than one start, a start that is none, or `maxQueue` under 1).
+   */
+  subscribe(options?: Options): Reading<M, Events>;
+  subscribe(handler: ((message: M) => unknown) | undefined, options?: Options): Reading<M, Events>;
+  /**
+   * Publishes, and resolves once it is in the log, with its position (none on live channels). Waits
+   * for a connection; tries again after refusals that may pass, and after a lost connection if it has
+   * a key. `data` is encoded at once. Publishes of one client go out in call order; one that was
+   * refused for the moment may be overtaken by later ones: await each where order matters.
+   *
+   * @throws {FanfareClientError} as a rejection: `outcome_unknown` (it may or may not be in the log),
+   * `timeout` (it is not), `invalid_data`, `too_large`, `bad_request`, `forbidden`, `limit_exceeded`, `closed`, ...
+   */
+  publish(data: InOf<Spec>, options?: PublishOptionsOf<Spec>): Promise<Published<Spec>>;
+}
+
+export interface LiveChannel<Name extends string, Spec extends AnySpec, M = MessageOf<Spec>>
+  extends BaseChannel<Name, Spec, M, LiveEvents<M>, LiveSubscribeOptions> {}
+
+export interface DurableChannel<Name extends string, Spec extends AnySpec, M = MessageOf<Spec>>
+  extends BaseChannel<Name, Spec, M, DurableEvents<M>, SubscribeOptions> {
+  /**
+   * Reads the log. Messages that the channel's schema does not allow are left out, and told by the client's `error`.
+   * @throws {FanfareClientError} as a rejection: `timeout`, `forbidden`, ...; `bad_request` with a `reason`
+   * if the position cannot be used: `expired`, `unrecoverable` or `diverged`.
+   */
+  history(options?: HistoryOptions): Promise<HistoryPage<M>>;
+}
+
+/** A channel of messages that grow. */
+export interface StreamChannel<Name extends string, Spec extends AnySpec> extends DurableChannel<Name, Spec> {}
+
+/** A channel of which nothing is declared. Costs nothing until used. */
+export interface Channel<T = unknown> {
+  readonly name: string;
+  /** @see DurableChannel.subscribe */
+  subscribe(options?: SubscribeOptions): Subscription<T>;
+  subscribe(handler: ((message: Message<T>) => unknown) | undefined, options?: SubscribeOptions): Subscription<T>;
+  /** @see DurableChannel.publish */
+  publish(data: T, options?: PublishOptions): Promise<PublishResult>;
+  /** @see DurableChannel.history */
+  history(options?: HistoryOptions): Promise<HistoryPage<DurableMessage<T>>>;
+}
+
+export type ChannelByKind<Name extends string, Spec extends AnySpec> = Spec extends { readonly kind: infer K }
+  ? K extends 'live'
+    ? LiveChannel<Name, Spec>
+    : K extends 'stream'
+      ? StreamChannel<Name, Spec>
+      : DurableChannel<Name, Spec>
+  : never;

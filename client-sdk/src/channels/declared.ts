@@ -1,0 +1,25 @@
+import type { Kind } from './spec.js';
+import type { Issue } from './standard-schema.js';
+
+/** How a map is asked for what it declares of a name. No key of a map: those are channels. */
+export const SPEC_OF: unique symbol = Symbol.for('fanfare.specOf');
+
+/** What a client needs of a map at run time; one that was given none carries nothing of it. */
+export interface Declared {
+  /** `undefined` where no key fits the name. */
+  readonly [SPEC_OF]: (name: string) => Declaration | undefined;
+}
+
+export interface Declaration {
+  /** The name or pattern that declares it. */
+  readonly key: string;
+  readonly kind: Kind;
+  /** Where there is a schema. */
+  readonly parse: Parse | undefined;
+}
+
+/** What a schema makes of data. */
+export type Parse = (data: unknown) => ParseResult;
+export type ParseResult =
+  | { readonly value: unknown; readonly issues?: undefined }
+  | { readonly issues: readonly Issue[] };

@@ -1,0 +1,72 @@
+import { FanfareClientError } from '../errors.js';
+import { type Declared, type ParseResult, SPEC_OF } from './declared.js';
+import { keyOf } from './patterns.js';
+import type { AnySpec, ChannelSpec, InOf, Kind, NoTags, SpecOf, TagRules } from './spec.js';
+import type { AnySchema, InputOf, OutputOf, StandardSchema } from './standard-schema.js';
+import type { NotWire } from './wire-data.js';
+
+export interface SpecOptions<Tags extends TagRules, State> {
+  /** Tags with the values they may have: typed in `publish({ tags })` and in what is read. */
+  readonly tags?: { readonly [Name in keyof Tags]: readonly Tags[Name][] } | undefined;
+  /** A schema of what members of the channel show of themselves. */
+  readonly presence?: { readonly '~standard': { readonly types?: { readonly output: State } | undefined } } | undefined;
+}
+
+interface Maker<K extends Kind> {
+  /** By a type alone: nothing is checked at run time. */
+  <T>(): ChannelSpec<T, T, K, NoTags, never>;
+  /** By a schema, which has to be synchronous: order would suffer. */
+  <S extends AnySchema, const Tags extends TagRules = NoTags, State = never>(
+    schema: S,
+    options?: SpecOptions<Tags, State>,
+  ): ChannelSpec<InputOf<S>, OutputOf<S>, K, Tags, State>;
+}
+
+const make =
+  <K extends Kind>(kind: K) =>
+  (schema?: AnySchema) => ({ kind, schema });
+/** Channels that are kept in a log: positions, history, rewind, resets. */
+export const durable = make('durable') as Maker<'durable'>;
+/** Channels whose messages are pushed once to who is there. */
+export const live = make('live') as Maker<'live'>;
+/** Durable channels whose messages grow by appending. */
+export const stream = make('stream') as Maker<'stream'>;
+
+/** The mistake is the type, so that it is what the compiler prints. */
+type CheckEntry<Key, Entry> = Key extends `${string}*${infer Rest}`
+  ? Rest extends ''
+    ? CheckData<Entry>
+    : { readonly 'a * may stand at the end only': Key }
+  : CheckData<Entry>;
+type CheckData<Entry> = [NotWire<InOf<SpecOf<Entry>>>] extends [never]
+  ? unknown
+  : { readonly 'does not survive JSON, use text or a number on the wire': NotWire<InOf<SpecOf<Entry>>> };
+export type CheckMap<Map> = { readonly [Key in keyof Map]: CheckEntry<Key, Map[Key]> };
+
+/**
+ * Declares the channels of an application, once, for pages and backends alike: names, and patterns
+ * that end with a `*`. An exact name wins over every pattern, a longer pattern over a shorter one.
+ * @throws {FanfareClientError} `bad_request` if a `*` stands elsewhere than at an end.
+ */
+export function defineChannels<const Map extends Readonly<Record<string, { readonly kind: Kind } | AnySchema>>>(
+  map: Map & CheckMap<Map>,
+): Map {
+  const keys = Object.keys(map);
+  const wrong = keys.find((key) => key.slice(0, -1).includes('*'));
+  if (wrong !== undefined) throw new FanfareClientError('bad_request', `a * may stand at the end only: ${wrong}`);
+  const declared: Declared = {
+    [SPEC_OF]: (name) => {
+      const key = keyOf(keys, name);
+      if (key === undefined) return undefined;
+      const entry = map[key] as AnySpec | AnySchema;
+      const { kind, schema } = '~standard' in entry ? { kind: 'durable' as const, schema: entry } : entry;
+      return { key, kind, parse: schema && ((data) => validate(schema as StandardSchema, data)) };
+    },
+  };
+  return Object.assign(Object.create(declared), map);
+}
+
+function validate(schema: StandardSchema, data: unknown): ParseResult {
+  const result = schema['~standard'].validate(data);
+  return 'then' in result ? { issues: [{ message: 'the schema is not synchronous' }] } : result;
+}

@@ -1,0 +1,48 @@
+import type { AnySchema, InputOf, OutputOf } from './standard-schema.js';
+
+/**
+ * - `durable`: kept in a log: positions, history, rewind, resets.
+ * - `live`: pushed once to who is there.
+ * - `stream`: durable, with messages that grow by appending.
+ */
+export type Kind = 'durable' | 'live' | 'stream';
+export type TagRules = Readonly<Record<string, string>>;
+/** Where none are declared. */
+export type NoTags = Record<never, never>;
+
+/**
+ * What is known of a channel. `In` is what is published and goes over the wire, `Out` what a validator
+ * makes of it at each reader: publishing never transforms, reading does. `types` is never there at run time.
+ */
+export interface ChannelSpec<In = unknown, Out = In, K extends Kind = Kind, Tags = TagRules, State = unknown> {
+  readonly kind: K;
+  readonly schema?: AnySchema | undefined;
+  readonly types?: { readonly in: In; readonly out: Out; readonly tags: Tags; readonly state: State };
+}
+// biome-ignore lint/suspicious/noExplicitAny: the specification of any channel, in and out of a function alike
+export type AnySpec = ChannelSpec<any, any, any, any, any>;
+
+declare const LIVE: unique symbol;
+/** A live channel in a map of types alone: `{ 'cursor:*': Live<Cursor> }`. */
+export interface Live<T> {
+  readonly [LIVE]: T;
+}
+
+/** What an entry of a map declares: a schema or a plain type by itself is a durable channel. */
+export type SpecOf<Entry> = Entry extends AnySpec
+  ? Entry
+  : Entry extends AnySchema
+    ? ChannelSpec<InputOf<Entry>, OutputOf<Entry>, 'durable', NoTags, never>
+    : Entry extends Live<infer T>
+      ? ChannelSpec<T, T, 'live', NoTags, never>
+      : ChannelSpec<Entry, Entry, 'durable', NoTags, never>;
+
+type Types<Spec> = Spec extends { readonly types?: infer T } ? NonNullable<T> : never;
+/** What is published. */
+export type InOf<Spec> = Types<Spec> extends { readonly in: infer T } ? T : never;
+/** What readers are given. */
+export type OutOf<Spec> = Types<Spec> extends { readonly out: infer T } ? T : never;
+export type TagsOf<Spec> = Types<Spec> extends { readonly tags: infer T } ? T : never;
+/** What members of the channel show of themselves; `never` where nothing was declared. */
+export type StateOf<Spec> = Types<Spec> extends { readonly state: infer T } ? T : never;
+export type KindOf<Spec> = Spec extends { readonly kind: infer K extends Kind } ? K : never;

@@ -1,0 +1,175 @@
+/**
+ * What compiles of the typed surface, and what must not: `//! 2345 "chatt:1"` says that the next line is
+ * error TS2345 with that text in it. Read by `types.test.ts`; no part of any build.
+ */
+import {
+  type ChannelName,
+  type Client,
+  createClient,
+  defineChannels,
+  durable,
+  type FanfareClientError,
+  type KeyOf,
+  type Live,
+  live,
+  type Position,
+  stream,
+} from '@fanfare/client';
+import { type } from 'arktype';
+import * as v from 'valibot';
+import { z } from 'zod';
+
+type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+const same = <A, B>(_: Equal<A, B>): void => {};
+
+// ------------------------------------------------------------------ one map, three validator libraries
+const Chat = z.object({ text: z.string(), at: z.string().transform((text) => new Date(text)) });
+const Vip = v.object({ text: v.string(), level: v.picklist(['gold', 'black']) });
+const Tick = type({ symbol: 'string', price: 'number' });
+
+export const channels = defineChannels({
+  'chat:*': durable(Chat, { tags: { lang: ['en', 'de'], kind: ['text', 'image'] } }),
+  'chat:vip:*': durable(Vip),
+  'chat:lobby': durable<{ motd: string }>(),
+  'price:*': live(Tick),
+  'ai:*': stream<{ model: string }>(),
+  'room:*': durable(Chat, { presence: z.object({ typing: z.boolean() }) }),
+  system: z.object({ notice: z.string() }),
+});
+type Map = typeof channels;
+
+// ------------------------------------------------------------------ names
+same<
+  ChannelName<Map>,
+  | `chat:${string}`
+  | `chat:vip:${string}`
+  | 'chat:lobby'
+  | `price:${string}`
+  | `ai:${string}`
+  | `room:${string}`
+  | 'system'
+>(true);
+same<KeyOf<Map, 'chat:1'>, 'chat:*'>(true);
+same<KeyOf<Map, 'chat:vip:1'>, 'chat:vip:*'>(true); // the longest prefix
+same<KeyOf<Map, 'chat:lobby'>, 'chat:lobby'>(true); // an exact name first
+same<KeyOf<Map, 'chat:lobby2'>, 'chat:*'>(true);
+same<KeyOf<Map, 'chat:1' | 'price:x'>, 'chat:*' | 'price:*'>(true);
+same<KeyOf<Map, `chat:vip:${string}`>, 'chat:vip:*'>(true);
+same<KeyOf<Map, `chat:${string}`>, 'chat:*' | 'chat:vip:*' | 'chat:lobby'>(true); // the id may be "vip:1"
+same<KeyOf<Map, `chat:${number}`>, 'chat:*'>(true); // a number cannot
+same<KeyOf<Map, `chat:r-${string}`>, 'chat:*'>(true); // nor what begins otherwise
+same<KeyOf<Map, `chat:v${string}:x`>, 'chat:*' | 'chat:vip:*'>(true);
+
+const client = createClient({ url: '/ws', channels });
+declare const id: string;
+declare const room: number;
+
+client.channel('chat:1');
+client.channel(`price:${id}`);
+client.channel('system');
+//! 2345 '"chatt:1"' is not assignable
+client.channel('chatt:1');
+//! 2345 '"systems"' is not assignable
+client.channel('systems');
+//! 2345 'string' is not assignable
+client.channel(id);
+client
+  .untyped<{ n: number }>(id)
+  .subscribe(({ data, offset }) => same<typeof offset, number | undefined>(data.n > 0 || true));
+
+// ------------------------------------------------------------------ data: what validators give, and take
+client.channel('chat:1').subscribe((message) => {
+  same<typeof message.data, { text: string; at: Date }>(true);
+  same<typeof message.offset, number>(true); // there for certain: it is durable
+  //! 2551 'txt' does not exist
+  message.data.txt;
+});
+client.channel('chat:vip:1').subscribe(({ data }) => same<typeof data.level, 'gold' | 'black'>(true));
+client.channel('chat:lobby').subscribe(({ data }) => same<typeof data, { motd: string }>(true));
+client.channel('price:AAPL').subscribe((message) => {
+  same<typeof message.data, { symbol: string; price: number }>(true);
+  //! 2339 'offset' does not exist
+  message.offset;
+});
+for await (const { data } of client.channel('chat:1').subscribe()) same<typeof data.at, Date>(true);
+for await (const { data } of client.channel('chat:1').subscribe({ rewind: 5 })) same<typeof data.at, Date>(true);
+
+void client.channel('chat:1').publish({ text: 'hi', at: '2026-01-01T00:00:00Z' }); // the input, not the output
+//! 2322 'Date' is not assignable to type 'string'
+void client.channel('chat:1').publish({ text: 'hi', at: new Date() });
+//! 2345 Property 'at' is missing
+void client.channel('chat:1').publish({ text: 'hi' });
+void client.channel('chat:1').publish({ text: 'hi', at: '' }, { tags: { lang: 'en' } });
+//! 2322 '"fr"' is not assignable
+void client.channel('chat:1').publish({ text: 'hi', at: '' }, { tags: { lang: 'fr' } });
+void client.channel('system').publish({ notice: '' }, { tags: { any: 'tag' } }); // none declared: any
+
+// A computed name: ids that are numbers are exact, others are a union.
+client.channel(`chat:${room}`).subscribe(({ data }) => same<typeof data, { text: string; at: Date }>(true));
+client.channel('chat:*', id).subscribe(({ data }) => same<typeof data, { text: string; at: Date }>(true));
+//! 2345 is not assignable to parameter of type '{ text: string; at: string; } &
+void client.channel(`chat:${id}`).publish({ text: 'hi', at: '' });
+
+// ------------------------------------------------------------------ kinds
+const page = await client.channel('chat:1').history({ limit: 10 });
+same<(typeof page.messages)[number]['data']['at'], Date>(true);
+const published = await client.channel('chat:1').publish({ text: '', at: '' });
+same<typeof published.offset, number>(true);
+//! 2339 'offset' does not exist
+(await client.channel('price:AAPL').publish({ symbol: '', price: 1 })).offset;
+//! 2339 'history' does not exist
+client.channel('price:AAPL').history();
+//! 2322 Type 'number' is not assignable to type 'undefined'
+client.channel('price:AAPL').subscribe(() => {}, { rewind: 10 });
+client.channel('chat:1').subscribe(() => {}, { rewind: 10 });
+client.channel('chat:1').subscribe(() => {}, { since: published });
+client
+  .channel('chat:1')
+  .subscribe()
+  .on('reset', ({ reason }) => same<typeof reason, 'expired' | 'unrecoverable' | 'diverged'>(true));
+const ticks = client.channel('price:AAPL').subscribe();
+//! 2345 '"reset"' is not assignable
+ticks.on('reset', () => {});
+for await (const told of client.channel('chat:1').subscribe().events()) {
+  if (told.type === 'reset') same<typeof told.event.previous, Position>(true);
+  if (told.type === 'message') same<typeof told.event.data.at, Date>(true);
+  //! 2367 have no overlap
+  if (told.type === 'restart') break;
+}
+same<(typeof channels)['ai:*']['kind'], 'stream'>(true);
+client.channel('ai:1').subscribe(({ data }) => same<typeof data, { model: string }>(true));
+
+// ------------------------------------------------------------------ mistakes in the map itself
+//! 2375|2322 "data.at"
+defineChannels({ 'a:*': durable(z.object({ at: z.date() })) });
+//! 2375|2322 "data.list[].m"
+defineChannels({ 'a:*': durable<{ list: { m: globalThis.Map<string, 1> }[] }>() });
+//! 2375|2322 "a:*:b"
+defineChannels({ 'a:*:b': durable<string>() });
+defineChannels({ 'a:*': durable<{ bytes: Uint8Array; maybe?: string; list: readonly number[] }>() });
+interface Tree {
+  readonly children: readonly Tree[];
+}
+defineChannels({ 'a:*': durable<Tree>() });
+
+// ------------------------------------------------------------------ types alone, without validators
+interface Channels {
+  'chat:*': { text: string };
+  'cursor:*': Live<{ x: number; y: number }>;
+  system: { notice: string };
+}
+const plain: Client<Channels> = createClient<Channels>({ url: '/ws' });
+plain
+  .channel('chat:1')
+  .subscribe(({ data, offset }) => same<[typeof data, typeof offset], [{ text: string }, number]>(true));
+plain.channel('cursor:1').subscribe(({ data }) => same<typeof data, { x: number; y: number }>(true));
+//! 2345 '"curser:1"' is not assignable
+plain.channel('curser:1');
+//! 2339 'history' does not exist
+plain.channel('cursor:1').history();
+
+// ------------------------------------------------------------------ no map: names are any
+const loose: Client = createClient({ url: '/ws' });
+loose.channel(id).subscribe(({ data }) => same<typeof data, unknown>(true));
+loose.channel<{ n: number }>(id).subscribe(({ data, offset }) => data.n + (offset ?? 0));
+loose.on('error', (error: FanfareClientError) => error.issues?.[0]?.message);
