@@ -14,6 +14,11 @@ export interface CommandLinkOptions {
   readonly timings: CommandLinkTimings;
   /** Brought along when a connection opens, which spares their first use a NOSCRIPT. */
   readonly scripts: readonly Script[];
+  /**
+   * Whether there is a master at this address, by a majority asked from now on. Asked before a reply is believed that
+   * took longer than `suspectMs`: this process and the master may have been frozen together while another one was promoted.
+   */
+  readonly confirm: (address: RedisAddress) => Promise<boolean>;
   /** It can take commands (again). */
   readonly onUp: () => void;
 }
@@ -57,6 +62,8 @@ export class CommandLink {
   #suspicion: Deadline | undefined;
   #patience: Deadline | undefined;
   #cancelRetry: Cancel = () => {};
+  /** Late replies that are not confirmed yet. */
+  #doubts = 0;
   #isCondemned = false;
   #isClosed = false;
 
@@ -87,6 +94,10 @@ export class CommandLink {
     // `status` too: the connection may have ended in this very turn of the loop.
     if (!redis || this.#problem !== undefined || redis.status !== 'ready' || !redis.stream.writable) {
       const error = new NotSentError(`${this.name}: ${this.#problem ?? 'the connection ended'}`);
+      return commands.map(() => Promise.resolve(error));
+    }
+    if (this.#doubts > 0) {
+      const error = new NotSentError(`${this.name}: it answered late; whether it is still the master is being asked`);
       return commands.map(() => Promise.resolve(error));
     }
     redis.stream.cork();
@@ -120,12 +131,28 @@ export class CommandLink {
 
   #sendOne(redis: Redis, one: Command): Promise<unknown> {
     if (this.#inFlight++ === 0) this.#watch();
+    const { clock, timings } = this.#options;
+    const sentAt = clock.now();
     const answered = (reply: unknown) => {
       this.#inFlight--;
       if (redis === this.#redis) this.#progress();
-      return reply;
+      const isLate = clock.now() - sentAt > timings.suspectMs;
+      return isLate && !(reply instanceof Error) ? this.#confirmed(redis, reply) : reply;
     };
     return sendEncoded(redis, one).then(answered, answered);
+  }
+
+  /** A late reply, once it is sure that it is a master's; nothing is sent meanwhile. */
+  async #confirmed(redis: Redis, reply: unknown): Promise<unknown> {
+    this.#doubts++;
+    const isMaster = await this.#options.confirm(this.address);
+    this.#doubts--;
+    if (!isMaster) {
+      if (redis === this.#redis) this.condemn('it may have been deposed');
+      return new Error(`${this.name}: it answered late, and may have been deposed meanwhile`);
+    }
+    if (this.#doubts === 0 && redis === this.#redis && this.#problem === undefined) this.#options.onUp();
+    return reply;
   }
 
   /** A master that was demoted goes on taking live publishes: asks now and then, along with a write. */

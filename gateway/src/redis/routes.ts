@@ -11,7 +11,7 @@ export interface RoutesOptions {
   readonly link: RedisOptions;
   readonly timings: CommandLinkTimings;
   readonly scripts: readonly Script[];
-  readonly topology: Pick<Topology, 'view' | 'refresh'>;
+  readonly topology: Pick<Topology, 'view' | 'refresh' | 'confirmMaster'>;
   /** A server answered with an error to what it was sent for this slot. */
   readonly onError?: (at: RedisAddress, slot: number, error: Error) => void;
   /** Some link can take commands again. */
@@ -66,7 +66,8 @@ export class Routes {
     const name = formatAddress(address);
     let link = links.get(name);
     if (!link) {
-      link = new CommandLink(address, this.#options);
+      const confirm = (at: RedisAddress) => this.#options.topology.confirmMaster(at);
+      link = new CommandLink(address, { ...this.#options, confirm });
       links.set(name, link);
     }
     return link;

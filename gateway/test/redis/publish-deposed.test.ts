@@ -26,7 +26,7 @@ it.each([
   ['only afterwards', 0],
 ])('does not wait for the answers of a frozen master: overdue %s', async (_, frozenMs) => {
   const [old, next] = [await server(), await server()];
-  const topology = { view: viewOf(old), refresh: async () => {} };
+  const topology = { view: viewOf(old), refresh: async () => {}, confirmMaster: async () => true };
   const routes = new Routes({
     clock: systemClock,
     link: {},
