@@ -261,7 +261,7 @@ class FanfareClient implements UntypedClient {
     this.#session = frame;
     if (++this.#connections > 1) this.stats.reconnects++;
     this.#requests.onConnected(frame);
-    this.#renewal.onConnected(frame.expires);
+    this.#renewal.onConnected(frame);
   }
 
   #onFrame(frame: ServerFrame): void {

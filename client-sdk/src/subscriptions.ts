@@ -96,7 +96,8 @@ export class Subscriptions {
         else this.#answer(frame.id, (feed) => feed.onUnsubscribed(frame));
         break;
       case 'subscribed':
-        this.#answer(frame.id, (feed) => feed.onSubscribed(frame));
+        // One without `id` is of the gateway's own accord: whoever reads here asks as well, and is answered.
+        if (frame.id !== undefined) this.#answer(frame.id, (feed) => feed.onSubscribed(frame));
         break;
       case 'error':
         if (frame.id !== undefined && this.#open.has(frame.id)) {

@@ -1,3 +1,4 @@
+import type { RefreshedFrame } from '@fanfare/protocol';
 import { type Cancel, type Clock, MAX_DELAY_MS } from './clock.js';
 import type { Token } from './connection.js';
 import { FanfareClientError } from './errors.js';
@@ -10,6 +11,9 @@ export interface TokenRenewalOptions {
   readonly timeoutMs: number;
   readonly onError: (error: FanfareClientError) => void;
 }
+
+/** How long a token holds, as the gateway tells it; without `expires`: for ever. */
+type Validity = Pick<RefreshedFrame, 'expires' | 'expiresIn'>;
 
 /** A token is renewed this long before it expires, or at half of what is left if that is sooner, ms. */
 const MARGIN_MS = 30_000;
@@ -25,12 +29,13 @@ export class TokenRenewal {
     this.#options = options;
   }
 
-  /** `expires`: ms since the Unix epoch. */
-  onConnected(expires: number | undefined): void {
+  /** A token was accepted: for how long is told by the gateway, so that the clock of this machine does not matter. */
+  onConnected({ expires, expiresIn }: Validity): void {
     const { token, clock } = this.#options;
     this.onDown();
     if (expires === undefined || typeof token !== 'function') return;
-    const leftMs = expires - clock.now();
+    const leftMs = expiresIn ?? expires - clock.now();
+    const endsAtMs = clock.now() + leftMs;
     const delayMs = Math.max(SOONEST_MS, Math.min(MAX_DELAY_MS, Math.max(leftMs - MARGIN_MS, leftMs / 2)));
     let current = true;
     const cancelTimer = clock.after(delayMs, () => {
@@ -39,7 +44,7 @@ export class TokenRenewal {
         (cause) => {
           if (!current) return;
           this.#options.onError(new FanfareClientError('token_failed', `token not renewed: ${cause}`, { cause }));
-          this.onConnected(expires);
+          this.onConnected({ expires, expiresIn: endsAtMs - clock.now() });
         },
       );
     });
@@ -54,10 +59,10 @@ export class TokenRenewal {
     this.#cancel = undefined;
   }
 
-  async #renew(fetchToken: () => string | Promise<string>): Promise<number | undefined> {
+  async #renew(fetchToken: () => string | Promise<string>): Promise<Validity> {
     const token = await fetchToken();
     const { requests, timeoutMs } = this.#options;
     const plan = { timeoutMs, readOnly: false };
-    return (await requests.call('refreshed', (id) => ({ type: 'refresh', id, token }), plan)).expires;
+    return requests.call('refreshed', (id) => ({ type: 'refresh', id, token }), plan);
   }
 }

@@ -3,8 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { RAW_DIALECTS } from '@fanfare/protocol/raw';
 import { type ApiDependencies, createApi, createHealthApi } from './api/api.js';
 import type { StaticFiles } from './api/static-files.js';
-import { createOpenAuthenticator } from './auth/open.js';
 import { createOriginCheck } from './auth/origin.js';
+import { createAuthentication } from './authentication.js';
 import type { Broker } from './broker/broker.js';
 import { createMemoryBroker } from './broker/memory/memory-broker.js';
 import { createChannels } from './channels/channels.js';
@@ -24,6 +24,7 @@ import { createCommands } from './session/commands.js';
 import { createFanfareConversation } from './session/fanfare/fanfare.js';
 import type { Session } from './session/session.js';
 import { Sessions } from './session/sessions.js';
+import { createStanding } from './session/standing.js';
 import { createStats, type Stats } from './stats.js';
 import type { Transport, TransportHandlers, TransportOptions } from './transport/transport.js';
 import { createUwsTransport, loadUws } from './transport/uws.js';
@@ -91,9 +92,11 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
   );
   const hub = new Hub({ broker, transport, clock, stats, onFault });
   const { namespaces, limits, timings, node } = config;
+  const { authenticator, application } = createAuthentication(config, clock, logger);
   const channels = createChannels({
     broker: { publish: hub.publish, read: broker.read.bind(broker) },
     namespaces,
+    application,
     stats,
     room: () => hub.outbox.room(),
     onFault,
@@ -123,9 +126,9 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
   const sessions = new Sessions({
     services: {
       hub,
-      authenticator: createOpenAuthenticator({ tokens: config.mode === 'development' ? 'ignored' : 'refused' }),
-      commands: createCommands({ channels, presence: sessionPresence, onFault }),
-      listeners: [sessionPresence],
+      authenticator,
+      commands: createCommands({ channels, clock, presence: sessionPresence, onFault }),
+      listeners: [sessionPresence, createStanding({ channels, onFault })],
       clock,
       stats,
       limits,

@@ -1,17 +1,25 @@
 import { namespaceOf } from '@fanfare/protocol';
 import type { ChannelSpec } from './broker/broker.js';
 
-/** Who may subscribe or publish: with a permission in their token, any user, or everyone. */
-export type Access = 'none' | 'token' | 'authenticated' | 'anyone';
+/**
+ * Which clients may do something: none, those with a permission in their token, the user whose name follows that of the
+ * namespace, any user, anyone, or whom the application allows when it is asked. Each but `none` and `hook` includes
+ * those with a permission.
+ */
+export type Access = 'none' | 'token' | 'owner' | 'authenticated' | 'anyone' | 'hook';
 
 /** The settings of one namespace, as configured. */
 export interface NamespaceSettings {
   readonly durable: boolean;
   readonly historySize: number;
   readonly historyTtlMs: number;
-  readonly subscribe: Exclude<Access, 'none'>;
+  readonly subscribe: Access;
   readonly publish: Access;
+  /** Who may read the history; absent: as `subscribe` says. */
+  readonly historyAccess?: Access | undefined;
   readonly presence: boolean;
+  /** Who may see the members, where `presence` is on; absent: as `subscribe` says. */
+  readonly presenceAccess?: Access | undefined;
   /** Largest payload, bytes as published. */
   readonly maxMessageBytes: number;
 }

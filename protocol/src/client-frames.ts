@@ -39,7 +39,7 @@ export const CLIENT_FRAMES: Readonly<Record<ClientFrame['type'], FrameShape>> = 
     required: { id: REQUEST_ID, channel: CHANNEL },
     optional: { cursor: STRING, limit: HISTORY_LIMIT },
   },
-  refresh: { required: { id: REQUEST_ID, token: STRING }, optional: {} },
+  refresh: { required: { id: REQUEST_ID, token: STRING }, optional: { channel: CHANNEL } },
   pong: { required: {}, optional: {} },
 };
 

@@ -72,6 +72,8 @@ export interface RefreshFrame {
   readonly type: 'refresh';
   readonly id: number;
   readonly token: string;
+  /** Renews the token of this channel instead of that of the connection. */
+  readonly channel?: string;
 }
 
 export interface PongFrame {
@@ -98,8 +100,10 @@ export interface ConnectedFrame {
   readonly node: string;
   /** Interval of `ping` frames, ms. */
   readonly ping: number;
-  /** When the token expires, ms since the Unix epoch. */
+  /** When the token expires, ms since the Unix epoch, */
   readonly expires?: number;
+  /** and how long that is from now, ms, whatever the clock of the client says. */
+  readonly expiresIn?: number;
   /** Largest frame the gateway takes, bytes. */
   readonly maxFrame: number;
   /** How long an idempotency key holds, ms. */
@@ -108,7 +112,8 @@ export interface ConnectedFrame {
 
 export interface SubscribedFrame {
   readonly type: 'subscribed';
-  readonly id: number;
+  /** Without `id`: the gateway put the connection on the channel, because its token says so. */
+  readonly id?: number;
   readonly channel: string;
   readonly durable: boolean;
   /** Where the client now stands; durable channels only. */
@@ -118,6 +123,9 @@ export interface SubscribedFrame {
   readonly recovered?: boolean;
   /** Only if `recovered` is false. */
   readonly reason?: ResetReason;
+  /** Only with a channel token that ends: when, and how long that is from now, as in `connected`. */
+  readonly expires?: number;
+  readonly expiresIn?: number;
 }
 
 /** With `id`: the reply. Without: taken off by the server, and `code` and `message` say why. */
@@ -188,7 +196,10 @@ export interface PresenceReplyFrame {
 export interface RefreshedFrame {
   readonly type: 'refreshed';
   readonly id: number;
+  /** Only if it is the token of a channel that was renewed. */
+  readonly channel?: string;
   readonly expires?: number;
+  readonly expiresIn?: number;
 }
 
 // --- gateway to client: unasked ----------------------------------------------------------------

@@ -60,11 +60,19 @@ export const SERVER_FRAMES: Readonly<Record<ServerFrame['type'], FrameShape>> = 
       maxFrame: COUNT,
       idempotencyMs: DURATION,
     },
-    optional: { user: STRING, expires: DURATION },
+    optional: { user: STRING, expires: DURATION, expiresIn: DURATION },
   },
   subscribed: {
-    required: { id: REQUEST_ID, channel: CHANNEL, durable: BOOLEAN },
-    optional: { epoch: EPOCH, offset: COUNT, recovered: BOOLEAN, reason: STRING },
+    required: { channel: CHANNEL, durable: BOOLEAN },
+    optional: {
+      id: REQUEST_ID,
+      epoch: EPOCH,
+      offset: COUNT,
+      recovered: BOOLEAN,
+      reason: STRING,
+      expires: DURATION,
+      expiresIn: DURATION,
+    },
   },
   unsubscribed: { required: { channel: CHANNEL }, optional: { id: REQUEST_ID, code: STRING, message: STRING } },
   published: {
@@ -76,7 +84,7 @@ export const SERVER_FRAMES: Readonly<Record<ServerFrame['type'], FrameShape>> = 
     required: { id: REQUEST_ID, channel: CHANNEL, members: MEMBERS, count: COUNT, rev: COUNT },
     optional: { cursor: STRING },
   },
-  refreshed: { required: { id: REQUEST_ID }, optional: { expires: DURATION } },
+  refreshed: { required: { id: REQUEST_ID }, optional: { channel: CHANNEL, expires: DURATION, expiresIn: DURATION } },
   message: {
     required: { channel: CHANNEL, data: DATA, time: DURATION },
     optional: { offset: COUNT, prev: COUNT, user: STRING, key: KEY, tags: TAGS },

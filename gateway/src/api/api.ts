@@ -2,6 +2,7 @@
  * The HTTP API: which path is answered by what, who may ask, and how errors look. docs/HTTP-API.md
  * says what each call means; `/v1/openapi.json` says it to programs.
  */
+import { type ApiKey, createBackendFinder, type Scope } from '../auth/api-keys.js';
 import type { OriginCheck } from '../auth/origin.js';
 import type { Caller } from '../channels/access.js';
 import type { Channels } from '../channels/channels.js';
@@ -10,7 +11,6 @@ import type { Fleet } from '../fleet/fleet.js';
 import type { Presence } from '../presence/presence.js';
 import { count, type Stats } from '../stats.js';
 import type { BodyHandler, HttpAnswer, HttpRequest, HttpResponse } from '../transport/transport.js';
-import { API_KEY_IDENTITY, createKeyCheck } from './api-key.js';
 import { allowOrigin, preflight } from './cross-origin.js';
 import { json, listChannels, listNodes } from './fleet.js';
 import { type HealthDependencies, live, metrics, ready } from './health.js';
@@ -24,7 +24,7 @@ import { type StaticFiles, serveFile } from './static-files.js';
 
 export interface ApiDependencies extends HealthDependencies {
   readonly channels: Channels;
-  readonly apiKeys: readonly string[];
+  readonly apiKeys: readonly ApiKey[];
   readonly fleet: Fleet;
   readonly isAllowedOrigin: OriginCheck;
   readonly stats: Stats;
@@ -48,14 +48,13 @@ export type HttpHandler = (request: HttpRequest) => HttpAnswer | BodyHandler;
 
 /** A path with a handler for each method. */
 interface Route {
-  /** Answered without a key: its caller has no identity. */
-  readonly open?: boolean;
+  /** What a key has to be for; `open`: answered without one, and its caller has no identity. */
+  readonly scope: Scope | 'open';
   readonly GET?: (request: HttpRequest, caller: Caller) => HttpAnswer;
   /** Gets the body, which is JSON. */
   readonly POST?: (body: Uint8Array, caller: Caller) => HttpAnswer;
 }
 
-const API_KEY_CALLER: Caller = { entrance: 'http', identity: API_KEY_IDENTITY };
 const NOBODY: Caller = { entrance: 'http', identity: undefined };
 
 /** What a 426 has to name (RFC 9110 section 15.5.22). */
@@ -66,7 +65,7 @@ const UPGRADE_HEADERS = [
 
 /** Anyone may learn that a path is for WebSockets. */
 const WEBSOCKET_ROUTE: Route = {
-  open: true,
+  scope: 'open',
   GET: () => problem('upgrade_required', 'connect with a WebSocket', UPGRADE_HEADERS),
 };
 
@@ -76,18 +75,25 @@ export function createApi(dependencies: ApiDependencies): HttpHandler {
   const { channels, fleet, presence, version, files, healthElsewhere, isWebSocketPath } = dependencies;
   const document = json(openApiDocument(version));
   const routes = new Map<string, Route>([
-    ['/v1/publish', { POST: (body, caller) => publish(body, caller, channels.publishing) }],
-    ['/v1/history', { GET: (request, caller) => history(readQuery(request.query), caller, channels) }],
+    ['/v1/publish', { scope: 'publish', POST: (body, caller) => publish(body, caller, channels.publishing) }],
+    ['/v1/history', { scope: 'read', GET: (request, caller) => history(readQuery(request.query), caller, channels) }],
     [
       '/v1/presence',
-      { GET: (request, caller) => listMembers(readQuery(request.query), caller, channels.access, presence) },
+      {
+        scope: 'read',
+        GET: (request, caller) => listMembers(readQuery(request.query), caller, channels.access, presence),
+      },
     ],
-    ['/v1/channels', { GET: (request) => listChannels(readQuery(request.query), fleet) }],
-    ['/v1/nodes', { GET: () => listNodes(fleet) }],
-    ['/v1/openapi.json', { open: true, GET: () => document }],
+    [
+      '/v1/channels',
+      { scope: 'read', GET: (request, caller) => listChannels(readQuery(request.query), caller, fleet) },
+    ],
+    ['/v1/nodes', { scope: 'read', GET: () => listNodes(fleet) }],
+    ['/v1/openapi.json', { scope: 'open', GET: () => document }],
     ...(healthElsewhere ? [] : healthRoutes(dependencies)),
   ]);
-  for (const [path, file] of files ?? []) routes.set(path, { open: true, GET: (request) => serveFile(file, request) });
+  for (const [path, file] of files ?? [])
+    routes.set(path, { scope: 'open', GET: (request) => serveFile(file, request) });
   const find: FindRoute = (path) => routes.get(path) ?? (isWebSocketPath(path) ? WEBSOCKET_ROUTE : undefined);
   return createHandler(find, dependencies);
 }
@@ -100,17 +106,19 @@ export function createHealthApi(dependencies: ApiDependencies): HttpHandler {
 
 function healthRoutes(dependencies: HealthDependencies): [string, Route][] {
   return [
-    ['/health/live', { open: true, GET: live }],
-    ['/health/ready', { open: true, GET: () => ready(dependencies) }],
-    ['/metrics', { open: true, GET: () => metrics(dependencies) }],
+    ['/health/live', { scope: 'open', GET: live }],
+    ['/health/ready', { scope: 'open', GET: () => ready(dependencies) }],
+    ['/metrics', { scope: 'open', GET: () => metrics(dependencies) }],
   ];
 }
 
 function createHandler(find: FindRoute, { apiKeys, isAllowedOrigin, stats, onFault }: ApiDependencies): HttpHandler {
-  const isKey = createKeyCheck(apiKeys);
-  const authenticate = (request: HttpRequest): Caller => {
-    if (isKey(request.header('authorization'))) return API_KEY_CALLER;
-    throw new FanfareError('unauthorized', 'give an API key as Authorization: Bearer <key>');
+  const findBackend = createBackendFinder(apiKeys);
+  const authenticate = (request: HttpRequest, scope: Scope): Caller => {
+    const backend = findBackend(request.header('authorization'));
+    if (!backend) throw new FanfareError('unauthorized', 'give an API key as Authorization: Bearer <key>');
+    if (!backend.scopes.includes(scope)) throw new FanfareError('forbidden', `the API key is not for "${scope}"`);
+    return { entrance: 'http', identity: backend };
   };
 
   const answer: HttpHandler = (request) => {
@@ -123,7 +131,7 @@ function createHandler(find: FindRoute, { apiKeys, isAllowedOrigin, stats, onFau
     if (!read && !write) {
       return problem('method_not_allowed', `use ${methodsOf(route)}`, [['allow', methodsOf(route)]]);
     }
-    const caller = route.open ? NOBODY : authenticate(request);
+    const caller = route.scope === 'open' ? NOBODY : authenticate(request, route.scope);
     if (!write) return (read as NonNullable<Route['GET']>)(request, caller);
     if (!isJson(request.header('content-type'))) return problem('unsupported_media_type', 'send application/json');
     const encoding = request.header('content-encoding');

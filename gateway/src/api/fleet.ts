@@ -1,5 +1,6 @@
 /** `GET /v1/channels` and `GET /v1/nodes`: what is alive, over all gateways. */
 import { isChannelName } from '@fanfare/protocol';
+import type { Caller } from '../channels/access.js';
 import { FanfareError } from '../errors.js';
 import type { Fleet, FleetAnswer } from '../fleet/fleet.js';
 import type { HttpResponse } from '../transport/transport.js';
@@ -8,8 +9,11 @@ import type { HttpResponse } from '../transport/transport.js';
 export const CHANNELS_PAGE = 1000;
 
 /** Channels with subscribers whose name starts with `prefix`, by name; `cursor` goes on where an answer ended. */
-export async function listChannels(query: URLSearchParams, fleet: Fleet): Promise<HttpResponse> {
+export async function listChannels(query: URLSearchParams, caller: Caller, fleet: Fleet): Promise<HttpResponse> {
   const prefix = query.get('prefix') ?? '';
+  if (!caller.identity?.grants.allowsAll('subscribe', prefix)) {
+    throw new FanfareError('forbidden', 'the API key is not for all channels with this prefix');
+  }
   const after = readCursor(query.get('cursor'));
   const { channels: page, more, missing } = await fleet.channels({ prefix, after, limit: CHANNELS_PAGE });
   const last = page.at(-1);

@@ -20,7 +20,7 @@ export interface Claims {
   readonly permissions: Permissions;
   /** Shown to others in presence. */
   readonly info?: unknown;
-  /** `subscribe`: channels the session is put on at once, each once. */
+  /** `subscribe`: channels the session is put on at once, each once; it may subscribe to them. */
   readonly subscribe: readonly string[];
 }
 
@@ -36,14 +36,18 @@ const MAX_TIME_MS = 8.64e15;
 /** @throws {FanfareError} `unauthorized`, naming the claim. */
 export function readClaims(claims: Readonly<Record<string, unknown>>): Claims {
   const { sub, exp, iat, jti, channels, info, subscribe } = claims;
+  const names = subscribe === undefined ? [] : channelNames(subscribe);
   return {
     ...(sub !== undefined && { user: identifier('sub', sub) }),
     ...(exp !== undefined && { expiresAt: time('exp', exp) }),
     ...(iat !== undefined && { issuedAt: time('iat', iat) }),
     ...(jti !== undefined && { tokenId: identifier('jti', jti) }),
-    permissions: new Permissions(channels === undefined ? [] : grants(channels)),
+    permissions: new Permissions([
+      ...(channels === undefined ? [] : grants(channels)),
+      ...names.map((name): [string, Action[]] => [name, ['subscribe']]),
+    ]),
     ...(info !== undefined && { info: boundedInfo(info) }),
-    subscribe: subscribe === undefined ? [] : channelNames(subscribe),
+    subscribe: names,
   };
 }
 

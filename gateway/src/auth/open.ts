@@ -3,8 +3,8 @@
  * namespace opens to `anyone`.
  */
 import { FanfareError } from '../errors.js';
-import type { ChannelPolicy } from '../namespaces.js';
-import type { Action, Authenticator, Identity } from './authenticator.js';
+import type { Authenticator, Identity } from './authenticator.js';
+import { NO_PERMISSIONS } from './permissions.js';
 
 export interface OpenAuthenticatorOptions {
   /**
@@ -14,22 +14,19 @@ export interface OpenAuthenticatorOptions {
   readonly tokens: 'ignored' | 'refused';
 }
 
-export function createOpenAuthenticator(options: OpenAuthenticatorOptions): Authenticator {
+/** A client that says nothing of itself. */
+export const ANONYMOUS: Identity = { grants: NO_PERMISSIONS };
+
+export function createOpenAuthenticator({ tokens }: OpenAuthenticatorOptions): Authenticator {
+  const refusal = () => new FanfareError('unauthorized', 'this gateway has no token verifier');
   return {
     authenticate({ token }) {
-      if (token && options.tokens === 'refused') {
-        throw new FanfareError('unauthorized', 'this gateway has no token verifier');
-      }
-      return anonymous;
+      if (token && tokens === 'refused') throw refusal();
+      return ANONYMOUS;
+    },
+    async readChannelToken() {
+      if (tokens === 'refused') throw refusal();
+      return ANONYMOUS;
     },
   };
-}
-
-const anonymous: Identity = { allows: anyoneMay };
-
-/** Who may subscribe may also read the history and, where the namespace has it, the presence. */
-function anyoneMay(action: Action, channel: ChannelPolicy): boolean {
-  if (action === 'publish') return channel.publish === 'anyone';
-  if (action === 'presence' && !channel.presence) return false;
-  return channel.subscribe === 'anyone';
 }

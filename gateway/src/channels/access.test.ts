@@ -1,10 +1,12 @@
 import { expect, it } from 'vitest';
-import { API_KEY_IDENTITY } from '../api/api-key.js';
+import { createBackend, SCOPES } from '../auth/api-keys.js';
 import type { Action, Identity } from '../auth/authenticator.js';
 import { createOpenAuthenticator } from '../auth/open.js';
 import { FanfareError } from '../errors.js';
 import { type NamespaceSettings, Namespaces } from '../namespaces.js';
 import { ChannelAccess } from './access.js';
+
+const BACKEND = createBackend({ name: 'k', scopes: SCOPES, channels: ['*'] });
 
 const OPEN: NamespaceSettings = {
   durable: true,
@@ -41,10 +43,10 @@ it.each<[who: string, identity: Identity | undefined, action: Action, channel: s
   ['an anonymous session', anonymous, 'history', 'live:a', 'bad_request'],
   ['an anonymous session', anonymous, 'publish', 'other:a', 'unknown_channel'],
   ['a session that has ended', undefined, 'subscribe', 'open:a', 'forbidden'],
-  ['an API key', API_KEY_IDENTITY, 'publish', 'closed:a', 'closed:a'],
-  ['an API key', API_KEY_IDENTITY, 'history', 'closed:a', 'closed:a'],
-  ['an API key', API_KEY_IDENTITY, 'history', 'live:a', 'bad_request'],
-  ['an API key', API_KEY_IDENTITY, 'publish', 'other:a', 'unknown_channel'],
+  ['an API key', BACKEND, 'publish', 'closed:a', 'closed:a'],
+  ['an API key', BACKEND, 'history', 'closed:a', 'closed:a'],
+  ['an API key', BACKEND, 'history', 'live:a', 'bad_request'],
+  ['an API key', BACKEND, 'publish', 'other:a', 'unknown_channel'],
 ])('%s (%o) that wants to %s on %s gets %s', (_, identity, action, channel, expected) => {
   const decision = access.decide({ entrance: 'ws', identity }, action, channel);
   expect(decision instanceof FanfareError ? decision.code : decision.name).toBe(expected);

@@ -1,7 +1,12 @@
-/** Decides whether a caller may do something to a channel: the one place that does, whoever asks. */
-import type { Action, Identity } from '../auth/authenticator.js';
+/**
+ * Decides whether a caller may do something to a channel: the one place that does, whoever asks. The table of
+ * docs/SECURITY.md says the same to people.
+ */
+import type { Application } from '../auth/application.js';
+import type { Action, Grants, Identity } from '../auth/authenticator.js';
+import type { NewMessage } from '../broker/record.js';
 import { FanfareError } from '../errors.js';
-import type { ChannelPolicy, Namespaces } from '../namespaces.js';
+import type { Access, ChannelPolicy, Namespaces } from '../namespaces.js';
 
 /** Who asks for something, and by which way the request came in. */
 export interface Caller {
@@ -9,30 +14,122 @@ export interface Caller {
   readonly entrance: string;
   /** `undefined` once nobody is there any more: nothing is allowed then. */
   readonly identity: Identity | undefined;
+  /** Of its session, if it has one. */
+  readonly id?: string;
+  /** What it may do on a channel besides, by the token that it gave when it subscribed there. */
+  grantOn?(channel: string): Grants | undefined;
 }
+
+/** The channel with the settings of its namespace, or the error to answer with. */
+export type Decision = ChannelPolicy | FanfareError;
+
+export interface PermittedMessage {
+  readonly channel: ChannelPolicy;
+  /** As it was given, or as the application changed it. */
+  readonly message: NewMessage;
+}
+
+type Verdict = 'allowed' | 'refused' | 'for the application to say';
 
 export class ChannelAccess {
   readonly #namespaces: Namespaces;
+  readonly #application: Application | undefined;
 
-  constructor(namespaces: Namespaces) {
+  /** @param application asked where a namespace says `hook`; without it that allows nobody */
+  constructor(namespaces: Namespaces, application?: Application) {
     this.#namespaces = namespaces;
+    this.#application = application;
   }
 
   /**
-   * The channel with the settings of its namespace if the caller may do this to it, else the error to answer with:
-   * `unknown_channel`, `forbidden`, or `bad_request` where this kind of channel has no such thing.
+   * The channel if a backend may do this to it, else the error to answer with: `unknown_channel`, `forbidden`, or
+   * `bad_request` where this kind of channel has no such thing. For clients, {@link permit}: what the application has to
+   * be asked is `forbidden` here.
    * @param name a valid channel name; that is not checked here.
    */
-  decide(caller: Caller, action: Action, name: string): ChannelPolicy | FanfareError {
+  decide(caller: Caller, action: Action, name: string): Decision {
+    const channel = this.#find(action, name);
+    if (channel instanceof FanfareError) return channel;
+    return judge(caller, action, channel) === 'allowed' ? channel : forbidden(action);
+  }
+
+  /** Whether the caller may do this by no means: what the application would say is not asked. */
+  isRefused(caller: Caller, action: Action, name: string): boolean {
+    const channel = this.#find(action, name);
+    return channel instanceof FanfareError || judge(caller, action, channel) === 'refused';
+  }
+
+  /** As {@link decide}, for clients: asks the application where the namespace says so. @throws {FanfareError} `unavailable` */
+  permit(caller: Caller, action: Action, name: string): Decision | Promise<Decision> {
+    const channel = this.#find(action, name);
+    if (channel instanceof FanfareError) return channel;
+    const verdict = judge(caller, action, channel);
+    if (verdict === 'allowed') return channel;
+    const { identity, id: session } = caller;
+    if (verdict === 'refused' || !this.#application || !identity) return forbidden(action);
+    const asked = this.#application.permits({ action, channel: name, identity, session });
+    return asked.then((isAllowed) => (isAllowed ? channel : forbidden(action)));
+  }
+
+  /** As {@link permit}, for a message: the application may change it. @throws {FanfareError} `unavailable` */
+  permitMessage(
+    caller: Caller,
+    name: string,
+    message: NewMessage,
+  ): PermittedMessage | FanfareError | Promise<PermittedMessage | FanfareError> {
+    const channel = this.#find('publish', name);
+    if (channel instanceof FanfareError) return channel;
+    const verdict = judge(caller, 'publish', channel);
+    if (verdict === 'allowed') return { channel, message };
+    const { identity, id: session } = caller;
+    if (verdict === 'refused' || !this.#application || !identity) return forbidden('publish');
+    const ruled = this.#application.rule({ action: 'publish', channel: name, identity, session }, message);
+    return ruled.then((ruling) => (ruling ? { channel, message: ruling } : forbidden('publish')));
+  }
+
+  #find(action: Action, name: string): Decision {
     const channel = this.#namespaces.policy(name);
     if (!channel) return new FanfareError('unknown_channel', `the namespace of ${name} is not configured`);
-    if (!caller.identity?.allows(action, channel)) return new FanfareError('forbidden', `${action} is not allowed`);
-    if (action === 'presence' && !channel.presence) {
-      return new FanfareError('bad_request', 'the namespace has no presence');
-    }
-    if (action === 'history' && !channel.durable) {
+    if (action === 'history' && !channel.durable)
       return new FanfareError('bad_request', 'a live channel has no history');
-    }
+    if (action === 'presence' && !channel.presence)
+      return new FanfareError('bad_request', 'the channel has no presence');
     return channel;
   }
+}
+
+function judge(caller: Caller, action: Action, channel: ChannelPolicy): Verdict {
+  const { identity } = caller;
+  if (!identity) return 'refused';
+  const { user, isBackend, grants } = identity;
+  const { name } = channel;
+  const isGranted = () => grants.allows(action, name) || caller.grantOn?.(name)?.allows(action, name) === true;
+  if (isBackend) return grants.allows(action, name) ? 'allowed' : 'refused';
+  const isOpenTo: Readonly<Record<Exclude<Access, 'none' | 'hook'>, boolean>> = {
+    token: false,
+    owner: user !== undefined && user === ownerOf(name),
+    authenticated: user !== undefined,
+    anyone: true,
+  };
+  const rule = ruleOf(action, channel);
+  if (rule === 'none') return 'refused';
+  if (rule === 'hook') return 'for the application to say';
+  return isOpenTo[rule] || isGranted() ? 'allowed' : 'refused';
+}
+
+/** History and presence go by rules of their own where there are some, else by that of subscribing. */
+function ruleOf(action: Action, { subscribe, publish, historyAccess, presenceAccess }: ChannelPolicy): Access {
+  if (action === 'publish') return publish;
+  if (action === 'history') return historyAccess ?? subscribe;
+  return (action === 'presence' ? presenceAccess : undefined) ?? subscribe;
+}
+
+/** Whose channel it is by its name: `u1` for `user:u1`. */
+function ownerOf(channel: string): string | undefined {
+  const colon = channel.indexOf(':');
+  return colon < 0 ? undefined : channel.slice(colon + 1);
+}
+
+function forbidden(action: Action): FanfareError {
+  return new FanfareError('forbidden', `${action} is not allowed`);
 }

@@ -1,4 +1,5 @@
 /** What can be done to a channel, put together for those who translate requests: sessions and the HTTP API. */
+import type { Application } from '../auth/application.js';
 import type { Broker } from '../broker/broker.js';
 import type { Namespaces } from '../namespaces.js';
 import type { Stats } from '../stats.js';
@@ -16,6 +17,8 @@ export interface Channels {
 export interface ChannelsOptions {
   readonly broker: Pick<Broker, 'publish' | 'read'>;
   readonly namespaces: Namespaces;
+  /** Asked where a namespace says `hook`. Default: none. */
+  readonly application?: Application | undefined;
   readonly stats: Stats;
   /** As `PublishingOptions` says. */
   readonly room: () => Promise<void> | undefined;
@@ -27,12 +30,13 @@ export interface ChannelsOptions {
 export function createChannels({
   broker,
   namespaces,
+  application,
   stats,
   room,
   listeners = [],
   onFault,
 }: ChannelsOptions): Channels {
-  const access = new ChannelAccess(namespaces);
+  const access = new ChannelAccess(namespaces, application);
   return {
     access,
     publishing: new Publishing({

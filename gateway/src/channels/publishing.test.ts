@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { API_KEY_IDENTITY } from '../api/api-key.js';
+import { createBackend, SCOPES } from '../auth/api-keys.js';
 import type { Broker, ChannelSpec } from '../broker/broker.js';
 import { createMemoryBroker } from '../broker/memory/memory-broker.js';
 import type { NewMessage } from '../broker/record.js';
@@ -10,6 +10,8 @@ import { createStats } from '../stats.js';
 import type { Caller } from './access.js';
 import { createChannels } from './channels.js';
 import { oversize, type PublishEvent } from './publishing.js';
+
+const BACKEND = createBackend({ name: 'k', scopes: SCOPES, channels: ['*'] });
 
 const SETTINGS: NamespaceSettings = {
   durable: true,
@@ -22,7 +24,7 @@ const SETTINGS: NamespaceSettings = {
 };
 const CHANNEL = { name: 'a', ...SETTINGS };
 const LIVE = { ...CHANNEL, name: 'live:a', durable: false };
-const caller: Caller = { entrance: 'pusher', identity: API_KEY_IDENTITY };
+const caller: Caller = { entrance: 'pusher', identity: BACKEND };
 
 const message = (text: string, key?: string): NewMessage => ({
   payload: { format: 'json', bytes: Buffer.from(text) },

@@ -4,7 +4,7 @@ import type { Broker, Published, PublishOptions } from '../broker/broker.js';
 import type { NewMessage } from '../broker/record.js';
 import { FanfareError, toFanfareError } from '../errors.js';
 import type { ChannelPolicy } from '../namespaces.js';
-import type { Caller, ChannelAccess } from './access.js';
+import type { Caller, ChannelAccess, Decision } from './access.js';
 
 /** What became of one message: where it stands in the log, or the error to answer with. */
 export type PublishOutcome = Published | FanfareError;
@@ -48,9 +48,29 @@ export class Publishing {
     this.#onFault = onFault;
   }
 
-  /** The channel if the caller may publish to it, else the error to answer with. */
-  decide(caller: Caller, name: string): ChannelPolicy | FanfareError {
+  /** The channel if a backend may publish to it, else the error to answer with. */
+  decide(caller: Caller, name: string): Decision {
     return this.#access.decide(caller, 'publish', name);
+  }
+
+  /**
+   * Publishes one message of a client: asks whether it may, and checks its size before and after.
+   * @throws {FanfareError} if it may not, it is too large, or the application that has to be asked does not answer.
+   */
+  async publishOne(
+    caller: Caller,
+    name: string,
+    message: NewMessage,
+    durability?: Durability,
+  ): Promise<{ readonly channel: ChannelPolicy; readonly outcome: PublishOutcome }> {
+    const asked = this.#access.permitMessage(caller, name, message);
+    const permitted = asked instanceof Promise ? await asked : asked;
+    if (permitted instanceof FanfareError) throw permitted;
+    const { channel } = permitted;
+    const tooLarge = oversize(channel, permitted.message.payload);
+    if (tooLarge) throw tooLarge;
+    const [outcome] = await this.publish(caller, channel, [permitted.message], durability);
+    return { channel, outcome: outcome as PublishOutcome };
   }
 
   /**

@@ -46,7 +46,10 @@ describe('fanfare', () => {
 describe('config', () => {
   it('prints what serve would use, without secrets', async () => {
     const { code, stdout } = await fanfare(['config', '--port', '1'], { FANFARE_API_KEYS: 's3cret' });
-    expect([code, JSON.parse(stdout)]).toMatchObject([0, { port: 1, apiKeys: ['***'], mode: 'development' }]);
+    expect([code, JSON.parse(stdout)]).toMatchObject([
+      0,
+      { port: 1, apiKeys: [{ name: 'key-1', key: '***', scopes: ['publish', 'read', 'admin'] }], mode: 'development' },
+    ]);
   });
 
   it.each(['config', 'serve'])('%s lists every problem and exits 2', async (command) => {

@@ -5,6 +5,7 @@ import { loadStaticFiles } from '../api/static-files.js';
 import { systemClock } from '../clock.js';
 import { type Config, ConfigError, loadConfig } from '../config/config.js';
 import { settingsHelp } from '../config/docs.js';
+import { warningsOf } from '../config/warnings.js';
 import { createLogger, type Logger } from '../observability/logger.js';
 import { VERSION } from '../version.js';
 import { WORKER_VARIABLE } from '../workers/messages.js';
@@ -46,6 +47,7 @@ export const serve: Command = {
       // Those that were started end by themselves once this process is gone.
       if (typeof workers === 'string') return stoppedEarly(logger, workers);
       logger.info({ url: urlOf(host, workers.port), workers: count, mode, broker, version: VERSION }, 'listening');
+      warn(config, logger);
       logger.info({ signal: await stopped }, 'stopping');
       await workers.stop();
       logger.info({}, 'stopped');
@@ -68,7 +70,7 @@ export const serve: Command = {
     if (typeof gateway === 'string') return stoppedEarly(logger, gateway);
     const { port, healthPort, transport } = gateway;
     logger.info({ url: urlOf(host, port), healthPort, mode, broker, transport, version: VERSION }, 'listening');
-    if (usesDevelopmentKey(config)) logger.warn({}, 'development: anyone who reaches this port may publish');
+    if (!primary) warn(config, logger);
     primary?.reportReady();
     logger.info({ signal: await stopped }, 'stopping');
     await gateway.close();
@@ -76,6 +78,10 @@ export const serve: Command = {
     return 0;
   },
 };
+
+function warn(config: Config, logger: Logger): void {
+  for (const warning of warningsOf(config)) logger.warn({}, warning);
+}
 
 function stoppedEarly(logger: Logger, signal: string): ExitCode {
   logger.info({ signal }, 'stopped while starting');
@@ -98,9 +104,4 @@ function flagsOfWorker({ FANFARE_PORT = '', FANFARE_NODE = '' }: Io['env']): rea
 function urlOf(host: string, port: number): string {
   const name = host === '127.0.0.1' ? 'localhost' : host.includes(':') ? `[${host}]` : host;
   return `http://${name}:${port}`;
-}
-
-/** Worth a word where others can reach the port. */
-function usesDevelopmentKey({ mode, host, apiKeys }: Config): boolean {
-  return mode === 'development' && apiKeys.includes('dev') && !/^(127\.|localhost$|::1$)/.test(host);
 }

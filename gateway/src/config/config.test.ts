@@ -56,7 +56,10 @@ describe('where settings come from', () => {
   it('splits lists at commas', () => {
     const env = { FANFARE_API_KEYS: 'a, b,', FANFARE_ALLOWED_ORIGINS: 'https://a.example,https://*.b.example' };
     expect(load({ env })).toMatchObject({
-      apiKeys: ['a', 'b'],
+      apiKeys: [
+        { name: 'key-1', key: 'a' },
+        { name: 'key-2', key: 'b' },
+      ],
       allowedOrigins: ['https://a.example', 'https://*.b.example'],
     });
   });
@@ -87,7 +90,7 @@ describe('problems', () => {
       'namespaces.chat.durable (fanfare.config.json): expected true or false',
       'namespaces.chat.history.size (fanfare.config.json): expected an integer from 1',
       'namespaces.chat.history.ttl (fanfare.config.json): expected a duration like "500ms"',
-      'namespaces.chat.publish (fanfare.config.json): expected one of none, token, authenticated, anyone',
+      'namespaces.chat.publish (fanfare.config.json): expected one of none, token, owner, authenticated, anyone, hook',
       'namespaces.chat.colour (fanfare.config.json): unknown setting',
       'namespaces.a:b (fanfare.config.json): a namespace is the part of a channel name before its first colon',
       'limits.subscriptions (fanfare.config.json): expected an integer from 0',
@@ -138,13 +141,12 @@ describe('problems', () => {
 
   it('name settings of a later version plainly instead of ignoring them', () => {
     const problems = problemsOf({
-      argv: ['--jwt-issuer', 'me'],
-      env: { FANFARE_JWT_SECRET: 's3cret', FANFARE_LIMIT_CONNECTIONS_PER_IP: '5' },
+      argv: ['--limit-connections', '1'],
+      env: { FANFARE_LIMIT_CONNECTIONS_PER_IP: '5' },
     });
     expect(problems).toEqual([
+      'limits.connections (--limit-connections): not available in this version',
       'limits.connectionsPerIp (FANFARE_LIMIT_CONNECTIONS_PER_IP): not available in this version',
-      'jwtSecret (FANFARE_JWT_SECRET): not available in this version',
-      'jwtIssuer (--jwt-issuer): not available in this version',
     ]);
   });
 
@@ -163,7 +165,13 @@ describe('problems', () => {
 describe('modes', () => {
   it('opens everything in development: demo and default durable, live live, key dev, no rate limits', () => {
     const config = load();
-    expect(config).toMatchObject({ mode: 'development', host: '127.0.0.1', port: 8080, apiKeys: ['dev'], workers: 1 });
+    expect(config).toMatchObject({
+      mode: 'development',
+      host: '127.0.0.1',
+      port: 8080,
+      apiKeys: [{ key: 'dev' }],
+      workers: 1,
+    });
     expect(config.namespaces.policy('demo:x')).toMatchObject({ durable: true, subscribe: 'anyone', publish: 'anyone' });
     expect(config.namespaces.policy('x')).toMatchObject({ durable: true, subscribe: 'anyone', publish: 'anyone' });
     expect(config.namespaces.policy('live:x')).toMatchObject({ durable: false, publish: 'anyone' });
@@ -308,7 +316,11 @@ describe('printing', () => {
     const printed = describeConfig(load({ env: { ...env, FANFARE_LIMIT_SUBSCRIPTIONS: '0' } }));
     const text = JSON.stringify(printed);
     expect(text).not.toContain('s3cret');
-    expect(printed).toMatchObject({ apiKeys: ['***'], redisUrl: 'redis://***@h:1', limits: { subscriptions: 0 } });
+    expect(printed).toMatchObject({
+      apiKeys: [{ name: 'key-1', key: '***' }],
+      redisUrl: 'redis://***@h:1',
+      limits: { subscriptions: 0 },
+    });
     file(JSON.parse(text));
     expect(JSON.stringify(describeConfig(load()))).toBe(text);
   });

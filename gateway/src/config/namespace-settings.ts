@@ -5,6 +5,8 @@ import { duration, integer, oneOf, toggle } from './types.js';
 
 const MAX_HISTORY_TTL_MS = 365 * 86_400_000;
 
+const access = oneOf('none', 'token', 'owner', 'authenticated', 'anyone', 'hook');
+
 export const NAMESPACE_SETTINGS = {
   durable: setting(toggle(), 'kept in a log, resumable; `false`: live, pushed once to who is there', { default: true }),
   history: {
@@ -18,18 +20,18 @@ export const NAMESPACE_SETTINGS = {
       'a log to which nobody published for that long ends; 1 s to 365 d. Ignored on live channels',
       { default: 86_400_000 },
     ),
+    access: setting(access, 'who may read the history, as `subscribe` has it', { derived: 'as `subscribe`' }),
   },
   subscribe: setting(
-    oneOf('token', 'authenticated', 'anyone'),
-    'who may subscribe and read the history: `token` (a permission in their token), `authenticated` (any user), `anyone`',
+    access,
+    'who may subscribe: `token` (a permission in their token), `owner` (the user whose name follows the `:`, and `token`), `authenticated` (any user), `anyone`, `hook` (whom the application allows when it is asked), `none`',
     { default: 'token' },
   ),
-  publish: setting(
-    oneOf('none', 'token', 'authenticated', 'anyone'),
-    'which clients may publish: `none`, or as above. Backends publish over HTTP whatever this says',
-    { default: 'none' },
-  ),
+  publish: setting(access, 'which clients may publish, as above. Backends publish over HTTP whatever this says', {
+    default: 'none',
+  }),
   presence: setting(toggle(), 'whether members can be seen', { default: false }),
+  presenceAccess: setting(access, 'who may see them, as above', { derived: 'as `subscribe`' }),
   maxMessageBytes: setting(
     integer(1, MAX_FRAME_BYTES - FRAME_OVERHEAD_BYTES, 'bytes'),
     'largest payload, as published',

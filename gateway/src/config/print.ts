@@ -6,9 +6,9 @@ import { SETTINGS } from './settings.js';
 /** The resolved configuration in the shape of the file, as `fanfare config` prints it; secrets hidden. */
 export function describeConfig(config: Config): Record<string, unknown> {
   const namespaces = [...config.namespaceSettings].map(
-    ([name, { historySize: size, historyTtlMs: ttl, ...settings }]) => [
+    ([name, { historySize: size, historyTtlMs: ttl, historyAccess: access, ...settings }]) => [
       name,
-      describe(NAMESPACE_SETTINGS, { ...settings, history: { size, ttl } }),
+      describe(NAMESPACE_SETTINGS, { ...settings, history: { size, ttl, access } }),
     ],
   );
   return describe(SETTINGS, { ...config, namespaces: Object.fromEntries(namespaces) });

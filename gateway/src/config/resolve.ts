@@ -16,10 +16,11 @@ type Mode = 'development' | 'production';
  * `Infinity` (rates, counts) or as high as the transports go (`frameBytes` and `messageBytes` 64 MiB,
  * `bufferedBytes` 1 GiB, `lagMs` 24 days), never 0.
  */
-export interface Config extends Omit<Settled, 'mode' | 'node' | 'namespaces' | 'limits'> {
+export interface Config extends Omit<Settled, 'mode' | 'node' | 'allowAnonymous' | 'namespaces' | 'limits'> {
   readonly mode: Mode;
   /** Name of this gateway, unique among all. */
   readonly node: string;
+  readonly allowAnonymous: boolean;
   readonly namespaces: Namespaces;
   /** What {@link Config.namespaces} was made of. */
   readonly namespaceSettings: ReadonlyMap<string, NamespaceSettings>;
@@ -61,7 +62,21 @@ export function resolveConfig(said: Said, env: Readonly<Record<string, string | 
   const namespaces = new Namespaces(namespaceSettings);
   const limits = { ...settled.limits, ...resolveSizes(asked, messageBytes, namespaces.maxMessageBytes) };
   const node = settled.node ?? `${hostLabel()}-${randomBytes(3).toString('hex')}`;
-  return { ...settled, mode, node, namespaces, namespaceSettings, limits, timings: DEFAULT_TIMINGS };
+  const allowAnonymous = settled.allowAnonymous ?? (!verifiesTokens(settled) || isOpen(namespaceSettings));
+  return { ...settled, mode, node, allowAnonymous, namespaces, namespaceSettings, limits, timings: DEFAULT_TIMINGS };
+}
+
+/** Whether the gateway itself can tell whose a token is. */
+export function verifiesTokens({
+  jwtSecret,
+  jwtPublicKey,
+  jwtJwksUrl,
+}: Pick<Settled, 'jwtSecret' | 'jwtPublicKey' | 'jwtJwksUrl'>): boolean {
+  return jwtSecret !== undefined || jwtPublicKey !== undefined || jwtJwksUrl !== undefined;
+}
+
+function isOpen(namespaces: ReadonlyMap<string, NamespaceSettings>): boolean {
+  return [...namespaces.values()].some(({ subscribe, publish }) => subscribe === 'anyone' || publish === 'anyone');
 }
 
 /** The name of this machine, as `node` may hold it. */
@@ -87,7 +102,8 @@ function resolveNamespaces(
       : { '': OPEN, ...(asked ? {} : { demo: OPEN, live: { ...OPEN, durable: false } }) };
   const settle = (said: SaidNamespace): NamespaceSettings => {
     const { history, maxMessageBytes = messageBytes, ...rest } = fillIn(NAMESPACE_SETTINGS, said, mode);
-    return { ...rest, maxMessageBytes, historySize: history.size, historyTtlMs: history.ttl };
+    const { size: historySize, ttl: historyTtlMs, access: historyAccess } = history;
+    return { ...rest, maxMessageBytes, historySize, historyTtlMs, historyAccess };
   };
   return new Map(Object.entries({ ...defaults, ...asked }).map(([name, said]) => [name, settle(said)]));
 }

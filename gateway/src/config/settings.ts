@@ -5,14 +5,15 @@
  */
 import { isChannelName } from '@fanfare/protocol';
 import { z } from 'zod';
+import { parsePublicKeys } from '../auth/public-keys.js';
 import { parseRedisUrl } from '../redis/url.js';
+import { apiKeys, plainKey } from './api-key-list.js';
 import { NAMESPACE_SETTINGS } from './namespace-settings.js';
-
 import { tableSchema } from './schema.js';
 import { hide, hideCredentials } from './secrets.js';
 import { type SaidOf, setting } from './setting.js';
 import { FRAME_OVERHEAD_BYTES, MAX_BUFFERED_BYTES, MAX_FRAME_BYTES } from './sizes.js';
-import { integer, limit, list, oneOf, text, timeLimit } from './types.js';
+import { duration, integer, limit, list, oneOf, text, timeLimit, toggle } from './types.js';
 
 /** Pages of any development server on this machine. */
 const DEVELOPMENT_ORIGINS = ['http://localhost:*', 'http://127.0.0.1:*', 'http://localhost', 'http://127.0.0.1'];
@@ -22,7 +23,10 @@ const origin = text(
   /^(\*|https?:\/\/[^/*\s]*\*?[^/*\s]*)$/i,
 );
 
-const apiKey = text('1 to 256 visible ASCII characters without a comma', /^[\x21-\x2b\x2d-\x7e]{1,256}$/);
+const HTTP_URL = (url: string) => {
+  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol))
+    throw new Error('expected an http:// or https:// URL');
+};
 
 const namespaceName = z.string().refine((name) => name === '' || (isChannelName(name) && !name.includes(':')), {
   error: 'a namespace is the part of a channel name before its first colon',
@@ -55,10 +59,48 @@ export const SETTINGS = {
     { also: ['REDIS_URL'], show: hideCredentials },
   ),
   apiKeys: setting(
-    list(apiKey, 'keys'),
-    'keys of the HTTP API, each 1 to 256 visible ASCII characters without a comma; several let you change one without an outage',
-    { perMode: [['dev'], []], show: (keys) => keys.map(hide) },
+    apiKeys,
+    'keys of the HTTP API, each 1 to 256 visible ASCII characters without a comma; in the file also objects with `name`, `key`, `scopes` (`publish`, `read`, `admin`; without: all) and `channels` (patterns; without: all); several let you change one without an outage',
+    { perMode: [[plainKey('dev', 0)], []], show: (keys) => keys.map((one) => ({ ...one, key: hide(one.key) })) },
   ),
+  jwtSecret: setting(text('a secret'), 'verifies tokens of HS256; at least 32 bytes', { show: hide }),
+  jwtPreviousSecret: setting(text('a secret'), 'the one before `jwtSecret`, while its tokens still hold', {
+    show: hide,
+  }),
+  jwtPublicKey: setting(
+    text('public keys', parsePublicKeys),
+    'verifies tokens of RS256, ES256 or EdDSA: PEM (one or several, `\\n` for line breaks), JWK or JWKS',
+  ),
+  jwtJwksUrl: setting(
+    text('an http:// or https:// URL', HTTP_URL),
+    'where the keys for RS256, ES256 and EdDSA are found',
+  ),
+  jwtIssuer: setting(text('an issuer'), 'what the claim `iss` of a token has to be'),
+  jwtAudience: setting(
+    text('an audience'),
+    "what the claim `aud` of a token has to be or to name; production wants one with `jwtJwksUrl`, so that another application's tokens do not open this one",
+  ),
+  jwtClockToleranceMs: setting(duration(0, 3_600_000), 'how far the clock of who makes tokens may be from this one', {
+    default: 5_000,
+  }),
+  allowAnonymous: setting(toggle(), 'whether clients may connect without a token', {
+    derived: '`true`; `false` where tokens are verified and no namespace is open to `anyone`',
+  }),
+  auth: {
+    hook: {
+      url: setting(
+        text('an http:// or https:// URL', HTTP_URL),
+        'asked who a client is (unless tokens are verified here), and what a namespace says `hook` to',
+      ),
+      secret: setting(text('a secret'), 'signs the questions, as Standard Webhooks are', { show: hide }),
+      timeoutMs: setting(duration(100, 60_000), 'for one answer', { default: 3_000 }),
+      cacheMs: setting(
+        duration(0, 3_600_000),
+        'how long answers about channels are kept where they do not say so themselves; those about connections and messages are not kept',
+        { default: 10_000 },
+      ),
+    },
+  },
   transport: setting(
     oneOf('auto', 'uws', 'ws'),
     '`uws` (uWebSockets.js), `ws` (plain Node, slower) or `auto`: the first that loads',
@@ -121,11 +163,6 @@ export const SETTINGS = {
     connectionsPerUser: setting(later, ''),
     connectsPerSecond: setting(later, ''),
   },
-  jwtSecret: setting(later, ''),
-  jwtJwksUrl: setting(later, ''),
-  jwtPublicKey: setting(later, ''),
-  jwtIssuer: setting(later, ''),
-  jwtAudience: setting(later, ''),
 };
 
 /** What flags, environment and file say, converted; nothing filled in. */

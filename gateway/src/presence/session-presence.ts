@@ -1,5 +1,5 @@
 import type { PresenceFrame } from '@fanfare/protocol';
-import type { ChannelAccess } from '../channels/access.js';
+import type { Caller, ChannelAccess } from '../channels/access.js';
 import { FanfareError } from '../errors.js';
 import type { ChannelPolicy } from '../namespaces.js';
 import type { Client } from '../session/client.js';
@@ -34,10 +34,12 @@ export class SessionPresence implements SessionListener {
   /**
    * A client is about to subscribe to a channel as a member: it is one before it is told that it is subscribed,
    * so that whoever asks then finds it. Resolves with whether it was none before.
+   * @param caller the client, with what a channel token gives it
    * @throws {FanfareError} `forbidden`
    */
-  async enter(client: Client, { name }: ChannelPolicy): Promise<boolean> {
-    this.#permit(client, name);
+  async enter(client: Client, { name }: ChannelPolicy, caller: Caller = client): Promise<boolean> {
+    await this.#permit(caller, name);
+    if (client.isClosed) return false;
     let places = this.#places.get(client);
     if (!places) {
       places = new Map();
@@ -57,7 +59,7 @@ export class SessionPresence implements SessionListener {
 
   /** Answers the command `presence`. @throws {FanfareError} `unknown_channel`, `forbidden`, `unavailable` */
   async answer(client: Client, { id, channel, cursor, limit = DEFAULT_LIMIT }: PresenceFrame): Promise<void> {
-    this.#permit(client, channel);
+    await this.#permit(client, channel);
     const page = await this.#presence.page(channel, cursor, limit);
     const { members, count, rev } = page;
     client.reply({ type: 'presence', id, channel, members, count, rev, ...cursorBehind(page) });
@@ -86,8 +88,8 @@ export class SessionPresence implements SessionListener {
     this.#presence.leave(channel, place.session, isAbrupt);
   }
 
-  #permit(client: Client, channel: string): void {
-    const policy = this.#access.decide(client, 'presence', channel);
-    if (policy instanceof FanfareError) throw policy;
+  async #permit(caller: Caller, channel: string): Promise<void> {
+    const decision = await this.#access.permit(caller, 'presence', channel);
+    if (decision instanceof FanfareError) throw decision;
   }
 }

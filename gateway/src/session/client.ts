@@ -1,5 +1,5 @@
 import type { ClientFrame, CloseCode, Payload, RawDialect, ServerFrame } from '@fanfare/protocol';
-import type { Identity } from '../auth/authenticator.js';
+import type { ChannelGrant, Identity } from '../auth/authenticator.js';
 import type { Caller } from '../channels/access.js';
 import type { FanfareError } from '../errors.js';
 import type { FrameGuard } from './frame-guard.js';
@@ -35,6 +35,8 @@ export interface Client extends Caller {
 
   /** Who a token stands for. @throws {FanfareError} `unauthorized`, `token_expired`, `forbidden`, `unavailable` */
   authenticate(token: string | undefined): Identity | Promise<Identity>;
+  /** What the token of a `subscribe` gives. @throws {FanfareError} as {@link authenticate} */
+  readChannelToken(token: string): Promise<ChannelGrant>;
   /** It is this one from now on, and counts as connected. Its conversation calls it once, `refresh` again. */
   identify(identity: Identity): void;
   /** Whether its rates allow a frame; it is answered with `rate_limited` if not. */
@@ -46,6 +48,8 @@ export interface Client extends Caller {
   reply(frame: ServerFrame): void;
   /** Sends a reply that need not keep its place among the others, together with those of the same turn. */
   replySoon(frame: ServerFrame): void;
+  /** Takes it off a channel, and tells it why. */
+  takeOff(channel: string, why: FanfareError): void;
   /** Sends an `error`. @param id of the request that failed, if it could be read */
   replyError(id: number | undefined, error: FanfareError): void;
   close(code: CloseCode, reason: string): void;

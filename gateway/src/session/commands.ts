@@ -8,14 +8,15 @@ import type {
   SubscribeFrame,
   UnsubscribeFrame,
 } from '@fanfare/protocol';
-import type { Action } from '../auth/authenticator.js';
-import type { Published } from '../broker/broker.js';
+import type { Action, ChannelGrant } from '../auth/authenticator.js';
+import type { Caller, Decision } from '../channels/access.js';
 import type { Channels } from '../channels/channels.js';
-import { oversize } from '../channels/publishing.js';
+import type { Clock } from '../clock.js';
 import { FanfareError, toFanfareError } from '../errors.js';
 import type { Start } from '../hub/member.js';
 import type { ChannelPolicy } from '../namespaces.js';
 import type { Client, Command, CommandFrame } from './client.js';
+import { expiry } from './expiry.js';
 import type { LeaveCause } from './memberships.js';
 
 /** Runs one command; done once it is answered. What it throws is answered as an `error`. */
@@ -33,6 +34,7 @@ export type CommandTable = {
 export interface CommandDependencies {
   readonly channels: Channels;
   readonly presence: PresenceCommands;
+  readonly clock: Pick<Clock, 'wall'>;
   /** Told of faults that should not happen. */
   readonly onFault: (message: string, error?: unknown) => void;
 }
@@ -41,9 +43,10 @@ export interface CommandDependencies {
 export interface PresenceCommands {
   /**
    * Makes a client that is about to subscribe a member. Resolves with whether it was none before.
+   * @param caller the client, with what a channel token gives it
    * @throws {FanfareError} `forbidden`
    */
-  enter(client: Client, channel: ChannelPolicy): Promise<boolean>;
+  enter(client: Client, channel: ChannelPolicy, caller: Caller): Promise<boolean>;
   /** It did not get onto the channel. */
   onLeft(client: Client, channel: string, cause: LeaveCause): void;
   /** Answers who is there. */
@@ -60,7 +63,7 @@ export function createCommands(dependencies: CommandDependencies): CommandTable 
     publish: (client, frame, payload) => publish(client, frame, payload as Payload, channels),
     history: (client, frame) => history(client, frame, channels),
     presence: (client, frame) => presence.answer(client, frame),
-    refresh,
+    refresh: (client, frame) => refresh(client, frame, dependencies),
   };
 }
 
@@ -87,28 +90,56 @@ function unavailable(what: string): FanfareError {
   return new FanfareError('bad_request', `${what} is not available in this version`);
 }
 
-/** @throws {FanfareError} if it is not allowed. */
-function permitted(client: Client, action: Action, channel: string, { access }: Channels): ChannelPolicy {
-  const policy = access.decide(client, action, channel);
-  if (policy instanceof FanfareError) throw policy;
-  return policy;
+/** Answers at once unless the application has to be asked. @throws {FanfareError} if it is not allowed. */
+function permitted(
+  caller: Caller,
+  action: Action,
+  channel: string,
+  { access }: Channels,
+): ChannelPolicy | Promise<ChannelPolicy> {
+  const decision = access.permit(caller, action, channel);
+  return decision instanceof Promise ? decision.then(channelOf) : channelOf(decision);
+}
+
+function channelOf(decision: Decision): ChannelPolicy {
+  if (decision instanceof FanfareError) throw decision;
+  return decision;
+}
+
+/** What the token of a subscribe gives to this client. @throws {FanfareError} */
+async function readGrant(client: Client, token: string): Promise<ChannelGrant> {
+  const grant = await client.readChannelToken(token);
+  if (grant.user !== undefined && grant.user !== client.identity?.user) {
+    throw new FanfareError('forbidden', 'the token of the channel is for another user');
+  }
+  return grant;
+}
+
+/** A client together with what a channel token gives it. */
+function withGrant({ entrance, identity, id }: Client, { grants }: ChannelGrant): Caller {
+  return { entrance, identity, id, grantOn: () => grants };
 }
 
 async function subscribe(
   client: Client,
   frame: SubscribeFrame,
-  { channels, presence, onFault }: CommandDependencies,
+  { channels, clock, presence, onFault }: CommandDependencies,
 ): Promise<void> {
   const { id, channel } = frame;
   if (client.isClosed) return;
-  const policy = permitted(client, 'subscribe', channel, channels);
+  const grant = frame.token === undefined ? undefined : await readGrant(client, frame.token);
+  const caller = grant ? withGrant(client, grant) : client;
+  const allowed = permitted(caller, 'subscribe', channel, channels);
+  const policy = allowed instanceof Promise ? await allowed : allowed;
+  if (client.isClosed) return;
   const start = startOf(frame);
   if (start && !policy.durable) throw new FanfareError('bad_request', 'a live channel has no past to start from');
-  const hasEntered = frame.presence === true && (await presence.enter(client, policy));
+  const hasEntered = frame.presence === true && (await presence.enter(client, policy, caller));
   if (client.isClosed) return;
   const subscribing = client.memberships.subscribe(policy, {
     start,
     presence: frame.presence === true,
+    grant,
     onJoined({ position, recovered, reason }) {
       client.reply({
         type: 'subscribed',
@@ -118,6 +149,7 @@ async function subscribe(
         ...(position && { epoch: String(position.epoch), offset: position.offset }),
         ...(recovered !== undefined && { recovered }),
         ...(reason && { reason }),
+        ...expiry(grant?.expiresAt, clock),
       });
     },
     onFailed(error) {
@@ -151,17 +183,13 @@ async function publish(
   payload: Payload,
   channels: Channels,
 ): Promise<void> {
-  const policy = permitted(client, 'publish', channel, channels);
-  const tooLarge = oversize(policy, payload);
-  if (tooLarge) throw tooLarge;
   const message = { payload, user: client.identity?.user, key, tags };
-  const [outcome] = await client.memberships.turns.publish(channel, () =>
-    channels.publishing.publish(client, policy, [message], durability),
+  const { channel: policy, outcome } = await client.memberships.turns.publish(channel, () =>
+    channels.publishing.publishOne(client, channel, message, durability),
   );
   // An unforeseen fault was reported where it happened.
   if (outcome instanceof FanfareError) return client.replyError(id, outcome);
-  const published = outcome as Published;
-  const { position, duplicate, replicas, durability: reached = policy.durable ? durability : undefined } = published;
+  const { position, duplicate, replicas, durability: reached = policy.durable ? durability : undefined } = outcome;
   client.replySoon({
     type: 'published',
     id,
@@ -175,7 +203,7 @@ async function publish(
 
 async function history(client: Client, frame: HistoryFrame, channels: Channels): Promise<void> {
   const { id, channel, after, before, limit } = frame;
-  const policy = permitted(client, 'history', channel, channels);
+  const policy = await permitted(client, 'history', channel, channels);
   await client.memberships.turns.settled(channel);
   const { writer } = client;
   await writer.oneOfFew(async () => {
@@ -192,10 +220,26 @@ async function history(client: Client, frame: HistoryFrame, channels: Channels):
   });
 }
 
-async function refresh(client: Client, { id, token }: RefreshFrame): Promise<void> {
+/** A new token for the connection, or for one of its channels. */
+async function refresh(client: Client, frame: RefreshFrame, dependencies: CommandDependencies): Promise<void> {
+  if (frame.channel !== undefined) return refreshChannel(client, frame, frame.channel, dependencies);
+  const { id, token } = frame;
   const identity = await client.authenticate(token);
   if (client.isClosed) return;
+  if (identity.user !== client.identity?.user) throw new FanfareError('forbidden', 'the token is for another user');
+  client.reply({ type: 'refreshed', id, ...expiry(identity.expiresAt, dependencies.clock) });
   client.identify(identity);
-  const { expiresAt } = identity;
-  client.reply({ type: 'refreshed', id, ...(expiresAt !== undefined && { expires: expiresAt }) });
+}
+
+async function refreshChannel(
+  client: Client,
+  { id, token }: RefreshFrame,
+  channel: string,
+  { clock }: CommandDependencies,
+): Promise<void> {
+  const grant = await readGrant(client, token);
+  if (!grant.grants.allows('subscribe', channel))
+    throw new FanfareError('forbidden', 'the token is for other channels');
+  if (!client.memberships.renew(channel, grant)) throw new FanfareError('not_subscribed', 'not on that channel');
+  client.reply({ type: 'refreshed', id, channel, ...expiry(grant.expiresAt, clock) });
 }

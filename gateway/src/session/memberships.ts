@@ -1,3 +1,4 @@
+import type { ChannelGrant, Grants } from '../auth/authenticator.js';
 import { FanfareError } from '../errors.js';
 import type { Membership } from '../hub/channel.js';
 import type { Hub } from '../hub/hub.js';
@@ -10,6 +11,10 @@ export interface Subscribing {
   readonly start: Start;
   /** It wants to be a member, and to hear of the others. */
   readonly presence: boolean;
+  /** What the client may do there besides, by the token that it gave, and until when. */
+  readonly grant?: ChannelGrant | undefined;
+  /** The gateway does it by itself. What the client asks later of that channel is its first subscribe. Default false. */
+  readonly isUnasked?: boolean;
   /** The client stands here; what follows is contiguous from there. Told once, before the first replayed frame. */
   onJoined(joined: Joined): void;
   /** The replay failed behind that: the client is off the channel. */
@@ -36,6 +41,10 @@ export class Memberships {
   readonly #limit: number;
   readonly #listener: MembershipListener;
   readonly #memberships = new Map<string, Membership>();
+  /** Channel tokens, only while there are some: most clients have none. */
+  #grants: Map<string, ChannelGrant> | undefined;
+  /** Channels that the gateway put it on by itself. */
+  #unasked: Set<string> | undefined;
   /** Channels that it was taken off and has not been told of. */
   #untold: Set<string> | undefined;
 
@@ -70,7 +79,7 @@ export class Memberships {
     const { name } = channel;
     const { start, presence } = subscribing;
     const earlier = this.#memberships.get(name);
-    if (earlier && !(start && 'since' in start))
+    if (earlier && !(start && 'since' in start) && !this.#unasked?.has(name))
       throw new FanfareError('already_subscribed', 'on that channel already');
     if (!earlier && this.#memberships.size >= this.#limit) {
       throw new FanfareError('limit_exceeded', `on ${this.#memberships.size} channels already`);
@@ -78,6 +87,7 @@ export class Memberships {
     const membership = this.#hub.enter(channel, this.#member);
     earlier?.leave();
     this.#memberships.set(name, membership);
+    this.#note(name, subscribing);
     this.#untold?.delete(name);
     return new Promise((resolve, reject) => {
       let isAnswered = false;
@@ -96,6 +106,26 @@ export class Memberships {
       // Over without an answer means that the connection has ended meanwhile.
       membership.channel.join(membership, start, onJoined).then(resolve, onFailed);
     });
+  }
+
+  /** What a channel token allows the client while it is on that channel. */
+  grantOn(channel: string): Grants | undefined {
+    return this.#grants?.get(channel)?.grants;
+  }
+
+  /** Replaces the channel token of a channel that it is on. `false`: it is not. */
+  renew(channel: string, grant: ChannelGrant): boolean {
+    if (!this.#memberships.has(channel)) return false;
+    this.#grants ??= new Map();
+    this.#grants.set(channel, grant);
+    return true;
+  }
+
+  /** Channels whose token has ended. @param nowMs since the Unix epoch */
+  expired(nowMs: number): readonly string[] {
+    if (!this.#grants) return [];
+    const ended = [...this.#grants].filter(([, { expiresAt = Number.POSITIVE_INFINITY }]) => expiresAt <= nowMs);
+    return ended.map(([channel]) => channel);
   }
 
   /** Takes the client off a channel, whether it is on it or not. */
@@ -128,11 +158,20 @@ export class Memberships {
     this.#untold = undefined;
   }
 
+  /** One that starts over without a token keeps the one it has. */
+  #note(channel: string, { grant, isUnasked = false }: Subscribing): void {
+    if (grant) this.renew(channel, grant);
+    if (isUnasked) this.#unasked = new Set(this.#unasked).add(channel);
+    else this.#unasked?.delete(channel);
+  }
+
   #remove(channel: string, membership: Membership, cause: LeaveCause): void {
     membership.leave();
     // Unless another has replaced it.
     if (this.#memberships.get(channel) !== membership) return;
     this.#memberships.delete(channel);
+    this.#grants?.delete(channel);
+    this.#unasked?.delete(channel);
     this.#listener.onLeft(channel, cause);
   }
 }

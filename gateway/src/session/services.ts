@@ -18,6 +18,8 @@ export interface SessionLimits extends RateLimits {
 export interface SessionListener {
   /** It has said who it is. */
   onConnected?(client: Client): void;
+  /** It has given a new token: it may do other things than before. */
+  onRefreshed?(client: Client): void;
   /**
    * It is on the channel and was told so; once more where it started over from another position.
    * @param presence whether it wants to be a member, and to hear of the others

@@ -1,5 +1,5 @@
 import type { CloseCode, RawDialect, ServerFrame, Wire } from '@fanfare/protocol';
-import type { Identity } from '../auth/authenticator.js';
+import type { ChannelGrant, Grants, Identity } from '../auth/authenticator.js';
 import { FanfareError } from '../errors.js';
 import type { ChannelPolicy } from '../namespaces.js';
 import { count } from '../stats.js';
@@ -98,13 +98,41 @@ export class Session implements SocketSession, Client, Living, MembershipListene
     return this.#services.authenticator.authenticate({ token, remoteAddress: this.remoteAddress });
   }
 
+  readChannelToken(token: string): Promise<ChannelGrant> {
+    return this.#services.authenticator.readChannelToken(token);
+  }
+
+  grantOn(channel: string): Grants | undefined {
+    return this.memberships.grantOn(channel);
+  }
+
   identify(identity: Identity): void {
     if (this.#isClosed) return;
     const before = this.#identity;
     this.#identity = identity;
     this.#owner.onIdentified(this, before);
-    if (before) return;
-    for (const listener of this.#listeners) listener.onConnected?.(this);
+    for (const listener of this.#listeners) {
+      if (before) listener.onRefreshed?.(this);
+      else listener.onConnected?.(this);
+    }
+  }
+
+  /** Takes away what has ended by now, ms since the Unix epoch: its channel tokens, or the connection as a whole. */
+  expire(nowMs: number): void {
+    const { expiresAt = Number.POSITIVE_INFINITY } = this.#identity ?? {};
+    if (expiresAt <= nowMs) {
+      this.replyError(undefined, new FanfareError('token_expired', 'the token has expired'));
+      this.close(4401, 'token_expired');
+      return;
+    }
+    for (const channel of this.memberships.expired(nowMs)) {
+      this.takeOff(channel, new FanfareError('token_expired', 'the token of the channel has expired'));
+    }
+  }
+
+  takeOff(channel: string, { code, message }: FanfareError): void {
+    this.memberships.unsubscribe(channel);
+    this.reply({ type: 'unsubscribed', channel, code, message });
   }
 
   // --- what it sends -------------------------------------------------------------------------------

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Identity } from '../auth/authenticator.js';
 import type { Socket } from '../transport/transport.js';
 import type { Conversation, Greeting } from './conversation.js';
+import { Expiry } from './expiry.js';
 import { Liveness, type LivenessTimings } from './liveness.js';
 import type { SessionServices } from './services.js';
 import { Session, type SessionOwner } from './session.js';
@@ -20,6 +21,7 @@ export interface SessionsOptions {
 export class Sessions implements SessionOwner {
   readonly #services: SessionServices;
   readonly #liveness: Liveness;
+  readonly #expiry: Expiry;
   /** Tells sessions of this process from those of another life of the same node. */
   readonly #prefix: string;
   readonly #byId = new Map<string, Session>();
@@ -33,6 +35,7 @@ export class Sessions implements SessionOwner {
   constructor({ services, node, timings }: SessionsOptions) {
     this.#services = services;
     this.#liveness = new Liveness(services.hub.outbox, services.clock, timings);
+    this.#expiry = new Expiry(this, services.clock);
     this.#prefix = `${node}-${randomBytes(4).toString('hex')}-`;
   }
 
@@ -98,6 +101,7 @@ export class Sessions implements SessionOwner {
   /** Stops its timers; the sockets are the transport's to end. */
   close(): void {
     this.#liveness.stop();
+    this.#expiry.stop();
   }
 
   onIdentified(session: Session, before: Identity | undefined): void {

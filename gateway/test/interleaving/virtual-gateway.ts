@@ -91,7 +91,7 @@ export class VirtualGateway {
       services: {
         hub: this.#hub,
         authenticator: createOpenAuthenticator({ tokens: 'ignored' }),
-        commands: createCommands({ channels, presence, onFault }),
+        commands: createCommands({ channels, clock: world, presence, onFault }),
         listeners: [presence],
         clock: world,
         stats,

@@ -5,6 +5,7 @@ import type { Broker, ShardHealth } from '../../src/broker/broker.js';
 import { createMemoryBroker } from '../../src/broker/memory/memory-broker.js';
 import { createChannels } from '../../src/channels/channels.js';
 import { systemClock } from '../../src/clock.js';
+import { plainKey } from '../../src/config/api-key-list.js';
 import { loadConfig } from '../../src/config/config.js';
 import { BrokerFleet } from '../../src/fleet/broker-fleet.js';
 import type { ChannelInfo } from '../../src/fleet/fleet.js';
@@ -77,7 +78,7 @@ export function createApiHarness(over: (harness: ApiHarness) => ApiHarnessParts 
       room: () => undefined,
       onFault: (message) => harness.faults.push(message),
     }),
-    apiKeys: [...apiKeys, 'second-key'],
+    apiKeys: [...apiKeys, plainKey('second-key', 1)],
     stats,
     version: '1.2.3',
     fleet: new BrokerFleet({

@@ -6,6 +6,7 @@ import type { Stats } from '../../stats.js';
 import { BoundedQueue } from '../bounded-queue.js';
 import type { Client } from '../client.js';
 import type { Speaker } from '../conversation.js';
+import { expiry } from '../expiry.js';
 import { type ReadFrame, readFrame } from './read-frame.js';
 
 export interface FanfareSpeakerOptions {
@@ -128,7 +129,7 @@ export class FanfareSpeaker implements Speaker {
       ...(identity.user !== undefined && { user: identity.user }),
       node,
       ping: pingIntervalMs,
-      ...(identity.expiresAt !== undefined && { expires: identity.expiresAt }),
+      ...expiry(identity.expiresAt, this.#options.clock),
       maxFrame: maxFrameBytes,
       idempotencyMs,
     });

@@ -1,0 +1,75 @@
+/** API keys: what each may do, and which one a request has brought. */
+import { timingSafeEqual } from 'node:crypto';
+import type { Action, Identity } from './authenticator.js';
+import { Permissions } from './permissions.js';
+
+/** `publish`: publish messages. `read`: history, presence, channels, gateways. `admin`: sessions, users, other gateways' state. */
+export const SCOPES = ['publish', 'read', 'admin'] as const;
+export type Scope = (typeof SCOPES)[number];
+
+export interface ApiKey {
+  /** For logs, metrics and `fanfare config`, which never show the key. */
+  readonly name: string;
+  readonly key: string;
+  readonly scopes: readonly Scope[];
+  /** Patterns of the channels that it is for; `['*']`: all. */
+  readonly channels: readonly string[];
+}
+
+/** A backend with an API key. */
+export interface Backend extends Identity {
+  readonly isBackend: true;
+  readonly keyName: string;
+  readonly scopes: readonly Scope[];
+}
+
+/** Longest key that can be configured. */
+export const MAX_KEY_LENGTH = 256;
+
+const ACTIONS_OF: Readonly<Record<Scope, readonly Action[]>> = {
+  publish: ['publish'],
+  read: ['subscribe', 'history', 'presence'],
+  admin: [],
+};
+
+export function createBackend({ name, scopes, channels }: Omit<ApiKey, 'key'>): Backend {
+  const actions = scopes.flatMap((scope) => ACTIONS_OF[scope]);
+  return {
+    isBackend: true,
+    keyName: name,
+    grants: new Permissions(channels.map((pattern) => [pattern, actions] as const)),
+    scopes,
+  };
+}
+
+/** Finds whose key an `Authorization` header holds; `undefined`: nobody's. */
+export type FindBackend = (authorization: string) => Backend | undefined;
+
+/** Takes the same time whatever part of a key is right, and whichever key it is. */
+export function createBackendFinder(apiKeys: readonly ApiKey[]): FindBackend {
+  const known = apiKeys.map((one) => ({
+    key: padded(Buffer.alloc(MAX_KEY_LENGTH), one.key),
+    backend: createBackend(one),
+  }));
+  const asked = Buffer.alloc(MAX_KEY_LENGTH);
+  return (authorization) => {
+    const key = bearerToken(authorization);
+    if (key === '' || key.length > MAX_KEY_LENGTH) return undefined;
+    padded(asked, key);
+    let found: Backend | undefined;
+    for (const one of known) if (timingSafeEqual(asked, one.key)) found ??= one.backend;
+    return found;
+  };
+}
+
+/** The token of an `Authorization: Bearer` header; `''` if it is none. */
+function bearerToken(authorization: string): string {
+  return /^bearer +/i.test(authorization) ? authorization.slice(7).trim() : '';
+}
+
+/** Keys hold no NUL, so that padding makes no two of them equal. */
+function padded(buffer: Buffer, key: string): Buffer {
+  buffer.fill(0);
+  buffer.write(key, 'latin1');
+  return buffer;
+}
