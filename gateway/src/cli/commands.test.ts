@@ -1,6 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { jwtVerify } from 'jose';
 import { afterAll, describe, expect, it } from 'vitest';
 import { runCommand } from './commands.js';
 
@@ -28,18 +30,45 @@ describe('fanfare', () => {
   it('names its commands: when asked on stdout, else on stderr with exit 2', async () => {
     const help = await fanfare(['--help']);
     expect(help).toMatchObject({ code: 0, stderr: '' });
-    for (const name of ['serve', 'publish', 'tail', 'config', 'check']) expect(help.stdout).toContain(`\n  ${name} `);
+    for (const name of ['serve', 'publish', 'tail', 'token', 'config', 'check'])
+      expect(help.stdout).toContain(`\n  ${name} `);
     expect(await fanfare([])).toEqual({ code: 2, stdout: '', stderr: help.stdout });
     expect((await fanfare(['sevre'])).stderr).toMatch(/^fanfare: no command "sevre"\n/);
   });
 
-  it.each(['serve', 'publish', 'tail', 'config', 'check'])('%s has a help of its own', async (name) => {
+  it.each(['serve', 'publish', 'tail', 'token', 'config', 'check'])('%s has a help of its own', async (name) => {
     const { code, stdout } = await fanfare([name, '--help']);
     expect([code, stdout]).toEqual([0, expect.stringMatching(new RegExp(`^usage: fanfare ${name} .*\n\n\\w`))]);
   });
 
   it('tells its version', async () => {
     expect(await fanfare(['--version'])).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
+  });
+});
+
+const SECRET = { FANFARE_JWT_SECRET: 'a secret of at least thirty-two bytes' };
+
+describe('token', () => {
+  const verify = (token: string, options: object = {}) =>
+    jwtVerify(token.trim(), Buffer.from(SECRET.FANFARE_JWT_SECRET), options);
+
+  it('makes one that says what was asked, for the issuer and audience of the configuration', async () => {
+    const flags = ['--sub', 'u1', '--allow', 'chat:*=subscribe,publish', '--allow', 'a=b=history', '--ttl', '90s'];
+    const more = ['--subscribe', 'user:u1', '--info', '{"name":"Ann"}', '--id', 't1'];
+    const env = { ...SECRET, FANFARE_JWT_ISSUER: 'me', FANFARE_JWT_AUDIENCE: 'fanfare' };
+    const { code, stdout } = await fanfare(['token', ...flags, ...more], env);
+    const { payload } = await verify(stdout, { issuer: 'me', audience: 'fanfare' });
+    const channels = { 'chat:*': ['subscribe', 'publish'], 'a=b': ['history'] };
+    expect([code, payload]).toMatchObject([0, { sub: 'u1', jti: 't1', channels, subscribe: ['user:u1'] }]);
+    expect((payload.exp as number) - (payload.iat as number)).toBe(90);
+  });
+
+  it('signs with a private key', async () => {
+    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    writeFileSync(join(cwd, 'key.pem'), privateKey.export({ type: 'pkcs8', format: 'pem' }));
+    const { stdout } = await fanfare(['token', '--sub', 'u1', '--private-key', 'key.pem', '--kid', 'k1']);
+    const { payload, protectedHeader } = await jwtVerify(stdout.trim(), publicKey);
+    expect([payload.sub, protectedHeader]).toMatchObject(['u1', { alg: 'ES256', kid: 'k1' }]);
   });
 });
 
@@ -85,8 +114,15 @@ describe('what is called wrongly exits 2 and says how to call it', () => {
     [['tail', 'demo:a', '--since', '17-1', '--rewind', '1'], 'at most one of'],
     [['tail', 'demo:a', '--count', '0'], '--count wants a number from 1 on'],
     [['check'], 'no Redis is configured'],
-  ])('%j', async (argv, message) => {
-    const { code, stderr } = await fanfare(argv);
+    [['token', '--sub', 'u1'], 'nothing to sign with'],
+    [['token', '--ttl', 'soon'], '--ttl wants a duration', SECRET],
+    [['token', '--allow', 'chat:*=fly'], '--allow wants', SECRET],
+    [['token', '--allow', 'chat:*'], '--allow wants', SECRET],
+    [['token', '--info', '{'], '--info is not JSON', SECRET],
+    [['token', '--sub', ''], 'sub must be', SECRET],
+    [['token', '--private-key', 'none.pem'], '--private-key: ENOENT'],
+  ])('%j', async (argv: string[], message: string, env?: Record<string, string>) => {
+    const { code, stderr } = await fanfare(argv, env);
     expect(code).toBe(2);
     expect(stderr).toContain(message);
     expect(stderr).toContain(`usage: fanfare ${argv[0]} `);

@@ -6,8 +6,9 @@ import { config } from './config.js';
 import { publish } from './publish.js';
 import { serve } from './serve.js';
 import { tail } from './tail.js';
+import { token } from './token.js';
 
-const COMMANDS: readonly Command[] = [serve, publish, tail, config, check];
+const COMMANDS: readonly Command[] = [serve, publish, tail, token, config, check];
 
 /** Runs one command to its end; what went wrong is told on `io.err`, in plain lines. */
 export async function runCommand(argv: readonly string[], io: Io): Promise<ExitCode> {
