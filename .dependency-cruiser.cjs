@@ -8,7 +8,7 @@ const only = (name, from, allowed) => ({
   to: { path: '^(protocol|client-sdk|gateway|loadtest)/', pathNot: allowed },
 });
 const G = '^gateway/src';
-const PORTS = `${G}/(transport/transport|broker/(broker|record|resume)|auth/authenticator|clock|errors|fifo|namespaces|stats|turnstile)\\.ts$`;
+const PORTS = `${G}/(transport/transport|broker/(broker|record|resume)|auth/(application|authenticator)|clock|errors|fifo|namespaces|stats|turnstile)\\.ts$`;
 const PROTOCOL = '^protocol/src/';
 
 module.exports = {
@@ -39,7 +39,7 @@ module.exports = {
       PORTS,
       PROTOCOL,
       `${G}/(api|channels)/`,
-      `${G}/(auth/origin|fleet/fleet|presence/presence|presence/presence-cursor)\\.ts$`,
+      `${G}/(auth/(api-keys|origin)|fleet/fleet|presence/presence|presence/presence-cursor)\\.ts$`,
     ]),
     only('presence-knows-sessions-and-below', `${G}/presence/`, [
       PORTS,

@@ -41,7 +41,7 @@ const application = createServer((request, response) => {
 
 beforeAll(async () => {
   await new Promise<void>((resolve) => application.listen(0, '127.0.0.1', resolve));
-  const rule = (name: string) => ({ subscribe: name, publish: name, history: { access: name } });
+  const rule = (name: string) => ({ subscribe: name, publish: name, history: { access: name }, presence: true });
   gateway = await startGatewayProcess({
     settings: { JWT_SECRET: SECRET },
     file: {
@@ -65,7 +65,7 @@ afterAll(async () => {
 const sign = (claims: Record<string, unknown>) =>
   new SignJWT(claims).setProtectedHeader({ alg: 'HS256' }).setExpirationTime('1h').sign(Buffer.from(SECRET));
 
-type Action = 'subscribe' | 'publish' | 'history';
+type Action = 'subscribe' | 'publish' | 'history' | 'presence';
 
 /** Does it on a fresh connection: what the client was told. */
 async function attempt(action: Action, channel: string, token: string | undefined, channelToken?: string) {
@@ -104,36 +104,39 @@ async function credentialsOf(who: (typeof WHO)[number], action: Action, rule: st
   }
 }
 
-describe.each(['subscribe', 'publish', 'history'] as const)('%s: the table of docs/SECURITY.md', (action) => {
-  it('has a row for each rule', () => {
-    expect(tableOf('access').map(([rule]) => rule)).toEqual(RULES.map((rule) => `\`${rule}\``));
-  });
+describe.each(['subscribe', 'publish', 'history', 'presence'] as const)(
+  '%s: the table of docs/SECURITY.md',
+  (action) => {
+    it('has a row for each rule', () => {
+      expect(tableOf('access').map(([rule]) => rule)).toEqual(RULES.map((rule) => `\`${rule}\``));
+    });
 
-  it.each(
-    tableOf('access').flatMap(([rule = '', ...cells]) =>
-      cells.map((cell, index) => [rule.replaceAll('`', ''), WHO[index] as (typeof WHO)[number], cell] as const),
-    ),
-  )('under the rule %s, %s: %s', async (rule, who, cell) => {
-    const { token, channelToken } = await credentialsOf(who, action, rule);
-    const channel = `${rule}:u1`;
-    if (cell !== 'asked') {
-      expect(await attempt(action, channel, token, channelToken)).toBe(cell === 'yes' ? 'yes' : 'forbidden');
-      return;
-    }
-    for (const says of [true, false]) {
-      answer = says;
-      asked.length = 0;
-      expect(await attempt(action, channel, token, channelToken)).toBe(says ? 'yes' : 'forbidden');
-      const last = says || !channelToken ? action : 'subscribe';
-      expect(asked.at(-1)).toMatchObject({ type: last, channel });
-    }
-  });
-});
+    it.each(
+      tableOf('access').flatMap(([rule = '', ...cells]) =>
+        cells.map((cell, index) => [rule.replaceAll('`', ''), WHO[index] as (typeof WHO)[number], cell] as const),
+      ),
+    )('under the rule %s, %s: %s', async (rule, who, cell) => {
+      const { token, channelToken } = await credentialsOf(who, action, rule);
+      const channel = `${rule}:u1`;
+      if (cell !== 'asked') {
+        expect(await attempt(action, channel, token, channelToken)).toBe(cell === 'yes' ? 'yes' : 'forbidden');
+        return;
+      }
+      for (const says of [true, false]) {
+        answer = says;
+        asked.length = 0;
+        expect(await attempt(action, channel, token, channelToken)).toBe(says ? 'yes' : 'forbidden');
+        const last = says || !channelToken ? action : 'subscribe';
+        expect(asked.at(-1)).toMatchObject({ type: last, channel });
+      }
+    });
+  },
+);
 
 it('a permission for one action is none for another', async () => {
   const of = async (action: string) => sign({ channels: { 'token:*': [action] } });
   for (const has of ['subscribe', 'publish', 'history', 'presence']) {
-    for (const wants of ['subscribe', 'publish', 'history'] as const) {
+    for (const wants of ['subscribe', 'publish', 'history', 'presence'] as const) {
       expect(await attempt(wants, 'token:a', await of(has)), `${has} ${wants}`).toBe(
         has === wants ? 'yes' : 'forbidden',
       );
@@ -151,6 +154,7 @@ describe('API keys', () => {
   const CALLS: Record<string, (key: string | undefined, channel: string) => Promise<{ status: number }>> = {
     'POST /v1/publish': (key, channel) => call(key, '/v1/publish', { channel, data: 1 }),
     'GET /v1/history': (key, channel) => call(key, `/v1/history?channel=${channel}`),
+    'GET /v1/presence': (key, channel) => call(key, `/v1/presence?channel=${channel}`),
     'GET /v1/channels': (key, channel) => call(key, `/v1/channels?prefix=${channel}`),
     'GET /v1/nodes': (key) => call(key, '/v1/nodes'),
   };
