@@ -27,6 +27,8 @@ const LONGEST = [
   'workers',
   'transport',
   'faults-standalone',
+  'verify',
+  'run',
   'publish-cluster',
   'conformance',
   'bench',

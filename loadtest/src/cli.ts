@@ -2,6 +2,7 @@
 import { BENCH_USAGE, benchCommand } from './cli/bench-command.js';
 import { UsageError } from './cli/flags.js';
 import { RUN_USAGE, runCommand } from './cli/run-command.js';
+import { VERIFY_USAGE, verifyCommand } from './cli/verify-command.js';
 import { ScenarioError } from './scenario/load-scenario.js';
 import { SURVIVE_USAGE, surviveCommand } from './survive/survive-command.js';
 
@@ -13,6 +14,7 @@ interface Command {
 
 const COMMANDS: Readonly<Record<string, Command>> = {
   run: { usage: RUN_USAGE, run: runCommand },
+  verify: { usage: VERIFY_USAGE, run: verifyCommand },
   bench: { usage: BENCH_USAGE, run: benchCommand },
   survive: { usage: SURVIVE_USAGE, run: surviveCommand },
 };

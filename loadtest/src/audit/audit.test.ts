@@ -141,7 +141,7 @@ describe('receipts', () => {
   it('tell what a reset told of from what was lost in silence', () => {
     const receipts = early();
     receipts.take(0, 0, 1);
-    receipts.reset(0);
+    receipts.reset('expired', 0);
     receipts.take(0, 3, 4);
     expect(receipts.close(ack)).toMatchObject({ skipped: 1 });
     expect(lost(receipts)).toEqual([[4, 5]]);
@@ -150,7 +150,7 @@ describe('receipts', () => {
   it('excuse as many repetitions as a fork took back, and no more', () => {
     const receipts = early();
     for (const n of [0, 1, 2]) receipts.take(0, n, n + 1);
-    receipts.reset(1);
+    receipts.reset('diverged', 1);
     expect([2, 1].map((n) => receipts.take(0, n, 9))).toEqual([undefined, 'duplicated']);
   });
 

@@ -97,6 +97,7 @@ export class Receipts {
   /** Repetitions that a fork of the log explains: it lost what had been received, and was given it again. */
   #excusedRepetitions = 0;
   #wasReset = false;
+  #wasSkipped = false;
 
   constructor(channel: string, isDurable: boolean) {
     this.channel = channel;
@@ -137,10 +138,15 @@ export class Receipts {
     return 'duplicated';
   }
 
-  /** A reset was told; `forked`: entries that had been received and that the log lost. */
-  reset(forked: number): void {
+  /**
+   * A reset was told. @param forked entries that had been received and that the log lost, if it diverged: nothing is
+   * skipped then, for the log goes on where the subscriber stands
+   */
+  reset(reason: string, forked: number): void {
     this.#wasReset = true;
     this.#excusedRepetitions += forked;
+    if (reason === 'diverged') return;
+    this.#wasSkipped = true;
     for (const receipts of this.#streams.values()) receipts.isExcused = true;
   }
 
@@ -159,7 +165,7 @@ export class Receipts {
     const missing = new Ranges(receipts?.missing?.list);
     const told = new Ranges(receipts?.skipped?.list);
     const tail = [isOwedTail ? (receipts?.next ?? this.#firstOwed(ack)) : ack.count, ack.count] as const;
-    if (receipts ? receipts.isExcused : this.#wasReset) told.add(...tail);
+    if (receipts ? receipts.isExcused : this.#wasSkipped) told.add(...tail);
     else missing.add(...tail);
     const lost = missing.without(unacknowledged);
     const skipped = told.without(unacknowledged).size;

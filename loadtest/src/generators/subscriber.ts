@@ -342,7 +342,7 @@ export class Subscriber {
     const receipts = this.receipts[index] as Receipts;
     const before = this.#positions[index];
     const offset = Number(frame.offset);
-    receipts.reset(Math.max(0, (before?.offset ?? 0) - offset));
+    receipts.reset(String(frame.reason), Math.max(0, (before?.offset ?? 0) - offset));
     this.#positions[index] = { epoch: String(frame.epoch), offset };
     const detail = `${String(frame.reason)}: from ${before?.epoch}-${before?.offset} to ${String(frame.epoch)}-${offset}`;
     this.#context.tally.offend('resets', {

@@ -1,37 +1,14 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type GatewayProcess, startGatewayProcess } from '../../../gateway/test/support/gateway-process.js';
 import type { RunResult } from '../../src/report/result.js';
 import { type BareServer, startBareServer } from '../support/bare-server.js';
+import { fanfareLoad } from '../support/fanfare-load.js';
 
-const PROGRAM = fileURLToPath(new URL('../../bin/fanfare-load.mjs', import.meta.url));
 const folder = mkdtempSync(path.join(tmpdir(), 'fanfare-run-test-'));
 afterAll(() => rmSync(folder, { recursive: true }));
-
-interface Outcome {
-  readonly status: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-async function fanfareLoad(args: readonly string[], whileRunning?: (stop: () => void) => void): Promise<Outcome> {
-  const child = spawn(process.execPath, [PROGRAM, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
-  let [stdout, stderr] = ['', ''];
-  child.stdout.on('data', (chunk) => {
-    stdout += chunk;
-  });
-  child.stderr.on('data', (chunk) => {
-    stderr += chunk;
-  });
-  whileRunning?.(() => child.kill('SIGINT'));
-  const [status] = await once(child, 'close');
-  return { status, stdout, stderr };
-}
 
 /** Runs a scenario to a clean audit, however busy this machine is. */
 async function run(url: string, scenario: string, ...flags: string[]): Promise<RunResult> {

@@ -1,0 +1,119 @@
+import { randomBytes } from 'node:crypto';
+import { LocalGenerator } from '../run/generator.js';
+import { inspectMachine, layOut } from '../run/preflight.js';
+import { runScenario } from '../run/run.js';
+import { resolveScenario } from '../scenario/scenario.js';
+import { TOPOLOGIES, Topology, type TopologyKind } from '../topology/topology.js';
+import { type Fault, faultsFor } from '../verify/faults.js';
+import { causeTrouble, verifyScenario } from '../verify/verify.js';
+import { parseFlags, timeMs, UsageError, wholeNumber } from './flags.js';
+import { deliver, interruption, liveView, OUTPUT_OPTIONS, OUTPUT_USAGE, parseSeed, parseThresholds } from './output.js';
+import { isLoopback, parseTarget, probe, TARGET_OPTIONS } from './target.js';
+
+export const VERIFY_USAGE = `fanfare-load verify <url> [<url> …] [flags]   faults happen, every message is accounted for; exit code 1 unless all came once, in order
+fanfare-load verify --local <topology> [flags]
+
+  <url>                 gateways of one deployment of yours (ws://host:port/ws): clients are cut, stop reading, come
+                        back through another gateway, go silent, send what is malformed
+  --local <topology>    starts ${TOPOLOGIES.join(', ')} here, real processes, and also kills and freezes gateways
+                        and servers, fails over, moves slots (needs redis-server, redis-sentinel)
+  --gateways <n>        of a local topology (default 2; memory: 1)
+  --program <file>      another build of the gateway than the one beside this package
+  --duration <time>     (default 1m)
+  --every <time>        from one fault to the next, give or take a third (default 15s)
+  --only <text>         only faults whose name contains it; may be repeated
+  --connections <n>     (default 200)
+  --rate <n>            messages a second (default 90)
+  --api-url, --api-key, --token, --secret   as for run
+${OUTPUT_USAGE}
+`;
+
+const OPTIONS = {
+  ...TARGET_OPTIONS,
+  ...OUTPUT_OPTIONS,
+  local: { type: 'string' },
+  gateways: { type: 'string' },
+  program: { type: 'string' },
+  duration: { type: 'string', default: '1m' },
+  every: { type: 'string', default: '15s' },
+  only: { type: 'string', multiple: true },
+  connections: { type: 'string', default: '200' },
+  rate: { type: 'string', default: '90' },
+} as const;
+
+/** @returns the exit code: 0 passed, 1 failed. */
+export async function verifyCommand(args: readonly string[]): Promise<number> {
+  const { values, positionals } = parseFlags(args, OPTIONS);
+  const urls = [...positionals, ...(values.url ?? [])];
+  if ((urls.length === 0) === (values.local === undefined)) throw new UsageError('verify takes either URLs or --local');
+  const kind = values.local;
+  if (kind !== undefined && !TOPOLOGIES.includes(kind as TopologyKind)) {
+    throw new UsageError(`--local takes ${TOPOLOGIES.join(', ')}, not ${kind}`);
+  }
+  const durationMs = timeMs('duration', values.duration);
+  const everyMs = timeMs('every', values.every);
+  const connections = wholeNumber('connections', values.connections, 3);
+  const rate = wholeNumber('rate', values.rate);
+  const thresholds = parseThresholds(values.threshold ?? []);
+  const seed = parseSeed(values.seed);
+  const faults = faultsNamed(kind as TopologyKind | undefined, values.only);
+  const signal = interruption();
+  const topology =
+    kind === undefined
+      ? undefined
+      : await Topology.start({
+          kind: kind as TopologyKind,
+          gateways: wholeNumber('gateways', values.gateways ?? (kind === 'memory' ? '1' : '2')),
+          workers: 1,
+          program: values.program,
+        });
+  try {
+    const target = parseTarget({
+      ...values,
+      url: topology?.urls ?? urls,
+      ...(topology && { 'api-key': 'dev', 'api-url': topology.apis }),
+    });
+    await probe(target);
+    const scenario = resolveScenario(verifyScenario({ durationMs, connections, rate }));
+    const layout = layOut(inspectMachine(), connections, isLoopback(target), undefined);
+    const generators = Array.from({ length: layout.workers }, () => new LocalGenerator());
+    const view = liveView(values);
+    try {
+      const result = await runScenario({
+        scenario,
+        target,
+        generators,
+        localAddresses: layout.localAddresses,
+        seed,
+        runId: randomBytes(3).toString('hex'),
+        thresholds,
+        // What is measured here is not speed.
+        allowLimited: true,
+        verifyEvery: 1,
+        signal,
+        onPoint: (progress) => view?.show(progress),
+        trouble: (trouble) => causeTrouble({ topology, urls: target.urls, seed, everyMs, durationMs, faults }, trouble),
+        mend: async () => topology?.mend(),
+        notes: [
+          topology
+            ? `A local ${topology.kind} topology: ${topology.gateways.length} gateways, ${topology.servers?.nodes.length ?? 0} Redis servers.`
+            : 'A deployment that was only reached through its clients.',
+        ],
+      });
+      view?.clear();
+      deliver(result, values);
+      return result.passed ? 0 : 1;
+    } finally {
+      for (const generator of generators) generator.end();
+    }
+  } finally {
+    await topology?.stop();
+  }
+}
+
+function faultsNamed(kind: TopologyKind | undefined, only: readonly string[] | undefined): readonly Fault[] {
+  const all = faultsFor(kind);
+  const chosen = only ? all.filter(({ name }) => only.some((text) => name.includes(text))) : all;
+  if (chosen.length > 0) return chosen;
+  throw new UsageError(`--only: no fault is named so; there are\n  ${all.map(({ name }) => name).join('\n  ')}`);
+}

@@ -1,0 +1,115 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+export interface GatewayPlan {
+  /** Content of its `fanfare.config.json`. */
+  readonly config: object;
+  /** 0: a free one. */
+  readonly port: number;
+  /** Another build than that of this workspace. */
+  readonly program?: string | undefined;
+}
+
+/** A gateway in a process of its own, which ends with us. */
+export interface GatewayProcess {
+  readonly port: number;
+  readonly pid: number;
+  /** `ws:` */
+  readonly url: string;
+  /** `http:` */
+  readonly api: string;
+  /** Whether its process is there. */
+  readonly isRunning: boolean;
+  /** Lines of its log that tell of trouble. */
+  complaints(): readonly string[];
+  signal(name: NodeJS.Signals): void;
+  /** By kill -9; resolves when it is gone. */
+  kill(): Promise<void>;
+}
+
+const START_DEADLINE_MS = 45_000;
+const LISTENING = /\blistening\b.*\burl"?[=:]"?https?:\/\/[^\s"]*:(\d+)/;
+const WORKERS_LISTENING = /\bworkers"?[=:]/;
+/** Complaints kept. */
+const MAX_COMPLAINTS = 1_000;
+
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+export async function startGateway({ config, port, program = gatewayProgram() }: GatewayPlan): Promise<GatewayProcess> {
+  const folder = mkdtempSync(path.join(tmpdir(), 'fanfare-gateway-'));
+  writeFileSync(path.join(folder, 'fanfare.config.json'), JSON.stringify(config));
+  const inherited = Object.entries(process.env).filter(
+    ([name]) => !/^(FANFARE_|REDIS_URL$|PORT$|NODE_ENV$)/.test(name),
+  );
+  const child = spawn(process.execPath, [program, 'serve'], {
+    cwd: folder,
+    env: { ...Object.fromEntries(inherited), FANFARE_PORT: String(port) },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  running.add(child);
+  const gone = once(child, 'exit').finally(() => {
+    running.delete(child);
+    rmSync(folder, { recursive: true, force: true });
+  });
+  const isRunning = () => child.exitCode === null && child.signalCode === null;
+  const complaints: string[] = [];
+  let rest = '';
+  let listening: number | undefined;
+  const hasWorkers = Number((config as { workers?: number }).workers ?? 1) > 1;
+  const take = (chunk: Buffer) => {
+    const lines = (rest + chunk.toString()).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) {
+      const found = hasWorkers && !WORKERS_LISTENING.test(line) ? undefined : LISTENING.exec(line)?.[1];
+      if (found !== undefined) listening ??= Number(found);
+      if (line !== '' && !/"level":"info"|\binfo\b/.test(line) && complaints.length < MAX_COMPLAINTS)
+        complaints.push(line);
+    }
+  };
+  child.stdout.on('data', take);
+  child.stderr.on('data', take);
+  const deadline = Date.now() + START_DEADLINE_MS;
+  while (listening === undefined) {
+    if (!isRunning() || Date.now() > deadline) {
+      child.kill('SIGKILL');
+      throw new Error(`the gateway did not start:\n${complaints.join('\n')}${rest}`);
+    }
+    await sleep(20);
+  }
+  return {
+    port: listening,
+    pid: child.pid as number,
+    url: `ws://127.0.0.1:${listening}/ws`,
+    api: `http://127.0.0.1:${listening}/`,
+    get isRunning() {
+      return isRunning();
+    },
+    complaints: () => complaints,
+    signal: (name) => void child.kill(name),
+    async kill() {
+      child.kill('SIGKILL');
+      await gone;
+    },
+  };
+}
+
+/** The gateway beside this package. @throws if it is not built, or not installed. */
+function gatewayProgram(): string {
+  const places = [
+    '../../../gateway/bin/fanfare.mjs',
+    '../../../@fanfare/gateway/bin/fanfare.mjs',
+    '../../node_modules/@fanfare/gateway/bin/fanfare.mjs',
+  ];
+  const found = places.map((place) => fileURLToPath(new URL(place, import.meta.url))).find(existsSync);
+  if (found === undefined)
+    throw new Error('no gateway to start: npm install @fanfare/gateway beside @fanfare/loadtest');
+  return found;
+}

@@ -1,0 +1,209 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Redis } from 'ioredis';
+
+/** One real server process on loopback, with a private folder. */
+export interface RedisNode {
+  readonly port: number;
+  readonly url: string;
+  readonly dir: string;
+  /** Of the process that runs now; changes with `restart`. */
+  readonly pid: number;
+  /** An admin connection that comes back by itself; commands on it time out after 10 s. */
+  readonly client: Redis;
+  /** Dies at once; what it had not written is lost. Resolves when it is gone. */
+  kill9(): Promise<void>;
+  /** Freezes it: its sockets stay open and answer nothing. */
+  pause(): void;
+  resume(): void;
+  /** Starts it again on the same port and folder, ending it first (kill -9) if it still runs. */
+  restart(): Promise<void>;
+  /** The end of its log. */
+  logTail(): Promise<string>;
+  /** Ends it and removes its folder. */
+  stop(): Promise<void>;
+}
+
+export interface ProcessOptions {
+  readonly program: 'redis-server' | 'redis-sentinel';
+  /** Command line after the program's name. Called again with another port if that one is taken. */
+  readonly args: (port: number, dir: string) => Promise<string[]> | string[];
+}
+
+const START_ATTEMPTS = 5;
+const READY_TIMEOUT_MS = 15_000;
+
+/** Ports below the range from which systems take the local ports of outgoing connections. */
+const FIRST_PORT = 10_000;
+const LAST_PORT = 22_000;
+const BUS_DISTANCE = 10_000;
+
+/** A random free port whose cluster bus port is free too. */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT));
+    if ((await isFree(port)) && (await isFree(port + BUS_DISTANCE))) return port;
+  }
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  const free = await new Promise<boolean>((resolve) => {
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => resolve(true));
+  });
+  if (free) await new Promise((resolve) => server.close(resolve));
+  return free;
+}
+
+/** Starts a process and waits until it serves. */
+export async function startNode(options: ProcessOptions): Promise<RedisNode> {
+  const dir = await mkdtemp(join(tmpdir(), 'fanfare-redis-'));
+  for (let attempt = 1; ; attempt++) {
+    const port = await freePort();
+    const node = new NodeProcess(options, port, dir);
+    try {
+      await node.start();
+      return node;
+    } catch (error) {
+      const tail = await node.logTail();
+      if (!/Address already in use|Failed listening/.test(tail) || attempt === START_ATTEMPTS) {
+        await node.stop();
+        throw error;
+      }
+      node.client.disconnect();
+    }
+  }
+}
+
+class NodeProcess implements RedisNode {
+  readonly url: string;
+  readonly client: Redis;
+  #process: ChildProcess | undefined;
+
+  constructor(
+    private readonly options: ProcessOptions,
+    readonly port: number,
+    readonly dir: string,
+  ) {
+    this.url = `redis://127.0.0.1:${port}`;
+    this.client = new Redis({
+      port,
+      host: '127.0.0.1',
+      lazyConnect: true,
+      commandTimeout: 10_000,
+      retryStrategy: () => 50,
+      maxRetriesPerRequest: null,
+      enableReadyCheck: options.program === 'redis-server',
+    });
+    this.client.on('error', () => {}); // it connects again; the command that failed tells its caller
+  }
+
+  get pid(): number {
+    if (this.#process?.pid === undefined) throw new Error(`the server on port ${this.port} does not run`);
+    return this.#process.pid;
+  }
+
+  async start(): Promise<void> {
+    const args = await this.options.args(this.port, this.dir);
+    const child = spawn(this.options.program, args, { stdio: 'ignore' });
+    child.unref();
+    const failed = new Promise<never>((_, reject) => {
+      child.once('error', () =>
+        reject(
+          new Error(`${this.options.program} is missing; install it: apt-get install redis-server redis-sentinel`),
+        ),
+      );
+      child.once('exit', async (code) => reject(new Error(`exit ${code} at start:\n${await this.logTail()}`)));
+    });
+    failed.catch(() => {});
+    if (child.pid !== undefined) {
+      this.#process = child;
+      const pid = child.pid;
+      guard('+', pid);
+      child.once('exit', () => {
+        guard('-', pid);
+        if (this.#process === child) this.#process = undefined;
+      });
+    }
+    if (this.client.status === 'wait') this.client.connect().catch(() => {});
+    await Promise.race([this.#ready(), failed]);
+  }
+
+  async #ready(): Promise<void> {
+    const deadline = Date.now() + READY_TIMEOUT_MS;
+    while (this.client.status !== 'ready' || !(await this.#answers())) {
+      if (Date.now() > deadline) throw new Error(`not ready after ${READY_TIMEOUT_MS} ms:\n${await this.logTail()}`);
+      await delay(10);
+    }
+  }
+
+  async #answers(): Promise<boolean> {
+    return this.client.ping().then(
+      () => true,
+      () => false,
+    );
+  }
+
+  async kill9(): Promise<void> {
+    const child = this.#process;
+    if (!child) return;
+    // Nothing else may keep this process alive until it is gone.
+    child.ref();
+    const gone = once(child, 'exit');
+    child.kill('SIGKILL');
+    await gone;
+  }
+
+  pause(): void {
+    process.kill(this.pid, 'SIGSTOP');
+  }
+
+  resume(): void {
+    process.kill(this.pid, 'SIGCONT');
+  }
+
+  async restart(): Promise<void> {
+    await this.kill9();
+    await this.start();
+  }
+
+  async logTail(): Promise<string> {
+    const text = await readFile(join(this.dir, 'server.log'), 'utf8').catch(() => '');
+    return text.split('\n').slice(-15).join('\n');
+  }
+
+  async stop(): Promise<void> {
+    this.client.disconnect();
+    await this.kill9();
+    await rm(this.dir, { recursive: true, force: true });
+  }
+}
+
+/** Kills what still runs when this process ends, however it ends: its standard input closes then. */
+const GUARD = `
+pids=" "
+while read -r op pid; do
+  case $op in
+    +) pids="$pids$pid " ;;
+    -) pids=$(echo "$pids" | sed "s/ $pid / /") ;;
+  esac
+done
+for pid in $pids; do kill -9 "$pid"; done`;
+
+let guardProcess: ChildProcess | undefined;
+
+function guard(op: '+' | '-', pid: number): void {
+  if (!guardProcess) {
+    guardProcess = spawn('sh', ['-c', GUARD], { stdio: ['pipe', 'ignore', 'ignore'], detached: true });
+    guardProcess.unref();
+    const pipe = guardProcess.stdin as unknown as { unref(): void };
+    pipe.unref();
+  }
+  guardProcess.stdin?.write(`${op} ${pid}\n`);
+}

@@ -1,0 +1,281 @@
+/**
+ * Real Redis servers: standalone, Cluster, Sentinel. Each set has its own ports and
+ * folders, listens on loopback only, and ends with this process at the latest.
+ */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type RedisNode, startNode } from './redis-process.js';
+
+export { freePort, type RedisNode } from './redis-process.js';
+
+export interface RedisServers {
+  /** What `FANFARE_REDIS_URL` would be. */
+  readonly url: string;
+  /** Every server that holds data. */
+  readonly nodes: readonly RedisNode[];
+  /** Ends all processes, frozen ones too, and removes their folders. */
+  stop(): Promise<void>;
+}
+
+export interface StandaloneServers extends RedisServers {
+  readonly node: RedisNode;
+  readonly replicas: readonly RedisNode[];
+}
+
+export interface ClusterServers extends RedisServers {
+  /** Who claims this slot, in the view of a majority that answers within a second. */
+  masterOf(slot: number): Promise<RedisNode>;
+  /** The replicas of that master, in its own view. */
+  replicasOf(master: RedisNode): Promise<RedisNode[]>;
+  /** The 40 digits by which the cluster knows a node. */
+  idOf(node: RedisNode): Promise<string>;
+}
+
+export interface SentinelServers extends RedisServers {
+  readonly masterName: string;
+  readonly sentinels: readonly RedisNode[];
+  /** Whom the sentinels call master now. */
+  master(): Promise<RedisNode>;
+}
+
+export interface ServerOptions {
+  /** Append-only file, so that a killed server comes back with its data. Default off: it comes back empty. */
+  readonly appendonly?: boolean;
+  /** More settings, as in redis.conf. */
+  readonly config?: Readonly<Record<string, string>>;
+}
+
+/** One server, and replicas of it if asked for. */
+export async function startRedis(
+  options: ServerOptions & { readonly replicas?: number } = {},
+): Promise<StandaloneServers> {
+  const node = await startServer(options);
+  const replicas = await startReplicas(node, options.replicas ?? 0, options);
+  return { url: node.url, node, replicas, nodes: [node, ...replicas], stop: () => stopAll([node, ...replicas]) };
+}
+
+/** A cluster that has elected nobody yet: the first `masters` nodes are the masters. */
+export async function startCluster(
+  options: ServerOptions & {
+    readonly masters?: number;
+    readonly replicas?: number;
+    readonly nodeTimeoutMs?: number;
+  } = {},
+): Promise<ClusterServers> {
+  const { masters = 3, replicas = 1, nodeTimeoutMs = 1000 } = options;
+  const config = {
+    'cluster-enabled': 'yes',
+    'cluster-config-file': 'nodes.conf',
+    'cluster-node-timeout': String(nodeTimeoutMs),
+    'cluster-allow-replica-migration': 'no',
+    ...options.config,
+  };
+  const nodes = await Promise.all(
+    Array.from({ length: masters * (1 + replicas) }, () => startServer({ ...options, config })),
+  );
+  const servers = new Cluster(nodes);
+  try {
+    await servers.form(masters);
+  } catch (error) {
+    await servers.stop();
+    throw error;
+  }
+  return servers;
+}
+
+class Cluster implements ClusterServers {
+  readonly url: string;
+
+  constructor(readonly nodes: readonly RedisNode[]) {
+    this.url = `redis+cluster://${nodes.map((node) => `127.0.0.1:${node.port}`).join(',')}`;
+  }
+
+  async form(masterCount: number): Promise<void> {
+    const { nodes } = this;
+    await Promise.all(nodes.map((node, i) => node.client.call('CLUSTER', 'SET-CONFIG-EPOCH', i + 1)));
+    await Promise.all(
+      nodes.slice(0, masterCount).map((node, i) => {
+        const first = Math.ceil((i * 16384) / masterCount);
+        const last = Math.ceil(((i + 1) * 16384) / masterCount) - 1;
+        return node.client.call('CLUSTER', 'ADDSLOTSRANGE', first, last);
+      }),
+    );
+    for (const [i, node] of nodes.entries()) {
+      for (const other of nodes.slice(i + 1)) await node.client.call('CLUSTER', 'MEET', '127.0.0.1', other.port);
+    }
+    const known = `cluster_known_nodes:${nodes.length}`;
+    await until('nodes know each other', () => this.#everywhere((info) => info.includes(known)));
+    await Promise.all(
+      nodes.slice(masterCount).map(async (node, i) => {
+        const master = nodes[i % masterCount] as RedisNode;
+        const id = await this.idOf(master);
+        await until('replica knows its master', () => succeeds(node.client.call('CLUSTER', 'REPLICATE', id)));
+        await until('replica is in sync', () => isInSync(node));
+      }),
+    );
+    const states = `cluster_state:ok`;
+    await until('cluster is ok', () => this.#everywhere((info) => info.includes(states)));
+    await until('all see all roles', () => this.#allSeeReplicas(nodes.length - masterCount));
+  }
+
+  async #everywhere(holds: (info: string) => boolean): Promise<boolean> {
+    const infos = await Promise.all(this.nodes.map((node) => node.client.call('CLUSTER', 'INFO')));
+    return infos.every((info) => holds(String(info)));
+  }
+
+  async #allSeeReplicas(count: number): Promise<boolean> {
+    const views = await Promise.all(this.nodes.map((node) => node.client.call('CLUSTER', 'NODES')));
+    return views.every((view) => String(view).match(/\bslave\b/g)?.length === (count || undefined));
+  }
+
+  async idOf(node: RedisNode): Promise<string> {
+    return String(await node.client.call('CLUSTER', 'MYID'));
+  }
+
+  async masterOf(slot: number): Promise<RedisNode> {
+    const votes = new Map<number, number>();
+    await Promise.all(
+      this.nodes.map(async (node) => {
+        const ranges = await orUndefined(
+          node.client.call('CLUSTER', 'SLOTS') as Promise<[number, number, [string, number]][]>,
+        );
+        const range = ranges?.find(([first, last]) => first <= slot && slot <= last);
+        if (range) votes.set(range[2][1], (votes.get(range[2][1]) ?? 0) + 1);
+      }),
+    );
+    const [port] = [...votes].sort((a, b) => b[1] - a[1])[0] ?? [];
+    const master = this.nodes.find((node) => node.port === port);
+    if (!master) throw new Error(`nobody claims slot ${slot}`);
+    return master;
+  }
+
+  async replicasOf(master: RedisNode): Promise<RedisNode[]> {
+    const lines = (await master.client.call('CLUSTER', 'REPLICAS', await this.idOf(master))) as string[];
+    const ports = lines.map((line) => Number(/:(\d+)@/.exec(line)?.[1]));
+    return this.nodes.filter((node) => ports.includes(node.port));
+  }
+
+  stop(): Promise<void> {
+    return stopAll(this.nodes);
+  }
+}
+
+/** One master, its replicas and the sentinels that watch them. */
+export async function startSentinel(
+  options: ServerOptions & {
+    readonly sentinels?: number;
+    readonly replicas?: number;
+    readonly downAfterMs?: number;
+  } = {},
+): Promise<SentinelServers> {
+  const { sentinels: count = 3, replicas: replicaCount = 1, downAfterMs = 1000 } = options;
+  const masterName = 'main';
+  const master = await startServer(options);
+  const nodes = [master, ...(await startReplicas(master, replicaCount, options))];
+  const config = (port: number, dir: string) =>
+    [
+      'bind 127.0.0.1',
+      'protected-mode no',
+      `port ${port}`,
+      `dir ${dir}`,
+      `logfile ${join(dir, 'server.log')}`,
+      `sentinel monitor ${masterName} 127.0.0.1 ${master.port} ${Math.floor(count / 2) + 1}`,
+      `sentinel down-after-milliseconds ${masterName} ${downAfterMs}`,
+      `sentinel failover-timeout ${masterName} 5000`,
+      '',
+    ].join('\n');
+  const startOne = async () =>
+    startNode({
+      program: 'redis-sentinel',
+      args: async (port, dir) => {
+        const file = join(dir, 'sentinel.conf');
+        await writeFile(file, config(port, dir));
+        return [file];
+      },
+    });
+  const sentinels = await Promise.all(Array.from({ length: count }, startOne));
+  const all = [...sentinels, ...nodes];
+  const hosts = sentinels.map((sentinel) => `127.0.0.1:${sentinel.port}`).join(',');
+  try {
+    await Promise.all(
+      sentinels.map(({ client }) =>
+        until('sentinel knows the others', async () => {
+          const others = (await client.call('SENTINEL', 'SENTINELS', masterName)) as unknown[];
+          const replicas = (await client.call('SENTINEL', 'REPLICAS', masterName)) as unknown[];
+          return others.length === count - 1 && replicas.length === replicaCount;
+        }),
+      ),
+    );
+  } catch (error) {
+    await stopAll(all);
+    throw error;
+  }
+  return {
+    url: `redis+sentinel://${hosts}/${masterName}`,
+    masterName,
+    nodes,
+    sentinels,
+    async master() {
+      const first = await Promise.any(
+        sentinels.map(({ client }) => client.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', masterName)),
+      );
+      const port = Number((first as string[])[1]);
+      return nodes.find((node) => node.port === port) as RedisNode;
+    },
+    stop: () => stopAll(all),
+  };
+}
+
+function startServer(options: ServerOptions): Promise<RedisNode> {
+  const settings = {
+    bind: '127.0.0.1',
+    'protected-mode': 'no',
+    save: '',
+    appendonly: options.appendonly ? 'yes' : 'no',
+    'repl-diskless-sync-delay': '0',
+    'repl-ping-replica-period': '1',
+    ...options.config,
+  };
+  const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
+  return startNode({
+    program: 'redis-server',
+    args: (at, dir) => ['--port', String(at), '--dir', dir, '--logfile', join(dir, 'server.log'), ...args],
+  });
+}
+
+async function startReplicas(master: RedisNode, count: number, options: ServerOptions): Promise<RedisNode[]> {
+  const config = { ...options.config, replicaof: `127.0.0.1 ${master.port}` };
+  const replicas = await Promise.all(Array.from({ length: count }, () => startServer({ ...options, config })));
+  await Promise.all(replicas.map((replica) => until('replica is in sync', () => isInSync(replica))));
+  return replicas;
+}
+
+async function isInSync(replica: RedisNode): Promise<boolean> {
+  return (await replica.client.info('replication')).includes('master_link_status:up');
+}
+
+async function stopAll(nodes: readonly RedisNode[]): Promise<void> {
+  await Promise.all(nodes.map((node) => node.stop()));
+}
+
+/** Waits until this holds; asks every 20 ms. Rejects after `timeoutMs` (default 20 s). */
+export async function until(what: string, holds: () => Promise<boolean> | boolean, timeoutMs = 20_000): Promise<void> {
+  const deadline = Date.now() + timeoutMs;
+  while (!(await holds())) {
+    if (Date.now() > deadline) throw new Error(`${what}: not within ${timeoutMs} ms`);
+    await delay(20);
+  }
+}
+
+function succeeds(call: Promise<unknown>): Promise<boolean> {
+  return call.then(
+    () => true,
+    () => false,
+  );
+}
+
+/** `undefined` where the call fails or takes longer than a second: a frozen or dead node has no say. */
+function orUndefined<T>(call: Promise<T>): Promise<T | undefined> {
+  return Promise.race([call.catch(() => undefined), delay(1000, undefined, { ref: false })]);
+}

@@ -1,0 +1,150 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type GatewayProcess, startGateway } from './gateway-process.js';
+import {
+  type ClusterServers,
+  freePort,
+  type RedisNode,
+  type SentinelServers,
+  type StandaloneServers,
+  startCluster,
+  startRedis,
+  startSentinel,
+} from './redis-servers.js';
+
+export const TOPOLOGIES = ['memory', 'standalone', 'sentinel', 'cluster'] as const;
+export type TopologyKind = (typeof TOPOLOGIES)[number];
+
+export interface TopologyPlan {
+  readonly kind: TopologyKind;
+  readonly gateways: number;
+  /** Processes of each gateway. */
+  readonly workers: number;
+  /** Another build of the gateway. */
+  readonly program?: string | undefined;
+}
+
+export type Servers = StandaloneServers | SentinelServers | ClusterServers;
+
+const HISTORY = { size: 500_000, ttl: '24h' };
+const READY_DEADLINE_MS = 60_000;
+const POLL_MS = 50;
+
+/** Gateways and Redis servers of our own on loopback: real processes, which end with us at the latest. */
+export class Topology {
+  readonly kind: TopologyKind;
+  /** None with the memory broker. */
+  readonly servers: Servers | undefined;
+  /** One that is replaced keeps its place and its port. */
+  readonly gateways: GatewayProcess[] = [];
+  readonly #plan: TopologyPlan;
+  readonly #config: object;
+
+  private constructor(plan: TopologyPlan, servers: Servers | undefined) {
+    this.kind = plan.kind;
+    this.#plan = plan;
+    this.servers = servers;
+    const open = { history: HISTORY, subscribe: 'anyone', publish: 'anyone' };
+    this.#config = {
+      mode: 'development',
+      host: '127.0.0.1',
+      workers: plan.workers,
+      ...(servers && { redisUrl: servers.url }),
+      namespaces: {
+        demo: { durable: true, ...open },
+        live: { durable: false, subscribe: 'anyone', publish: 'anyone' },
+      },
+      limits: { subscriptions: 0 },
+    };
+  }
+
+  static async start(plan: TopologyPlan): Promise<Topology> {
+    const topology = new Topology(plan, await startServers(plan.kind));
+    try {
+      for (let place = 0; place < plan.gateways; place++) {
+        topology.gateways.push(await topology.#start(await freePort()));
+      }
+      await topology.ready();
+      return topology;
+    } catch (error) {
+      await topology.stop();
+      throw error;
+    }
+  }
+
+  get urls(): string[] {
+    return this.gateways.map(({ url }) => url);
+  }
+
+  get apis(): string[] {
+    return this.gateways.map(({ api }) => api);
+  }
+
+  /** Starts a gateway again on its port, where it runs no more. */
+  async replace(place: number): Promise<void> {
+    const { port, isRunning } = this.gateways[place] as GatewayProcess;
+    if (!isRunning) this.gateways[place] = await this.#start(port);
+  }
+
+  /** Resolves once every gateway says that it can serve everything. */
+  async ready(): Promise<void> {
+    await until('the gateways are ready', async () => (await Promise.all(this.apis.map(isReady))).every(Boolean));
+  }
+
+  /** Ends what faults left behind: everything runs, and is ready. */
+  async mend(): Promise<void> {
+    for (const node of [...(this.servers?.nodes ?? []), ...sentinelsOf(this.servers)]) {
+      if (isRunning(node)) node.resume();
+      else await node.restart();
+    }
+    for (const [place, gateway] of this.gateways.entries()) {
+      if (gateway.isRunning) gateway.signal('SIGCONT');
+      else await this.replace(place);
+    }
+    await this.ready();
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.gateways.map((gateway) => gateway.kill()));
+    await this.servers?.stop();
+  }
+
+  #start(port: number): Promise<GatewayProcess> {
+    return startGateway({ config: this.#config, port, program: this.#plan.program });
+  }
+}
+
+function startServers(kind: TopologyKind): Promise<Servers | undefined> {
+  // On disk, so that a server that is killed comes back with what it acknowledged.
+  const options = { appendonly: true };
+  if (kind === 'standalone') return startRedis(options);
+  if (kind === 'sentinel') return startSentinel({ ...options, replicas: 2 });
+  return kind === 'cluster' ? startCluster(options) : Promise.resolve(undefined);
+}
+
+function sentinelsOf(servers: Servers | undefined): readonly RedisNode[] {
+  return servers && 'sentinels' in servers ? servers.sentinels : [];
+}
+
+export function isRunning(node: RedisNode): boolean {
+  try {
+    return node.pid > 0;
+  } catch {
+    return false;
+  }
+}
+
+async function isReady(api: string): Promise<boolean> {
+  try {
+    return (await fetch(new URL('/health/ready', api), { signal: AbortSignal.timeout(2_000) })).ok;
+  } catch {
+    return false;
+  }
+}
+
+export async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + READY_DEADLINE_MS;
+  while (!(await holds().catch(() => false))) {
+    if (Date.now() > deadline) throw new Error(`${what}: not within ${READY_DEADLINE_MS / 1000} s`);
+    await sleep(POLL_MS);
+  }
+}
