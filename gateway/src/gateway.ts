@@ -12,6 +12,7 @@ import { type Clock, sleep, systemClock } from './clock.js';
 import type { Config } from './config/config.js';
 import { BrokerFleet } from './fleet/broker-fleet.js';
 import { Hub } from './hub/hub.js';
+import { withStalls } from './hub/stalls.js';
 import type { Logger } from './observability/logger.js';
 import { createMetrics, type Metrics, type MetricsOptions, shared } from './observability/metrics.js';
 import { MemoryPresence } from './presence/memory/memory-presence.js';
@@ -162,7 +163,7 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
     files: options.files,
     isWebSocketPath: (path) => conversations.some((one) => one.serves(path)),
     healthElsewhere: config.healthPort !== undefined,
-    health: () => broker.health(),
+    health: () => withStalls(broker.health(), hub.stalls()),
     isStopping: () => sessions.isDraining,
     metrics: createSharedMetrics(
       {
@@ -170,6 +171,7 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
         node,
         version: VERSION,
         health: () => broker.health(),
+        stalls: () => hub.stalls(),
         brokerStats: broker.stats?.bind(broker),
         brokerRefusals: broker.refusals?.bind(broker),
         logLinesLost: options.logLinesLost,

@@ -85,6 +85,8 @@ export interface ChannelListener {
 }
 
 export interface Subscription {
+  /** The part that serves the channel now, as `Broker.health` names it. */
+  readonly shard: string;
   /** Ends it; resolves once the engine holds nothing of it. */
   unsubscribe(): Promise<void>;
   /**

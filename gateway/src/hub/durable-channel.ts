@@ -9,6 +9,7 @@ import { epochFrame, Notice, resetFrame } from './entry.js';
 import { LogReader } from './log-reader.js';
 import type { Joined, Start } from './member.js';
 import { replay } from './replay.js';
+import { Standstill } from './stalls.js';
 import { Tail } from './tail.js';
 
 /**
@@ -35,6 +36,7 @@ export class DurableChannel extends Channel {
   );
   /** Records held back; `undefined` while pushes follow the cursor. */
   #held: LogRecord[] | undefined = [];
+  readonly #standstill = new Standstill(this.context, () => this.subscription?.shard ?? '');
   #heldBytes = 0;
   #overflowed = false;
   #interrupted = false;
@@ -46,7 +48,15 @@ export class DurableChannel extends Channel {
 
   override async join(membership: Membership, start: Start, onJoined: (joined: Joined) => void): Promise<void> {
     await this.ready();
+    const { stall } = this.#standstill;
+    if (stall) throw new FanfareError('unavailable', `the channel stands still: ${stall.reason}`, RETRY);
     await replay(this, membership, start, this.context, onJoined);
+  }
+
+  /** It stops to follow its pushes, or did before. */
+  #stand(): void {
+    this.#held ??= [];
+    if (this.#hasCursor) this.#standstill.begin();
   }
 
   // --- the step rule -----------------------------------------------------------------------------
@@ -83,10 +93,11 @@ export class DurableChannel extends Channel {
 
   #hold(record: LogRecord): void {
     const { bufferRecords, bufferBytes } = this.context.options;
-    this.#held ??= [];
-    if (this.#held.length === 0) this.#heldBytes = 0;
-    if (this.#held.length < bufferRecords && this.#heldBytes < bufferBytes) {
-      this.#held.push(record);
+    this.#stand();
+    const held = this.#held as LogRecord[];
+    if (held.length === 0) this.#heldBytes = 0;
+    if (held.length < bufferRecords && this.#heldBytes < bufferBytes) {
+      held.push(record);
       this.#heldBytes += record.size;
     } else {
       this.#held = [];
@@ -115,12 +126,14 @@ export class DurableChannel extends Channel {
   protected override onEnded(): void {
     this.reader.forget();
     this.#held = [];
+    this.#standstill.end();
   }
 
   override onInterrupted(): void {
     this.#interrupted = true;
     this.#interruptions++;
-    this.#held ??= [];
+    this.#stand();
+    this.#standstill.reason = 'its subscription is interrupted';
   }
 
   override onResumed(): void {
@@ -141,13 +154,18 @@ export class DurableChannel extends Channel {
     return this.#repair;
   }
 
-  /** Repairs at least up to this position, which somebody saw in the log. */
+  /** Repairs at least up to this position, which somebody saw in the log, in as long as a join may wait. */
   async catchUp(seen: LogPosition): Promise<void> {
     if (!isBefore(this.cursor, seen)) return;
-    await this.repair();
-    if (isBefore(this.cursor, seen)) {
-      throw new FanfareError('unavailable', 'the gateway is behind the log', { retryAfterMs: 1_000 });
-    }
+    const { clock, options } = this.context;
+    await new Promise<void>((resolve) => {
+      const cancel = clock.after(options.joinTimeoutMs, resolve);
+      void this.repair().then(() => {
+        cancel();
+        resolve();
+      });
+    });
+    if (isBefore(this.cursor, seen)) throw new FanfareError('unavailable', 'the gateway is behind the log', RETRY);
   }
 
   async #runRepair(): Promise<void> {
@@ -156,7 +174,7 @@ export class DurableChannel extends Channel {
     for (let attempt = 0; !this.ended && !this.#interrupted; ) {
       this.#repairAgain = false;
       // While the log is read nothing is taken over: a page is judged by the cursor it was asked for.
-      this.#held ??= [];
+      this.#stand();
       try {
         await this.queue.room();
         // One attempt at a time holds its place: a channel that cannot be repaired holds up no other.
@@ -164,6 +182,8 @@ export class DurableChannel extends Channel {
         hasLooked = true;
         if (this.ended) return;
         this.#follow(page);
+        this.#standstill.reason = 'what is pushed is not in its log';
+        if (page.entries.length > 0) this.#standstill.moved();
         if (page.more) {
           attempt = 0;
           continue;
@@ -183,7 +203,9 @@ export class DurableChannel extends Channel {
           this.subscription?.distrust();
         }
       } catch (error) {
-        if (!toFanfareError(error).retryable) this.context.onFault('repair failed', error);
+        const failure = toFanfareError(error);
+        this.#standstill.reason = failure.message;
+        if (!failure.retryable) this.context.onFault('repair failed', error);
       }
       await pause(this.context.clock, attempt++);
     }
@@ -237,7 +259,10 @@ export class DurableChannel extends Channel {
       if (record.epoch === this.cursor.epoch && record.offset === this.cursor.offset + 1) this.#take(record);
       else unexplained.push(record);
     }
-    if (unexplained.length === 0 && !this.#overflowed) return true;
+    if (unexplained.length === 0 && !this.#overflowed) {
+      this.#standstill.end();
+      return true;
+    }
     this.#overflowed = false;
     this.#held = unexplained;
     return false;
@@ -280,6 +305,8 @@ export class DurableChannel extends Channel {
     return this.active && !this.#held && !this.ended;
   }
 }
+
+const RETRY = { retryAfterMs: 1_000 };
 
 /** Whether only the epoch is behind: a log that was taken over and not published to since. */
 function samePlace(cursor: LogPosition, page: LogPage): boolean {

@@ -3,6 +3,7 @@ import type { Clock } from '../clock.js';
 import type { Stats } from '../stats.js';
 import type { Turnstile } from '../turnstile.js';
 import type { Outbox, OutboxOptions } from './outbox.js';
+import type { Standstill } from './stalls.js';
 
 /** Numbers of the hub; times in ms. */
 export interface HubOptions extends OutboxOptions {
@@ -51,6 +52,8 @@ export interface HubContext {
   readonly stats: Stats;
   readonly options: HubOptions;
   readonly repairs: Turnstile;
+  /** Channels that do not follow their pushes now. */
+  readonly standing: Set<Standstill>;
   /** Told of faults that should not happen. */
   readonly onFault: (message: string, error?: unknown) => void;
 }

@@ -11,6 +11,7 @@ import { HUB_DEFAULTS, type HubContext, type HubOptions } from './hub-options.js
 import { LiveChannel } from './live-channel.js';
 import type { Member } from './member.js';
 import { Outbox } from './outbox.js';
+import { type Stall, stallsOf } from './stalls.js';
 
 export interface HubDependencies {
   readonly broker: Broker;
@@ -39,6 +40,7 @@ export class Hub {
       stats,
       options: resolved,
       repairs: new Turnstile(resolved.repairConcurrency),
+      standing: new Set(),
       onFault,
     };
     this.#scheduleAudit();
@@ -52,6 +54,11 @@ export class Hub {
   *channels(): Iterable<{ readonly channel: string; readonly subscribers: number }> {
     for (const channel of this.#channels.values())
       yield { channel: channel.spec.name, subscribers: channel.subscribers };
+  }
+
+  /** Channels that have stood still for longer than a join may wait. */
+  stalls(): Stall[] {
+    return stallsOf(this.#context.standing);
   }
 
   get size(): number {

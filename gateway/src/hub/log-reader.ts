@@ -11,13 +11,6 @@ export interface LogReaderOptions {
   readonly pageBytes: number;
 }
 
-interface Request {
-  readonly after: LogPosition;
-  readonly confirmed: boolean;
-  resolve(page: LogPage): void;
-  reject(error: unknown): void;
-}
-
 /** Pages kept for stragglers of a replay: theirs differ by a little only. */
 const KEPT_PAGES = 4;
 /** How long they are kept when nobody replays, ms. */
@@ -25,8 +18,9 @@ const KEEP_MS = 5_000;
 
 /**
  * Reads one channel's log for all who need it: requests that wait share the next read, so that N
- * clients coming back cost O(1) reads. A request is never answered by a read that started before it. A log that
- * cannot be read fails at once: replays and repairs hold places then for which other channels wait.
+ * clients coming back cost O(1) reads. A log that cannot be read fails at once: replays and repairs hold
+ * places then for which other channels wait. Confirmed reads are shared apart: they can take long, or be
+ * impossible for a while, and only those who asked for one wait for it.
  */
 export class LogReader {
   readonly #broker: Broker;
@@ -34,8 +28,8 @@ export class LogReader {
   readonly #options: LogReaderOptions;
   readonly #stats: Stats;
   readonly #clock: Clock;
-  #waiting: Request[] = [];
-  #reading = false;
+  #plain: SharedReads | undefined;
+  #confirmed: SharedReads | undefined;
   #users = 0;
   #cancelForget: Cancel = () => {};
   #kept: { readonly after: LogPosition; readonly page: LogPage }[] = [];
@@ -53,13 +47,9 @@ export class LogReader {
    * may start earlier; it covers the position.
    */
   page(after: LogPosition, confirmed = false): Promise<LogPage> {
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ after, confirmed, resolve, reject });
-      if (!this.#reading) {
-        this.#reading = true;
-        queueMicrotask(() => this.#read());
-      }
-    });
+    if (confirmed) this.#confirmed ??= new SharedReads((from) => this.#read(from, true));
+    else this.#plain ??= new SharedReads((from) => this.#read(from, false));
+    return ((confirmed ? this.#confirmed : this.#plain) as SharedReads).page(after);
   }
 
   /**
@@ -92,23 +82,54 @@ export class LogReader {
     this.#kept = [];
   }
 
-  async #read(): Promise<void> {
+  async #read(after: LogPosition, confirmed: boolean): Promise<LogPage> {
+    this.#stats.logReads++;
+    const { pageEntries: limit, pageBytes: maxBytes } = this.#options;
+    const page = await this.#broker.read(this.#channel, { after, limit, maxBytes, confirmed, failFast: true });
+    if (page.entries.length > 0) this.#keep(after, page);
+    return page;
+  }
+
+  #keep(after: LogPosition, page: LogPage): void {
+    if (this.#users === 0) return; // a repair: nobody follows it
+    this.#kept.push({ after, page });
+    if (this.#kept.length > KEPT_PAGES) this.#kept.shift();
+  }
+}
+
+interface Request {
+  readonly after: LogPosition;
+  resolve(page: LogPage): void;
+  reject(error: unknown): void;
+}
+
+/** Requests that wait are answered by one read from the earliest of them, never by one that started before them. */
+class SharedReads {
+  readonly #read: (after: LogPosition) => Promise<LogPage>;
+  #waiting: Request[] = [];
+  #reading = false;
+
+  constructor(read: (after: LogPosition) => Promise<LogPage>) {
+    this.#read = read;
+  }
+
+  page(after: LogPosition): Promise<LogPage> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ after, resolve, reject });
+      if (this.#reading) return;
+      this.#reading = true;
+      queueMicrotask(() => this.#serve());
+    });
+  }
+
+  async #serve(): Promise<void> {
     while (this.#waiting.length > 0) {
       const requests = this.#waiting;
       this.#waiting = [];
-      let after = (requests[0] as Request).after;
+      let { after } = requests[0] as Request;
       for (const request of requests) if (isBefore(request.after, after)) after = request.after;
-      const confirmed = requests.some((request) => request.confirmed);
       try {
-        this.#stats.logReads++;
-        const page = await this.#broker.read(this.#channel, {
-          after,
-          limit: this.#options.pageEntries,
-          maxBytes: this.#options.pageBytes,
-          confirmed,
-          failFast: true,
-        });
-        if (page.entries.length > 0) this.#keep(after, page);
+        const page = await this.#read(after);
         for (const request of requests) {
           if (covers(page, after, request.after)) request.resolve(page);
           else this.#waiting.push(request);
@@ -118,12 +139,6 @@ export class LogReader {
       }
     }
     this.#reading = false;
-  }
-
-  #keep(after: LogPosition, page: LogPage): void {
-    if (this.#users === 0) return; // a repair: nobody follows it
-    this.#kept.push({ after, page });
-    if (this.#kept.length > KEPT_PAGES) this.#kept.shift();
   }
 }
 

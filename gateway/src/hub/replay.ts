@@ -118,11 +118,18 @@ class Replay {
       if (this.#sendTail()) continue;
       const before = this.#position;
       try {
+        let page: LogPage | undefined;
+        let isDoubtful = false;
         await this.#membership.member.oneOfFew(async () => {
           if (this.#membership.hasLeft || (await this.#sendKept())) return;
           readPages++;
-          await this.#readAndSend();
+          page = await channel.reader.page(this.#position);
+          isDoubtful = !(await this.#take(page, false));
         });
+        // What may take long waits outside of the few: it holds up no other channel of the connection.
+        if (isDoubtful) page = await this.#confirm();
+        // The client, or the log, may be ahead of what this gateway was pushed.
+        if (page && !this.#membership.hasLeft) await channel.catchUp(page.head);
         if (this.#position !== before) {
           failures = 0;
           continue;
@@ -215,20 +222,20 @@ class Replay {
     return true;
   }
 
-  async #readAndSend(): Promise<void> {
-    const channel = this.#channel;
-    let page = await channel.reader.page(this.#position);
-    if (this.#membership.hasLeft) return;
-    let verdict = judge(this.#position, page);
-    if (!verdict.ok && !this.#clamp) {
-      page = await channel.reader.page(this.#position, true);
-      verdict = judge(this.#position, page);
-    }
-    // The client, or the log, may be ahead of what this gateway was pushed.
-    await channel.catchUp(page.head);
-    if (this.#membership.hasLeft) return;
+  /** Judges a page and sends it; false: it says that continuity broke, which a confirmed one has to say. */
+  async #take(page: LogPage, isConfirmed: boolean): Promise<boolean> {
+    if (this.#membership.hasLeft) return true;
+    const verdict = judge(this.#position, page);
+    if (!verdict.ok && !this.#clamp && !isConfirmed) return false;
     if (!verdict.ok) this.#break(verdict);
     await this.#sendPage(page);
+    return true;
+  }
+
+  async #confirm(): Promise<LogPage> {
+    const page = await this.#channel.reader.page(this.#position, true);
+    await this.#membership.member.oneOfFew(async () => void (await this.#take(page, true)));
+    return page;
   }
 
   /** The client stands elsewhere now, and is told so; a rewind just begins later. */

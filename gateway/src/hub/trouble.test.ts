@@ -1,57 +1,9 @@
 /** A hub whose log misbehaves in ways that no engine should, or only for a moment. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterEach, describe, expect, it } from 'vitest';
-import { framesIn } from '../../test/support/frames-in.js';
-import { openChannel, plainMember } from '../../test/support/plain-member.js';
-import type { Broker, ChannelListener, LogPage } from '../broker/broker.js';
-import { createMemoryBroker } from '../broker/memory/memory-broker.js';
-import { systemClock } from '../clock.js';
-import { createStats } from '../stats.js';
-import { Hub } from './hub.js';
-import type { HubOptions } from './hub-options.js';
-import type { Joined, Start } from './member.js';
-
-const CHANNEL = openChannel('a');
-
-const hubs: Hub[] = [];
-afterEach(async () => {
-  for (const hub of hubs.splice(0)) await hub.close();
-});
-
-/** A hub over the memory broker, with some of its methods replaced. */
-function createHub(over: (memory: Broker) => Partial<Broker> = () => ({}), options: Partial<HubOptions> = {}) {
-  const memory = createMemoryBroker({ clock: systemClock });
-  const stats = createStats();
-  const sent: string[] = [];
-  const transport = {
-    publish(_: string, wire: string | Uint8Array) {
-      for (const frame of framesIn(wire)) sent.push(JSON.stringify(frame));
-    },
-  };
-  const hub = new Hub({
-    broker: { ...memory, ...over(memory) },
-    transport,
-    clock: systemClock,
-    stats,
-    onFault: () => {},
-    options,
-  });
-  hubs.push(hub);
-  const publish = (text: string, channel = CHANNEL, format: 'json' | 'msgpack' = 'json') =>
-    memory.publish(channel, [{ payload: { format, bytes: Buffer.from(text) } }]);
-  return { hub, memory, stats, sent, publish };
-}
-
-async function join(hub: Hub, channel = CHANNEL, start?: Start) {
-  const replayed: string[] = [];
-  const member = plainMember((frame) => replayed.push(frame));
-  const membership = hub.enter(channel, member);
-  let joined: Joined | undefined;
-  await membership.channel.join(membership, start, (answer) => {
-    joined = answer;
-  });
-  return { joined, replayed };
-}
+import { describe, expect, it } from 'vitest';
+import { CHANNEL, createHub, join } from '../../test/support/hub-kit.js';
+import { openChannel } from '../../test/support/plain-member.js';
+import type { ChannelListener, LogPage } from '../broker/broker.js';
 
 describe('a hub', () => {
   it('goes on auditing and repairing while one channel cannot be repaired', async () => {

@@ -12,6 +12,8 @@ export interface MetricsOptions {
   readonly worker?: number | undefined;
   /** Parts of the broker and whether they are `ok`, as in `Broker.health`. */
   readonly health: () => readonly { readonly shard: string; readonly state: 'ok' | 'lost' }[];
+  /** Channels that stand still, by the part of the broker that serves them, as in `Hub.stalls`. Default: none. */
+  readonly stalls?: () => readonly { readonly shard: string; readonly channels: number }[];
   /** What the broker counts by itself, as in `Broker.stats`. */
   readonly brokerStats?: (() => Readonly<Record<string, number>>) | undefined;
   /** What the broker's store refused, by reason, as in `Broker.refusals`. */
@@ -28,7 +30,8 @@ export interface Metrics {
 }
 
 export function createMetrics(options: MetricsOptions): Metrics {
-  const { stats, node, version, worker, health, brokerStats, brokerRefusals, logLinesLost = () => 0 } = options;
+  const { stats, node, version, worker, health, brokerStats, brokerRefusals } = options;
+  const { stalls = () => [], logLinesLost = () => 0 } = options;
   const registry = new Registry();
   registry.setDefaultLabels({ node });
   collectDefaultMetrics({ register: registry });
@@ -163,6 +166,17 @@ export function createMetrics(options: MetricsOptions): Metrics {
     collect() {
       this.reset();
       for (const { shard, state } of health()) this.set({ shard }, state === 'ok' ? 1 : 0);
+    },
+  });
+  new Gauge({
+    name: 'fanfare_stalled_channels',
+    help: 'Channels that have stood still for longer than a join may wait, by the part of the broker that serves them',
+    labelNames: ['shard'],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const { shard } of health()) this.set({ shard }, 0);
+      for (const { shard, channels } of stalls()) this.set({ shard }, channels);
     },
   });
   return { registry, contentType: registry.contentType, text: () => registry.metrics() };

@@ -14,8 +14,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'skip the buffer: what is pushed while the log is read is thrown away',
     file: 'hub/durable-channel.ts',
-    from: 'this.#held.push(record);',
-    to: 'this.#held.length = 0;',
+    from: 'held.push(record);',
+    to: 'held.length = 0;',
   },
   {
     name: 'skip the buffer at join: onto the topic at the cursor, with frames before it still queued',
@@ -57,8 +57,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'believe a first failing verdict, of a deposed master too',
     file: 'hub/replay.ts',
-    from: 'if (!verdict.ok && !this.#clamp) {',
-    to: 'if (verdict.ok && !this.#clamp) {',
+    from: 'if (!verdict.ok && !this.#clamp && !isConfirmed) return false;',
+    to: '',
   },
   {
     name: 'judge only by offset: an epoch that ended counts as going on',

@@ -154,6 +154,7 @@ export class FaultyBroker implements Broker {
         line.listener = listener;
         stop = this.#log.subscribe(channel.name, (record) => this.#push(channel.name, listener, record));
         const subscription: Subscription = {
+          shard: 'memory',
           unsubscribe: () => {
             leave();
             return new Promise((ended) => {

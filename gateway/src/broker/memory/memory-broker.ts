@@ -9,6 +9,9 @@ export type MemoryBrokerOptions = MemoryLogOptions | { readonly log: MemoryLog }
 /** How long what has expired may stay in memory where nobody reads or publishes. */
 const SWEEP_INTERVAL_MS = 60_000;
 
+/** The only part of this broker. */
+const MEMORY = 'memory';
+
 /**
  * The broker of a single process: everything is lost with it. Pushes come inside `publish`, before
  * its promise resolves. Payload bytes handed to `publish` belong to the broker from then on.
@@ -61,6 +64,7 @@ export function createMemoryBroker(options: MemoryBrokerOptions): Broker {
       };
       subscriptions.add(end);
       return {
+        shard: MEMORY,
         async unsubscribe() {
           end();
         },
@@ -80,7 +84,7 @@ export function createMemoryBroker(options: MemoryBrokerOptions): Broker {
     },
 
     health() {
-      return [{ shard: 'memory', state: closed ? 'lost' : 'ok' }];
+      return [{ shard: MEMORY, state: closed ? 'lost' : 'ok' }];
     },
   };
 }

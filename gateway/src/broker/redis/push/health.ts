@@ -2,6 +2,9 @@ import type { ShardHealth } from '../../broker.js';
 import type { ShardConnection } from './connection.js';
 import type { VirtualShard } from './virtual-shard.js';
 
+/** The name of all virtual shards that have no master. */
+export const UNSERVED = 'unserved';
+
 /**
  * One for each master: `ok` once it serves and every channel on it is acknowledged again. One more,
  * `unserved`, if some virtual shards have no master.
@@ -24,7 +27,7 @@ export function shardHealth(
   const unserved = shards.filter(({ connection }) => !connection).length;
   if (unserved > 0) {
     const detail = `${unserved} of ${shards.length} virtual shards: ${problem ?? 'no master serves their slots'}`;
-    health.push({ shard: 'unserved', state: 'lost', detail });
+    health.push({ shard: UNSERVED, state: 'lost', detail });
   }
   return health;
 }

@@ -13,7 +13,7 @@ import { newMetaTtlMs } from '../scripts/scripts.js';
 import { ChannelSubscription } from './channel-subscription.js';
 import { ShardConnection } from './connection.js';
 import { Doubts } from './doubts.js';
-import { shardHealth } from './health.js';
+import { shardHealth, UNSERVED } from './health.js';
 import { LogReads } from './log-reads.js';
 import {
   createSubscriberStats,
@@ -149,6 +149,9 @@ export class RedisSubscriber {
     });
     let left: Promise<void> | undefined;
     return {
+      get shard() {
+        return shard.connection?.name ?? UNSERVED;
+      },
       unsubscribe: () => {
         left ??= this.#leave(channel, shard);
         return left;

@@ -1,0 +1,130 @@
+/** Channels that cannot be brought in line with their log: that is told, and harms no other channel. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { CHANNEL, createHub, join } from '../../test/support/hub-kit.js';
+import { openChannel } from '../../test/support/plain-member.js';
+import type { Broker, ChannelListener } from '../broker/broker.js';
+import { FanfareError } from '../errors.js';
+import type { HubOptions } from '../hub/hub-options.js';
+import { Turnstile } from '../turnstile.js';
+import { withStalls } from './stalls.js';
+
+const JOIN_MS = 150;
+const NO_MAJORITY = 'no majority confirms the master';
+
+/**
+ * A hub whose channel owes its members a `reset` that nobody can confirm: its log was taken over and lost
+ * what the channel has sent, and the master that says so is confirmed by no majority.
+ */
+async function createHubInDoubt(options: Partial<HubOptions> = {}) {
+  const listeners = new Map<string, ChannelListener>();
+  let isConfirmed = true;
+  let isForked = false;
+  const kit = createHub(
+    (memory: Broker) => ({
+      subscribe(channel, listener) {
+        listeners.set(channel.name, listener);
+        return memory.subscribe(channel, listener);
+      },
+      async read(channel, range) {
+        if ('confirmed' in range && range.confirmed && !isConfirmed) throw new FanfareError('unavailable', NO_MAJORITY);
+        const page = await memory.read(channel, range);
+        if (!isForked || channel.name !== CHANNEL.name) return page;
+        const [first] = page.lineage;
+        const epoch = page.head.epoch + 1;
+        const lineage = first ? [first, { epoch, baseOffset: 2 }] : [];
+        return { ...page, head: { epoch, offset: 2 }, lineage, entries: [], more: false };
+      },
+    }),
+    { joinTimeoutMs: JOIN_MS, tailEntries: 1, ...options },
+  );
+  for (let n = 1; n <= 4; n++) await kit.publish(String(n));
+  const { joined } = await join(kit.hub);
+  isConfirmed = false;
+  isForked = true;
+  const listener = listeners.get(CHANNEL.name) as ChannelListener;
+  listener.onInterrupted();
+  listener.onResumed();
+  return {
+    ...kit,
+    epoch: String(joined?.position?.epoch),
+    confirm() {
+      isConfirmed = true;
+    },
+  };
+}
+
+describe('a channel that cannot be repaired', () => {
+  it('refuses joins, and says why, once it has stood still for as long as a join may wait', async () => {
+    const { hub, sent, confirm } = await createHubInDoubt();
+    expect(hub.stalls()).toEqual([]);
+    await delay(JOIN_MS + 20);
+    await expect(join(hub)).rejects.toMatchObject({ code: 'unavailable', retryable: true });
+    await expect(join(hub)).rejects.toThrow(NO_MAJORITY);
+    const [stall, ...others] = hub.stalls();
+    expect(others).toEqual([]);
+    expect(stall).toMatchObject({ shard: 'memory', channels: 1, reason: NO_MAJORITY });
+    expect(stall?.forMs).toBeGreaterThanOrEqual(JOIN_MS);
+    expect(sent).toEqual([]);
+
+    confirm();
+    await expect.poll(() => sent.map((text) => JSON.parse(text).type), { timeout: 3_000 }).toEqual(['reset', 'epoch']);
+    await join(hub);
+    expect(hub.stalls()).toEqual([]);
+  });
+
+  it('answers a resume that its log would serve, in as long as a join may wait', async () => {
+    const { hub, epoch } = await createHubInDoubt();
+    // Not in the tail, and where both branches of the log agree.
+    const { joined } = await Promise.race([
+      settled(join(hub, CHANNEL, { since: { epoch, offset: 1 } })),
+      delay(10 * JOIN_MS).then(() => ({ joined: 'no answer' })),
+    ]);
+    expect(joined).not.toBe('no answer');
+  });
+
+  it('holds up no other channel of a connection, however many such it is on', async () => {
+    const { hub, epoch, memory, publish } = await createHubInDoubt({ joinTimeoutMs: 10_000 });
+    const other = openChannel('other');
+    for (let n = 1; n <= 4; n++) await publish(String(n), other);
+    const { head } = await memory.read(other, { last: true, limit: 1 });
+    const pages = new Turnstile(1);
+    const oneConnection = { oneOfFew: (task: () => Promise<void>) => pages.run(task) };
+    let ended = 0;
+    // One is unknown to the log, which only a confirmed read may say; one waits for the repair.
+    for (const since of [
+      { epoch: '1', offset: 3 },
+      { epoch, offset: 2 },
+    ])
+      void settled(join(hub, CHANNEL, { since }, oneConnection)).then(() => ended++);
+    await delay(20);
+    const start = { since: { epoch: String(head.epoch), offset: 1 } };
+    const { joined } = await join(hub, other, start, oneConnection);
+    expect([joined?.recovered, ended]).toEqual([true, 0]);
+  });
+
+  it('is no longer told of once nobody is on it', async () => {
+    const { hub } = await createHubInDoubt({ lingerMs: 0 });
+    await delay(JOIN_MS + 20);
+    expect(hub.stalls()).toHaveLength(1);
+    await hub.close();
+    expect(hub.stalls()).toEqual([]);
+  });
+});
+
+it('a part of the broker with channels that stand still stays ok, and says what stands still and why', () => {
+  const health = [
+    { shard: 'one', state: 'ok' as const, detail: 'a warning' },
+    { shard: 'two', state: 'ok' as const },
+  ];
+  const stalls = [{ shard: 'one', channels: 3, forMs: 12_345, reason: NO_MAJORITY }];
+  expect(withStalls(health, stalls)).toEqual([
+    { ...health[0], detail: `a warning; 3 channels stand still, the first for 12 s: ${NO_MAJORITY}` },
+    health[1],
+  ]);
+});
+
+/** However it ends. */
+async function settled(joining: ReturnType<typeof join>): Promise<{ joined?: unknown }> {
+  return joining.catch((error) => ({ joined: error }));
+}

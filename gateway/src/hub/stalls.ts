@@ -1,0 +1,86 @@
+import type { ShardHealth } from '../broker/broker.js';
+import type { Clock } from '../clock.js';
+
+/** What a channel needs of its hub to tell that it stands still. */
+export interface StallContext {
+  readonly clock: Pick<Clock, 'now'>;
+  readonly options: { readonly joinTimeoutMs: number };
+  /** Channels that do not follow their pushes now. */
+  readonly standing: Set<Standstill>;
+}
+
+/** The time in which a channel does not follow its pushes, because it reads its log or cannot. */
+export class Standstill {
+  /** Why it does not go on. */
+  reason = '';
+  readonly #context: StallContext;
+  readonly #shard: () => string;
+  #sinceMs: number | undefined;
+
+  /** @param shard the part of the broker that serves the channel now */
+  constructor(context: StallContext, shard: () => string) {
+    this.#context = context;
+    this.#shard = shard;
+  }
+
+  /** It does not follow its pushes from now on, or did not before. */
+  begin(): void {
+    if (this.#sinceMs !== undefined) return;
+    this.moved();
+    this.#context.standing.add(this);
+  }
+
+  /** It got ahead, by reading. */
+  moved(): void {
+    this.#sinceMs = this.#context.clock.now();
+  }
+
+  /** It follows its pushes again, or is no more. */
+  end(): void {
+    this.#sinceMs = undefined;
+    this.#context.standing.delete(this);
+  }
+
+  /** Set if it has not got ahead for longer than a join may wait: its members hear nothing, whatever is published. */
+  get stall(): Omit<Stall, 'channels'> | undefined {
+    if (this.#sinceMs === undefined) return undefined;
+    const forMs = this.#context.clock.now() - this.#sinceMs;
+    if (forMs < this.#context.options.joinTimeoutMs) return undefined;
+    return { shard: this.#shard(), forMs, reason: this.reason };
+  }
+}
+
+/** Channels of one part of the broker that stand still: their members hear nothing, and nobody can join. */
+export interface Stall {
+  /** As `Broker.health` names it. */
+  readonly shard: string;
+  readonly channels: number;
+  /** How long the first of them has stood still, ms, and why. */
+  readonly forMs: number;
+  readonly reason: string;
+}
+
+export function stallsOf(channels: Iterable<Standstill>): Stall[] {
+  const stalls = new Map<string, Stall>();
+  for (const { stall } of channels) {
+    if (!stall) continue;
+    const known = stalls.get(stall.shard);
+    const longest = known && known.forMs >= stall.forMs ? known : stall;
+    stalls.set(stall.shard, { ...longest, channels: (known?.channels ?? 0) + 1 });
+  }
+  return [...stalls.values()];
+}
+
+/**
+ * The parts of the broker, with what stands still on each. A part stays `ok` then: it serves, and its other
+ * channels do; without this gateway nothing would be better.
+ */
+export function withStalls(health: readonly ShardHealth[], stalls: readonly Stall[]): ShardHealth[] {
+  return health.map((part) => {
+    const stall = stalls.find(({ shard }) => shard === part.shard);
+    if (!stall) return part;
+    const seconds = Math.round(stall.forMs / 1000);
+    const text = `${stall.channels} channels stand still, the first for ${seconds} s: ${stall.reason}`;
+    return { ...part, detail: part.detail === undefined ? text : `${part.detail}; ${text}` };
+  });
+}
