@@ -79,6 +79,19 @@ describe('history', () => {
     expect(offsets(await new Reading(broker).history(spec, { before: at(12), limit: 2 }))).toEqual([10, 11]);
   });
 
+  it('before a border is the same by both of its names', async () => {
+    const { broker, log, publish, at } = await filled();
+    const old = at(10);
+    log.fork(spec);
+    await publish(11, 12);
+    const renamed = at(10);
+    expect(renamed.epoch).not.toBe(old.epoch);
+    for (const before of [old, renamed]) {
+      expect(offsets(await new Reading(broker).history(spec, { before, limit: 2 }))).toEqual([8, 9]);
+      expect(offsets(await new Reading(broker).history(spec, { before, limit: 1 }))).toEqual([9]);
+    }
+  });
+
   it('says why a position cannot be used', async () => {
     const { broker, log, publish, at } = await filled();
     const saw = at(10);

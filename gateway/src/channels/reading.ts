@@ -54,7 +54,14 @@ export class Reading {
     let page = await this.#broker.read(channel, wanted);
     if (faultOf(position, page)) page = await this.#broker.read(channel, { ...wanted, confirmed: true });
     const reason = faultOf(position, page);
-    return reason ? { ok: false, reason } : toPage(page);
+    if (reason) return { ok: false, reason };
+    // Where the log crosses into another epoch one place has two names: the message at it is not before it.
+    const last = page.entries.at(-1);
+    if (before && last?.offset === position.offset) {
+      const { epoch, offset } = last;
+      page = await this.#broker.read(channel, { before: { epoch, offset }, limit, maxBytes });
+    }
+    return toPage(page);
   }
 }
 

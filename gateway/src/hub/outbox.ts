@@ -20,7 +20,7 @@ const MAX_HOLD_MS = 2;
 export interface OutboxOptions {
   /** Bytes that may wait in all queues together before publishers are held up. */
   readonly outboxBytes: number;
-  /** Bytes that may wait in one queue. */
+  /** Bytes that may wait in one queue, once all of them together hold `outboxBytes`. */
   readonly queueBytes: number;
 }
 

@@ -8,7 +8,9 @@ const JOIN_BYTES = 3;
 
 /** Whoever empties queues: the outbox. */
 export interface SendQueueOwner {
-  readonly options: { readonly queueBytes: number };
+  readonly options: { readonly queueBytes: number; readonly outboxBytes: number };
+  /** Bytes that wait in all queues, about. */
+  readonly bytes: number;
   /** A queue that was empty has something to send. */
   wake(queue: SendQueue): void;
   /** Bytes that wait grew, or shrank. */
@@ -72,9 +74,14 @@ export class SendQueue {
     return this.#items.length - this.#next;
   }
 
-  /** Whether as much waits as may: what comes now should not be pushed. */
+  /**
+   * Whether as much waits as may: what comes now should not be pushed. A queue may hold more than its share
+   * while all of them together hold less than they may: a log that is shorter than a burst would not give back
+   * what was turned away here.
+   */
   get isFull(): boolean {
-    return this.#bytes >= this.#owner.options.queueBytes;
+    const { bytes, options } = this.#owner;
+    return this.#bytes >= options.queueBytes && bytes >= options.outboxBytes;
   }
 
   /**

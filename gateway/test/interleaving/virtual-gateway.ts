@@ -67,6 +67,7 @@ export class VirtualGateway {
         pageBytes: 1_024,
         bufferRecords: 6,
         queueBytes: 150,
+        outboxBytes: 300,
         lingerMs: 500,
       },
     });
