@@ -34,6 +34,12 @@ const message: fc.Arbitrary<NewMessage> = fc.record(
     user: text,
     key: text,
     tags: fc.dictionary(text, text, { noNullPrototype: true }),
+    extensions: fc.array(
+      fc.record({ kind: fc.integer({ min: 1, max: 255 }), bytes: fc.uint8Array({ maxLength: 50 }) }),
+      {
+        maxLength: 4,
+      },
+    ),
   },
   { requiredKeys: ['payload'] },
 );
@@ -45,6 +51,8 @@ describe('the packed record', () => {
         const record = decodeRecord(encodeRecord({ epoch, offset }, time, encodeBody(one)));
         expect(record).toMatchObject({ epoch, offset, time });
         expect([record.user, record.key, record.tags]).toEqual([one.user, one.key, one.tags]);
+        const plain = (extensions = one.extensions) => extensions?.map(({ kind, bytes }) => [kind, ...bytes]);
+        expect(record.extensions === undefined ? undefined : plain(record.extensions)).toEqual(plain());
         expect(record.payload.format).toBe(one.payload.format);
         expect(Buffer.compare(record.payload.bytes, one.payload.bytes)).toBe(0);
         expect(record.size).toBe(recordSize(one));
@@ -117,7 +125,6 @@ describe('bytes that are no record', () => {
 
   it.each([
     ['an unknown format', RECORD_HEADER_BYTES, 2],
-    ['unknown flags', RECORD_HEADER_BYTES + 1, 8],
     ['an epoch of 2^53 or more', 1, 0xff],
     ['an offset of 2^53 or more', 9, 0x20],
     ['a time of 2^53 or more', 17, 0x20],

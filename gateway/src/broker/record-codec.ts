@@ -3,9 +3,14 @@
  * whoever gives the position (the publish script, `struct.pack('>BI8I8I8', …)`) puts the header before it.
  *
  *     header  u8 version = 1 | u64be epoch | u64be offset | u64be time, ms
- *     body    u8 format (0 json, 1 msgpack) | u8 flags (1 user, 2 key, 4 tags)
+ *     body    u8 format (0 json, 1 msgpack) | u8 flags (1 user, 2 key, 4 tags, 8 extensions)
  *             [u16be length, UTF-8 user] [u16be length, UTF-8 key] [u16be length, tags as JSON text]
+ *             [u16be length, for each extension: u8 kind | u16be length | bytes]
  *             payload verbatim, to the end
+ *
+ * What may change without a new version: kinds of extensions, which readers pass over where they do not know
+ * them, and flags beyond 8, which add no bytes and which readers ignore. Whatever has bytes of its own is an
+ * extension. docs/REDIS.md ("Versions") says how gateways of two versions live on one log.
  *
  * What is pushed is one record, or, where several were stored together, all of them:
  *
@@ -13,7 +18,7 @@
  */
 import type { Tags } from '@fanfare/protocol';
 import { FanfareError } from '../errors.js';
-import type { LogPosition, LogRecord, NewMessage } from './record.js';
+import type { Extension, LogPosition, LogRecord, NewMessage } from './record.js';
 
 export const RECORD_VERSION = 1;
 export const RECORD_HEADER_BYTES = 25;
@@ -27,6 +32,9 @@ const MAX_FIELD_BYTES = 0xffff;
 const HAS_USER = 1;
 const HAS_KEY = 2;
 const HAS_TAGS = 4;
+const HAS_EXTENSIONS = 8;
+/** Kind and length of an extension. */
+const EXTENSION_PREFIX_BYTES = 3;
 
 const TWO_32 = 0x1_0000_0000;
 
@@ -35,18 +43,22 @@ export class MalformedRecordError extends Error {
   override readonly name = 'MalformedRecordError';
 }
 
-/** @throws {FanfareError} `too_large` if user, key or tags (as JSON text) exceed 65535 bytes. */
+/** @throws {FanfareError} `too_large` if user, key, tags (as JSON text) or extensions exceed 65535 bytes. */
 export function encodeBody(message: NewMessage): Buffer {
-  const { user, key, payload } = message;
+  const { user, key, extensions, payload } = message;
   const tags = tagsText(message.tags);
   const body = Buffer.allocUnsafe(bodyBytes(message, tags));
   body[0] = payload.format === 'json' ? 0 : 1;
   body[1] =
-    (user === undefined ? 0 : HAS_USER) | (key === undefined ? 0 : HAS_KEY) | (tags === undefined ? 0 : HAS_TAGS);
+    (user === undefined ? 0 : HAS_USER) |
+    (key === undefined ? 0 : HAS_KEY) |
+    (tags === undefined ? 0 : HAS_TAGS) |
+    (extensions === undefined ? 0 : HAS_EXTENSIONS);
   let at = BODY_PREFIX_BYTES;
   if (user !== undefined) at = writeField(body, at, user);
   if (key !== undefined) at = writeField(body, at, key);
   if (tags !== undefined) at = writeField(body, at, tags);
+  if (extensions !== undefined) at = writeExtensions(body, at, extensions);
   body.set(payload.bytes, at);
   return body;
 }
@@ -77,20 +89,23 @@ export function decodeRecord(bytes: Buffer): LogRecord {
   }
   const format = bytes[RECORD_HEADER_BYTES] as number;
   const flags = bytes[RECORD_HEADER_BYTES + 1] as number;
-  if (format > 1 || flags > (HAS_USER | HAS_KEY | HAS_TAGS)) {
-    throw new MalformedRecordError(`record has unknown format ${format} or flags ${flags}`);
-  }
+  if (format > 1) throw new MalformedRecordError(`record has unknown format ${format}`);
   let at = RECORD_HEADER_BYTES + BODY_PREFIX_BYTES;
-  const next = (): string => {
+  const skip = (): number => {
     const start = at + LENGTH_BYTES;
     const end = start <= bytes.length ? start + bytes.readUInt16BE(at) : Number.POSITIVE_INFINITY;
     if (end > bytes.length) throw new MalformedRecordError('record ends inside a field');
     at = end;
-    return bytes.toString('utf8', start, end);
+    return start;
+  };
+  const next = (): string => {
+    const start = skip();
+    return bytes.toString('utf8', start, at);
   };
   const user = flags & HAS_USER ? next() : undefined;
   const key = flags & HAS_KEY ? next() : undefined;
   const tags = flags & HAS_TAGS ? parseTags(next()) : undefined;
+  const extensions = flags & HAS_EXTENSIONS ? parseExtensions(bytes, skip(), at) : undefined;
   return {
     epoch: readU64(bytes, 1),
     offset: readU64(bytes, 9),
@@ -98,6 +113,7 @@ export function decodeRecord(bytes: Buffer): LogRecord {
     user,
     key,
     tags,
+    extensions,
     payload: { format: format === 0 ? 'json' : 'msgpack', bytes: bytes.subarray(at) },
     size: bytes.length,
   };
@@ -134,7 +150,7 @@ export function splitPush(bytes: Buffer): readonly Buffer[] {
 }
 
 /**
- * Records of a page, oldest first. One that cannot be read (another writer's, a newer version's) is as good
+ * Records of a page, oldest first. One that cannot be read (another writer's, a version not known) is as good
  * as trimmed, and so is what stands before it: whoever needs it is told `expired`.
  */
 export function decodeRecords(page: readonly Buffer[]): LogRecord[] {
@@ -154,12 +170,44 @@ function tagsText(tags: Tags | undefined): string | undefined {
   return tags === undefined ? undefined : JSON.stringify(tags);
 }
 
-function bodyBytes({ user, key, payload }: NewMessage, tags: string | undefined): number {
+function bodyBytes({ user, key, extensions, payload }: NewMessage, tags: string | undefined): number {
   let bytes = BODY_PREFIX_BYTES + payload.bytes.length;
   if (user !== undefined) bytes += fieldBytes('user', user);
   if (key !== undefined) bytes += fieldBytes('key', key);
   if (tags !== undefined) bytes += fieldBytes('tags', tags);
+  if (extensions !== undefined) bytes += LENGTH_BYTES + extensionsBytes(extensions);
   return bytes;
+}
+
+function extensionsBytes(extensions: readonly Extension[]): number {
+  const bytes = extensions.reduce((sum, extension) => sum + EXTENSION_PREFIX_BYTES + extension.bytes.length, 0);
+  if (bytes > MAX_FIELD_BYTES) throw new FanfareError('too_large', `extensions over ${MAX_FIELD_BYTES} bytes`);
+  return bytes;
+}
+
+/** Returns where the payload begins. */
+function writeExtensions(body: Buffer, start: number, extensions: readonly Extension[]): number {
+  let at = body.writeUInt16BE(extensionsBytes(extensions), start);
+  for (const { kind, bytes } of extensions) {
+    at = body.writeUInt8(kind, at);
+    at = body.writeUInt16BE(bytes.length, at);
+    body.set(bytes, at);
+    at += bytes.length;
+  }
+  return at;
+}
+
+/** The extensions in `bytes` from `at` to `end`, whatever their kind; their bytes are views. */
+function parseExtensions(bytes: Buffer, at: number, end: number): Extension[] {
+  const extensions: Extension[] = [];
+  while (at < end) {
+    const start = at + EXTENSION_PREFIX_BYTES;
+    const next = start <= end ? start + bytes.readUInt16BE(at + 1) : Number.POSITIVE_INFINITY;
+    if (next > end) throw new MalformedRecordError('extensions end inside one');
+    extensions.push({ kind: bytes[at] as number, bytes: bytes.subarray(start, next) });
+    at = next;
+  }
+  return extensions;
 }
 
 function fieldBytes(name: string, text: string): number {

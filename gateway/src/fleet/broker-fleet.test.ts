@@ -80,6 +80,40 @@ describe('the fleet', () => {
     expect((await fleet.nodes()).missing).toEqual([]);
   });
 
+  it('is of several versions: who asks what another does not know is told so, and answers may say more', async () => {
+    const log = new MemoryLog({ clock: systemClock });
+    const fleet = join(log, 'a', [], { helloMs: 60_000, forgetMs: 60_000, answerMs: 10_000 });
+    const heard: Record<string, unknown>[] = [];
+    const hear = (name: string) =>
+      log.subscribe(name, ({ payload }) => heard.push(JSON.parse(Buffer.from(payload.bytes).toString())));
+    hear(' fleet new');
+    hear(' fleet');
+    await settled();
+
+    // A newer gateway asks.
+    say(log, JSON.stringify({ hello: 'new', node: 'n', isNew: true, since: 5 }));
+    say(log, JSON.stringify({ from: 'new', id: 1, question: { ask: 'members', channel: 'a' }, trace: 'x' }));
+    say(log, JSON.stringify({ from: 'new', id: 2, question: { ask: 'nodes', deep: true } }));
+    await settled();
+    expect(heard).toContainEqual({ answer: 'instance of a', id: 1 });
+    expect(heard).toContainEqual(expect.objectContaining({ id: 2, share: expect.objectContaining({ node: 'a' }) }));
+
+    // It is asked, and says more than was known; then an older one is, which does not know the question.
+    const answerTo = (share?: object) => {
+      const { from, id } = heard.findLast((one) => 'question' in one && one.from === 'instance of a') ?? {};
+      const payload = { format: 'json', bytes: Buffer.from(JSON.stringify({ answer: 'new', id, share })) } as const;
+      log.publish({ name: ` fleet ${from}`, durable: false, historySize: 1, historyTtlMs: 1 }, [{ payload }]);
+    };
+    const asked = fleet.nodes();
+    await settled();
+    answerTo({ node: 'n', version: '9', connections: 1, uptimeMs: 2, region: 'eu' });
+    expect(await asked).toMatchObject({ nodes: [{ node: 'a' }, { node: 'n', version: '9' }], missing: [] });
+    const askedAgain = fleet.nodes();
+    await settled();
+    answerTo();
+    expect(await askedAgain).toMatchObject({ nodes: [{ node: 'a' }], missing: ['n'] });
+  });
+
   it('does not wait for one that said good-bye, nor stumble over what it does not understand', async () => {
     const log = new MemoryLog({ clock: systemClock });
     const [a, b] = ['a', 'b'].map((node) => join(log, node)) as [BrokerFleet, BrokerFleet];

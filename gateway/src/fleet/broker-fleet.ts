@@ -41,12 +41,16 @@ const inboxOf = (instance: string) => `${ALL} ${instance}`;
 type Question = { readonly ask: 'nodes' } | { readonly ask: 'channels'; readonly query: ChannelsQuery };
 type Share = NodeInfo | ChannelsPage;
 
-/** What gateways say to each other, as JSON. */
+/**
+ * What gateways say to each other, as JSON. Gateways of different versions talk: messages and their parts only
+ * ever get further fields, which a gateway that does not know them ignores, as it ignores whole messages.
+ */
 type FleetMessage =
   | { readonly hello: string; readonly node: string; readonly isNew: boolean }
   | { readonly bye: string }
   | { readonly from: string; readonly id: number; readonly question: Question }
-  | { readonly answer: string; readonly id: number; readonly share: Share };
+  /** Without a share: this gateway does not know the question, which a newer one asks. */
+  | { readonly answer: string; readonly id: number; readonly share?: Share };
 
 interface Peer {
   readonly node: string;
@@ -57,6 +61,8 @@ interface Peer {
 interface Round {
   readonly awaited: Map<string, string>;
   readonly shares: Share[];
+  /** Nodes that do not know the question. */
+  readonly unable: string[];
   settle(): void;
 }
 
@@ -161,11 +167,12 @@ export class BrokerFleet implements Fleet {
     } else if ('question' in message) {
       if (message.from === instance) return;
       const share = this.#shareOf(message.question);
-      if (share) this.#tell(inboxOf(message.from), { answer: instance, id: message.id, share });
+      this.#tell(inboxOf(message.from), { answer: instance, id: message.id, ...(share && { share }) });
     } else if ('answer' in message) {
       const round = this.#rounds.get(message.id);
       if (!round) return;
-      round.shares.push(message.share);
+      if (message.share) round.shares.push(message.share);
+      else round.unable.push(round.awaited.get(message.answer) ?? message.answer);
       this.#excuse(round, message.answer);
     }
   }
@@ -191,6 +198,7 @@ export class BrokerFleet implements Fleet {
     if (awaited.size === 0) return { shares: [], missing: [] };
     const id = ++this.#lastRound;
     const shares: Share[] = [];
+    const unable: string[] = [];
     await new Promise<void>((resolve) => {
       const cancel = clock.after(this.#timings.answerMs, () => settle());
       const settle = () => {
@@ -198,10 +206,10 @@ export class BrokerFleet implements Fleet {
         this.#rounds.delete(id);
         resolve();
       };
-      this.#rounds.set(id, { awaited, shares, settle });
+      this.#rounds.set(id, { awaited, shares, unable, settle });
       this.#tell(ALL, { from: instance, id, question });
     });
-    return { shares, missing: [...awaited.values()].sort() };
+    return { shares, missing: [...awaited.values(), ...unable].sort() };
   }
 }
 

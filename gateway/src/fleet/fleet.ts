@@ -23,7 +23,7 @@ export interface ChannelsQuery {
 
 /** What the gateways that answered in time know. */
 export interface FleetAnswer {
-  /** Nodes that are known and did not answer in time. */
+  /** Nodes that are known and did not answer in time, or are too old to know the question. */
   readonly missing: readonly string[];
 }
 

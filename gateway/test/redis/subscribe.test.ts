@@ -5,12 +5,13 @@ import type { LogRecord } from '../../src/broker/record.js';
 import type { SubscriberTimings } from '../../src/broker/redis/push/options.js';
 import { PushSession } from '../../src/broker/redis/push/session.js';
 import { systemClock } from '../../src/clock.js';
+import { pushName } from '../../src/redis/keys.js';
 import { parseRedisUrl } from '../../src/redis/url.js';
-import { durableChannel, payloadValue } from '../support/broker-kit.js';
+import { durableChannel, json, payloadValue } from '../support/broker-kit.js';
 import { RedisSubscriber } from '../support/redis-broker.js';
 import { CLEAN, RedisLoad } from '../support/redis-load.js';
 import { type StandaloneServers, startRedis, until } from '../support/redis-servers.js';
-import { ScriptPublisher } from '../support/script-publisher.js';
+import { ScriptPublisher, store } from '../support/script-publisher.js';
 
 let servers: StandaloneServers;
 let publisher: ScriptPublisher;
@@ -69,6 +70,25 @@ describe('subscribing', () => {
     expect(records.map(payloadValue)).toEqual(Array.from({ length: 20 }, (_, i) => i + 1));
     expect(records.map(({ offset }) => offset)).toEqual(Array.from({ length: 20 }, (_, i) => i + 1));
     expect(calls).toEqual([]);
+  });
+
+  it('takes a message with what a later gateway adds; a push of a kind it does not know is a doubt', async () => {
+    const subscriber = await startSubscriber();
+    const channel = durableChannel();
+    const { records, listener, calls } = listen();
+    await subscriber.subscribe(channel, listener);
+    const extensions = [{ kind: 200, bytes: Buffer.from('of a later version') }];
+    await store(servers.node.client, channel, [json(1), json(2, { extensions }), json(3)]);
+    await until('all came', () => records.length === 3);
+    const { entries } = await subscriber.read(channel, { last: true, limit: 10 });
+    for (const list of [records, entries]) {
+      expect(list.map(payloadValue)).toEqual([1, 2, 3]);
+      expect(list[1]?.extensions).toEqual(extensions);
+    }
+    expect(calls).toEqual([]);
+    await servers.node.client.spublish(pushName(channel.name), Buffer.from([9, 1, 2, 3]));
+    await until('it is told', () => calls.length > 0);
+    expect(calls).toEqual(['doubt']);
   });
 
   it('reads on the connection that carries the pushes', async () => {

@@ -52,6 +52,7 @@ export class ChannelLog {
       user: message.user,
       key: message.key,
       tags: message.tags,
+      extensions: message.extensions,
       payload: message.payload,
       size: sizeBytes,
     };

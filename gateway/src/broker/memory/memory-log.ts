@@ -99,14 +99,14 @@ export class MemoryLog {
 
   #pushLive(channel: ChannelSpec, message: NewMessage, nowMs: number): Published {
     const size = recordSize(message);
-    const { user, key, tags, payload } = message;
+    const { user, key, tags, extensions, payload } = message;
     if (key !== undefined) {
       if (this.#firstWith(channel.name, key, nowMs)) return { duplicate: true };
       this.keys.remember(channel.name, key, { epoch: 0, offset: 0 }, nowMs);
     }
     const state = this.channels.get(channel.name);
     if (state) {
-      this.#push(state, { epoch: 0, offset: 0, time: nowMs, user, key, tags, payload, size });
+      this.#push(state, { epoch: 0, offset: 0, time: nowMs, user, key, tags, extensions, payload, size });
     }
     return {};
   }

@@ -6,6 +6,7 @@ import {
   collect,
   durableChannel,
   json,
+  liveChannel,
   numbered,
   offsets,
   payloadText,
@@ -42,6 +43,22 @@ export function publishCases(brokers: () => BrokerPair): void {
     expect(offsets(outcomes.map(positionOf))).toEqual(range(4, 23));
     const { entries } = await readAll(broker, channel);
     expect(entries.map(payloadValue)).toEqual(range(1, 23));
+  });
+
+  it('carries extensions of any kind, in the log, in pushes, and on live channels', async () => {
+    const { broker, second } = brokers();
+    const extensions = [
+      { kind: 1, bytes: Buffer.from('00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01') },
+      { kind: 255, bytes: Buffer.alloc(0) },
+    ];
+    const channel = durableChannel();
+    for (const one of [channel, liveChannel()]) {
+      const subscriber = await collect(second, one);
+      await broker.publish(one, [json(1, { user: 'u', extensions })]);
+      await subscriber.received(1);
+      expect(subscriber.records).toMatchObject([{ user: 'u', extensions }]);
+    }
+    expect((await readAll(broker, channel)).entries).toMatchObject([{ user: 'u', extensions }]);
   });
 
   it('takes 1000 messages in one call, and pushes them all', async () => {

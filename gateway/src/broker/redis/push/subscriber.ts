@@ -262,6 +262,8 @@ export class RedisSubscriber {
     } catch (error) {
       this.stats.malformed++;
       this.#log?.warn({ channel: channel.spec.name, error }, 'a push is no record');
+      // The log may say what it was.
+      if (channel.spec.durable) channel.doubt();
     }
   }
 
