@@ -2,14 +2,13 @@ import type { Frame } from '../frames.js';
 import type { Payload, RawMessage } from '../payload.js';
 import type { Position } from '../position.js';
 
-export type DialectName = 'json' | 'msgpack';
-
 /** What goes into one WebSocket frame: text for JSON, bytes for MessagePack. */
 export type Wire = string | Uint8Array;
 
 /** A dialect: how frames look on the wire. */
 export interface Dialect {
-  readonly name: DialectName;
+  /** Tells it from the other dialects of a gateway, also in the names of topics. */
+  readonly name: string;
   readonly subprotocol: string;
   /** Whether its WebSocket frames are binary. */
   readonly binary: boolean;

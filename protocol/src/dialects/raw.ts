@@ -1,4 +1,4 @@
-import type { DialectName, RawDialect } from './dialect.js';
+import type { RawDialect } from './dialect.js';
 import { jsonRawDialect } from './json-raw.js';
 import { msgpackRawDialect } from './msgpack-raw.js';
 
@@ -6,7 +6,7 @@ export { jsonRawDialect, type PublishBody, parsePublishBody } from './json-raw.j
 export { msgpackRawDialect } from './msgpack-raw.js';
 export { transcode } from './transcode.js';
 
-export const RAW_DIALECTS: Readonly<Record<DialectName, RawDialect>> = {
+export const RAW_DIALECTS = {
   json: jsonRawDialect,
   msgpack: msgpackRawDialect,
-};
+} as const satisfies Readonly<Record<string, RawDialect>>;
