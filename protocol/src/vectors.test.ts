@@ -143,9 +143,12 @@ describe('golden arrays of frames', () => {
     for (const count of [2, 15, 16, 65_535, 65_536]) {
       const frames = Array<Frame>(count).fill(ping);
       const joined = msgpack.join(frames.map((frame) => msgpack.encode(frame))) as Uint8Array;
-      expect(hex(joined)).toBe(hex(msgpack.encode(frames)));
-      expect(other.unpack(joined)).toEqual(frames);
-      expect(msgpack.decodeAll(joined)).toEqual(frames);
+      expect(Buffer.compare(joined, msgpack.encode(frames) as Uint8Array)).toBe(0);
+      // Element by element, without a diff of 65,536 of them.
+      for (const read of [other.unpack(joined) as Frame[], msgpack.decodeAll(joined)]) {
+        expect(read.length).toBe(count);
+        expect(read.every(({ type }) => type === 'ping')).toBe(true);
+      }
     }
   });
 });
