@@ -68,6 +68,19 @@ export default defineConfig({
           sequence: { groupOrder: 1 },
         },
       })),
+      // `npm run test:install`: it installs a lot, so it is no part of `npm test`.
+      ...(process.env.FANFARE_TEST_INSTALL
+        ? [
+            {
+              test: {
+                name: 'install',
+                include: ['client-sdk/test/install/*.test.ts'],
+                testTimeout: 300_000,
+                hookTimeout: 120_000,
+              },
+            },
+          ]
+        : []),
     ],
   },
 });

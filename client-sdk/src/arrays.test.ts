@@ -7,7 +7,7 @@ const message = (data: number) => ({ type: 'message', channel: 'live:x', data, t
 function subscribing(onMessage = () => {}) {
   const setup = withFakeServer();
   const seen: unknown[] = [];
-  void setup.client.connect();
+  setup.client.connect();
   setup.client.channel('live:x').subscribe(({ data }) => {
     seen.push(data);
     onMessage();

@@ -176,7 +176,7 @@ async function play(script: readonly Step[], seed: number, dialect = jsonDialect
   const acknowledged: { readonly data: number; readonly at: PublishResult }[] = [];
 
   join();
-  void client.connect();
+  client.connect();
   clock.advance(100);
   for (const { do: action, count } of script) {
     const link = server.link;

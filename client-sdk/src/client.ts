@@ -11,7 +11,7 @@ import { Connection, type ConnectionState, type StateChange } from './connection
 import { Emitter } from './emitter.js';
 import { closedError, errorOfFrame, errorOfLoss, FanfareClientError } from './errors.js';
 import type { Message } from './message.js';
-import { onNetworkBack } from './network.js';
+import { watchNetwork } from './network.js';
 import { Publisher } from './publisher.js';
 import { Pulse } from './pulse.js';
 import { Requests } from './requests.js';
@@ -38,12 +38,15 @@ export interface BaseClient {
   readonly session: ConnectedFrame | undefined;
   readonly stats: Readonly<Stats>;
   /**
-   * Connects, and stays connected until `close()`. Resolves once connected, however many attempts it
-   * takes. Waiting for it is not needed: subscriptions and publishes wait by themselves. While a
+   * Connects, and stays connected until `close()`. Subscriptions and publishes wait by themselves. While a
    * reconnection waits, this makes it at once.
-   * @throws {FanfareClientError} as a rejection (which may be left alone): refused for good, or `closed`.
    */
-  connect(): Promise<void>;
+  connect(): void;
+  /**
+   * Resolves once connected, however many attempts it takes; at once if it is.
+   * @throws {FanfareClientError} as a rejection: refused for good, or `closed`; at once while it is either.
+   */
+  ready(): Promise<void>;
   /**
    * Ends the connection, every subscription and `for await` loop, and every open request: await
    * publishes first. What is asked of the client afterwards fails at once with `closed`, until
@@ -160,7 +163,13 @@ class FanfareClient implements UntypedClient {
       onError: (error) => this.#onError(error),
     });
     this.#connection = new Connection(
-      { ...options, dialect: codec, pulse, nextId },
+      {
+        ...options,
+        dialect: codec,
+        pulse,
+        nextId,
+        isOwedAnswer: () => this.#requests.unanswered || this.#subscriptions.unanswered,
+      },
       {
         onGreeting: () => this.#subscriptions.onGreeting(),
         onConnected: (frame) => this.#onConnected(frame),
@@ -193,13 +202,18 @@ class FanfareClient implements UntypedClient {
     return this.#session;
   }
 
-  connect(): Promise<void> {
-    if (this.state === 'connected') return Promise.resolve();
-    const connected = new Promise<void>((resolve, reject) => this.#waiters.push({ resolve, reject }));
-    connected.catch(() => {});
-    this.#cancelNetwork ??= onNetworkBack(() => this.#connection.check());
+  connect(): void {
+    this.#cancelNetwork ??= watchNetwork(
+      () => this.#connection.check(),
+      () => this.#connection.lose(),
+    );
     this.#connection.connect();
-    return connected;
+  }
+
+  ready(): Promise<void> {
+    if (this.state === 'connected') return Promise.resolve();
+    if (this.#ended) return Promise.reject(this.#ended);
+    return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }));
   }
 
   close(): void {
@@ -297,8 +311,8 @@ class FanfareClient implements UntypedClient {
     if (state === 'waiting') this.#onWaiting(change);
   }
 
-  #onWaiting({ code, reason, error }: StateChange): void {
-    const why = error ?? errorOfLoss(code, reason);
+  #onWaiting({ code, reason, error, retryInMs }: StateChange): void {
+    const why = error ?? errorOfLoss(this.#options.url, code, reason, retryInMs);
     this.#requests.onFailure(why);
     // Whoever got the address wrong would otherwise wait for ever without a word.
     if (!this.#attempted && error === undefined) this.#onError(why);
@@ -348,6 +362,8 @@ function handlerFailed(cause: unknown, channel?: string): FanfareClientError {
   return new FanfareClientError('handler_failed', `a listener${where} failed: ${cause}`, detail);
 }
 
-function report(error: FanfareClientError): void {
-  console.error('[fanfare]', error);
+/** One line; what a listener threw, with where. */
+function report({ code, message, cause }: FanfareClientError): void {
+  if (code === 'handler_failed') console.error(`[fanfare] ${message}`, cause);
+  else console.error(`[fanfare] ${code}: ${message}`);
 }

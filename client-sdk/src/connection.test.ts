@@ -7,7 +7,7 @@ import { FakeServer, settle, VirtualClock } from './testing/index.js';
 /** Connects and lets the connection become stable. */
 function connected(...args: Parameters<typeof withFakeServer>) {
   const setup = withFakeServer(...args);
-  void setup.client.connect();
+  setup.client.connect();
   setup.clock.advance(60_000);
   expect(setup.client.state).toBe('connected');
   return setup;
@@ -21,7 +21,8 @@ afterEach(() => {
 describe('connecting', () => {
   it('greets with the token and its name, on the subprotocol of its codec', async () => {
     const { client, server, clock, states } = withFakeServer({ token: 'jwt', name: 'app/2' });
-    const done = client.connect();
+    client.connect();
+    const done = client.ready();
     clock.advance(5);
     await done;
     expect(server.link.request).toEqual({ url: 'ws://fake/ws', subprotocol: 'fanfare.json.v1' });
@@ -32,17 +33,20 @@ describe('connecting', () => {
 
   it('resolves every connect() once connected, and at once when it is', async () => {
     const { client, clock, server } = withFakeServer();
-    const both = Promise.all([client.connect(), client.connect()]);
+    client.connect();
+    client.connect();
+    const both = Promise.all([client.ready(), client.ready()]);
     clock.advance(5);
     await both;
-    await client.connect();
+    client.connect();
+    await client.ready();
     expect(server.links).toHaveLength(1);
   });
 
   it('asks a token function for every connection', async () => {
     let count = 0;
     const { client, server, clock } = withFakeServer({ token: async () => `t${++count}` });
-    void client.connect();
+    client.connect();
     await settle();
     clock.advance(5);
     server.link.cut();
@@ -55,7 +59,7 @@ describe('connecting', () => {
   it('tries again when no token could be fetched, and says so', async () => {
     const answers = [() => Promise.reject(new Error('down')), () => Promise.reject(new Error('down')), () => 'jwt'];
     const { client, errors, clock, server } = withFakeServer({ token: () => answers.shift()?.() ?? 'jwt' });
-    void client.connect();
+    client.connect();
     for (let turn = 0; turn < 5; turn++) {
       await settle();
       clock.advance(2_000);
@@ -71,7 +75,8 @@ describe('connecting', () => {
   it('gives up when the token function says that it is no use', async () => {
     const token = () => Promise.reject(new FanfareClientError('unauthorized', 'signed out'));
     const { client, clock } = withFakeServer({ token });
-    const failed = rejectionOf(client.connect());
+    client.connect();
+    const failed = rejectionOf(client.ready());
     expect(await failed).toMatchObject({ code: 'token_failed', retryable: false });
     clock.advance(600_000);
     expect(client.state).toBe('failed');
@@ -79,7 +84,7 @@ describe('connecting', () => {
 
   it('does not wait for a token longer than for a connection', async () => {
     const { client, clock, errors } = withFakeServer({ token: () => new Promise(() => {}), connectTimeoutMs: 3_000 });
-    void client.connect();
+    client.connect();
     clock.advance(3_000);
     expect(client.state).toBe('waiting');
     expect(errors[0]?.code).toBe('token_failed');
@@ -88,7 +93,7 @@ describe('connecting', () => {
   it('ignores a token that comes after close()', async () => {
     let give: (token: string) => void = () => {};
     const { client, server } = withFakeServer({ token: () => new Promise((resolve) => (give = resolve)) });
-    void client.connect();
+    client.connect();
     client.close();
     give('late');
     await settle();
@@ -102,7 +107,7 @@ describe('connecting', () => {
     ['WS://host?x=1', 'ws://host/ws?x=1'],
   ])('takes %s as %s', (url, expected) => {
     const { client, server } = withFakeServer({ url });
-    void client.connect();
+    client.connect();
     expect(server.link.request.url).toBe(expected);
   });
 
@@ -140,14 +145,15 @@ describe('connecting', () => {
   ])('takes what a relative url is relative to, %s', (_, place, url, expected) => {
     for (const [name, value] of Object.entries(place)) vi.stubGlobal(name, value);
     const { client, server } = withFakeServer({ url });
-    void client.connect();
+    client.connect();
     expect(server.link.request.url).toBe(expected);
   });
 
   it('has failed, naming the url, where a relative one has nothing to be relative to', async () => {
     const { client, server, errors } = withFakeServer({ url: '/ws' });
     expect(client.state).toBe('idle');
-    const error = await rejectionOf(client.connect());
+    client.connect();
+    const error = await rejectionOf(client.ready());
     expect(error).toMatchObject({ code: 'bad_request', message: expect.stringContaining(': /ws') });
     expect([client.state, errors, server.links]).toEqual(['failed', [error], []]);
   });
@@ -160,7 +166,8 @@ describe('connecting', () => {
         return { send: () => {}, close: () => {}, terminate: () => {} };
       },
     });
-    const connected = rejectionOf(client.connect());
+    client.connect();
+    const connected = rejectionOf(client.ready());
     clock.advance(0);
     expect(await connected).toBe(fatal);
     expect([client.state, clock.pending]).toEqual(['failed', 0]);
@@ -172,7 +179,7 @@ describe('connecting', () => {
       backoff: { baseMs: undefined } as unknown as { baseMs: number },
     });
     server.reachable = false;
-    void client.connect();
+    client.connect();
     clock.advance(60_000);
     expect(server.links.length).toBeLessThan(50);
     expect(states.every(({ retryInMs = 0 }) => Number.isFinite(retryInMs))).toBe(true);
@@ -183,7 +190,7 @@ describe('connecting', () => {
     const socket = () => ({ send: () => {}, close: () => {}, terminate: () => {} });
     const endless = Number.POSITIVE_INFINITY;
     const client = createClient({ url: 'ws://fake', socket, connectTimeoutMs: endless, requestTimeoutMs: endless });
-    void client.connect();
+    client.connect();
     let settled = false;
     void client
       .channel('chat:1')
@@ -246,10 +253,14 @@ describe('losing the connection', () => {
   it('is told once as an error where there never was a connection', () => {
     const { client, server, clock, errors } = withFakeServer();
     server.reachable = false;
-    void client.connect();
+    client.connect();
     clock.advance(60_000);
     expect(errors).toMatchObject([
-      { code: 'unreachable', message: 'no connection to the gateway: cut', retryable: true },
+      {
+        code: 'unreachable',
+        message: expect.stringMatching(/^no connection to ws:\/\/fake\/ws: cut; tried again in \d\.\d s$/),
+        retryable: true,
+      },
     ]);
     server.reachable = true;
     clock.advance(30_000);
@@ -267,7 +278,8 @@ describe('losing the connection', () => {
     server.link.cut();
     clock.advance(30_000);
     server.reachable = true;
-    await Promise.all([client.connect(), clock.advance(5)]);
+    client.connect();
+    await Promise.all([client.ready(), clock.advance(5)]);
     expect(client.state).toBe('connected');
   });
 
@@ -286,6 +298,38 @@ describe('losing the connection', () => {
     client.close();
     target.dispatchEvent(new Event('online'));
     expect(client.state).toBe('closed');
+  });
+
+  it('takes a browser at its word that it is offline', () => {
+    const target = new EventTarget();
+    vi.stubGlobal('addEventListener', target.addEventListener.bind(target));
+    vi.stubGlobal('removeEventListener', target.removeEventListener.bind(target));
+    const { client, server, clock, states } = connected();
+    server.reachable = false;
+    target.dispatchEvent(new Event('offline'));
+    expect(states.at(-1)).toMatchObject({ state: 'waiting', reason: 'the network is offline' });
+    clock.advance(60_000);
+    server.reachable = true;
+    target.dispatchEvent(new Event('online'));
+    clock.advance(5);
+    expect(client.state).toBe('connected');
+  });
+
+  it('cuts a link on which an answer is owed after 5 s of silence and 5 s of asking, and no other', () => {
+    const { client, server, clock, states } = connected();
+    clock.advance(20_000);
+    server.link.freeze();
+    clock.advance(4_000);
+    expect(client.state).toBe('connected');
+    client.channel('a').subscribe(() => {});
+    clock.advance(4_900);
+    expect(client.state).toBe('connected');
+    clock.advance(5_200);
+    expect(states.find(({ state }) => state === 'waiting')?.reason).toBe('silence for 5000 ms');
+    const { client: quiet, server: alive, clock: time } = connected();
+    quiet.channel('a').subscribe(() => {});
+    time.advance(120_000);
+    expect([quiet.state, alive.links.length]).toEqual(['connected', 1]);
   });
 
   it('connects at once when a page is shown again, and then tells a dead link from one that is only quiet', () => {
@@ -324,7 +368,7 @@ describe('losing the connection', () => {
   it('gives up on a connection that does not answer in time', () => {
     const { client, server, clock, states } = withFakeServer({ connectTimeoutMs: 4_000 });
     server.accepts = false;
-    void client.connect();
+    client.connect();
     clock.advance(4_000);
     expect(server.link.ended).toBe('terminated');
     expect(states.at(-1)).toMatchObject({ state: 'waiting', reason: 'no connection within 4000 ms' });
@@ -335,14 +379,14 @@ describe('losing the connection', () => {
       throw new Error('no sockets here');
     };
     const { client, states } = withFakeServer({ socket });
-    void client.connect();
+    client.connect();
     expect(states.at(-1)).toMatchObject({ state: 'waiting', reason: 'no sockets here' });
     client.close();
   });
 
   it('answers pings, and takes silence for ping + 10 s as the end', () => {
     const { client, server, clock, states } = withFakeServer();
-    void client.connect();
+    client.connect();
     clock.advance(25_010);
     expect(server.link.sent('pong')).toHaveLength(1);
     const { link } = server;
@@ -365,7 +409,7 @@ describe('losing the connection', () => {
     };
     const server = new FakeServer({ clock: world });
     const client = createClient({ url: 'ws://fake', clock, socket: server.socket });
-    void client.connect();
+    client.connect();
     world.advance(1_000);
     server.link.freeze();
     backMs = 3_600_000;
@@ -427,7 +471,8 @@ describe('close codes', () => {
     const { client, server, clock } = connected();
     server.link.close(4403);
     clock.advance(5);
-    const again = client.connect();
+    client.connect();
+    const again = client.ready();
     clock.advance(5);
     await again;
     expect(client.state).toBe('connected');
@@ -483,7 +528,8 @@ describe('close codes', () => {
       link.send({ type: 'error', id: frame.id, code: 'token_expired', message: 'expired in May', retryable: false });
       link.close(4401);
     };
-    const failed = rejectionOf(client.connect());
+    client.connect();
+    const failed = rejectionOf(client.ready());
     clock.advance(10);
     expect(await failed).toMatchObject({ code: 'token_expired', message: 'expired in May' });
     expect(client.state).toBe('failed');
@@ -497,7 +543,7 @@ describe('close codes', () => {
       link.send({ type: 'error', id: frame.id, code: 'limit_exceeded', message: 'full', retryable: false });
       link.close(4429);
     };
-    void client.connect();
+    client.connect();
     clock.advance(10);
     expect(client.state).toBe('waiting');
   });
@@ -535,7 +581,7 @@ describe('an expired token', () => {
   it('is no refusal while another can be fetched', () => {
     const tokens = ['stale', 'stale'];
     const { client, clock, errors } = expiring(() => tokens.shift() ?? 'fresh');
-    void client.connect();
+    client.connect();
     clock.advance(10_000);
     expect(client.state).toBe('connected');
     expect(errors.map(({ code, retryable }) => [code, retryable])).toEqual([
@@ -547,7 +593,7 @@ describe('an expired token', () => {
 
   it('again and again is one', () => {
     const { client, server, clock, errors } = expiring(() => 'stale');
-    void client.connect();
+    client.connect();
     clock.advance(600_000);
     expect(client.state).toBe('failed');
     expect(server.links).toHaveLength(5);
@@ -576,7 +622,7 @@ describe('renewing tokens', () => {
 
   it('hands over a fresh one half a minute before the end, again and again', async () => {
     const setup = renewing(120_000);
-    void setup.client.connect();
+    setup.client.connect();
     await settle();
     await run(setup, 89_000);
     expect(setup.server.link.sent('refresh')).toHaveLength(0);
@@ -591,7 +637,7 @@ describe('renewing tokens', () => {
 
   it('does not make a loop of it when the clocks disagree', async () => {
     const setup = renewing(-3_600_000);
-    void setup.client.connect();
+    setup.client.connect();
     await settle();
     await run(setup, 60_000);
     expect(setup.server.link.sent('refresh').length).toBeLessThanOrEqual(6);
@@ -599,7 +645,7 @@ describe('renewing tokens', () => {
 
   it('can wait for months', async () => {
     const setup = renewing(90 * 86_400_000);
-    void setup.client.connect();
+    setup.client.connect();
     await settle();
     await run(setup, 60_000);
     expect(setup.server.link.sent('refresh')).toHaveLength(0);
@@ -621,7 +667,8 @@ describe('close()', () => {
   it.each(['connecting', 'waiting'])('works while %s', async (state) => {
     const { client, server, clock } = withFakeServer();
     server.reachable = false;
-    const failed = rejectionOf(client.connect());
+    client.connect();
+    const failed = rejectionOf(client.ready());
     if (state === 'waiting') clock.advance(1);
     expect(client.state).toBe(state);
     client.close();
@@ -636,7 +683,7 @@ describe('close()', () => {
     client.on('state', ({ state }) => {
       if (state === 'connecting' || state === 'waiting') client.close();
     });
-    void client.connect();
+    client.connect();
     clock.advance(600_000);
     expect(server.links).toHaveLength(0);
     expect(client.state).toBe('closed');
@@ -645,7 +692,8 @@ describe('close()', () => {
   it('allows another connect()', async () => {
     const { client, clock } = connected();
     client.close();
-    const again = client.connect();
+    client.connect();
+    const again = client.ready();
     clock.advance(5);
     await again;
     expect(client.state).toBe('connected');
@@ -657,11 +705,11 @@ describe('errors without a listener', () => {
     const logged = vi.spyOn(console, 'error').mockImplementation(() => {});
     const { server, clock } = withFakeServer();
     const client = createClient({ url: 'ws://fake', clock, socket: server.socket, codec: jsonDialect });
-    void client.connect();
+    client.connect();
     clock.advance(5);
     server.link.close(4403);
     clock.advance(5);
-    expect(logged).toHaveBeenCalledWith('[fanfare]', expect.objectContaining({ code: 'forbidden' }));
+    expect(logged).toHaveBeenCalledWith('[fanfare] forbidden: closed by the gateway: forbidden (4403)');
   });
 
   it('is where an error of the error listener goes, without an end to it', () => {
@@ -673,7 +721,7 @@ describe('errors without a listener', () => {
     server.link.close(4403);
     clock.advance(5);
     expect(logged).toHaveBeenCalledTimes(1);
-    expect(logged).toHaveBeenCalledWith('[fanfare]', expect.objectContaining({ code: 'handler_failed' }));
+    expect(logged).toHaveBeenCalledWith('[fanfare] a listener failed: Error: worse', new Error('worse'));
   });
 
   it.each([

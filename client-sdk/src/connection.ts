@@ -42,7 +42,6 @@ export interface ConnectionOptions extends LinkOptions {
   readonly backoff: BackoffOptions;
   /** A connection that lasted this long makes the next delay a first one again, ms. */
   readonly stableMs: number;
-  readonly nextId: () => number;
 }
 
 /** Whoever the connection is for. In each call it may already send, close or connect again. */
@@ -104,7 +103,12 @@ export class Connection {
   /** Something happened to the network: whatever waits is tried now, and what is there has to show that it is alive. */
   check(): void {
     if (this.#state === 'waiting') this.connect();
-    else this.#link?.probe(this.#options.nextId());
+    else this.#link?.probe();
+  }
+
+  /** There is no network: what was connected is not, and tries to be. */
+  lose(): void {
+    this.#link?.lose();
   }
 
   close(): void {

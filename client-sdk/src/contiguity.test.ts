@@ -7,7 +7,7 @@ const CHANNEL = 'chat:1';
 /** A client that stands at 10 in epoch e1 and is sent these frames. */
 function sent(...frames: readonly Record<string, unknown>[]) {
   const { client, server, clock } = withFakeServer();
-  void client.connect();
+  client.connect();
   const data: unknown[] = [];
   const subscription = client.channel(CHANNEL).subscribe((message) => void data.push(message.offset));
   clock.advance(10);

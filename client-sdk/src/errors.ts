@@ -114,9 +114,17 @@ export function errorOfClose(code: number, reason: string): FanfareClientError {
 }
 
 /** A connection that is gone, or never came to be, and will be tried again. */
-export function errorOfLoss(code?: number, reason?: string): FanfareClientError {
-  const how = reason || `closed with ${code}`;
-  return new FanfareClientError('unreachable', `no connection to the gateway: ${how}`, { retryable: true });
+export function errorOfLoss(url: string, code = 1006, reason = '', retryInMs = 0): FanfareClientError {
+  const how = reason || (code === 1006 ? 'it cannot be reached' : `closed with ${code}`);
+  const next = `tried again in ${(retryInMs / 1000).toFixed(1)} s`;
+  return new FanfareClientError('unreachable', `no connection to ${withoutQuery(url)}: ${how}; ${next}`, {
+    retryable: true,
+  });
+}
+
+/** A query may hold a token. */
+function withoutQuery(url: string): string {
+  return url.replace(/\?.*/, '');
 }
 
 export function closedError(): FanfareClientError {

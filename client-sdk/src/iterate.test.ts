@@ -8,7 +8,7 @@ const range = (from: number, to: number) => Array.from({ length: to - from + 1 }
 
 function start(options: Parameters<typeof withLogServer>[0] = {}) {
   const setup = withLogServer(options);
-  void setup.client.connect();
+  setup.client.connect();
   setup.clock.advance(10);
   return {
     ...setup,
@@ -151,7 +151,7 @@ describe('for await', () => {
 
   it('throws what ended the subscription, after what came before', async () => {
     const { server, client, clock } = withFakeServer();
-    void client.connect();
+    client.connect();
     const subscription = client.channel<number>(CHANNEL).subscribe();
     subscription.on('error', () => {});
     clock.advance(10);
@@ -175,7 +175,7 @@ describe('for await', () => {
     clock.advance(10);
     expect(await failed).toMatchObject({ code: 'forbidden' });
     await publish(CHANNEL, 1);
-    void client.connect();
+    client.connect();
     clock.advance(20);
     expect(await read(subscription[Symbol.asyncIterator](), 1)).toEqual([1]);
   });
@@ -198,7 +198,7 @@ describe('for await', () => {
       expect(await rejectionOf(handled[Symbol.asyncIterator]().next())).toMatchObject({ code });
     }
     expect(clock.pending).toBeLessThanOrEqual(1);
-    void client.connect();
+    client.connect();
     const ready = subscription.ready();
     clock.advance(20);
     await ready;

@@ -17,6 +17,9 @@ export interface LinkOptions {
   readonly connectTimeoutMs: number;
   /** Silence of `ping` and this means the link is dead, ms. */
   readonly pingGraceMs: number;
+  readonly nextId: () => number;
+  /** Whether something that was sent has not been answered. */
+  readonly isOwedAnswer: () => boolean;
 }
 
 /** How a link ended. */
@@ -45,6 +48,8 @@ export interface LinkHandlers {
 const ABNORMAL = 1006;
 /** How long a link in doubt may take to show that it is alive, ms. */
 const PROBE_MS = 5_000;
+/** So long may the gateway be silent while it owes an answer, before the link is in doubt, ms. */
+const DOUBT_MS = 5_000;
 /** A channel that nobody is on: its `unsubscribe` is always answered, and changes nothing. */
 const PROBE_CHANNEL = 'fanfare-js:probe';
 
@@ -62,6 +67,7 @@ export class Link {
   #silenceMs = 0;
   #refusal: ErrorFrame | undefined;
   #timer: Cancel | undefined;
+  #doubt: Cancel | undefined;
 
   constructor(options: LinkOptions, hello: ConnectFrame, handlers: LinkHandlers) {
     this.#options = options;
@@ -88,23 +94,31 @@ export class Link {
   }
 
   send(wire: Wire): void {
-    if (!this.#over) this.#socket?.send(wire);
+    if (this.#over) return;
+    this.#socket?.send(wire);
+    if (this.#connected && this.#doubt === undefined) this.#expectAnswer(DOUBT_MS);
   }
 
   /** Is it still alive? If nothing comes in a few seconds it is not. */
-  probe(id: number): void {
+  probe(): void {
     if (this.#over || !this.#connected) return;
-    this.send(this.#options.dialect.encode({ type: 'unsubscribe', id, channel: PROBE_CHANNEL }));
+    const { dialect, nextId } = this.#options;
+    this.#socket?.send(dialect.encode({ type: 'unsubscribe', id: nextId(), channel: PROBE_CHANNEL }));
     this.#timer?.();
     const silenceMs = Math.min(PROBE_MS, this.#silenceMs);
     this.#watch(silenceMs, silenceMs);
+  }
+
+  /** The network says that it is gone. */
+  lose(): void {
+    this.#cut('the network is offline');
   }
 
   /** Ends the link from this side; nothing is called afterwards. */
   close(code: number, reason: string): void {
     if (this.#over) return;
     this.#over = true;
-    this.#timer?.();
+    this.#endTimers();
     this.#socket?.close(code, reason);
   }
 
@@ -116,9 +130,17 @@ export class Link {
 
   #receive(wire: Wire): void {
     if (this.#over) return;
+    const frames = this.#decode(wire);
+    const [first] = frames;
+    // It says that the link is alive, and nothing of the answers that are owed.
+    if (first?.type === 'unsubscribed' && first.channel === PROBE_CHANNEL) {
+      this.#timer?.();
+      this.#watch(this.#silenceMs, this.#silenceMs);
+      return;
+    }
     this.#options.pulse.beat();
-    for (const frame of this.#decode(wire)) {
-      if (frame.type === 'ping') this.send(this.#options.dialect.encode({ type: 'pong' }));
+    for (const frame of frames) {
+      if (frame.type === 'ping') this.#socket?.send(this.#options.dialect.encode({ type: 'pong' }));
       else if (this.#connected) this.#handlers.onFrame(frame);
       else this.#await(frame);
       // A handler may have closed the client: nothing is told it afterwards.
@@ -159,6 +181,18 @@ export class Link {
     }
   }
 
+  /** A network that goes dark breaks no connection: a request shows it sooner than the pings do. */
+  #expectAnswer(delayMs: number): void {
+    const { clock, pulse, isOwedAnswer } = this.#options;
+    this.#doubt = clock.after(delayMs, () => {
+      this.#doubt = undefined;
+      if (!isOwedAnswer()) return;
+      const leftMs = pulse.leftMs(DOUBT_MS);
+      if (leftMs <= 0) this.probe();
+      this.#expectAnswer(leftMs > 0 ? leftMs : DOUBT_MS);
+    });
+  }
+
   #watch(silenceMs: number, delayMs: number): void {
     const { clock, pulse } = this.#options;
     this.#timer = clock.after(delayMs, () => {
@@ -175,7 +209,12 @@ export class Link {
   #end(end: LinkEnd): void {
     if (this.#over) return;
     this.#over = true;
-    this.#timer?.();
+    this.#endTimers();
     this.#handlers.onEnd({ ...end, refusal: this.#refusal });
+  }
+
+  #endTimers(): void {
+    this.#timer?.();
+    this.#doubt?.();
   }
 }

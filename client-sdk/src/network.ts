@@ -3,18 +3,19 @@ import type { Cancel } from './clock.js';
 type Target = Partial<Pick<EventTarget, 'addEventListener' | 'removeEventListener'>>;
 
 /**
- * Calls back whenever a page may find its network changed: it is online again, shown again, or taken out
- * of the back/forward cache. Elsewhere never.
+ * Calls back whenever a page may find its network changed: `onBack` when it is online again, shown again, or
+ * taken out of the back/forward cache, `onGone` when it is offline. Elsewhere never.
  */
-export function onNetworkBack(callback: () => void): Cancel {
+export function watchNetwork(onBack: () => void, onGone: () => void): Cancel {
   const page = globalThis as Target & { document?: Target & { visibilityState?: string } };
   const { document } = page;
   const onVisibility = () => {
-    if (document?.visibilityState === 'visible') callback();
+    if (document?.visibilityState === 'visible') onBack();
   };
   const listeners = [
-    [page, 'online', callback],
-    [page, 'pageshow', callback],
+    [page, 'online', onBack],
+    [page, 'offline', onGone],
+    [page, 'pageshow', onBack],
     [document, 'visibilitychange', onVisibility],
   ] as const;
   for (const [target, name, listener] of listeners) target?.addEventListener?.(name, listener);

@@ -10,7 +10,7 @@ const CHANNEL = 'chat:1';
 function byHand(options: Parameters<typeof withFakeServer>[0] = {}) {
   const setup = withFakeServer(options);
   const { client, server, clock } = setup;
-  void client.connect();
+  client.connect();
   clock.advance(5);
   const sent = (link: FakeLink = server.link) => link.sent('publish');
   return {
@@ -59,14 +59,15 @@ describe('publish', () => {
       durability: 'stored',
       replicas: 0,
     });
-    expect(hand.clock.pending).toBe(2);
+    // The ping, the silence, and the look whether an answer is owed.
+    expect(hand.clock.pending).toBe(3);
   });
 
   it('waits for a connection, and goes out in call order', () => {
     const { client, server, clock } = withFakeServer();
     for (const data of [1, 2, 3]) void client.channel(CHANNEL).publish(data);
     clock.advance(5_000);
-    void client.connect();
+    client.connect();
     clock.advance(10);
     expect(server.link.sent('publish').map(({ data }) => data)).toEqual([1, 2, 3]);
   });
@@ -75,7 +76,7 @@ describe('publish', () => {
     const { client, server, clock } = withFakeServer();
     server.accepts = false;
     void client.channel(CHANNEL).publish(1);
-    void client.connect();
+    client.connect();
     clock.advance(100);
     expect(server.link.sent('publish')).toEqual([]);
   });
@@ -91,7 +92,7 @@ describe('publish', () => {
   it('that found no connection in time says why there is none', async () => {
     const { client, server, clock } = withFakeServer();
     server.reachable = false;
-    void client.connect();
+    client.connect();
     const failed = rejectionOf(client.channel(CHANNEL).publish(1, { timeoutMs: 3_000 }));
     clock.advance(3_000);
     expect(await failed).toMatchObject({ code: 'timeout', cause: { code: 'unreachable' } });
@@ -101,17 +102,17 @@ describe('publish', () => {
   it('that is not answered in time has an unknown outcome', async () => {
     const hand = byHand();
     const failed = rejectionOf(hand.channel.publish(1));
-    hand.clock.advance(20_000);
+    hand.clock.advance(330_000);
     expect(await failed).toMatchObject({ code: 'outcome_unknown', retryable: false });
     hand.answer(0);
     expect(hand.errors).toEqual([]);
   });
 
-  it('that was sent waits longer than its time for the answer while the gateway talks, and is not tried again', async () => {
+  it('that was sent waits longer than its time for the answer while the gateway talks', async () => {
     const hand = byHand();
     const done = hand.channel.publish(1);
     const failed = rejectionOf(hand.channel.publish(2));
-    const unknown = rejectionOf(hand.channel.publish(3));
+    const outlives = hand.channel.publish(3);
     hand.tick();
     for (let n = 0; n < 6; n++) {
       hand.clock.advance(10_000);
@@ -122,8 +123,29 @@ describe('publish', () => {
     hand.refuse(1, 'unavailable', { retryable: true });
     expect(await failed).toMatchObject({ code: 'timeout' });
     hand.reconnect();
-    expect(await unknown).toMatchObject({ code: 'outcome_unknown' });
-    expect(hand.sent()).toEqual([]);
+    expect(hand.sent()).toMatchObject([{ data: 3 }]);
+    hand.answer(0, { offset: 3 });
+    expect(await outlives).toMatchObject({ offset: 3 });
+  });
+
+  it('outlives a network that goes dark, until the gateway no longer knows its key', async () => {
+    const hand = byHand();
+    const [first, second] = [hand.channel.publish(1), rejectionOf(hand.channel.publish(2))];
+    hand.tick();
+    hand.server.link.freeze();
+    hand.server.reachable = false;
+    hand.clock.advance(11_000);
+    expect(hand.client.state).not.toBe('connected');
+    hand.clock.advance(49_000);
+    hand.server.reachable = true;
+    hand.clock.advance(20_010);
+    expect(hand.sent()).toMatchObject([{ data: 1 }, { data: 2 }]);
+    hand.answer(0);
+    expect(await first).toMatchObject({ offset: 1 });
+    hand.server.link.freeze();
+    hand.server.reachable = false;
+    hand.clock.advance(300_000);
+    expect(await second).toMatchObject({ code: 'outcome_unknown' });
   });
 
   it('gives each a key of its own, and none when told so', () => {
@@ -182,7 +204,7 @@ describe('publish', () => {
   it('knows a live channel from subscribing to it', () => {
     const { client, server, clock } = withLogServer();
     client.channel('live:x').subscribe(() => {});
-    void client.connect();
+    client.connect();
     clock.advance(10);
     void client.channel('live:x').publish(1);
     clock.advance(5);
@@ -296,7 +318,7 @@ describe('publish', () => {
       tokens--;
       link.send({ type: 'published', id, channel: CHANNEL, epoch: 'e', offset: ++stored });
     };
-    void client.connect();
+    client.connect();
     const all = Promise.all(Array.from({ length: 600 }, (_, n) => client.channel(CHANNEL).publish(n)));
     clock.advance(16_000);
     expect(await all).toHaveLength(600);
@@ -338,7 +360,7 @@ describe('publish', () => {
     const { client, clock, server } = withFakeServer();
     const failed = rejectionOf(client.channel(CHANNEL).publish('x'.repeat(100_000)));
     const done = client.channel(CHANNEL).publish('small');
-    void client.connect();
+    client.connect();
     clock.advance(10);
     expect(await failed).toMatchObject({ code: 'too_large' });
     expect(server.link.sent('publish').map(({ data }) => data)).toEqual(['small']);
@@ -348,7 +370,7 @@ describe('publish', () => {
 
   it('refuses in MessagePack what is too large, and carries binary', async () => {
     const { client, server, clock } = withFakeServer({ codec: msgpackDialect }, { dialect: msgpackDialect });
-    void client.connect();
+    client.connect();
     clock.advance(5);
     const channel = client.channel(CHANNEL);
     expect(await rejectionOf(channel.publish(new Uint8Array(80_000)))).toMatchObject({ code: 'too_large' });
@@ -396,7 +418,7 @@ describe('publish', () => {
 
     const idle = withFakeServer();
     const waiting = rejectionOf(idle.client.channel(CHANNEL).publish(1));
-    void idle.client.connect();
+    idle.client.connect();
     idle.client.close();
     expect(await waiting).toMatchObject({ code: 'closed' });
   });
@@ -416,7 +438,7 @@ describe('publish', () => {
     expect(await rejectionOf(hand.channel.history())).toMatchObject({ code: 'forbidden' });
     hand.server.accepts = true;
     hand.server.onFrame = () => {};
-    void hand.client.connect();
+    hand.client.connect();
     const again = hand.channel.publish(3);
     hand.tick();
     hand.answer(0);
@@ -439,7 +461,7 @@ describe('publish', () => {
 
   it('is stored once though the answer is lost again and again', async () => {
     const { client, server, clock } = withLogServer({ stableMs: 1 });
-    void client.connect();
+    client.connect();
     clock.advance(10);
     const results: unknown[] = [];
     for (let n = 0; n < 20; n++) {
@@ -461,7 +483,7 @@ describe('history', () => {
   it('reads pages of messages with their positions', async () => {
     const { client, server, clock } = withLogServer();
     for (let n = 1; n <= 5; n++) server.publish(CHANNEL, n, n === 5 ? 'k' : undefined);
-    void client.connect();
+    client.connect();
     const channel = client.channel<number>(CHANNEL);
     const first = channel.history({ limit: 3 });
     clock.advance(10);
@@ -508,7 +530,7 @@ describe('history', () => {
   it('and subscribe take a durable message for a position, and no other', async () => {
     const { client, server, clock } = withLogServer();
     for (let n = 1; n <= 4; n++) server.publish(CHANNEL, n);
-    void client.connect();
+    client.connect();
     const channel = client.channel<number>(CHANNEL);
     const messages: Message<number>[] = [];
     channel.subscribe((message) => messages.push(message), { rewind: 2 }).on('error', () => {});

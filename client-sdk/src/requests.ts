@@ -67,6 +67,8 @@ export class Requests {
   readonly #resting = new Map<Request, Cancel>();
   #connected: ConnectedFrame | undefined;
   #maxFrame = Number.POSITIVE_INFINITY;
+  /** How long the gateway that was last there knows a key, ms. */
+  #idempotencyMs = 0;
   /** Why there will be none, until {@link begin}. */
   #ended: FanfareClientError | undefined;
   /** Why there is no connection. */
@@ -110,8 +112,14 @@ export class Requests {
     });
   }
 
+  /** Whether a request is open. */
+  get unanswered(): boolean {
+    return this.#open.size > 0;
+  }
+
   onConnected(frame: ConnectedFrame): void {
     this.#connected = frame;
+    this.#idempotencyMs = frame.idempotencyMs;
     this.#failure = undefined;
     this.#maxFrame = frame.maxFrame;
     this.#pump();
@@ -148,7 +156,7 @@ export class Requests {
     const unanswered = [...this.#open.values()];
     this.#open.clear();
     for (const request of unanswered) {
-      if (request.overdue) {
+      if (request.overdue && this.#windowLeftMs(request) <= 0) {
         this.#expire(request);
       } else if (request.readOnly || request.repeatable?.()) {
         request.ambiguousSince ??= request.sentAt;
@@ -222,7 +230,7 @@ export class Requests {
   /** Refused, so it was not done: another try is safe. */
   #retry(request: Request, refusal: ErrorFrame): void {
     if (refusal.code === 'rate_limited') this.#window.holdFor(refusal.retryAfter);
-    if (request.overdue) {
+    if (request.overdue && this.#windowLeftMs(request) <= 0) {
       this.#expire(request);
       return;
     }
@@ -259,11 +267,22 @@ export class Requests {
   #watch(request: Request, delayMs: number): void {
     const { clock, pulse } = this.#options;
     request.cancel = clock.after(delayMs, () => {
-      const restMs = this.#open.has(request.id) ? pulse.leftMs(request.timeoutMs) : 0;
+      const answerMs = this.#open.has(request.id) ? pulse.leftMs(request.timeoutMs) : 0;
+      const restMs = Math.max(answerMs, this.#windowLeftMs(request));
       request.overdue = restMs > 0;
       if (request.overdue) this.#watch(request, restMs);
       else this.#expire(request);
     });
+  }
+
+  /**
+   * How long what may have been done can still be asked again, and so be known, ms: as long as the
+   * gateway remembers its key. Nobody is helped by an `outcome_unknown` before that.
+   */
+  #windowLeftMs(request: Request): number {
+    const since = request.ambiguousSince ?? request.sentAt;
+    if (since === undefined || !request.repeatable?.() || this.#ended) return 0;
+    return since + this.#idempotencyMs - this.#options.clock.now();
   }
 
   #expire(request: Request): void {

@@ -10,7 +10,7 @@ describe('many channels', () => {
   it('are resumed after a reconnect without ever opening many requests at once', () => {
     const { client, server, clock } = withLogServer({ joinsPerSecond: 1e9 }, { latencyMs: () => 5 });
     const subscriptions = names(2_000).map((name) => client.channel(name).subscribe(() => {}));
-    void client.connect();
+    client.connect();
     clock.advance(1_000);
     expect(allOn(subscriptions)).toBe(true);
     server.link.cut();
@@ -36,7 +36,7 @@ describe('many channels', () => {
     server.accepts = false;
     // Quotes take two bytes in JSON.
     for (let n = 0; n < 400; n++) client.channel(`${'"'.repeat(250)}${n}`).subscribe(() => {}, { rewindMs: 1e15 });
-    void client.connect();
+    client.connect();
     clock.advance(5_000);
     const bytes = server.link.received.reduce((sum, frame) => sum + JSON.stringify(frame).length, 0);
     expect(server.link.sent('subscribe').length).toBeGreaterThan(10);
@@ -48,7 +48,7 @@ describe('many channels', () => {
     const subscriptions = names(300).map((name) => client.channel(name).subscribe(() => {}));
     const { answer } = server;
     server.onFrame = () => {};
-    void client.connect();
+    client.connect();
     clock.advance(100);
     expect(server.link.sent('subscribe')).toHaveLength(64);
     server.onFrame = (frame, link) => answer.call(server, frame, link);
@@ -60,7 +60,7 @@ describe('many channels', () => {
   it('that are new are joined at a pace', () => {
     const { client, server, clock } = withLogServer();
     const subscriptions = names(600).map((name) => client.channel(name).subscribe(() => {}));
-    void client.connect();
+    client.connect();
     clock.advance(500);
     expect(server.link.sent('subscribe').length).toBeGreaterThanOrEqual(200);
     expect(server.link.sent('subscribe').length).toBeLessThanOrEqual(226);
@@ -71,7 +71,7 @@ describe('many channels', () => {
   it('that are live are joined again within the limits of a gateway as it comes', () => {
     const { client, server, clock } = withLogServer({}, { latencyMs: () => 20 });
     const subscriptions = names(1_000, 'live').map((name) => client.channel(name).subscribe(() => {}));
-    void client.connect();
+    client.connect();
     clock.advance(20_000);
     expect(allOn(subscriptions)).toBe(true);
     server.link.cut();
@@ -91,7 +91,7 @@ describe('many channels', () => {
   it('that are resumed do not wait for those that are new', () => {
     const { client, server, clock } = withLogServer();
     const old = names(40).map((name) => client.channel(name).subscribe(() => {}));
-    void client.connect();
+    client.connect();
     clock.advance(2_000);
     server.link.cut();
     for (let n = 0; n < 500; n++) client.channel(`new:${n}`).subscribe(() => {});
@@ -120,7 +120,7 @@ describe('many channels', () => {
       } else answer.call(server, frame, link);
     };
     const subscriptions = names(300).map((name) => client.channel(name).subscribe(() => {}));
-    void client.connect();
+    client.connect();
     clock.advance(15_000);
     expect(allOn(subscriptions)).toBe(true);
     expect(refused).toBeLessThan(300);
@@ -133,7 +133,7 @@ describe('many channels', () => {
       if (!('channel' in frame) || frame.channel !== 'chat:0') answer.call(server, frame, link);
     };
     const [stuck, ...others] = names(30).map((name) => client.channel(name).subscribe(() => {}));
-    void client.connect();
+    client.connect();
     clock.advance(60_000);
     expect(allOn(others)).toBe(true);
     expect(stuck?.state).toBe('subscribing');
@@ -146,7 +146,7 @@ describe('many channels', () => {
   it('that are left and taken again while commands wait in line begin anew', () => {
     const { client, server, clock } = withLogServer({ joinsPerSecond: 1e9 });
     const first = client.channel('chat:0').subscribe(() => {});
-    void client.connect();
+    client.connect();
     clock.advance(20);
     const { answer } = server;
     server.onFrame = () => {};
@@ -167,7 +167,7 @@ describe('many channels', () => {
   it('leave nothing behind when all are left', () => {
     const { client, server, clock } = withLogServer({ joinsPerSecond: 1e9 });
     const subscriptions = names(300).map((name) => client.channel(name).subscribe(() => {}));
-    void client.connect();
+    client.connect();
     clock.advance(1_000);
     for (const subscription of subscriptions) subscription.unsubscribe();
     clock.advance(1_000);

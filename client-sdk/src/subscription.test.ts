@@ -11,7 +11,7 @@ const at = (offset: number, epoch = 'e1'): Position => ({ epoch, offset });
 function byHand() {
   const setup = withFakeServer();
   const { client, server, clock } = setup;
-  void client.connect();
+  client.connect();
   clock.advance(5);
   const tick = () => clock.advance(5);
   return {
@@ -135,7 +135,7 @@ describe('joining', () => {
     server.accepts = false;
     client.channel('a').subscribe(() => {});
     client.channel('b').subscribe(() => {}, { rewind: 1 });
-    void client.connect();
+    client.connect();
     clock.advance(5);
     expect(server.link.received.map(({ type }) => type)).toEqual(['connect', 'subscribe', 'subscribe']);
   });
@@ -511,7 +511,7 @@ describe('leaving', () => {
     const { client, server, clock } = withLogServer();
     const seen = collect<number>();
     let subscription = client.channel<number>(CHANNEL).subscribe(seen.handler);
-    void client.connect();
+    client.connect();
     clock.advance(10);
     for (let n = 0; n < 9; n++) {
       subscription.unsubscribe();
@@ -543,7 +543,7 @@ describe('leaving', () => {
     hand.client.close();
     expect(subscription.state).toBe('unsubscribed');
     expect(await refused).toMatchObject({ code: 'closed' });
-    void hand.client.connect();
+    hand.client.connect();
     hand.clock.advance(10);
     expect(hand.subscribes()).toHaveLength(0);
   });
@@ -553,7 +553,7 @@ describe('a second subscription of a channel', () => {
   it('hears that it is subscribed, before its first message', async () => {
     const { client, server, clock } = withLogServer();
     client.channel(CHANNEL).subscribe(() => {});
-    void client.connect();
+    client.connect();
     clock.advance(10);
     const heard: unknown[] = [];
     const listen = () => {

@@ -57,6 +57,11 @@ export class Subscriptions {
     return this.#feeds.get(channel)?.empty === false;
   }
 
+  /** Whether a command is open. */
+  get unanswered(): boolean {
+    return this.#open.size > 0;
+  }
+
   join(channel: string, member: Member, start: FirstStart): Feed {
     let feed = this.#feeds.get(channel);
     if (feed === undefined) {

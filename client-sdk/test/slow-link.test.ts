@@ -19,7 +19,7 @@ async function startGateway(): Promise<GatewayProcess> {
 function clientOf(url: string, requestTimeoutMs: number): Client {
   const client = createClient({ url, requestTimeoutMs });
   cleanups.push(() => client.close());
-  void client.connect();
+  client.connect();
   return client;
 }
 

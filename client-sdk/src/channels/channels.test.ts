@@ -23,7 +23,7 @@ function withMap(options: { validate?: 'both' | 'read' | 'none' } = {}) {
   const client = createClient({ url: 'ws://fake', clock, socket: server.socket, channels, ...options });
   const errors: FanfareClientError[] = [];
   client.on('error', (error) => errors.push(error));
-  void client.connect();
+  client.connect();
   return { clock, server, client, errors };
 }
 
@@ -142,7 +142,7 @@ describe('a client with a map of channels', () => {
     const errors: string[] = [];
     client.on('error', ({ message }) => errors.push(message));
     client.channel('a').subscribe(() => {});
-    void client.connect();
+    client.connect();
     clock.advance(100);
     server.publish('a', {});
     clock.advance(100);
@@ -157,7 +157,7 @@ describe('a client with a map of channels', () => {
     client.on('error', ({ code, message }) => errors.push(code, message));
     client.channel('live:x').subscribe(() => {});
     client.channel('b').subscribe(() => {});
-    void client.connect();
+    client.connect();
     clock.advance(100);
     expect(errors).toEqual([
       'wrong_kind',
@@ -188,7 +188,7 @@ describe('events()', () => {
   it('has messages, resets and the rest in the order in which they happened', async () => {
     const { clock, server, client } = withLogServer();
     const subscription = client.channel('a').subscribe();
-    void client.connect();
+    client.connect();
     clock.advance(100);
     for (const n of [1, 2]) server.publish('a', n);
     clock.advance(100);
@@ -212,7 +212,7 @@ describe('events()', () => {
     };
     const subscription = client.channel('a').subscribe();
     subscription.on('error', () => {});
-    void client.connect();
+    client.connect();
     const events = subscription.events()[Symbol.asyncIterator]();
     const next = rejectionOf(events.next());
     clock.advance(100);

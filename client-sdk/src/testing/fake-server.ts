@@ -28,6 +28,8 @@ export class FakeServer {
   accepts = true;
   /** False: it sends no pings. */
   pings = true;
+  /** False: it does not say that it is alive when it is asked. */
+  probes = true;
   /** What `connected` says. */
   welcome: Omit<ConnectedFrame, 'type' | 'id'> = {
     session: 's1',
@@ -138,6 +140,11 @@ export class FakeLink {
   #receive(wire: Wire): void {
     if (!this.open) return;
     const frame = this.#server.dialect.decode(wire) as unknown as ClientFrame;
+    // How the client asks whether the link is alive; as every gateway answers, and nothing of the test's.
+    if (frame.type === 'unsubscribe' && frame.channel === 'fanfare-js:probe') {
+      if (this.#server.probes) this.send({ type: 'unsubscribed', id: frame.id, channel: frame.channel });
+      return;
+    }
     this.received.push(frame);
     if (frame.type === 'connect' && this.#server.accepts) {
       this.send({ type: 'connected', id: frame.id, ...this.#server.welcome });

@@ -56,7 +56,8 @@ export const tail: Command = {
       tell(`fanfare tail: ${code}: ${message}`);
       finish(1);
     });
-    void client.connect().catch(() => finish(1));
+    client.connect();
+    client.ready().catch(() => finish(1));
     void untilStopped().then(() => finish(0));
     const code = await finished;
     client.close();

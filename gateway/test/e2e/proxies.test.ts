@@ -118,7 +118,8 @@ describe.each(topologies)('$name', ({ checks, healthPort, start }) => {
         .on('reset', (reset) => resets.push(reset));
       return { client, got, resets };
     });
-    await Promise.all(subscribers.map(({ client }) => client.connect()));
+    for (const { client } of subscribers) client.connect();
+    await Promise.all(subscribers.map(({ client }) => client.ready()));
     const served = new Set(subscribers.map(({ client }) => client.session?.node));
     expect(served).toEqual(new Set(gateways.map(({ node }) => node)));
 

@@ -31,7 +31,7 @@ function connect(gateway: GatewayProcess, options: Partial<ClientOptions> = {}) 
   onTestFinished(() => client.close());
   const states: StateChange[] = [];
   client.on('state', (change) => states.push(change));
-  client.connect().catch(() => {});
+  client.connect();
   return { client, wire, states };
 }
 
@@ -133,11 +133,13 @@ describe.each(['uws', 'ws'])('the SDK with a gateway on %s', (transport) => {
     await sleep(1_000);
     await publish(gateway, channel, [4, 5, 6]);
     const { client } = connect(gateway);
-    await client.connect();
+    client.connect();
+    await client.ready();
     const { messages } = await client.channel<number>(channel).history();
     const rewound = async (start: { rewind: number } | { rewindMs: number }) => {
       const other = connect(gateway);
-      await other.client.connect();
+      other.client.connect();
+      await other.client.ready();
       const { rewindMs } = { rewindMs: undefined, ...start };
       const options = rewindMs === undefined ? start : { rewindMs: Date.now() - rewindMs };
       const reader = record(other.client.channel<number>(channel).subscribe(undefined, options));
@@ -209,7 +211,8 @@ describe.each(['uws', 'ws'])('the SDK with a gateway on %s', (transport) => {
     const channel = durable();
     const { client, wire } = connect(gateway);
     const reader = record(connect(gateway).client.channel<string>(channel).subscribe());
-    await Promise.all([client.connect(), reader.subscription.ready()]);
+    client.connect();
+    await Promise.all([client.ready(), reader.subscription.ready()]);
     const topic = client.channel<string>(channel);
     const first = await topic.publish('first', { key: 'k' });
     expect(await topic.publish('again', { key: 'k' })).toEqual({ ...first, duplicate: true });
@@ -226,7 +229,8 @@ describe.each(['uws', 'ws'])('the SDK with a gateway on %s', (transport) => {
     const channel = durable();
     const { client, wire } = connect(gateway);
     const reader = record(connect(gateway).client.channel<number>(channel).subscribe());
-    await Promise.all([client.connect(), reader.subscription.ready()]);
+    client.connect();
+    await Promise.all([client.ready(), reader.subscription.ready()]);
     wire.block();
     const publishes = numbers(1, 50).map((n) => client.channel<number>(channel).publish(n));
     await sleep(200);

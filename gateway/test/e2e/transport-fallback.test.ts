@@ -38,7 +38,8 @@ it('the gateway takes ws, says so in one line, and works', async () => {
   onTestFinished(() => client.close());
   const received: unknown[] = [];
   const subscription = client.channel('demo:fallback').subscribe(({ data }) => received.push(data));
-  await client.connect();
+  client.connect();
+  await client.ready();
   await subscription.ready();
   await gateway.publish({ channel: 'demo:fallback', data: 'over ws' });
   await expect.poll(() => received).toEqual(['over ws']);

@@ -99,7 +99,8 @@ function connect(gateway: GatewayProcess): { client: Client; states: StateChange
 
 async function connectMany(gateway: GatewayProcess) {
   const all = Array.from({ length: CLIENTS }, () => connect(gateway));
-  await Promise.all(all.map(({ client }) => client.connect()));
+  for (const { client } of all) client.connect();
+  await Promise.all(all.map(({ client }) => client.ready()));
   return all;
 }
 

@@ -58,7 +58,7 @@ export class Subscriber {
 
   /** Resolves once it is subscribed. */
   async start(): Promise<void> {
-    this.#client.connect().catch(() => {});
+    this.#client.connect();
     const subscription = this.#client.channel<Payload>(this.channel).subscribe(({ data, epoch, offset }) => {
       this.told.push({
         kind: 'message',

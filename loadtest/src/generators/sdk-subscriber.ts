@@ -71,7 +71,7 @@ export class SdkSubscriber {
     this.#client = client;
     client.on('error', ({ message }) => tally.error(message));
     const subscriptions = this.receipts.map((receipts, index) => this.#subscribe(client, receipts, index));
-    client.connect().catch(() => {});
+    client.connect();
     Promise.all(subscriptions.map((one) => one.ready())).then(
       () => {
         if (this.state !== 'opening') return;

@@ -41,7 +41,8 @@ function addSubscriber(index: number): Subscriber {
   subscription.on('error', onError);
   const subscriber = { client, subscription, receipts };
   subscribers.push(subscriber);
-  client.connect().catch(onError);
+  client.connect();
+  client.ready().catch(onError);
   return subscriber;
 }
 

@@ -37,7 +37,8 @@ export async function publishSteadily(plan: PublishingPlan): Promise<PublishingO
     createClient({ url, requestTimeoutMs: REQUEST_TIMEOUT_MS }),
   );
   for (const client of clients) client.on('error', () => {}); // the publish concerned says it as well
-  await Promise.all(clients.map((client) => client.connect()));
+  for (const client of clients) client.connect();
+  await Promise.all(clients.map((client) => client.ready()));
   const acknowledged = new Uint32Array(messages);
   const failures = new Map<string, number>();
   let repeated = 0;

@@ -1,0 +1,14 @@
+/**
+ * `npm run test:install [-- vitest flags]`: packs the SDK and installs it, with what its users have beside it (from the
+ * registry: Node 22 and 24, Deno, Bun, Jest, TypeScript 5.4 and newest, webpack, Vite, Next.js, Nuxt), and runs a subscribe in each.
+ */
+import { runVitest } from './run-vitest.mjs';
+import { ensureTestPrograms } from './test-programs.mjs';
+import { build, root } from './workspace.mjs';
+
+await build();
+await ensureTestPrograms();
+
+process.chdir(root);
+process.env.FANFARE_TEST_INSTALL = '1';
+process.exitCode = await runVitest(['--project', 'install', ...process.argv.slice(2)]);
