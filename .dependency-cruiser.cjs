@@ -62,7 +62,7 @@ module.exports = {
       from: {
         path: `${G}/`,
         pathNot: [
-          `${G}/gateway\\.ts$`,
+          `${G}/(gateway|listeners)\\.ts$`,
           `${G}/broker/memory/`,
           `${G}/redis/`,
           // Whatever stands on Redis beside its port: `broker/redis/…`, `presence/redis-….ts`.

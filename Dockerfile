@@ -11,7 +11,8 @@ RUN cd node_modules/uWebSockets.js \
 
 FROM node:24-trixie-slim
 WORKDIR /app
-ENV NODE_ENV=production FANFARE_PORT=8080
+# No FANFARE_PORT: it would win over the PORT that Heroku and Cloud Run set. The default is 8080.
+ENV NODE_ENV=production
 COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/protocol ./protocol
@@ -19,5 +20,6 @@ COPY --from=build /app/client-sdk ./client-sdk
 COPY --from=build /app/gateway ./gateway
 USER node
 EXPOSE 8080
-HEALTHCHECK --interval=5s --timeout=3s CMD ["node", "-e", "fetch('http://127.0.0.1:8080/health/ready').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+# Whether it lives, on the port that is configured: a gateway that waits for Redis is not to be restarted.
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s CMD ["node", "gateway/bin/fanfare.mjs", "health"]
 CMD ["node", "gateway/bin/fanfare.mjs", "serve"]

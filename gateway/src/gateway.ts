@@ -1,7 +1,7 @@
 /** The composition root: the one place that picks engines and puts the parts together. */
 import { randomUUID } from 'node:crypto';
 import { RAW_DIALECTS } from '@fanfare/protocol/raw';
-import { type ApiDependencies, createApi, createHealthApi } from './api/api.js';
+import { createApi, createWaitingApi, type HttpDependencies } from './api/api.js';
 import type { StaticFiles } from './api/static-files.js';
 import { createOriginCheck } from './auth/origin.js';
 import { createAuthentication } from './authentication.js';
@@ -13,8 +13,10 @@ import type { Config } from './config/config.js';
 import { BrokerFleet } from './fleet/broker-fleet.js';
 import { Hub } from './hub/hub.js';
 import { withStalls } from './hub/stalls.js';
+import { openListeners } from './listeners.js';
 import type { Logger } from './observability/logger.js';
 import { createMetrics, type Metrics, type MetricsOptions, shared } from './observability/metrics.js';
+import { startPatiently } from './patience.js';
 import { MemoryPresence } from './presence/memory/memory-presence.js';
 import { Presence } from './presence/presence.js';
 import type { PresenceStore } from './presence/presence-store.js';
@@ -27,9 +29,7 @@ import type { Session } from './session/session.js';
 import { Sessions } from './session/sessions.js';
 import { createStanding } from './session/standing.js';
 import { createStats, type Stats } from './stats.js';
-import type { Transport, TransportHandlers, TransportOptions } from './transport/transport.js';
-import { createUwsTransport, loadUws } from './transport/uws.js';
-import { createWsTransport } from './transport/ws.js';
+import type { Transport, TransportHandlers, UpgradeResult } from './transport/transport.js';
 import { VERSION } from './version.js';
 
 export interface Gateway {
@@ -38,7 +38,7 @@ export interface Gateway {
   readonly healthPort: number | undefined;
   readonly transport: Transport['name'];
   readonly stats: Stats;
-  /** Sends everyone elsewhere (4000, spread over time), waits for them and for HTTP requests up to `drainMs`, then ends. */
+  /** Fails readiness and serves on for `stopDelayMs`; then sends everyone elsewhere (4000, spread over time), waits for them and for HTTP requests up to `drainMs`, then ends. */
   close(): Promise<void>;
 }
 
@@ -55,44 +55,123 @@ export interface GatewayOptions {
   };
   /** The page at `/`, in development. */
   readonly files?: StaticFiles | undefined;
+  /** Aborted: gives up waiting for the broker. */
+  readonly signal?: AbortSignal;
+  /** It listens, and waits for its broker. */
+  readonly onWaiting?: () => void;
   /** Lines that the log lost so far, for the metrics. */
   readonly logLinesLost?: () => number;
 }
 
-/** A request body: 1,000 messages rarely come near; what does is sent in several batches. */
-const MIN_BODY_LIMIT_BYTES = 8 * 1024 * 1024;
-/** What a request needs beside the payload of its one message: channel, key, tags. */
-const BODY_OVERHEAD_BYTES = 64 * 1024;
+/** How a gateway answers until its broker is there. */
+const WAITING: UpgradeResult<Session> = { accept: false, status: 503, body: 'the gateway waits for its broker' };
+/** While it waits for the same reason, that is told again after this time. */
+const STILL_WAITING_MS = 60_000;
 
-/** @throws if the broker can't serve or the port is taken, with one clear line. */
+/**
+ * Listens, waits for the broker if it has to, and serves.
+ * @throws if the broker can't serve or the port is taken, with one clear line.
+ */
 export async function startGateway(config: Config, logger: Logger, options: GatewayOptions = {}): Promise<Gateway> {
   const clock = options.clock ?? systemClock;
   const stats = createStats();
   const onFault = (message: string, error?: unknown) => logger.error({ error }, message);
-  const redis = await openRedis(config, clock, logger);
-  const broker = await createBroker(clock, logger, redis);
-  await broker.start().catch((error) => {
-    redis?.close();
-    throw error;
+  let phase: ReturnType<HttpDependencies['phase']> = 'starting';
+  let engine: Engine | undefined;
+  let hub: Hub | undefined;
+  const brokerHealth = () => engine?.broker.health() ?? [];
+  const stalls = () => hub?.stalls() ?? [];
+  const http: HttpDependencies = {
+    apiKeys: config.apiKeys,
+    isAllowedOrigin: createOriginCheck(config.allowedOrigins),
+    stats,
+    healthElsewhere: config.healthPort !== undefined,
+    phase: () => phase,
+    health: () => withStalls(brokerHealth(), stalls()),
+    metrics: createSharedMetrics(
+      {
+        stats,
+        node: config.node,
+        version: VERSION,
+        health: brokerHealth,
+        stalls,
+        brokerStats: () => engine?.broker.stats?.() ?? {},
+        brokerRefusals: () => engine?.broker.refusals?.() ?? {},
+        logLinesLost: options.logLinesLost,
+      },
+      options.worker,
+      clock,
+    ),
+    onFault,
+  };
+  // First of all, so that whoever asks is told, and nobody restarts a gateway that only waits.
+  const listeners = await openListeners(config, {
+    logger,
+    http,
+    handlers: { onUpgrade: () => WAITING, onRequest: createWaitingApi(http) },
+    isShared: options.worker !== undefined,
   });
+  const { transport, port, healthPort } = listeners;
+  const closing: (() => unknown)[] = [() => listeners.close()];
+  try {
+    engine = await startEngine(config, clock, logger, options);
+    closing.push(engine.close);
+    const parts = await assemble(config, { clock, logger, http, transport, options }, engine);
+    const { sessions, fleet, presence, handlers } = parts;
+    hub = parts.hub;
+    closing.splice(
+      1,
+      0,
+      () => fleet.close(),
+      () => presence.close(),
+      () => parts.hub.close(),
+    );
+    listeners.serve(handlers);
+    fleet.start();
+    presence.start();
+    phase = 'serving';
+    return {
+      port,
+      healthPort,
+      transport: transport.name,
+      stats,
+      async close() {
+        // Whoever balances has to hear of it before the port is closed, else it sends clients here in vain.
+        phase = 'stopping';
+        transport.endConnectionsWithAnswers();
+        await sleep(clock, config.stopDelayMs);
+        transport.stopListening();
+        sessions.drain();
+        const endsAt = clock.now() + config.timings.drainMs;
+        const isBusy = () => sessions.size > 0 || transport.openRequests > 0;
+        while (isBusy() && clock.now() < endsAt) await sleep(clock, 20);
+        sessions.close();
+        for (const close of closing) await close();
+      },
+    };
+  } catch (error) {
+    for (const close of closing) await close();
+    throw error;
+  }
+}
 
-  // The transport calls into sessions and api, which send through the transport.
-  let handlers: TransportHandlers<Session>;
-  const create = pickTransport(config, logger);
-  const transport = create<Session>(
-    {
-      maxFrameBytes: 4 * config.limits.frameBytes,
-      maxBufferedBytes: config.limits.bufferedBytes,
-      maxBodyBytes: Math.max(MIN_BODY_LIMIT_BYTES, config.namespaces.maxMessageBytes + BODY_OVERHEAD_BYTES),
-      idleTimeoutMs: 2 * (config.timings.pingIntervalMs + config.timings.pongTimeoutMs),
-    },
-    {
-      onUpgrade: (request) => handlers.onUpgrade(request),
-      onRequest: (request) => handlers.onRequest(request),
-    },
-  );
-  const hub = new Hub({ broker, transport, clock, stats, onFault });
+interface Surroundings {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly http: HttpDependencies;
+  readonly transport: Transport;
+  readonly options: GatewayOptions;
+}
+
+/** Puts the parts together that serve clients, on a broker that was started. */
+async function assemble(
+  config: Config,
+  { clock, logger, http, transport, options }: Surroundings,
+  { broker, redis }: Engine,
+) {
   const { namespaces, limits, timings, node } = config;
+  const { stats, onFault, isAllowedOrigin } = http;
+  const hub = new Hub({ broker, transport, clock, stats, onFault });
   const { authenticator, application } = createAuthentication(config, clock, logger);
   const channels = createChannels({
     broker: { publish: hub.publish, read: broker.read.bind(broker) },
@@ -138,7 +217,6 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
     node,
     timings: { ...timings, lagMs: limits.lagMs },
   });
-  const isAllowedOrigin = createOriginCheck(config.allowedOrigins);
   const startedAt = clock.now();
   const fleet = new BrokerFleet({
     broker,
@@ -152,89 +230,19 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
     }),
     channels: () => hub.channels(),
   });
-  const dependencies: ApiDependencies = {
-    channels,
-    presence,
-    apiKeys: config.apiKeys,
-    fleet,
-    isAllowedOrigin,
-    stats,
-    version: VERSION,
-    files: options.files,
-    isWebSocketPath: (path) => conversations.some((one) => one.serves(path)),
-    healthElsewhere: config.healthPort !== undefined,
-    health: () => withStalls(broker.health(), hub.stalls()),
-    isStopping: () => sessions.isDraining,
-    metrics: createSharedMetrics(
-      {
-        stats,
-        node,
-        version: VERSION,
-        health: () => broker.health(),
-        stalls: () => hub.stalls(),
-        brokerStats: broker.stats?.bind(broker),
-        brokerRefusals: broker.refusals?.bind(broker),
-        logLinesLost: options.logLinesLost,
-      },
-      options.worker,
-      clock,
-    ),
-    onFault,
-  };
-  handlers = {
+  const handlers: TransportHandlers<Session> = {
     onUpgrade: createAcceptor({ sessions, conversations, isAllowedOrigin }),
-    onRequest: createApi(dependencies),
+    onRequest: createApi({
+      ...http,
+      channels,
+      presence,
+      fleet,
+      version: VERSION,
+      files: options.files,
+      isWebSocketPath: (path) => conversations.some((one) => one.serves(path)),
+    }),
   };
-
-  const closing = [
-    () => transport.close(),
-    () => fleet.close(),
-    () => presence.close(),
-    () => hub.close(),
-    () => broker.close(),
-    () => redis?.close(),
-  ];
-  try {
-    const { port } = await transport.listen({
-      host: config.host,
-      port: config.port,
-      shared: options.worker !== undefined,
-    });
-    fleet.start();
-    presence.start();
-    let healthPort: number | undefined;
-    if (config.healthPort !== undefined) {
-      const aside = createWsTransport<never>(HEALTH_TRANSPORT, {
-        onUpgrade: () => ({ accept: false, status: 404, body: 'not found' }),
-        onRequest: createHealthApi(dependencies),
-      });
-      closing.unshift(() => aside.close());
-      ({ port: healthPort } = await aside.listen({
-        host: config.host,
-        port: config.healthPort,
-        shared: options.worker !== undefined,
-      }));
-    }
-    return {
-      port,
-      healthPort,
-      transport: transport.name,
-      stats,
-      async close() {
-        transport.stopListening();
-        sessions.drain();
-        const endsAt = clock.now() + timings.drainMs;
-        const isBusy = () => sessions.size > 0 || transport.openRequests > 0;
-        while (isBusy() && clock.now() < endsAt) await sleep(clock, 20);
-        sessions.close();
-        for (const close of closing) await close();
-      },
-    };
-  } catch (error) {
-    sessions.close();
-    for (const close of closing) await close();
-    throw error;
-  }
+  return { hub, presence, sessions, fleet, handlers };
 }
 
 function createSharedMetrics(
@@ -250,12 +258,45 @@ function createSharedMetrics(
   return { contentType, text: shared(worker.share(registry), clock) };
 }
 
-const HEALTH_TRANSPORT: TransportOptions = {
-  maxFrameBytes: 1024,
-  maxBufferedBytes: 1024 * 1024,
-  maxBodyBytes: 64 * 1024,
-  idleTimeoutMs: 60_000,
-};
+/** The broker, started, and what it stands on. */
+interface Engine {
+  readonly broker: Broker;
+  readonly redis: RedisDeployment | undefined;
+  close(): Promise<void>;
+}
+
+/** Waits for a broker that is away, unless `redisAtStart` says otherwise. */
+function startEngine(config: Config, clock: Clock, logger: Logger, options: GatewayOptions): Promise<Engine> {
+  const open = () => openEngine(config, clock, logger);
+  if (config.redisAtStart === 'exit') return open();
+  let told = { reason: '', at: 0 };
+  return startPatiently(open, {
+    clock,
+    signal: options.signal,
+    onWaiting(reason) {
+      if (told.reason === reason && clock.now() - told.at < STILL_WAITING_MS) return;
+      told = { reason, at: clock.now() };
+      logger.warn({ reason }, 'waiting for Redis');
+      options.onWaiting?.();
+    },
+  });
+}
+
+async function openEngine(config: Config, clock: Clock, logger: Logger): Promise<Engine> {
+  const redis = await openRedis(config, clock, logger);
+  const broker = await createBroker(clock, logger, redis);
+  const close = async () => {
+    await broker.close();
+    redis?.close();
+  };
+  try {
+    await broker.start();
+    return { broker, redis, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
 
 /** What every part that keeps something in Redis stands on; `undefined` where no Redis is configured. */
 async function openRedis({ redisUrl }: Config, clock: Clock, log: Logger): Promise<RedisDeployment | undefined> {
@@ -289,14 +330,4 @@ async function createPresenceStore(parts: PresenceParts): Promise<PresenceStore>
   const { leaseMs } = config.presence;
   const timings = { leaseMs, renewMs: leaseMs / 3 };
   return new RedisPresence({ deployment: redis, broker, gateway: instance, gateways, timings });
-}
-
-/** `auto` takes uWebSockets.js where its addon loads. */
-function pickTransport(config: Config, logger: Logger): typeof createUwsTransport {
-  if (config.transport === 'ws') return createWsTransport;
-  const loaded = loadUws();
-  if (loaded.addon) return createUwsTransport;
-  if (config.transport === 'uws') throw new Error(`uWebSockets.js does not load here: ${loaded.reason}`);
-  logger.warn({ reason: loaded.reason }, 'uWebSockets.js does not load here, using the slower ws transport');
-  return createWsTransport;
 }

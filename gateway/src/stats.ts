@@ -10,6 +10,10 @@ export interface Stats {
   connections: number;
   /** Connections ever accepted. */
   connectionsTotal: number;
+  /** Connections that were closed at once because the process could not hold more. */
+  refusedConnections: number;
+  /** WebSocket upgrades that were refused, by reason. */
+  readonly refusedUpgrades: Map<string, number>;
   /** Closed connections by close code. */
   readonly closes: Map<number, number>;
   /** Subscriptions of all connections now. */
@@ -86,6 +90,8 @@ export function createStats(): Stats {
   return {
     connections: 0,
     connectionsTotal: 0,
+    refusedConnections: 0,
+    refusedUpgrades: new Map(),
     closes: new Map(),
     subscriptions: 0,
     framesReceived: 0,

@@ -68,6 +68,15 @@ describe('access', () => {
     });
   });
 
+  it('skips a byte order mark, and ends its answers with a newline', async () => {
+    const harness = createApiHarness();
+    const marked = await harness.ask('/v1/publish', { method: 'POST', body: '\uFEFF{"channel":"demo:a","data":1}' });
+    expect(marked.status).toBe(200);
+    for (const path of ['/v1/openapi.json', '/v1/history?channel=demo:a', '/health/live', '/none']) {
+      expect((await harness.ask(path)).text, path).toMatch(/[^\n]\n$/);
+    }
+  });
+
   it('looks at the key before the body', async () => {
     const call = { method: 'POST', body: 'too_large' } as const;
     expect((await createApiHarness().ask('/v1/publish', { ...call, headers: { authorization: '' } })).status).toBe(401);

@@ -22,22 +22,26 @@ import { publish } from './publish.js';
 import { readQuery } from './query.js';
 import { type StaticFiles, serveFile } from './static-files.js';
 
-export interface ApiDependencies extends HealthDependencies {
-  readonly channels: Channels;
+/** What any answer needs, also before there is anything to ask about. */
+export interface HttpDependencies extends HealthDependencies {
   readonly apiKeys: readonly ApiKey[];
-  readonly fleet: Fleet;
   readonly isAllowedOrigin: OriginCheck;
   readonly stats: Stats;
+  /** Health and metrics have a port of their own ({@link createHealthApi}); default false. */
+  readonly healthElsewhere?: boolean;
+  /** Told of faults that should not happen. */
+  readonly onFault: (message: string, error?: unknown) => void;
+}
+
+export interface ApiDependencies extends HttpDependencies {
+  readonly channels: Channels;
+  readonly fleet: Fleet;
   readonly version: string;
   readonly presence: Pick<Presence, 'page'>;
   /** The demo page; absent: `/` is `not_found`. */
   readonly files?: StaticFiles | undefined;
   /** Whether a path is for WebSockets: whoever comes there without one is told so. */
   readonly isWebSocketPath: (path: string) => boolean;
-  /** Health and metrics have a port of their own ({@link createHealthApi}); default false. */
-  readonly healthElsewhere?: boolean;
-  /** Told of faults that should not happen. */
-  readonly onFault: (message: string, error?: unknown) => void;
 }
 
 /**
@@ -99,9 +103,20 @@ export function createApi(dependencies: ApiDependencies): HttpHandler {
 }
 
 /** Health and metrics alone, for a port that the public cannot reach. */
-export function createHealthApi(dependencies: ApiDependencies): HttpHandler {
+export function createHealthApi(dependencies: HttpDependencies): HttpHandler {
   const routes = new Map(healthRoutes(dependencies));
   return createHandler((path) => routes.get(path), dependencies);
+}
+
+/** While the gateway waits for its broker: health and metrics, everything else later. */
+export function createWaitingApi(dependencies: HttpDependencies): HttpHandler {
+  const routes = new Map(dependencies.healthElsewhere ? [] : healthRoutes(dependencies));
+  const find: FindRoute = (path) => {
+    const route = routes.get(path);
+    if (route) return route;
+    throw new FanfareError('unavailable', 'the gateway waits for its broker');
+  };
+  return createHandler(find, dependencies);
 }
 
 function healthRoutes(dependencies: HealthDependencies): [string, Route][] {
@@ -112,7 +127,7 @@ function healthRoutes(dependencies: HealthDependencies): [string, Route][] {
   ];
 }
 
-function createHandler(find: FindRoute, { apiKeys, isAllowedOrigin, stats, onFault }: ApiDependencies): HttpHandler {
+function createHandler(find: FindRoute, { apiKeys, isAllowedOrigin, stats, onFault }: HttpDependencies): HttpHandler {
   const findBackend = createBackendFinder(apiKeys);
   const authenticate = (request: HttpRequest, scope: Scope): Caller => {
     const backend = findBackend(request.header('authorization'));
@@ -141,7 +156,7 @@ function createHandler(find: FindRoute, { apiKeys, isAllowedOrigin, stats, onFau
     return (body) => {
       if (body === 'too_large') throw new FanfareError('too_large', 'the request body is too large');
       if (body === 'no_room') throw new FanfareError('unavailable', 'too many request bodies are being read');
-      return write(body, caller);
+      return write(withoutByteOrderMark(body), caller);
     };
   };
   const fail = (error: unknown): HttpResponse => {
@@ -151,7 +166,7 @@ function createHandler(find: FindRoute, { apiKeys, isAllowedOrigin, stats, onFau
   };
   const finish = (origin: string, response: HttpResponse): HttpResponse => {
     count(stats.httpResponses, response.status);
-    return allowOrigin(response, origin, isAllowedOrigin);
+    return allowOrigin(withLastLineEnded(response), origin, isAllowedOrigin);
   };
   const attempt = <Result>(act: () => Result): Result | HttpResponse => {
     try {
@@ -182,6 +197,18 @@ function createHandler(find: FindRoute, { apiKeys, isAllowedOrigin, stats, onFau
 
 function methodsOf(route: Route): string {
   return [route.GET && 'GET, HEAD', route.POST && 'POST', 'OPTIONS'].filter(Boolean).join(', ');
+}
+
+/** Some editors and shells put one in front (RFC 8259 section 8.1 lets parsers ignore it). */
+function withoutByteOrderMark(body: Uint8Array): Uint8Array {
+  return body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf ? body.subarray(3) : body;
+}
+
+/** A terminal goes on in a new line after it. */
+function withLastLineEnded(response: HttpResponse): HttpResponse {
+  const { body } = response;
+  if (typeof body !== 'string' || body === '' || body.endsWith('\n')) return response;
+  return { ...response, body: `${body}\n` };
 }
 
 /** JSON, also as `curl -d` and simple clients label it. */

@@ -6,8 +6,8 @@ import { json } from './fleet.js';
 export interface HealthDependencies {
   /** The broker's parts. */
   readonly health: () => readonly ShardHealth[];
-  /** Whether the gateway is on its way out: not ready, so that no new clients are sent here. */
-  readonly isStopping: () => boolean;
+  /** Anything but `serving` is not ready, so that no new clients are sent here. */
+  readonly phase: () => 'starting' | 'serving' | 'stopping';
   readonly metrics: { readonly contentType: string; text(): Promise<string> };
 }
 
@@ -17,9 +17,10 @@ export function live(): HttpResponse {
 }
 
 /** 200 if every part of the broker can serve, else 503; each part is named. */
-export function ready({ health, isStopping }: HealthDependencies): HttpResponse {
+export function ready({ health, phase }: HealthDependencies): HttpResponse {
   const shards = health();
-  const status = isStopping() ? 'stopping' : shards.every(({ state }) => state === 'ok') ? 'ok' : 'lost';
+  const isWhole = shards.every(({ state }) => state === 'ok');
+  const status = phase() !== 'serving' ? phase() : isWhole ? 'ok' : 'lost';
   return json({ status, shards }, status === 'ok' ? 200 : 503);
 }
 

@@ -108,7 +108,7 @@ export const SCHEMAS = {
   }),
   Live: object(['status'], { status: { const: 'ok' } }),
   Ready: object(['status', 'shards'], {
-    status: { enum: ['ok', 'lost', 'stopping'] },
+    status: { enum: ['ok', 'lost', 'starting', 'stopping'] },
     shards: list(object(['shard', 'state'], { shard: text(), state: { enum: ['ok', 'lost'] }, detail: text() })),
   }),
   Problem: {

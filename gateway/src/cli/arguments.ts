@@ -42,7 +42,7 @@ export function channelName(text: string | undefined): string {
 
 /** `--url`, then `FANFARE_URL`, then this machine; as `http:` or `https:`. @throws {UsageError} */
 export function gatewayUrl(flag: string | undefined, env: Readonly<Record<string, string | undefined>>): URL {
-  const text = flag ?? (env.FANFARE_URL || 'http://localhost:8080');
+  const text = flag ?? (env.FANFARE_URL?.trim() || 'http://localhost:8080');
   const withScheme = text.includes('://') ? text : `http://${text}`;
   const url = URL.canParse(withScheme) ? new URL(withScheme.replace(/^ws/i, 'http')) : undefined;
   if (url && /^https?:$/.test(url.protocol)) return url;

@@ -30,16 +30,19 @@ describe('fanfare', () => {
   it('names its commands: when asked on stdout, else on stderr with exit 2', async () => {
     const help = await fanfare(['--help']);
     expect(help).toMatchObject({ code: 0, stderr: '' });
-    for (const name of ['serve', 'publish', 'tail', 'token', 'config', 'check'])
+    for (const name of ['serve', 'publish', 'tail', 'token', 'config', 'check', 'health'])
       expect(help.stdout).toContain(`\n  ${name} `);
     expect(await fanfare([])).toEqual({ code: 2, stdout: '', stderr: help.stdout });
     expect((await fanfare(['sevre'])).stderr).toMatch(/^fanfare: no command "sevre"\n/);
   });
 
-  it.each(['serve', 'publish', 'tail', 'token', 'config', 'check'])('%s has a help of its own', async (name) => {
-    const { code, stdout } = await fanfare([name, '--help']);
-    expect([code, stdout]).toEqual([0, expect.stringMatching(new RegExp(`^usage: fanfare ${name} .*\n\n\\w`))]);
-  });
+  it.each(['serve', 'publish', 'tail', 'token', 'config', 'check', 'health'])(
+    '%s has a help of its own',
+    async (name) => {
+      const { code, stdout } = await fanfare([name, '--help']);
+      expect([code, stdout]).toEqual([0, expect.stringMatching(new RegExp(`^usage: fanfare ${name} .*\n\n\\w`))]);
+    },
+  );
 
   it('tells its version', async () => {
     expect(await fanfare(['--version'])).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });

@@ -3,12 +3,13 @@ import { VERSION } from '../version.js';
 import { check } from './check.js';
 import { type Command, type ExitCode, type Io, UsageError } from './command.js';
 import { config } from './config.js';
+import { health } from './health.js';
 import { publish } from './publish.js';
 import { serve } from './serve.js';
 import { tail } from './tail.js';
 import { token } from './token.js';
 
-const COMMANDS: readonly Command[] = [serve, publish, tail, token, config, check];
+const COMMANDS: readonly Command[] = [serve, publish, tail, token, config, check, health];
 
 /** Runs one command to its end; what went wrong is told on `io.err`, in plain lines. */
 export async function runCommand(argv: readonly string[], io: Io): Promise<ExitCode> {

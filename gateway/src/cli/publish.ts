@@ -22,12 +22,12 @@ export const publish: Command = {
     const { values, positionals } = parseArguments(argv, OPTIONS, ['<channel>', '<json>']);
     const [channel, data = ''] = positionals;
     const body = requestBody(channelName(channel), data, values['idempotency-key'], values.tag);
-    const key = values.key ?? (env.FANFARE_API_KEY || 'dev');
+    const key = values.key ?? (env.FANFARE_API_KEY?.trim() || 'dev');
     const url = new URL('/v1/publish', gatewayUrl(values.url, env));
     const response = await post(url, key, body);
     const text = await response.text();
     if (response.ok) {
-      out(`${text}\n`);
+      out(`${text.trimEnd()}\n`);
       return 0;
     }
     err(`fanfare publish: ${problemLine(text) ?? `the gateway answered ${response.status}`}\n`);

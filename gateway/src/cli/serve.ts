@@ -41,7 +41,7 @@ export const serve: Command = {
     if (config.workers > 1 && !primary) {
       assertWorkersCanBeNamed(config);
       const { workers: count, port } = config;
-      const stopTimeoutMs = config.timings.drainMs + 5_000;
+      const stopTimeoutMs = config.stopDelayMs + config.timings.drainMs + 5_000;
       const starting = startWorkers({ count, node, host, port, logger, clock: systemClock, stopTimeoutMs });
       const workers = await Promise.race([starting, stopped]);
       // Those that were started end by themselves once this process is gone.
@@ -61,13 +61,21 @@ export const serve: Command = {
     };
     const files = mode === 'development' && existsSync(DEMO_FOLDER) ? await loadStaticFiles(DEMO_FOLDER) : undefined;
     const { startGateway } = await import('../gateway.js');
+    const giveUp = new AbortController();
+    void stopped.then(() => giveUp.abort());
     const starting = startGateway(config, logger, {
       files,
       logLinesLost: () => log?.lost ?? 0,
+      signal: giveUp.signal,
+      onWaiting: () => primary?.reportWaiting(),
       ...(worker && { worker }),
     });
     const gateway = await Promise.race([starting, stopped]);
-    if (typeof gateway === 'string') return stoppedEarly(logger, gateway);
+    if (typeof gateway === 'string') {
+      // Without waiting for it: the process ends.
+      void starting.then(({ close }) => close()).catch(() => {});
+      return stoppedEarly(logger, gateway);
+    }
     const { port, healthPort, transport } = gateway;
     logger.info({ url: urlOf(host, port), healthPort, mode, broker, transport, version: VERSION }, 'listening');
     if (!primary) warn(config, logger);

@@ -30,7 +30,7 @@ export const tail: Command = {
     const start = readStart(values);
     const wanted = readCount(values.count, '--count', 1) ?? Number.POSITIVE_INFINITY;
     const url = gatewayUrl(values.url, env);
-    const token = values.token ?? env.FANFARE_TOKEN;
+    const token = values.token ?? env.FANFARE_TOKEN?.trim();
     const { createClient } = await import('@fanfare/client');
     const client = createClient({ url: url.href, ...(token && { token }) });
     const tell = (line: string) => err(`${line}\n`);

@@ -53,6 +53,14 @@ describe('where settings come from', () => {
     expect(problemsOf({})).toEqual(['fanfare.config.json: must hold one JSON object']);
   });
 
+  it('takes no white space around a value for a part of it, and no byte order mark in the file', () => {
+    writeFileSync(join(cwd, 'fanfare.config.json'), '\uFEFF{"port":7}');
+    const env = { FANFARE_API_KEYS: 'secret\n', FANFARE_REDIS_URL: ' redis://:pw@a\r\n', FANFARE_NODE: '\n' };
+    const config = load({ env, argv: ['--health-port', '81\n'] });
+    expect(config).toMatchObject({ port: 7, apiKeys: ['secret'], redisUrl: 'redis://:pw@a', healthPort: 81 });
+    expect(config.node).not.toBe('');
+  });
+
   it('splits lists at commas', () => {
     const env = { FANFARE_API_KEYS: 'a, b,', FANFARE_ALLOWED_ORIGINS: 'https://a.example,https://*.b.example' };
     expect(load({ env })).toMatchObject({

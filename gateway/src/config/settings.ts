@@ -5,8 +5,10 @@
  */
 import { isChannelName } from '@fanfare/protocol';
 import { z } from 'zod';
+import { isOriginEntry } from '../auth/origin.js';
 import { parsePublicKeys } from '../auth/public-keys.js';
 import { parseRedisUrl } from '../redis/url.js';
+import { parseNetwork } from '../transport/client-address.js';
 import { apiKeys, plainKey } from './api-key-list.js';
 import { NAMESPACE_SETTINGS } from './namespace-settings.js';
 import { tableSchema } from './schema.js';
@@ -16,12 +18,17 @@ import { FRAME_OVERHEAD_BYTES, MAX_BUFFERED_BYTES, MAX_FRAME_BYTES } from './siz
 import { duration, integer, limit, list, oneOf, text, timeLimit, toggle } from './types.js';
 
 /** Pages of any development server on this machine. */
-const DEVELOPMENT_ORIGINS = ['http://localhost:*', 'http://127.0.0.1:*', 'http://localhost', 'http://127.0.0.1'];
+const DEVELOPMENT_ORIGINS = ['http://localhost:*', 'http://127.0.0.1:*'];
 
-const origin = text(
-  'an origin like https://app.example.com, with at most one *',
-  /^(\*|https?:\/\/[^/*\s]*\*?[^/*\s]*)$/i,
-);
+const ORIGIN = 'an origin like https://app.example.com, with * for a part of the host or for the port';
+const origin = text(ORIGIN, (entry) => {
+  if (!isOriginEntry(entry)) throw new Error(`expected ${ORIGIN}`);
+});
+
+const NETWORK = 'an address or network like 10.0.0.1 or 10.0.0.0/8';
+const network = text(NETWORK, (entry) => {
+  if (!parseNetwork(entry)) throw new Error(`expected ${NETWORK}`);
+});
 
 const HTTP_URL = (url: string) => {
   if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol))
@@ -57,6 +64,11 @@ export const SETTINGS = {
     text('a URL', parseRedisUrl),
     '`redis://`, `rediss://`, `redis+cluster://h:p,h:p` or `redis+sentinel://h:p,h:p/master-name`; none: the memory broker, where everything lives and ends with the process',
     { also: ['REDIS_URL'], show: hideCredentials },
+  ),
+  redisAtStart: setting(
+    oneOf('wait', 'exit'),
+    'what a gateway does whose Redis is away when it starts: `wait` for it, and say so in the log and in `/health/ready`, or `exit` with 1',
+    { default: 'wait' },
   ),
   apiKeys: setting(
     apiKeys,
@@ -107,6 +119,11 @@ export const SETTINGS = {
     { default: 'auto' },
   ),
   workers: setting(integer(1, 256), 'gateway processes on the port; more than one needs Redis', { default: 1 }),
+  stopDelayMs: setting(
+    duration(0, 3_600_000),
+    'how long a gateway that was told to stop still takes new connections and requests, while `/health/ready` says that it stops: time for balancers to notice',
+    { perMode: [0, 5_000] },
+  ),
   logLevel: setting(
     oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
     '`trace`, `debug`, `info`, `warn`, `error`, `fatal` or `silent`',
@@ -114,8 +131,13 @@ export const SETTINGS = {
   ),
   allowedOrigins: setting(
     list(origin, 'origins'),
-    "origins of web pages that may connect and use the HTTP API: `https://app.example.com`, with one `*` for a subdomain or port (`https://*.example.com`), or `*` for all; the gateway's own origin and clients that are no browser always may",
+    "origins of web pages that may connect and use the HTTP API: `https://app.example.com`, with `*` for a part of the host or for the port (`https://*.example.com`), of programs (`capacitor://localhost`, `chrome-extension://*`, `file://`), `null`, or `*` for all; compared in normal form; the gateway's own origin and clients that are no browser always may",
     { perMode: [DEVELOPMENT_ORIGINS, []] },
+  ),
+  trustedProxies: setting(
+    list(network, 'addresses and networks'),
+    'addresses and networks (`10.0.0.0/8`) of the proxies in front, whose `X-Forwarded-For` is believed: the address of a client is the last one in it that is not theirs; from anybody else it is ignored',
+    { perMode: [[], []] },
   ),
   namespaces: setting(
     {

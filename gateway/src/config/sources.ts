@@ -52,7 +52,7 @@ export function collectSettings(input: ConfigInput): Collected {
       sources.set(setting.path.join('.'), found.source);
   }
   for (const name of Object.keys(input.env)) {
-    if (OWN_VARIABLE.test(name) && !KUBERNETES_VARIABLE.test(name) && input.env[name] && !isVariable(name)) {
+    if (OWN_VARIABLE.test(name) && !KUBERNETES_VARIABLE.test(name) && input.env[name]?.trim() && !isVariable(name)) {
       problems.push({ path: name, message: 'unknown setting', source: 'environment' });
     }
   }
@@ -80,7 +80,7 @@ function readFlags(argv: readonly string[], problems: ConfigProblem[]): Map<stri
     if (token.kind !== 'option') continue;
     if (!known.has(token.name)) problems.push({ path: token.rawName, message: 'unknown flag' });
     else if (token.value === undefined) problems.push({ path: token.rawName, message: 'needs a value' });
-    else flags.set(token.name, token.value);
+    else flags.set(token.name, token.value.trim());
   }
   return flags;
 }
@@ -96,10 +96,10 @@ function fromFlag({ flag }: PlacedSetting, flags: ReadonlyMap<string, string>): 
   return text === undefined || flag === undefined ? undefined : { text, source: flag };
 }
 
-/** An empty variable counts as not set. */
+/** An empty variable counts as not set. White space around a value does not count: secrets kept in files end in a newline. */
 function fromEnvironment({ variables }: PlacedSetting, env: ConfigInput['env']): Found | undefined {
   for (const name of variables) {
-    const text = env[name];
+    const text = env[name]?.trim();
     if (text) return { text, source: name };
   }
   return undefined;
@@ -121,7 +121,7 @@ function readConfigFile(
     return { name, values: {} };
   }
   try {
-    const values: unknown = JSON.parse(text);
+    const values: unknown = JSON.parse(text.replace(/^\uFEFF/, ''));
     if (isTree(values)) return { name, values };
     problems.push({ path: name, message: 'must hold one JSON object' });
   } catch (error) {

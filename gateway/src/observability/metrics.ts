@@ -92,6 +92,17 @@ export function createMetrics(options: MetricsOptions): Metrics {
   }
   gauge('fanfare_connections', 'Open WebSocket connections', () => stats.connections);
   counter('fanfare_connections_total', 'WebSocket connections accepted', () => stats.connectionsTotal);
+  counter(
+    'fanfare_connections_refused_total',
+    'Connections closed at once because the process may not open more files',
+    () => stats.refusedConnections,
+  );
+  counters(
+    'fanfare_upgrades_refused_total',
+    'WebSocket upgrades refused, by reason',
+    'reason',
+    () => stats.refusedUpgrades,
+  );
   counters('fanfare_closes_total', 'WebSocket connections closed, by close code', 'code', () => known(stats.closes));
   gauge('fanfare_subscriptions', 'Subscriptions of all connections', () => stats.subscriptions);
   gauge('fanfare_channels', 'Channels active on this gateway', () => stats.channels);

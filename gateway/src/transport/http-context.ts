@@ -10,10 +10,13 @@ export class HttpContext {
   open = 0;
   /** From now on an answer is the last one of its connection, and says so. */
   isStopping = false;
+  readonly clientAddress: NonNullable<TransportOptions['clientAddress']>;
   readonly #maxBodyBytes: number;
   readonly #room: BodyRoom;
 
-  constructor({ maxBodyBytes, maxBodiesBytes = 8 * maxBodyBytes }: TransportOptions, handler: RequestHandler) {
+  constructor(options: TransportOptions, handler: RequestHandler) {
+    const { maxBodyBytes, maxBodiesBytes = 8 * maxBodyBytes, clientAddress = (peer: string) => peer } = options;
+    this.clientAddress = clientAddress;
     this.handler = handler;
     this.#maxBodyBytes = maxBodyBytes;
     this.#room = new BodyRoom(maxBodiesBytes);

@@ -18,8 +18,12 @@ export interface Transport {
   publish(topic: string, frame: Uint8Array | string, binary: boolean): void;
   /** Sockets on the topic now. */
   subscribers(topic: string): number;
+  /** Whether so many of `maxConnections` are taken that the rest is for HTTP: refuse upgrades. */
+  readonly isCrowded: boolean;
   /** HTTP requests that are not answered yet; those given up by the peer count until they are. */
   readonly openRequests: number;
+  /** From now on each HTTP connection ends with its next answer; new ones are accepted as before. */
+  endConnectionsWithAnswers(): void;
   /** Stops accepting; open sockets stay, HTTP connections end with their next answer. */
   stopListening(): void;
   /** Ends everything at once, sockets without a close frame. */
@@ -55,6 +59,15 @@ export interface TransportOptions {
    * 30 s; uWebSockets.js has limits of its own: 10 s without a byte, and a least throughput.
    */
   readonly httpTimeoutMs?: number;
+  /** Most connections at a time, HTTP and WebSocket; one beyond is closed as soon as it is accepted. Default: no limit. */
+  readonly maxConnections?: number;
+  /** Told how many connections there are when one came or went, and whether one was closed for being one too many. */
+  readonly onConnections?: (open: number, isRefused: boolean) => void;
+  /**
+   * Makes the address of the client of that of the peer and the `X-Forwarded-For` header, which says whom
+   * a proxy speaks for. Default: the peer's.
+   */
+  readonly clientAddress?: (peer: string, forwardedFor: string) => string;
   /** A socket without any traffic for this long is terminated (backstop of the heartbeat), ms. */
   readonly idleTimeoutMs: number;
 }
@@ -74,7 +87,7 @@ export interface Socket {
   unsubscribe(topic: string): void;
   /** Bytes accepted but not yet with the kernel. */
   readonly bufferedBytes: number;
-  /** Textual address of the peer. */
+  /** Textual address of the client, as `clientAddress` says; stays when the socket is gone. */
   readonly remoteAddress: string;
   /**
    * Close handshake with code and reason (cut to 123 bytes of UTF-8, between characters); ended by force
@@ -99,7 +112,12 @@ export interface UpgradeRequest {
 
 export type UpgradeResult<Session> =
   | { readonly accept: true; readonly subprotocol: string | undefined; readonly session: (socket: Socket) => Session }
-  | { readonly accept: false; readonly status: number; readonly body: string };
+  | {
+      readonly accept: false;
+      readonly status: number;
+      /** The reason in a few constant words: the peer is told, and refusals are counted by it. */
+      readonly body: string;
+    };
 
 /** What the transport tells the gateway. No handler may throw. */
 export interface TransportHandlers<Session extends SocketSession> {
@@ -140,6 +158,7 @@ export interface HttpRequest {
   readonly query: string;
   /** Header by its lower-case name, `''` if absent. To be asked before the handler returns; `''` afterwards. */
   header(name: string): string;
+  /** Textual address of the client, as `clientAddress` says. To be asked before the handler returns. */
   readonly remoteAddress: string;
 }
 

@@ -67,7 +67,8 @@ class Exchange implements HttpRequest {
   /** Asked of the socket at first use, since few requests need it; `''` if the socket is gone by then. */
   get remoteAddress(): string {
     if (this.#remoteAddress === undefined && this.#response !== undefined) {
-      this.#remoteAddress = addressText(this.#response.getRemoteAddressAsText());
+      const peer = addressText(this.#response.getRemoteAddressAsText());
+      this.#remoteAddress = this.#context.clientAddress(peer, this.header('x-forwarded-for'));
     }
     return this.#remoteAddress ?? '';
   }

@@ -21,13 +21,15 @@ export class UwsSocket<S extends SocketSession> implements Socket, DropListener 
   /** `undefined` once closed: the native object throws from then on. */
   #ws: UwsWebSocket<S> | undefined;
   readonly #notices: DropNotices;
+  readonly remoteAddress: string;
   #closing: Closing | undefined;
   #dropUntold = false;
   /** Set right after construction: the session is made with the socket. */
   session!: S;
 
-  constructor(ws: UwsWebSocket<S>, notices: DropNotices) {
+  constructor(ws: UwsWebSocket<S>, notices: DropNotices, remoteAddress: string) {
     this.#ws = ws;
+    this.remoteAddress = remoteAddress;
     this.#notices = notices;
   }
 
@@ -52,10 +54,6 @@ export class UwsSocket<S extends SocketSession> implements Socket, DropListener 
 
   get bufferedBytes(): number {
     return this.#ws === undefined ? 0 : this.#ws.getBufferedAmount();
-  }
-
-  get remoteAddress(): string {
-    return this.#ws === undefined ? '' : addressText(this.#ws.getRemoteAddressAsText());
   }
 
   /**

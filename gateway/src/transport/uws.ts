@@ -1,4 +1,5 @@
-import type { us_listen_socket } from 'uWebSockets.js';
+import type { HttpResponse, us_listen_socket } from 'uWebSockets.js';
+import { ConnectionGate } from './connection-gate.js';
 import { DropNotices } from './drop-notices.js';
 import { HttpContext } from './http-context.js';
 import { listItems, statusLine } from './http-headers.js';
@@ -41,9 +42,12 @@ export function createUwsTransport<S extends SocketSession>(
   if (loaded.addon === undefined) throw new Error(`uWebSockets.js does not load: ${loaded.reason}`);
   const uws = loaded.addon;
   const notices = new DropNotices();
+  const gate = new ConnectionGate(options);
   let listening: us_listen_socket | undefined;
+  const { clientAddress = (peer: string) => peer } = options;
   /** From the accepted upgrade to `open`, which comes inside of it. */
   let openSession: ((socket: Socket) => S) | undefined;
+  let openAddress = '';
 
   const app = uws.App();
   app.ws<UwsUserData<S>>('/*', {
@@ -54,15 +58,20 @@ export function createUwsTransport<S extends SocketSession>(
     idleTimeout: idleTimeoutSeconds(options.idleTimeoutMs),
     sendPingsAutomatically: false,
     upgrade(response, request, context) {
+      const peer = addressText(response.getRemoteAddressAsText());
+      openAddress = clientAddress(peer, request.getHeader('x-forwarded-for'));
       const result = handlers.onUpgrade({
         path: request.getUrl(),
         query: request.getQuery() ?? '',
         subprotocols: listItems(request.getHeader('sec-websocket-protocol')),
         header: (name) => request.getHeader(name),
-        remoteAddress: addressText(response.getRemoteAddressAsText()),
+        remoteAddress: openAddress,
       });
       if (!result.accept) {
-        response.writeStatus(statusLine(result.status)).writeHeader('Content-Type', 'text/plain').end(result.body);
+        response
+          .writeStatus(statusLine(result.status))
+          .writeHeader('Content-Type', 'text/plain')
+          .end(`${result.body}\n`);
         return;
       }
       openSession = result.session;
@@ -70,7 +79,7 @@ export function createUwsTransport<S extends SocketSession>(
       response.upgrade<UwsUserData<S>>({}, key, result.subprotocol ?? '', '', context);
     },
     open(ws: UwsWebSocket<S>) {
-      const socket = new UwsSocket(ws, notices);
+      const socket = new UwsSocket(ws, notices, openAddress);
       ws.socket = socket;
       socket.session = (openSession as (socket: Socket) => S)(socket);
       openSession = undefined;
@@ -78,8 +87,17 @@ export function createUwsTransport<S extends SocketSession>(
     message: (ws: UwsWebSocket<S>, message, isBinary) => ws.socket?.onMessage(message, isBinary),
     dropped: (ws: UwsWebSocket<S>) => ws.socket?.onDropped(),
     drain: (ws: UwsWebSocket<S>) => ws.socket?.onDrain(),
-    close: (ws: UwsWebSocket<S>, code, reason) => ws.socket?.onClose(code, reason),
+    close(ws: UwsWebSocket<S>, code, reason) {
+      gate.leave();
+      ws.socket?.onClose(code, reason);
+    },
   });
+  // Of an HTTP connection that became a WebSocket it does not tell the end.
+  const onConnection = (response: HttpResponse, change: number) => {
+    if (change < 0) gate.leave();
+    else if (!gate.enter()) response.close();
+  };
+  app.filter((response, change) => onConnection(response, Number(change)));
   const http = new HttpContext(options, (request) => handlers.onRequest(request));
   app.any('/*', (response, request) => serveUws(response, request, http));
 
@@ -110,8 +128,16 @@ export function createUwsTransport<S extends SocketSession>(
 
     subscribers: (topic) => app.numSubscribers(topic),
 
+    get isCrowded() {
+      return gate.isCrowded;
+    },
+
     get openRequests() {
       return http.open;
+    },
+
+    endConnectionsWithAnswers() {
+      http.isStopping = true;
     },
 
     stopListening() {

@@ -33,7 +33,10 @@ async function serve(message: IncomingMessage, response: ServerResponse, context
     method: message.method === 'HEAD' ? 'GET' : (message.method ?? ''),
     ...splitTarget(message.url ?? '/'),
     header: (name) => (isLent ? headerOf(message, name) : ''),
-    remoteAddress: plainAddress(message.socket.remoteAddress),
+    remoteAddress: context.clientAddress(
+      plainAddress(message.socket.remoteAddress),
+      headerOf(message, 'x-forwarded-for'),
+    ),
   });
   isLent = false;
   if (typeof answer !== 'function') {

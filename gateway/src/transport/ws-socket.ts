@@ -44,11 +44,11 @@ export class WsSocket<S extends SocketSession> implements Socket, DropListener {
   #state: 'open' | 'closing' | 'closed' = 'open';
   #closing: Closing | undefined;
 
-  constructor(ws: WebSocket, net: NetSocket, context: WsSocketContext<S>) {
+  constructor(ws: WebSocket, net: NetSocket, context: WsSocketContext<S>, remoteAddress: string) {
     this.#ws = ws;
     this.#net = net;
     this.#context = context;
-    this.remoteAddress = plainAddress(net.remoteAddress);
+    this.remoteAddress = remoteAddress;
     const active = () => {
       this.activeAtMs = performance.now();
     };

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { Socket as NetSocket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type ServerOptions, WebSocketServer } from 'ws';
+import { ConnectionGate } from './connection-gate.js';
 import { DropNotices } from './drop-notices.js';
 import { HttpContext } from './http-context.js';
 import { listItems } from './http-headers.js';
@@ -47,6 +48,8 @@ export function createWsTransport<S extends SocketSession>(
   };
   /** From the accepted upgrade to the open socket; both come within `handleUpgrade`. */
   let accepted: Accepted<S> | undefined;
+  const addressOf = (message: IncomingMessage): string =>
+    http.clientAddress(plainAddress(message.socket.remoteAddress), headerOf(message, 'x-forwarded-for'));
   const upgraderOptions: ServerOptions & { closeTimeout: number } = {
     noServer: true,
     clientTracking: false,
@@ -59,11 +62,11 @@ export function createWsTransport<S extends SocketSession>(
         ...splitTarget(message.url ?? '/'),
         subprotocols: listItems(headerOf(message, 'sec-websocket-protocol')),
         header: (name) => headerOf(message, name),
-        remoteAddress: plainAddress(message.socket.remoteAddress),
+        remoteAddress: addressOf(message),
       });
       accepted = result.accept ? result : undefined;
       if (result.accept) respond(true);
-      else respond(false, result.status, result.body, { 'Content-Type': 'text/plain' });
+      else respond(false, result.status, `${result.body}\n`, { 'Content-Type': 'text/plain' });
     },
     handleProtocols: () => accepted?.subprotocol ?? false,
   };
@@ -81,6 +84,16 @@ export function createWsTransport<S extends SocketSession>(
   // Node tells it to clients, as `Keep-Alive`.
   server.keepAliveTimeout = KEEP_ALIVE_MS;
 
+  const gate = new ConnectionGate(options);
+  // One that is served again without its `Upgrade` header comes twice.
+  const known = new WeakSet<NetSocket>();
+  server.on('connection', (socket: NetSocket) => {
+    if (known.has(socket)) return;
+    known.add(socket);
+    socket.once('close', () => gate.leave());
+    if (!gate.enter()) socket.destroy();
+  });
+
   server.on('upgrade', (message, stream: Duplex, head) => {
     const net = stream as NetSocket;
     if (message.headers.upgrade?.toLowerCase() !== 'websocket') {
@@ -88,7 +101,7 @@ export function createWsTransport<S extends SocketSession>(
       return;
     }
     upgrader.handleUpgrade(message, net, head, (ws) => {
-      const socket = new WsSocket<S>(ws, net, context);
+      const socket = new WsSocket<S>(ws, net, context, addressOf(message));
       sockets.add(socket);
       ws.on('close', () => {
         sockets.delete(socket);
@@ -136,8 +149,16 @@ export function createWsTransport<S extends SocketSession>(
 
     subscribers: (topic) => context.topics.size(topic),
 
+    get isCrowded() {
+      return gate.isCrowded;
+    },
+
     get openRequests() {
       return http.open;
+    },
+
+    endConnectionsWithAnswers() {
+      http.isStopping = true;
     },
 
     stopListening() {

@@ -10,8 +10,9 @@ export type FromPrimary =
   | { readonly type: 'collect'; readonly id: number }
   | MetricsReply;
 
-/** `ready`: it listens. `metrics?`: it was asked for metrics and wants those of all. */
+/** `waiting`: it cannot serve yet, and is to be left in peace. `ready`: it serves. `metrics?`: it was asked for metrics and wants those of all. */
 export type FromWorker =
+  | { readonly type: 'waiting' }
   | { readonly type: 'ready' }
   | { readonly type: 'pong' }
   | { readonly type: 'collected'; readonly id: number; readonly metrics: object }

@@ -3,7 +3,7 @@ import { type Cancel, type Clock, sleep } from '../clock.js';
 import type { FromPrimary, FromWorker } from './messages.js';
 
 export interface WorkerTimings {
-  /** For a worker to listen, ms; then it is killed. */
+  /** For a worker to serve, or to say that it has to wait, ms; then it is killed. */
   readonly startMs: number;
   /** Silence that means that a worker hangs, ms: it is killed, within a fifth more. */
   readonly silenceMs: number;
@@ -24,7 +24,7 @@ export interface WorkerEnd {
 /** One worker, as the primary sees it. */
 export class WorkerHandle {
   readonly ended: Promise<WorkerEnd>;
-  /** Resolves once it listens; rejects if it ends before. */
+  /** Resolves once it serves; rejects if it ends before. */
   readonly ready: Promise<void>;
   isReady = false;
   readonly #worker: Worker;
@@ -59,7 +59,8 @@ export class WorkerHandle {
     this.ready.catch(() => {});
     worker.on('message', (message: FromWorker) => {
       this.#unanswered = 0;
-      if (message.type === 'ready') this.#listens();
+      if (message.type === 'ready') this.#serves();
+      else if (message.type === 'waiting') this.#lives();
       else if (message.type === 'collected') this.#collecting.get(message.id)?.(message.metrics);
       else if (message.type === 'metrics?') onMetricsAsked(message.id);
     });
@@ -88,9 +89,14 @@ export class WorkerHandle {
     return metrics ?? undefined;
   }
 
-  #listens(): void {
+  #serves(): void {
     this.isReady = true;
     this.#onReady();
+    this.#lives();
+  }
+
+  /** From now on it is asked whether it hangs. */
+  #lives(): void {
     this.#cancelTimer();
     this.#beat();
   }

@@ -39,7 +39,12 @@ export class PrimaryLink {
     });
   }
 
-  /** Tells the primary that this worker listens. */
+  /** Tells the primary that this worker has to wait before it can serve: for as long as it answers. */
+  reportWaiting(): void {
+    this.#tell({ type: 'waiting' });
+  }
+
+  /** Tells the primary that this worker serves. */
   reportReady(): void {
     this.#tell({ type: 'ready' });
   }

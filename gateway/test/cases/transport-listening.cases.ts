@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,7 +9,7 @@ import { build } from 'esbuild';
 import { expect, it } from 'vitest';
 import { probePort } from '../../src/transport/listen-probe.js';
 import { PortTakenError, type Transport } from '../../src/transport/transport.js';
-import { type CreateTransport, serve, TEST_OPTIONS, textResponse } from '../support/transport-harness.js';
+import { type CreateTransport, serve, TEST_OPTIONS, textResponse, until } from '../support/transport-harness.js';
 
 const repository = fileURLToPath(new URL('../../..', import.meta.url));
 
@@ -98,6 +98,35 @@ export function transportListeningCases(name: 'uws' | 'ws', create: CreateTransp
     session.socket.send('still here', false);
     expect(await client.nextText()).toBe('still here');
     await successor.close();
+  });
+
+  it('closes the connection that is one too many at once, and takes others once there is room', async ({
+    onTestFinished,
+  }) => {
+    const seen: [open: number, isRefused: boolean][] = [];
+    const server = await serve(create, onTestFinished, {
+      options: { maxConnections: 8, onConnections: (open, isRefused) => seen.push([open, isRefused]) },
+    });
+    const { client, session } = await server.connect();
+    expect(server.transport.isCrowded).toBe(false);
+    const idle = Array.from({ length: 7 }, () => connect(server.port, '127.0.0.1').on('error', () => {}));
+    await until(() => seen.length === 8);
+    expect(server.transport.isCrowded).toBe(true);
+    const surplus = connect(server.port, '127.0.0.1').on('error', () => {});
+    await once(surplus, 'close');
+    await until(() => seen.length === 10);
+    expect(seen.slice(8)).toEqual([
+      [9, true],
+      [8, false],
+    ]);
+    for (const one of idle) one.destroy();
+    await until(() => seen.at(-1)?.[0] === 1);
+    expect(server.transport.isCrowded).toBe(false);
+    // A WebSocket counts until its end.
+    client.close();
+    await until(() => seen.at(-1)?.[0] === 0);
+    expect(session.closes.length).toBe(1);
+    await expect(server.connect()).resolves.toBeDefined();
   });
 
   if (name === 'uws') {

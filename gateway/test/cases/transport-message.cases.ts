@@ -1,7 +1,15 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, it } from 'vitest';
+import { createClientAddress } from '../../src/transport/client-address.js';
 import { encodeFrame, OPCODES, RawWebSocketClient, UpgradeRefusedError } from '../support/raw-websocket-client.js';
-import { type CreateTransport, RecordingSession, serve, TEST_OPTIONS, until } from '../support/transport-harness.js';
+import {
+  type CreateTransport,
+  RecordingSession,
+  serve,
+  TEST_OPTIONS,
+  textResponse,
+  until,
+} from '../support/transport-harness.js';
 
 export function transportMessageCases(create: CreateTransport): void {
   it('hands the upgrade request over as it came', async ({ onTestFinished }) => {
@@ -56,7 +64,7 @@ export function transportMessageCases(create: CreateTransport): void {
 
   it('refuses an upgrade with status and body, and makes no session', async ({ onTestFinished }) => {
     const server = await serve(create, onTestFinished, {
-      onUpgrade: () => ({ accept: false, status: 403, body: 'not from there' }),
+      onUpgrade: () => ({ accept: false, status: 403, body: 'not from there\n' }),
     });
     const refused = await server.connect().catch((error: unknown) => error);
     expect(refused).toBeInstanceOf(UpgradeRefusedError);
@@ -212,7 +220,27 @@ export function transportMessageCases(create: CreateTransport): void {
 
   it('tells the address of the peer', async ({ onTestFinished }) => {
     const server = await serve(create, onTestFinished);
-    const { session } = await server.connect();
+    const { client, session } = await server.connect({ headers: { 'X-Forwarded-For': '198.51.100.1' } });
     expect(session.socket.remoteAddress).toBe('127.0.0.1');
+    client.close();
+    await until(() => session.closes.length === 1);
+    // Whoever counts by address has to find it again.
+    expect(session.socket.remoteAddress).toBe('127.0.0.1');
+  });
+
+  it('tells the address that a trusted proxy tells', async ({ onTestFinished }) => {
+    const seen: string[] = [];
+    const server = await serve(create, onTestFinished, {
+      options: { clientAddress: createClientAddress(['127.0.0.0/8']) },
+      onUpgrade: (request) => {
+        seen.push(request.remoteAddress);
+        return undefined;
+      },
+      onRequest: ({ remoteAddress }) => textResponse(200, remoteAddress),
+    });
+    const headers = { 'X-Forwarded-For': '203.0.113.9, 198.51.100.1' };
+    const { session } = await server.connect({ headers });
+    expect([session.socket.remoteAddress, ...seen]).toEqual(['198.51.100.1', '198.51.100.1']);
+    expect(await (await fetch(`http://127.0.0.1:${server.port}/`, { headers })).text()).toBe('198.51.100.1');
   });
 }

@@ -1,38 +1,9 @@
 /** The `fanfare` program as a process: signals and exit codes. */
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect, it, onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
 import { startGatewayProcess } from '../support/gateway-process.js';
-
-const PROGRAM = fileURLToPath(new URL('../../bin/fanfare.mjs', import.meta.url));
-
-/** Starts the program in a private folder. */
-async function start(argv: readonly string[], env: Readonly<Record<string, string>> = {}) {
-  const cwd = await mkdtemp(join(tmpdir(), 'fanfare-program-'));
-  onTestFinished(() => rm(cwd, { recursive: true }));
-  const child = spawn(process.execPath, [PROGRAM, ...argv], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
-  onTestFinished(() => void child.kill('SIGKILL'));
-  const output = { stdout: '', stderr: '' };
-  child.stdout.on('data', (chunk: Buffer) => {
-    output.stdout += chunk.toString();
-  });
-  child.stderr.on('data', (chunk: Buffer) => {
-    output.stderr += chunk.toString();
-  });
-  return { output, closed: once(child, 'close') as Promise<[number | null]> };
-}
-
-/** Runs it to its end. */
-async function fanfare(argv: readonly string[], env: Readonly<Record<string, string>> = {}) {
-  const { output, closed } = await start(argv, env);
-  const [code] = await closed;
-  return { code, ...output };
-}
+import { fanfare, startFanfare } from '../support/program.js';
 
 it('exits 0, 1 or 2, with what it has to say on stdout or stderr', async () => {
   expect(await fanfare(['config'], { FANFARE_PORT: '1' })).toMatchObject({ code: 0, stderr: '' });
@@ -84,7 +55,7 @@ it('a second gateway on the same port says so and exits 1', async () => {
 });
 
 it('in production logs JSON lines, and serves no page', async () => {
-  const { output } = await start(['serve', '--port', '0', '--host', '127.0.0.1', '--node', 'n1'], {
+  const { output } = await startFanfare(['serve', '--port', '0', '--host', '127.0.0.1', '--node', 'n1'], {
     FANFARE_MODE: 'production',
     FANFARE_API_KEYS: 'k1',
   });

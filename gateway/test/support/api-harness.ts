@@ -92,7 +92,7 @@ export function createApiHarness(over: (harness: ApiHarness) => ApiHarnessParts 
     isAllowedOrigin: createOriginCheck(['https://app.example']),
     isWebSocketPath: (path) => path === '/ws',
     health: () => shards,
-    isStopping: () => harness.stopping,
+    phase: () => (harness.stopping ? 'stopping' : 'serving'),
     metrics: createMetrics({ stats, node: 'n1', version: '1.2.3', health: () => shards }),
     onFault: (message) => harness.faults.push(message),
     ...replaced,

@@ -9,13 +9,14 @@ export interface FanfareOptions extends FanfareSpeakerOptions {
   readonly dialects: readonly [RawDialect, ...RawDialect[]];
 }
 
-const PATH = '/ws';
+/** With a slash at the end as well, as some clients and proxies make of it. */
+const PATHS = ['/ws', '/ws/'];
 
 export function createFanfareConversation(options: FanfareOptions): Conversation {
   const { dialects } = options;
   return {
     entrance: 'ws',
-    serves: (path) => path === PATH,
+    serves: (path) => PATHS.includes(path),
     greet(request): Greeting {
       const { subprotocol, dialect } = chooseDialect(dialects, request.subprotocols);
       const token = tokenOf(request);

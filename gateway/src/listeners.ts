@@ -1,0 +1,126 @@
+/** Where a gateway listens: its transport, and a port aside for health and metrics if one is configured. */
+import { createHealthApi, type HttpDependencies } from './api/api.js';
+import type { Config } from './config/config.js';
+import { readDescriptorLimit, ShortageLog } from './observability/descriptors.js';
+import type { Logger } from './observability/logger.js';
+import { watchRefusals } from './observability/refusals.js';
+import type { Session } from './session/session.js';
+import { createClientAddress } from './transport/client-address.js';
+import type {
+  Transport,
+  TransportHandlers,
+  TransportOptions,
+  UpgradeRequest,
+  UpgradeResult,
+} from './transport/transport.js';
+import { createUwsTransport, loadUws } from './transport/uws.js';
+import { createWsTransport } from './transport/ws.js';
+
+export interface Listeners {
+  readonly transport: Transport;
+  readonly port: number;
+  readonly healthPort: number | undefined;
+  /** From now on these answer instead of those that answered before. */
+  serve(handlers: TransportHandlers<Session>): void;
+  /** Ends everything at once. */
+  close(): Promise<void>;
+}
+
+export interface ListenersOptions {
+  readonly logger: Logger;
+  readonly http: HttpDependencies;
+  /** Answer until others `serve`. */
+  readonly handlers: TransportHandlers<Session>;
+  /** Whether other processes of this gateway listen on the same ports. */
+  readonly isShared: boolean;
+}
+
+/** A request body: 1,000 messages rarely come near; what does is sent in several batches. */
+const MIN_BODY_LIMIT_BYTES = 8 * 1024 * 1024;
+/** What a request needs beside the payload of its one message: channel, key, tags. */
+const BODY_OVERHEAD_BYTES = 64 * 1024;
+
+const HEALTH_TRANSPORT: TransportOptions = {
+  maxFrameBytes: 1024,
+  maxBufferedBytes: 1024 * 1024,
+  maxBodyBytes: 64 * 1024,
+  idleTimeoutMs: 60_000,
+};
+
+/** A production gateway that may hold no more than this many is told so at its start. */
+const FEW_CONNECTIONS = 8_000;
+
+const CROWDED: UpgradeResult<Session> = { accept: false, status: 503, body: 'too many connections' };
+
+/** @throws if a port is taken, with one clear line. */
+export async function openListeners(config: Config, options: ListenersOptions): Promise<Listeners> {
+  const { logger, http, isShared } = options;
+  let { handlers } = options;
+  const descriptors = readDescriptorLimit();
+  const shortage = descriptors && new ShortageLog(descriptors, logger);
+  const decide = (request: UpgradeRequest): UpgradeResult<Session> => {
+    if (!transport.isCrowded) return handlers.onUpgrade(request);
+    shortage?.refused();
+    return CROWDED;
+  };
+  const transport: Transport = pickTransport(config, logger)<Session>(
+    {
+      maxFrameBytes: 4 * config.limits.frameBytes,
+      maxBufferedBytes: config.limits.bufferedBytes,
+      maxBodyBytes: Math.max(MIN_BODY_LIMIT_BYTES, config.namespaces.maxMessageBytes + BODY_OVERHEAD_BYTES),
+      idleTimeoutMs: 2 * (config.timings.pingIntervalMs + config.timings.pongTimeoutMs),
+      clientAddress: createClientAddress(config.trustedProxies),
+      ...(descriptors && { maxConnections: descriptors.connections }),
+      onConnections(open, isRefused) {
+        if (isRefused) http.stats.refusedConnections++;
+        if (isRefused) shortage?.refused();
+        else shortage?.observe(open);
+      },
+    },
+    {
+      onUpgrade: watchRefusals(decide, http.stats, logger),
+      onRequest: (request) => handlers.onRequest(request),
+    },
+  );
+  const aside =
+    config.healthPort === undefined
+      ? undefined
+      : createWsTransport<never>(HEALTH_TRANSPORT, {
+          onUpgrade: () => ({ accept: false, status: 404, body: 'not found' }),
+          onRequest: createHealthApi(http),
+        });
+  const close = async () => {
+    await aside?.close();
+    await transport.close();
+  };
+  if (descriptors && descriptors.connections < FEW_CONNECTIONS && config.mode === 'production') {
+    logger.warn(descriptors, 'few connections are possible: the process may not open more files (ulimit -n)');
+  }
+  try {
+    const { host, port, healthPort = 0 } = config;
+    const main = await transport.listen({ host, port, shared: isShared });
+    const other = await aside?.listen({ host, port: healthPort, shared: isShared });
+    return {
+      transport,
+      port: main.port,
+      healthPort: other?.port,
+      serve(next) {
+        handlers = next;
+      },
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** `auto` takes uWebSockets.js where its addon loads. */
+function pickTransport(config: Config, logger: Logger): typeof createUwsTransport {
+  if (config.transport === 'ws') return createWsTransport;
+  const loaded = loadUws();
+  if (loaded.addon) return createUwsTransport;
+  if (config.transport === 'uws') throw new Error(`uWebSockets.js does not load here: ${loaded.reason}`);
+  logger.warn({ reason: loaded.reason }, 'uWebSockets.js does not load here, using the slower ws transport');
+  return createWsTransport;
+}

@@ -1,0 +1,55 @@
+/**
+ * File descriptors: every connection needs one. A process that has none left cannot even refuse: its
+ * listening socket stays readable, and uWebSockets.js tries to accept for ever, with all of a core.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import type { Logger } from './logger.js';
+
+/** Kept for Redis, files and what else opens: an eighth of the limit, within these. */
+const MIN_RESERVE = 32;
+const MAX_RESERVE = 256;
+/** How much has to be free again until a shortage counts as over. */
+const RELIEF = 0.9;
+
+/** What the process may have open, and what of it connections can take. `undefined`: the system does not say (only Linux does). */
+export function readDescriptorLimit(): { readonly limit: number; readonly connections: number } | undefined {
+  try {
+    const [, text] = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1')) ?? [];
+    if (text === undefined) return undefined;
+    const limit = Number(text);
+    const reserve = Math.min(MAX_RESERVE, Math.max(MIN_RESERVE, Math.floor(limit / 8)));
+    const isOpen = readdirSync('/proc/self/fd').length;
+    return { limit, connections: Math.max(1, limit - isOpen - reserve) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Says once that connections are refused for want of descriptors, and once that it is over. */
+export class ShortageLog {
+  #refused = 0;
+  readonly #limit: number;
+  readonly #connections: number;
+  readonly #logger: Pick<Logger, 'error' | 'info'>;
+
+  constructor({ limit, connections }: { limit: number; connections: number }, logger: Pick<Logger, 'error' | 'info'>) {
+    this.#limit = limit;
+    this.#connections = connections;
+    this.#logger = logger;
+  }
+
+  refused(): void {
+    if (++this.#refused > 1) return;
+    this.#logger.error(
+      { limit: this.#limit, connections: this.#connections },
+      'connections are refused: the process may not open more files (ulimit -n)',
+    );
+  }
+
+  /** To be told now and then how many connections there are. */
+  observe(open: number): void {
+    if (this.#refused === 0 || open > RELIEF * this.#connections) return;
+    this.#logger.info({ refused: this.#refused }, 'connections are taken again');
+    this.#refused = 0;
+  }
+}

@@ -1,0 +1,32 @@
+import type { TransportOptions } from './transport.js';
+
+/** Of the connections that a transport may have, so many are kept for HTTP: health checks still get through. */
+const KEPT_FOR_HTTP = 16;
+
+/** Counts the connections of a transport, and lets no more in than it may have. */
+export class ConnectionGate {
+  /** HTTP and WebSocket together. */
+  #open = 0;
+  readonly #max: number;
+  readonly #onConnections: NonNullable<TransportOptions['onConnections']>;
+
+  constructor({ maxConnections = Number.POSITIVE_INFINITY, onConnections = () => {} }: TransportOptions) {
+    this.#max = maxConnections;
+    this.#onConnections = onConnections;
+  }
+
+  /** A connection came. False: it has to be closed at once, which ends with `leave` as for any other. */
+  enter(): boolean {
+    const isRefused = ++this.#open > this.#max;
+    this.#onConnections(this.#open, isRefused);
+    return !isRefused;
+  }
+
+  leave(): void {
+    this.#onConnections(--this.#open, false);
+  }
+
+  get isCrowded(): boolean {
+    return this.#open > this.#max - Math.min(KEPT_FOR_HTTP, this.#max / 4);
+  }
+}
