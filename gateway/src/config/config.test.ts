@@ -57,7 +57,8 @@ describe('where settings come from', () => {
     writeFileSync(join(cwd, 'fanfare.config.json'), '\uFEFF{"port":7}');
     const env = { FANFARE_API_KEYS: 'secret\n', FANFARE_REDIS_URL: ' redis://:pw@a\r\n', FANFARE_NODE: '\n' };
     const config = load({ env, argv: ['--health-port', '81\n'] });
-    expect(config).toMatchObject({ port: 7, apiKeys: ['secret'], redisUrl: 'redis://:pw@a', healthPort: 81 });
+    expect(config.apiKeys).toMatchObject([{ key: 'secret' }]);
+    expect(config).toMatchObject({ port: 7, redisUrl: 'redis://:pw@a', healthPort: 81 });
     expect(config.node).not.toBe('');
   });
 
