@@ -249,8 +249,8 @@ class FanfareClient implements UntypedClient {
   ): Subscription {
     const start = { ...(rewind !== undefined && { rewind }), ...(rewindMs !== undefined && { rewindMs }) };
     const position = since && positionOf(since);
-    if (this.#subscriptions.has(channel) && (since || Object.keys(start).length > 0)) {
-      throw new FanfareClientError('already_subscribed', 'only the first subscription of a channel has a start', {
+    if (this.#subscriptions.has(channel) && Object.keys(start).length > 0) {
+      throw new FanfareClientError('already_subscribed', 'only the first subscription of a channel can rewind', {
         channel,
       });
     }

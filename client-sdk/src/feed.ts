@@ -95,17 +95,28 @@ export class Feed {
     return undefined;
   }
 
-  /** The first member chooses the start; later ones join where the wire stands. */
+  /**
+   * A member with a position of its own is given what follows it. Of the others the first chooses the start, and later
+   * ones join where the wire stands.
+   */
   join(member: Member, start: FirstStart): void {
     if (this.empty) {
       this.#firstStart = start;
       this.#inherited = this.#wire !== 'off';
       if (this.#wire === 'on') this.#wire = 'stale';
     }
+    const own = member.position;
+    const elsewhere = own !== undefined && !samePosition(own, this.#cursor);
     this.#audience.add(member);
-    if (this.#wire === 'on') {
+    if (this.#wire === 'on' && this.#durable && elsewhere) {
+      member.flow = 'behind';
+      this.#wire = 'stale';
+    } else if (this.#wire === 'on') {
       member.position = this.#cursor;
       member.onSubscribed(this.#durable);
+    } else if (this.#wire === 'subscribing' && own !== undefined && !samePosition(own, this.#since)) {
+      // What is asked already is not for it.
+      member.flow = 'behind';
     }
     this.#changed();
   }

@@ -156,6 +156,42 @@ describe('joining', () => {
     );
   });
 
+  it('gives a later subscription what follows its own position, and nobody a message twice', () => {
+    const { clock, server, client, errors } = withLogServer();
+    for (const n of [1, 2, 3, 4]) server.publish('a', n);
+    const { epoch } = server.log('a').head;
+    const [first, early, same, open] = [collect(), collect(), collect(), collect()];
+    client.channel('a').subscribe(first.handler, { rewind: 2 });
+    client.connect();
+    clock.advance(100);
+    client.channel('a').subscribe(early.handler, { since: { epoch, offset: 1 } });
+    client.channel('a').subscribe(same.handler, { since: server.log('a').head });
+    clock.advance(100);
+    client.channel('a').subscribe(open.handler);
+    server.publish('a', 5);
+    clock.advance(100);
+    expect(first.data()).toEqual([3, 4, 5]);
+    expect(early.data()).toEqual([2, 3, 4, 5]);
+    expect(same.data()).toEqual([5]);
+    expect(open.data()).toEqual([5]);
+    expect(errors).toEqual([]);
+  });
+
+  it('does so too while the subscribe of the first is open', () => {
+    const { clock, server, client } = withLogServer();
+    for (const n of [1, 2, 3]) server.publish('a', n);
+    const { epoch } = server.log('a').head;
+    const [first, early] = [collect(), collect()];
+    client.connect();
+    clock.advance(100);
+    client.channel('a').subscribe(first.handler);
+    client.channel('a').subscribe(early.handler, { since: { epoch, offset: 1 } });
+    clock.advance(100);
+    server.publish('a', 4);
+    clock.advance(100);
+    expect([first.data(), early.data()]).toEqual([[4], [2, 3, 4]]);
+  });
+
   it('lets a handler subscribe to the same channel without a message twice', () => {
     const hand = byHand();
     const inner = collect<number>();
