@@ -46,6 +46,32 @@ module.exports = {
       PROTOCOL,
       `${G}/(channels|hub|presence|redis|session)/`,
     ]),
+    only('auth-knows-ports', `${G}/auth/`, [PORTS, PROTOCOL, `${G}/auth/`]),
+    only('observability-knows-ports', `${G}/observability/`, [PORTS, PROTOCOL, `${G}/observability/`]),
+    only('workers-know-ports-and-observability', `${G}/workers/`, [
+      PORTS,
+      `${G}/(workers|observability)/`,
+      `${G}/transport/listen-probe\\.ts$`,
+    ]),
+    // A value can be read, and refused, by those who use it.
+    only('config-knows-what-it-sets', `${G}/config/`, [
+      PORTS,
+      PROTOCOL,
+      `${G}/(config|auth)/`,
+      `${G}/(redis/url|transport/client-address)\\.ts$`,
+    ]),
+    // It starts a gateway as a whole. `check`, `tail` and `token` are tools of their own.
+    only('cli-starts-gateways', `${G}/cli(\\.ts$|/)`, [
+      PORTS,
+      PROTOCOL,
+      `${G}/(auth|cli|config|observability|workers)/`,
+      `${G}/(gateway|version)\\.ts$`,
+      `${G}/api/static-files\\.ts$`,
+      `${G}/broker/redis/checks\\.ts$`,
+      '^client-sdk/src/',
+    ]),
+    only('demo-is-an-application-of-the-sdk', '^gateway/demo/', [PROTOCOL, '^(client-sdk/src|gateway/demo)/']),
+    only('loadtest-stays-outside', '^loadtest/src/', [PROTOCOL, '^(client-sdk|loadtest)/src/']),
     only('transports-are-strangers', `${G}/transport/`, [PORTS, PROTOCOL, `${G}/transport/`]),
     only('memory-engine-is-a-stranger', `${G}/broker/memory/`, [PORTS, PROTOCOL, `${G}/broker/(memory/|[^/]+\\.ts$)`]),
     only('redis-engine-is-a-stranger', `${G}/broker/redis/`, [

@@ -1,7 +1,7 @@
 /** `npm run check`: format, lint, types, layers and cycles. Runs all of them, then fails if one did. */
 import { install, runTool } from './workspace.mjs';
 
-const LAYERED = ['protocol/src', 'client-sdk/src', 'gateway/src', 'loadtest/src'];
+const LAYERED = ['protocol/src', 'client-sdk/src', 'gateway/src', 'gateway/demo', 'loadtest/src'];
 
 await install();
 const checks = [

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const SOURCES = ['protocol/src', 'client-sdk/src', 'gateway/src', 'loadtest/src'];
+const SOURCES = ['protocol/src', 'client-sdk/src', 'gateway/src', 'gateway/demo', 'loadtest/src'];
 
 /** File to plant, what it says, and the rule it breaks. */
 const PLANTED = [
@@ -17,6 +17,13 @@ const PLANTED = [
   ['gateway/src/session/planted.ts', `import '@fanfare/client';`, 'session-knows-channels-hub-and-ports'],
   ['gateway/src/channels/planted.ts', `import '../hub/planted-layer.js';`, 'channels-know-ports'],
   ['gateway/src/api/planted.ts', `import '../session/planted.js';`, 'api-knows-channels-and-ports'],
+  ['gateway/src/auth/planted.ts', `import '../session/planted.js';`, 'auth-knows-ports'],
+  ['gateway/src/observability/planted.ts', `import '../hub/planted-layer.js';`, 'observability-knows-ports'],
+  ['gateway/src/workers/planted.ts', `import '../session/planted.js';`, 'workers-know-ports-and-observability'],
+  ['gateway/src/config/planted.ts', `import '../session/planted.js';`, 'config-knows-what-it-sets'],
+  ['gateway/src/cli/planted.ts', `import '../session/planted.js';`, 'cli-starts-gateways'],
+  ['gateway/demo/planted.ts', `import '../src/session/planted.js';`, 'demo-is-an-application-of-the-sdk'],
+  ['loadtest/src/planted-gateway.ts', `import '../../gateway/src/session/planted.js';`, 'loadtest-stays-outside'],
   ['gateway/src/broker/memory/planted.ts', `import '../redis/planted.js';`, 'memory-engine-is-a-stranger'],
   [
     'gateway/src/broker/redis/planted.ts',

@@ -1,0 +1,123 @@
+import { RAW_DIALECTS } from '@fanfare/protocol/raw';
+import { expect, it } from 'vitest';
+import { createMemoryBroker } from '../broker/memory/memory-broker.js';
+import { systemClock } from '../clock.js';
+import { Hub } from '../hub/hub.js';
+import { createStats } from '../stats.js';
+import type { Socket } from '../transport/transport.js';
+import type { Conversation, Greeting } from './conversation.js';
+import type { SessionListener } from './services.js';
+import { Sessions } from './sessions.js';
+
+/** A conversation of a single word, which names the user: not the one of docs/PROTOCOL.md. */
+const ONE_WORD: Conversation = {
+  entrance: 'word',
+  serves: () => true,
+  greet: (): Greeting => ({
+    subprotocol: undefined,
+    dialect: RAW_DIALECTS.json,
+    speakTo: (client) => ({
+      onMessage: (data) => client.identify({ user: Buffer.from(data).toString(), grants: () => true }),
+      toWire: (frame) => (frame.type === 'error' ? undefined : frame.type),
+    }),
+  }),
+};
+
+function setUp() {
+  const off = Number.POSITIVE_INFINITY;
+  const told: string[] = [];
+  const listener: SessionListener = {
+    onConnected: (client) => told.push(`${client.identity?.user} connected`),
+    onClosed: (client) => told.push(`${client.identity?.user} closed`),
+  };
+  const stats = createStats();
+  const onFault = (message: string) => told.push(message);
+  const hub = new Hub({
+    broker: createMemoryBroker({ clock: systemClock }),
+    transport: { publish() {} },
+    clock: systemClock,
+    stats,
+    onFault,
+  });
+  const sessions = new Sessions({
+    services: {
+      hub,
+      authenticator: { authenticate: () => ({ grants: () => true }) },
+      commands: {},
+      listeners: [listener],
+      clock: systemClock,
+      stats,
+      limits: { commandsPerSecond: off, bytesPerSecond: off, publishesPerSecond: off, subscriptions: off },
+      onFault,
+    },
+    node: 'n1',
+    timings: { pingIntervalMs: 25_000, pongTimeoutMs: 10_000, connectTimeoutMs: 10_000, lagMs: 60_000 },
+  });
+  const closes: [code: number, reason: string][] = [];
+  const open = (remoteAddress: string, user?: string) => {
+    const socket: Socket = {
+      send: () => 'sent',
+      cork: (callback) => callback(),
+      subscribe() {},
+      unsubscribe() {},
+      bufferedBytes: 0,
+      remoteAddress,
+      close: (code, reason) => closes.push([code, reason]),
+      terminate() {},
+    };
+    const request = { path: '/', query: '', subprotocols: [], header: () => '', remoteAddress };
+    const session = sessions.open(socket, ONE_WORD, ONE_WORD.greet(request));
+    if (user) session.onMessage(Buffer.from(user), false);
+    return session;
+  };
+  return { sessions, stats, told, closes, open };
+}
+
+it('finds sessions by id, user and address, from the open socket until it is gone', () => {
+  const { sessions, stats, told, open } = setUp();
+  const [a, b, stranger] = [open('10.0.0.1', 'ann'), open('10.0.0.1', 'ann'), open('10.0.0.2')];
+  expect([...sessions]).toEqual([a, b, stranger]);
+  expect(sessions.get(a.id)).toBe(a);
+  expect(a.id).toMatch(/^n1-/);
+  expect([...sessions.ofUser('ann')]).toEqual([a, b]);
+  expect([...sessions.ofUser('bob')]).toEqual([]);
+  expect([sessions.atAddress('10.0.0.1'), sessions.atAddress('10.0.0.2'), sessions.atAddress('?')]).toEqual([2, 1, 0]);
+  a.close(4403, 'no');
+  // Nothing reaches it any more, but its socket is still there.
+  expect([...sessions.ofUser('ann')]).toEqual([b]);
+  expect([sessions.size, sessions.atAddress('10.0.0.1'), stats.connections]).toEqual([3, 2, 3]);
+  a.onClose(4403, 'no');
+  b.onClose(1006, '');
+  expect([sessions.size, sessions.atAddress('10.0.0.1'), stats.connections]).toEqual([1, 0, 1]);
+  expect(sessions.get(a.id)).toBeUndefined();
+  expect([...sessions.ofUser('ann')]).toEqual([]);
+  expect(told).toEqual(['ann connected', 'ann connected', 'ann closed', 'ann closed']);
+  sessions.close();
+});
+
+it('drains: everyone is sent elsewhere with a time to come back, whether connected or not', () => {
+  const { sessions, closes, open } = setUp();
+  open('10.0.0.1', 'ann');
+  open('10.0.0.2');
+  expect(sessions.isDraining).toBe(false);
+  sessions.drain();
+  expect(sessions.isDraining).toBe(true);
+  expect(closes.map(([code]) => code)).toEqual([4000, 4000]);
+  for (const [, reason] of closes) {
+    const { retryAfter } = JSON.parse(reason) as { retryAfter: number };
+    expect(retryAfter).toBeGreaterThanOrEqual(0);
+    expect(retryAfter).toBeLessThanOrEqual(5_000);
+  }
+  sessions.close();
+});
+
+it('a conversation may leave a frame untold', () => {
+  const { sessions, open } = setUp();
+  const session = open('10.0.0.1', 'ann');
+  const sent: unknown[] = [];
+  session.writer.send = (wire) => void sent.push(wire);
+  session.reply({ type: 'error', code: 'internal', message: '', retryable: false });
+  session.reply({ type: 'unsubscribed', channel: 'a' });
+  expect(sent).toEqual(['unsubscribed']);
+  sessions.close();
+});
