@@ -1,5 +1,7 @@
 /** `fanfare-load`: the one place that reads arguments and ends the process. */
+import { AGENT_USAGE, agentCommand } from './cli/agent-command.js';
 import { BENCH_USAGE, benchCommand } from './cli/bench-command.js';
+import { COMPARE_USAGE, compareCommand } from './cli/compare-command.js';
 import { UsageError } from './cli/flags.js';
 import { RUN_USAGE, runCommand } from './cli/run-command.js';
 import { VERIFY_USAGE, verifyCommand } from './cli/verify-command.js';
@@ -15,6 +17,8 @@ interface Command {
 const COMMANDS: Readonly<Record<string, Command>> = {
   run: { usage: RUN_USAGE, run: runCommand },
   verify: { usage: VERIFY_USAGE, run: verifyCommand },
+  compare: { usage: COMPARE_USAGE, run: compareCommand },
+  agent: { usage: AGENT_USAGE, run: agentCommand },
   bench: { usage: BENCH_USAGE, run: benchCommand },
   survive: { usage: SURVIVE_USAGE, run: surviveCommand },
 };

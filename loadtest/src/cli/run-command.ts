@@ -1,13 +1,11 @@
-import { randomBytes } from 'node:crypto';
-import { LocalGenerator } from '../run/generator.js';
-import { inspectMachine, layOut } from '../run/preflight.js';
-import { runScenario } from '../run/run.js';
 import { BUILT_IN } from '../scenario/builtin.js';
 import { loadScenario } from '../scenario/load-scenario.js';
 import { channelCount, type Scenario, withDuration } from '../scenario/scenario.js';
 import { parseFlags, timeMs, UsageError, wholeNumber } from './flags.js';
-import { deliver, interruption, liveView, OUTPUT_OPTIONS, OUTPUT_USAGE, parseSeed, parseThresholds } from './output.js';
-import { DEFAULT_URL, isLoopback, parseTarget, probe, TARGET_OPTIONS } from './target.js';
+import { localTarget, startLocal } from './local.js';
+import { interruption, OUTPUT_OPTIONS, OUTPUT_USAGE, parseSeed, parseThresholds } from './output.js';
+import { runOn } from './run-on.js';
+import { DEFAULT_URL, parseTarget, probe, TARGET_OPTIONS } from './target.js';
 
 export const RUN_USAGE = `fanfare-load run <scenario> [flags]   runs a scenario, audits every message, prints the figures
 
@@ -15,6 +13,9 @@ export const RUN_USAGE = `fanfare-load run <scenario> [flags]   runs a scenario,
                         ${Object.entries(BUILT_IN)
                           .map(([name, { description }]) => `${name.padEnd(10)}${description}`)
                           .join('\n                        ')}
+  --local <topology>    starts a gateway here, with memory, standalone, sentinel or cluster behind it; with
+  --gateways <n>        so many gateways (default 1), of
+  --workers <n>         so many processes each (default 1)
   --url <ws://…>        a gateway; may be repeated, connections are spread (default ${DEFAULT_URL})
   --api-url <http://…>  its HTTP API (default: the same host and port)
   --api-key <key>       for publishing by HTTP (default $FANFARE_API_KEY, or dev)
@@ -22,9 +23,11 @@ export const RUN_USAGE = `fanfare-load run <scenario> [flags]   runs a scenario,
   --secret <secret>     signs a token for each of them (HS256)
   --duration <time>     of the longest stage, such as 30s
   --connections <n>     of a scenario's only group, instead of its own
+  --channels <n>        the same for its channels
   --rate <n>            messages a second of a scenario's only group; or
   --in-flight <n>       messages in flight (closed model)
   --processes <n>       generator processes (default: what the connections and the cores ask for)
+  --agents <a,b>        host:port of agents that generate the load instead (fanfare-load agent)
 ${OUTPUT_USAGE}
 `;
 
@@ -33,9 +36,14 @@ const OPTIONS = {
   ...OUTPUT_OPTIONS,
   duration: { type: 'string' },
   connections: { type: 'string' },
+  channels: { type: 'string' },
   rate: { type: 'string' },
   'in-flight': { type: 'string' },
   processes: { type: 'string' },
+  agents: { type: 'string' },
+  local: { type: 'string' },
+  gateways: { type: 'string', default: '1' },
+  workers: { type: 'string', default: '1' },
 } as const;
 
 /** @returns the exit code: 0 passed, 1 failed. */
@@ -47,33 +55,14 @@ export async function runCommand(args: readonly string[]): Promise<number> {
   const seed = parseSeed(values.seed);
   const durationMs = values.duration === undefined ? undefined : timeMs('duration', values.duration);
   const scenario = withDuration(overridden(await loadScenario(name), values), durationMs);
-  const target = parseTarget({ ...values, url: values.url ?? [DEFAULT_URL] });
-  await probe(target);
-  const connections = Object.values(scenario.groups).reduce((sum, group) => sum + group.connections, 0);
-  const processes = values.processes === undefined ? undefined : wholeNumber('processes', values.processes);
-  const layout = layOut(inspectMachine(), connections, isLoopback(target), processes);
   const signal = interruption();
-  const view = liveView(values);
-  const generators = Array.from({ length: layout.workers }, () => new LocalGenerator());
+  const topology = values.local === undefined ? undefined : await startLocal(values.local, values);
   try {
-    const result = await runScenario({
-      scenario,
-      target,
-      generators,
-      localAddresses: layout.localAddresses,
-      seed,
-      runId: randomBytes(3).toString('hex'),
-      thresholds,
-      allowLimited: values['allow-limited'],
-      verifyEvery: verifyEvery(scenario),
-      signal,
-      onPoint: (progress) => view?.show(progress),
-    });
-    view?.clear();
-    deliver(result, values);
-    return result.passed ? 0 : 1;
+    const target = topology ? localTarget(topology) : parseTarget({ ...values, url: values.url ?? [DEFAULT_URL] });
+    await probe(target);
+    return await runOn(target, scenario, { ...values, seed, thresholds, signal, verifyEvery: verifyEvery(scenario) });
   } finally {
-    for (const generator of generators) generator.end();
+    await topology?.stop();
   }
 }
 
@@ -89,16 +78,17 @@ function verifyEvery({ groups }: Scenario): number {
   return perSecond.reduce((sum, each) => sum + each, 0) > VERIFIED_PER_SECOND ? VERIFY_EVERY : 1;
 }
 
-type Overrides = { readonly [name in 'connections' | 'rate' | 'in-flight']?: string | undefined };
+type Overrides = { readonly [name in 'connections' | 'channels' | 'rate' | 'in-flight']?: string | undefined };
 
 function overridden(scenario: Scenario, flags: Overrides) {
-  const given = (['connections', 'rate', 'in-flight'] as const).filter((flag) => flags[flag] !== undefined);
+  const given = (['connections', 'channels', 'rate', 'in-flight'] as const).filter((flag) => flags[flag] !== undefined);
   if (given.length === 0) return scenario;
   const [entry, ...others] = Object.entries(scenario.groups);
   if (!entry || others.length > 0) throw new UsageError(`--${given[0]} is for scenarios of one group`);
   const [name, group] = entry;
   const connections =
     flags.connections === undefined ? group.connections : wholeNumber('connections', flags.connections);
+  const channels = flags.channels === undefined ? group.channels : wholeNumber('channels', flags.channels);
   let { publish } = group;
   if (flags.rate !== undefined && flags['in-flight'] !== undefined)
     throw new UsageError('--rate or --in-flight, not both');
@@ -110,5 +100,5 @@ function overridden(scenario: Scenario, flags: Overrides) {
   if (publish && flags['in-flight'] !== undefined) {
     publish = { ...publish, inFlight: wholeNumber('in-flight', flags['in-flight']), rate: undefined };
   }
-  return { ...scenario, groups: { [name]: { ...group, connections, publish } } };
+  return { ...scenario, groups: { [name]: { ...group, connections, channels, publish } } };
 }

@@ -1,14 +1,12 @@
-import { randomBytes } from 'node:crypto';
-import { LocalGenerator } from '../run/generator.js';
-import { inspectMachine, layOut } from '../run/preflight.js';
-import { runScenario } from '../run/run.js';
 import { resolveScenario } from '../scenario/scenario.js';
-import { TOPOLOGIES, Topology, type TopologyKind } from '../topology/topology.js';
+import { TOPOLOGIES, type TopologyKind } from '../topology/topology.js';
 import { type Fault, faultsFor } from '../verify/faults.js';
 import { causeTrouble, verifyScenario } from '../verify/verify.js';
 import { parseFlags, timeMs, UsageError, wholeNumber } from './flags.js';
-import { deliver, interruption, liveView, OUTPUT_OPTIONS, OUTPUT_USAGE, parseSeed, parseThresholds } from './output.js';
-import { isLoopback, parseTarget, probe, TARGET_OPTIONS } from './target.js';
+import { localTarget, startLocal, topologyKind } from './local.js';
+import { interruption, OUTPUT_OPTIONS, OUTPUT_USAGE, parseSeed, parseThresholds } from './output.js';
+import { runOn } from './run-on.js';
+import { parseTarget, probe, TARGET_OPTIONS } from './target.js';
 
 export const VERIFY_USAGE = `fanfare-load verify <url> [<url> …] [flags]   faults happen, every message is accounted for; exit code 1 unless all came once, in order
 fanfare-load verify --local <topology> [flags]
@@ -46,66 +44,37 @@ export async function verifyCommand(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseFlags(args, OPTIONS);
   const urls = [...positionals, ...(values.url ?? [])];
   if ((urls.length === 0) === (values.local === undefined)) throw new UsageError('verify takes either URLs or --local');
-  const kind = values.local;
-  if (kind !== undefined && !TOPOLOGIES.includes(kind as TopologyKind)) {
-    throw new UsageError(`--local takes ${TOPOLOGIES.join(', ')}, not ${kind}`);
-  }
+  const kind = values.local === undefined ? undefined : topologyKind(values.local);
   const durationMs = timeMs('duration', values.duration);
   const everyMs = timeMs('every', values.every);
   const connections = wholeNumber('connections', values.connections, 3);
   const rate = wholeNumber('rate', values.rate);
   const thresholds = parseThresholds(values.threshold ?? []);
   const seed = parseSeed(values.seed);
-  const faults = faultsNamed(kind as TopologyKind | undefined, values.only);
+  const faults = faultsNamed(kind, values.only);
   const signal = interruption();
-  const topology =
-    kind === undefined
-      ? undefined
-      : await Topology.start({
-          kind: kind as TopologyKind,
-          gateways: wholeNumber('gateways', values.gateways ?? (kind === 'memory' ? '1' : '2')),
-          workers: 1,
-          program: values.program,
-        });
+  const gateways = values.gateways ?? (kind === 'memory' ? '1' : '2');
+  const topology = kind && (await startLocal(kind, { gateways, workers: '1', program: values.program }));
   try {
-    const target = parseTarget({
-      ...values,
-      url: topology?.urls ?? urls,
-      ...(topology && { 'api-key': 'dev', 'api-url': topology.apis }),
-    });
+    const target = topology ? localTarget(topology) : parseTarget({ ...values, url: urls });
     await probe(target);
     const scenario = resolveScenario(verifyScenario({ durationMs, connections, rate }));
-    const layout = layOut(inspectMachine(), connections, isLoopback(target), undefined);
-    const generators = Array.from({ length: layout.workers }, () => new LocalGenerator());
-    const view = liveView(values);
-    try {
-      const result = await runScenario({
-        scenario,
-        target,
-        generators,
-        localAddresses: layout.localAddresses,
-        seed,
-        runId: randomBytes(3).toString('hex'),
-        thresholds,
-        // What is measured here is not speed.
-        allowLimited: true,
-        verifyEvery: 1,
-        signal,
-        onPoint: (progress) => view?.show(progress),
-        trouble: (trouble) => causeTrouble({ topology, urls: target.urls, seed, everyMs, durationMs, faults }, trouble),
-        mend: async () => topology?.mend(),
-        notes: [
-          topology
-            ? `A local ${topology.kind} topology: ${topology.gateways.length} gateways, ${topology.servers?.nodes.length ?? 0} Redis servers.`
-            : 'A deployment that was only reached through its clients.',
-        ],
-      });
-      view?.clear();
-      deliver(result, values);
-      return result.passed ? 0 : 1;
-    } finally {
-      for (const generator of generators) generator.end();
-    }
+    return await runOn(target, scenario, {
+      ...values,
+      seed,
+      thresholds,
+      signal,
+      // What is measured here is not speed.
+      'allow-limited': true,
+      verifyEvery: 1,
+      trouble: (trouble) => causeTrouble({ topology, urls: target.urls, seed, everyMs, durationMs, faults }, trouble),
+      mend: async () => topology?.mend(),
+      notes: [
+        topology
+          ? `A local ${topology.kind} topology: ${topology.gateways.length} gateways, ${topology.servers?.nodes.length ?? 0} Redis servers.`
+          : 'A deployment that was only reached through its clients.',
+      ],
+    });
   } finally {
     await topology?.stop();
   }

@@ -85,11 +85,9 @@ export class Crowd {
   }
 
   #stroke(): void {
-    const { share, plan, tally } = this.#options;
+    const { share } = this.#options;
     while (this.#open.length > this.#wanted) this.#leave(this.#open.length - 1);
-    while (this.#open.length < this.#wanted && tally.pending < plan.connecting) {
-      this.#join(share.first + this.#open.length * share.stride);
-    }
+    this.#fill();
     const { churn } = share.group;
     if (!churn || !this.#options.hasBegun()) return;
     this.#churned += (churn.perSecond * share.count * STROKE_MS) / 1000;
@@ -100,6 +98,13 @@ export class Crowd {
       this.#leave(index);
       this.#generation++;
       this.#join(number);
+    }
+  }
+
+  #fill(): void {
+    const { share, plan, tally } = this.#options;
+    while (this.#open.length < this.#wanted && tally.pending < plan.connecting) {
+      this.#join(share.first + this.#open.length * share.stride);
     }
   }
 
@@ -143,6 +148,7 @@ export class Crowd {
             }),
           });
     this.#open.push(one);
+    one.onReady = () => this.#fill();
     one.open();
   }
 

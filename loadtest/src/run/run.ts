@@ -57,7 +57,8 @@ export interface Progress {
 
 const TICK_MS = 1_000;
 const LOAD_STEP_MS = 250;
-const CONNECTING = 200;
+/** Connections on their way at a time, in all generators together. */
+const CONNECTING = 400;
 /** Without one more connection for this long, the rest will not come, ms. */
 const CONNECT_PATIENCE_MS = 15_000;
 /** Without anything more received for this long, what is missing will not come, ms. */
@@ -84,9 +85,14 @@ class Run {
   #offenders: Offender[] = [];
   #skipped = 0;
   #ticking = Promise.resolve();
+  #failure: Error | undefined;
+  readonly #failed = new AbortController();
+  /** Aborted by whoever runs this, or by a failure. */
+  readonly #signal: AbortSignal;
 
   constructor(options: RunOptions) {
     this.#options = options;
+    this.#signal = AbortSignal.any([options.signal, this.#failed.signal]);
     this.#wanted = Object.values(options.scenario.groups).reduce((sum, { connections }) => sum + connections, 0);
   }
 
@@ -95,10 +101,11 @@ class Run {
     await this.#begin();
     this.#memory.before = (await this.#sample())?.residentBytes;
     const timer = setInterval(() => {
-      this.#ticking = this.#ticking.then(() => this.#tick()).catch(() => {});
+      this.#ticking = this.#ticking.then(() => this.#tick()).catch((error: Error) => this.#fail(error));
     }, TICK_MS);
     try {
       await this.#stages();
+      if (this.#failure) throw this.#failure;
       await this.#stopPublishing();
     } finally {
       clearInterval(timer);
@@ -112,6 +119,12 @@ class Run {
     const result = this.#result(lostByLog);
     await Promise.allSettled(generators.map((generator) => generator.ask({ do: 'close' })));
     return result;
+  }
+
+  /** A generator is gone: what it would have counted is missing, whatever else is measured. */
+  #fail(error: Error): void {
+    this.#failure ??= error;
+    this.#failed.abort();
   }
 
   async #begin(): Promise<void> {
@@ -137,14 +150,14 @@ class Run {
   }
 
   async #stages(): Promise<void> {
-    const { scenario, signal, trouble } = this.#options;
+    const { scenario, trouble } = this.#options;
     const totalMs = scenario.stages.reduce((sum, { duration }) => sum + duration, 0);
     const ended = new AbortController();
     let troubles: Promise<void> | undefined;
     let load = 0;
     let doneMs = 0;
     for (const stage of scenario.stages) {
-      if (signal.aborted) break;
+      if (this.#signal.aborted) break;
       const isFirstPublished = stage.publish && troubles === undefined;
       if (isFirstPublished) troubles = this.#startTrouble(trouble, ended.signal);
       this.#phase = stage.publish ? 'running' : 'connecting';
@@ -162,7 +175,7 @@ class Run {
   /** The faults of whoever runs this, and the storms of the scenario. */
   async #startTrouble(trouble: RunOptions['trouble'], signal: AbortSignal): Promise<void> {
     const told: Trouble = {
-      signal: AbortSignal.any([signal, this.#options.signal]),
+      signal: AbortSignal.any([signal, this.#signal]),
       mark: (text) => this.#recording.mark(text, true),
       cut: async (share, seed) => void (await this.#askAll({ do: 'cut', share, seed })),
       stall: async (share, ms, seed) => void (await this.#askAll({ do: 'stall', share, ms, seed })),
@@ -201,8 +214,7 @@ class Run {
     const wanted = Math.round(this.#wanted * load);
     let best = -1;
     let bestAt = performance.now();
-    const { signal } = this.#options;
-    while (!signal.aborted && performance.now() - bestAt < CONNECT_PATIENCE_MS) {
+    while (!this.#signal.aborted && performance.now() - bestAt < CONNECT_PATIENCE_MS) {
       await sleep(50);
       await this.#tickNow();
       const { connections, pending } = this.#recording;
@@ -219,13 +231,13 @@ class Run {
   async #settleMemory(): Promise<void> {
     if (this.#memory.after !== undefined || this.#wanted < MIN_CONNECTIONS_FOR_MEMORY) return;
     // The garbage of so many handshakes is not what connections hold.
-    await sleep(1_000, undefined, { signal: this.#options.signal }).catch(() => {});
+    await sleep(1_000, undefined, { signal: this.#signal }).catch(() => {});
     this.#memory.after = (await this.#sample())?.residentBytes;
   }
 
   async #ramp(stage: Stage, from: number, passed: (ms: number) => void): Promise<void> {
     const beganAt = performance.now();
-    const { signal } = this.#options;
+    const signal = this.#signal;
     for (;;) {
       const ms = performance.now() - beganAt;
       const share = Math.min(1, ms / stage.duration);

@@ -170,12 +170,17 @@ async function handle(request: WorkerRequest): Promise<Omit<WorkerReply, 'id'>> 
   }
 }
 
+/** A parent that is gone needs no answer. */
+function answer(reply: WorkerReply): void {
+  process.send?.(reply, undefined, undefined, () => {});
+}
+
 process.on('message', ({ id, request }: { id: number; request: WorkerRequest }) => {
   handle(request).then(
-    (reply) => process.send?.({ id, ...reply } satisfies WorkerReply),
-    (error: Error) => process.send?.({ id, error: error.message } satisfies WorkerReply),
+    (reply) => answer({ id, ...reply }),
+    (error: Error) => answer({ id, error: error.message }),
   );
 });
 // The parent ends this process; a Ctrl-C at a terminal reaches both.
-process.on('SIGINT', () => {});
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {});
 process.on('disconnect', () => process.exit(0));

@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { Crowd, type CrowdOutcome } from './crowd.js';
-import { startGateway } from './gateway.js';
+import { startOwnGateway } from './gateway.js';
 import { type Sample, watchMetrics } from './gateway-metrics.js';
 import { addCounts } from './ledger.js';
 import { type PublishingOutcome, publishSteadily } from './publishing.js';
@@ -48,7 +48,7 @@ export async function survive(plan: SurvivePlan): Promise<SurviveOutcome> {
   const messageBytes = LARGEST_TO_MEAN * plan.meanBytes + ENVELOPE_BYTES;
   const gateway =
     external === undefined
-      ? await startGateway({
+      ? await startOwnGateway({
           transport,
           history: HISTORY_FACTOR * messages,
           messageBytes,

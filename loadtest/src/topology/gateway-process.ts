@@ -53,6 +53,8 @@ export async function startGateway({ config, port, program = gatewayProgram() }:
     cwd: folder,
     env: { ...Object.fromEntries(inherited), FANFARE_PORT: String(port) },
     stdio: ['ignore', 'pipe', 'pipe'],
+    // A Ctrl-C at a terminal is for us: the gateway is needed until the audit is done.
+    detached: true,
   });
   running.add(child);
   const gone = once(child, 'exit').finally(() => {

@@ -111,7 +111,8 @@ class NodeProcess implements RedisNode {
 
   async start(): Promise<void> {
     const args = await this.options.args(this.port, this.dir);
-    const child = spawn(this.options.program, args, { stdio: 'ignore' });
+    // In a group of its own: a Ctrl-C at a terminal is for us.
+    const child = spawn(this.options.program, args, { stdio: 'ignore', detached: true });
     child.unref();
     const failed = new Promise<never>((_, reject) => {
       child.once('error', () =>

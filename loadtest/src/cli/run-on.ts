@@ -1,0 +1,52 @@
+import { randomBytes } from 'node:crypto';
+import { connectAgents } from '../agents/agents.js';
+import { type Generator, LocalGenerator } from '../run/generator.js';
+import type { TargetPlan } from '../run/plan.js';
+import { inspectMachine, layOut } from '../run/preflight.js';
+import { type RunOptions, runScenario } from '../run/run.js';
+import type { Scenario } from '../scenario/scenario.js';
+import { UsageError, wholeNumber } from './flags.js';
+import { deliver, liveView, type OutputFlags } from './output.js';
+import { isLoopback } from './target.js';
+
+type Passed = Pick<RunOptions, 'seed' | 'thresholds' | 'signal' | 'verifyEvery' | 'trouble' | 'mend' | 'notes'>;
+
+export interface RunOnOptions extends OutputFlags, Passed {
+  readonly 'allow-limited'?: boolean | undefined;
+  readonly processes?: string | undefined;
+  /** `host:port` of each, separated by commas. */
+  readonly agents?: string | undefined;
+}
+
+/** Runs a scenario with generators of its own, or those of agents; shows, prints and writes what came of it. */
+export async function runOn(target: TargetPlan, scenario: Scenario, options: RunOnOptions): Promise<number> {
+  const connections = Object.values(scenario.groups).reduce((sum, group) => sum + group.connections, 0);
+  const processes = options.processes === undefined ? undefined : wholeNumber('processes', options.processes);
+  const agents = options.agents?.split(',').filter((one) => one !== '');
+  if (agents && isLoopback(target) && agents.some((agent) => !/^(127\.|localhost)/.test(agent))) {
+    throw new UsageError('--agents on other machines need a --url that they can reach, not a loopback address');
+  }
+  const share = Math.ceil(connections / Math.max(1, agents?.length ?? 1));
+  const layout = layOut(inspectMachine(), share, isLoopback(target), processes);
+  const view = liveView(options);
+  const generators: readonly Generator[] = agents
+    ? await connectAgents(agents, layout.workers)
+    : Array.from({ length: layout.workers }, () => new LocalGenerator());
+  try {
+    const result = await runScenario({
+      ...options,
+      scenario,
+      target,
+      generators,
+      localAddresses: agents ? [] : layout.localAddresses,
+      runId: randomBytes(3).toString('hex'),
+      allowLimited: options['allow-limited'] ?? false,
+      onPoint: (progress) => view?.show(progress),
+    });
+    view?.clear();
+    deliver(result, options);
+    return result.passed ? 0 : 1;
+  } finally {
+    for (const generator of generators) generator.end();
+  }
+}

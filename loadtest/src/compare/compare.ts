@@ -1,0 +1,170 @@
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { nowUs } from '../clock.js';
+import { RawConnection } from '../generators/raw-connection.js';
+import { createHistogram } from '../report/histogram.js';
+import { type Contender, MARKER } from './adapter.js';
+
+export interface CompareOptions {
+  readonly subscribers: number;
+  readonly rounds: number;
+  readonly roundMs: number;
+  /** Messages published at once; several bursts are on their way, another follows when every subscriber has one. */
+  readonly burst: number;
+  /** Bytes of a message. */
+  readonly size: number;
+}
+
+/** What one contender did in one round. */
+export interface Round {
+  readonly deliveriesPerSecond: number;
+  /** From before a burst left until a subscriber had the last of it, ms. */
+  readonly p50: number;
+  readonly p99: number;
+  /** Of a core; NaN where the server runs elsewhere. */
+  readonly cpu: number;
+}
+
+const MARKER_BYTES = Buffer.from(MARKER);
+const READY_DEADLINE_MS = 30_000;
+const BURST_DEADLINE_MS = 15_000;
+const CONNECTING = 100;
+const WARM_MS = 500;
+/** Bursts on their way at a time, so that no server waits for a publisher. */
+export const IN_FLIGHT = 4;
+const TICKS_PER_SECOND = 100;
+
+/** Subscribers of one contender, kept over all rounds, and what they count. */
+export class Stand {
+  readonly contender: Contender;
+  readonly #connections: RawConnection[] = [];
+  /** Of the server, bytes for each connection made; NaN where it runs elsewhere. */
+  bytesPerConnection = Number.NaN;
+  #received = 0;
+  #ready = 0;
+  #fault: string | undefined;
+  #onReceived = () => {};
+
+  constructor(contender: Contender) {
+    this.contender = contender;
+  }
+
+  /** Rejects unless all are subscribed in time. */
+  async open(subscribers: number): Promise<void> {
+    const before = residentBytes(this.contender.pids);
+    const deadline = Date.now() + READY_DEADLINE_MS;
+    while (this.#ready < subscribers) {
+      while (this.#connections.length < subscribers && this.#connections.length - this.#ready < CONNECTING)
+        this.#connect();
+      await sleep(5);
+      if (this.#fault) throw new Error(`${this.contender.name}: ${this.#fault}`);
+      if (Date.now() > deadline)
+        throw new Error(`${this.contender.name}: ${this.#ready} of ${subscribers} subscribed in time`);
+    }
+    await sleep(500);
+    this.bytesPerConnection = Math.max(0, residentBytes(this.contender.pids) - before) / subscribers;
+  }
+
+  /** Bursts for so long. Rejects if a message is missing. */
+  async round({ burst, size, roundMs }: Pick<CompareOptions, 'burst' | 'size' | 'roundMs'>): Promise<Round> {
+    const histogram = createHistogram();
+    const texts = Array.from({ length: burst }, () => MARKER.padEnd(size, 'x'));
+    const cpuBefore = cpuMs(this.contender.pids);
+    const each = burst * this.#connections.length;
+    const beganAt = performance.now();
+    const begunUs: number[] = [];
+    let settled = 0;
+    this.#received = 0;
+    await new Promise<void>((resolve, reject) => {
+      const missing = () =>
+        new Error(`${this.contender.name}: ${this.#received} of ${begunUs.length * each} deliveries came`);
+      const deadline = setTimeout(() => reject(missing()), roundMs + BURST_DEADLINE_MS);
+      const launch = () => {
+        begunUs.push(nowUs());
+        this.contender.publish(texts).catch(reject);
+      };
+      this.#onReceived = () => {
+        for (; this.#received >= (settled + 1) * each; settled++) {
+          histogram.recordValue(Math.max(1, Math.round(nowUs() - (begunUs[settled] as number))));
+          if (performance.now() - beganAt < roundMs) launch();
+        }
+        if (settled < begunUs.length) return;
+        clearTimeout(deadline);
+        resolve();
+      };
+      for (let i = 0; i < IN_FLIGHT; i++) launch();
+    }).finally(() => {
+      this.#onReceived = () => {};
+    });
+    const elapsedMs = performance.now() - beganAt;
+    return {
+      deliveriesPerSecond: (settled * each * 1000) / elapsedMs,
+      p50: histogram.getValueAtPercentile(50) / 1000,
+      p99: histogram.getValueAtPercentile(99) / 1000,
+      cpu: this.contender.pids.length === 0 ? Number.NaN : (cpuMs(this.contender.pids) - cpuBefore) / elapsedMs,
+    };
+  }
+
+  warm(options: CompareOptions): Promise<Round> {
+    return this.round({ ...options, roundMs: WARM_MS });
+  }
+
+  async close(): Promise<void> {
+    for (const connection of this.#connections) connection.destroy();
+    await this.contender.stop();
+  }
+
+  #connect(): void {
+    const { subscriber } = this.contender;
+    let isReady = false;
+    const connection = new RawConnection(subscriber.target, {
+      onOpen: () => {
+        for (const frame of subscriber.greeting) connection.send(frame);
+        if (subscriber.greeting.length === 0) take('');
+      },
+      onMessage: (bytes, begin, end) => {
+        if (isReady) this.#count(bytes, begin, end);
+        if (!isReady || end - begin < 64) take(bytes.toString('latin1', begin, end));
+      },
+      onClose: (code, reason) => {
+        this.#fault ??= `a connection was closed: ${code} ${reason}`;
+      },
+    });
+    const take = (text: string) => {
+      const { reply, ready } =
+        text === '' && subscriber.onText('').ready === undefined ? { ready: true } : subscriber.onText(text);
+      if (reply !== undefined) connection.send(reply);
+      if (!ready || isReady) return;
+      isReady = true;
+      this.#ready++;
+    };
+    this.#connections.push(connection);
+  }
+
+  /** Several deliveries may share a frame, whatever the protocol. */
+  #count(bytes: Buffer, begin: number, end: number): void {
+    for (
+      let at = bytes.indexOf(MARKER_BYTES, begin);
+      at >= 0 && at < end;
+      at = bytes.indexOf(MARKER_BYTES, at + MARKER_BYTES.length)
+    ) {
+      this.#received++;
+    }
+    this.#onReceived();
+  }
+}
+
+function cpuMs(pids: readonly number[]): number {
+  return pids.reduce((sum, pid) => {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1]?.split(' ') ?? [];
+    return sum + ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS_PER_SECOND;
+  }, 0);
+}
+
+function residentBytes(pids: readonly number[]): number {
+  if (pids.length === 0) return Number.NaN;
+  return pids.reduce(
+    (sum, pid) => sum + Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1]) * 1024,
+    0,
+  );
+}

@@ -1,0 +1,201 @@
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { redisCommand, startBareUws, startFanfare } from '../servers/contender.js';
+import { freePort, type RedisServer } from '../servers/redis.js';
+import { ServerProcess } from '../servers/server-process.js';
+import type { Contender, SubscriberProtocol } from './adapter.js';
+import { baselineFolder } from './cache.js';
+import { SOCKET_IO_SERVER, WS_SERVER } from './server-scripts.js';
+
+export interface StartOptions {
+  readonly redis: RedisServer;
+  readonly print: (line: string) => void;
+}
+
+const LISTENING = /listening (\d+)/;
+
+/** Every baseline that can be started here, by name. */
+export const CONTENDERS: Readonly<Record<string, (options: StartOptions) => Promise<Contender>>> = {
+  fanfare: async ({ redis }) => {
+    const { server, port } = await startFanfare({ redisPort: redis.port });
+    const contender = fanfareAt(`ws://127.0.0.1:${port}/ws`, `http://127.0.0.1:${port}`, 'dev');
+    return {
+      ...contender,
+      description: 'durable channel, Redis in the path',
+      pids: [server.pid],
+      stop: () => server.stop(),
+    };
+  },
+  'bare-uws': async ({ redis }) => {
+    const { server, port } = await startBareUws({ redisPort: redis.port });
+    return {
+      name: 'bare uWS',
+      description: 'does nothing but fan out, fed by Redis PUBLISH',
+      pids: [server.pid],
+      subscriber: plainSubscriber(`ws://127.0.0.1:${port}/ws?bench`),
+      publish: tcpPublisher(redis.port, (text) => redisCommand('PUBLISH', 'bench', text)),
+      stop: () => server.stop(),
+    };
+  },
+  ws: async () => {
+    const folder = scriptFolder(ownModules(), WS_SERVER);
+    const { server, match } = await ServerProcess.start(process.execPath, [folder.script], LISTENING);
+    return {
+      name: 'ws',
+      description: 'the ws package, no broker in the path, remembers nothing',
+      pids: [server.pid],
+      subscriber: {
+        ...plainSubscriber(`ws://127.0.0.1:${match[1]}/`),
+        onText: (text) => ({ ready: text === 'ready' }),
+      },
+      publish: httpPublisher(`http://127.0.0.1:${match[1]}/feed`, {}, (texts) => texts.join('\n')),
+      stop: () => server.stop().finally(folder.remove),
+    };
+  },
+  'socket.io': async ({ redis, print }) => {
+    const folder = scriptFolder(path.join(baselineFolder(print), 'node_modules'), SOCKET_IO_SERVER);
+    const { server, match } = await ServerProcess.start(
+      process.execPath,
+      [folder.script, String(redis.port)],
+      LISTENING,
+    );
+    return {
+      name: 'Socket.IO',
+      description: 'with its Redis adapter, published to by its Redis emitter',
+      pids: [server.pid],
+      subscriber: {
+        target: { url: new URL(`ws://127.0.0.1:${match[1]}/socket.io/?EIO=4&transport=websocket`), subprotocol: '' },
+        greeting: [],
+        onText: (text) => {
+          if (text.startsWith('0')) return { reply: '40' };
+          if (text.startsWith('40')) return { reply: '42["join"]' };
+          return text === '2' ? { reply: '3' } : { ready: text === '42["joined"]' };
+        },
+      },
+      publish: httpPublisher(`http://127.0.0.1:${match[1]}/feed`, {}, (texts) => texts.join('\n')),
+      stop: () => server.stop().finally(folder.remove),
+    };
+  },
+  nats: async () => {
+    const [port, webSocketPort] = [await freePort(), await freePort()];
+    const folder = mkdtempSync(path.join(tmpdir(), 'fanfare-nats-'));
+    const config = path.join(folder, 'nats.conf');
+    writeFileSync(
+      config,
+      `listen: "127.0.0.1:${port}"\nwebsocket { listen: "127.0.0.1:${webSocketPort}", no_tls: true }\n`,
+    );
+    const { server } = await ServerProcess.start('nats-server', ['-c', config], /Server is ready/);
+    const remove = () => rmSync(folder, { recursive: true, force: true });
+    return {
+      name: 'nats-server',
+      description: 'core NATS over WebSocket, remembers nothing',
+      pids: [server.pid],
+      subscriber: {
+        target: { url: new URL(`ws://127.0.0.1:${webSocketPort}/`), subprotocol: '' },
+        greeting: [Buffer.from('CONNECT {"verbose":false,"protocol":1}\r\nSUB bench 1\r\nPING\r\n')],
+        onText: (text) =>
+          text.startsWith('PING') ? { reply: Buffer.from('PONG\r\n') } : { ready: text.includes('PONG') },
+      },
+      publish: tcpPublisher(port, (text) => `PUB bench ${text.length}\r\n${text}\r\n`, 'CONNECT {"verbose":false}\r\n'),
+      stop: () => server.stop().finally(remove),
+    };
+  },
+};
+
+/** A Fanfare gateway that runs, wherever. */
+export function fanfareAt(url: string, api: string, apiKey: string): Contender {
+  const channel = `demo:load-compare-${Math.random().toString(36).slice(2, 8)}`;
+  const item = (text: string) => `{"channel":"${channel}","data":"${text}"}`;
+  return {
+    name: 'Fanfare',
+    description: `durable channel, ${url}`,
+    pids: [],
+    subscriber: {
+      target: { url: new URL(url), subprotocol: 'fanfare.json.v1' },
+      greeting: ['{"type":"connect","id":1}', `{"type":"subscribe","id":2,"channel":"${channel}"}`],
+      onText: (text) =>
+        text.startsWith('{"type":"ping"')
+          ? { reply: '{"type":"pong"}' }
+          : { ready: text.startsWith('{"type":"subscribed"') },
+    },
+    publish: httpPublisher(new URL('/v1/publish', api).href, { authorization: `Bearer ${apiKey}` }, (texts) =>
+      texts.length === 1 ? item(texts[0] as string) : `{"messages":[${texts.map(item).join(',')}]}`,
+    ),
+    stop: async () => {},
+  };
+}
+
+/**
+ * A Centrifugo server that runs, by its public protocol: JSON commands, one a line, over
+ * `/connection/websocket`, and the HTTP API (centrifugal.dev, "Client protocol" and "Server API").
+ */
+export function centrifugoAt(url: string, api: string, apiKey: string, token: string | undefined): Contender {
+  const channel = `load-compare-${Math.random().toString(36).slice(2, 8)}`;
+  return {
+    name: 'Centrifugo',
+    description: url,
+    pids: [],
+    subscriber: {
+      target: { url: new URL(url), subprotocol: '' },
+      greeting: [JSON.stringify({ id: 1, connect: token === undefined ? {} : { token } })],
+      onText: (text) => {
+        if (text === '{}') return { reply: '{}' };
+        if (text.includes('"connect"')) return { reply: JSON.stringify({ id: 2, subscribe: { channel } }) };
+        return { ready: text.includes('"subscribe"') };
+      },
+    },
+    publish: httpPublisher(new URL('/api/batch', api).href, { 'x-api-key': apiKey }, (texts) =>
+      JSON.stringify({ commands: texts.map((text) => ({ publish: { channel, data: text } })) }),
+    ),
+    stop: async () => {},
+  };
+}
+
+function plainSubscriber(url: string): SubscriberProtocol {
+  return { target: { url: new URL(url), subprotocol: '' }, greeting: [], onText: () => ({}) };
+}
+
+function httpPublisher(
+  url: string,
+  headers: Readonly<Record<string, string>>,
+  encode: (texts: readonly string[]) => string,
+): Contender['publish'] {
+  return async (texts) => {
+    const response = await fetch(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: encode(texts),
+    });
+    const body = await response.text();
+    if (!response.ok || body.includes('"error"')) throw new Error(`${url} refused a publish: ${body.slice(0, 200)}`);
+  };
+}
+
+/** One TCP connection that is written to and whose answers are passed over. */
+function tcpPublisher(port: number, encode: (text: string) => string, greeting = ''): Contender['publish'] {
+  const socket = connect({ port, host: '127.0.0.1', noDelay: true });
+  socket.unref();
+  socket.on('error', () => {}); // what was not delivered is missed by its subscribers
+  socket.on('data', (chunk) => {
+    if (chunk.includes('PING\r\n')) socket.write('PONG\r\n');
+  });
+  if (greeting) socket.write(greeting);
+  return async (texts) => void socket.write(texts.map(encode).join(''));
+}
+
+/** A script in a folder of its own, with these modules. */
+function scriptFolder(modules: string, source: string): { readonly script: string; remove(): void } {
+  const folder = mkdtempSync(path.join(tmpdir(), 'fanfare-compare-'));
+  const script = path.join(folder, 'server.mjs');
+  writeFileSync(script, source);
+  symlinkSync(modules, path.join(folder, 'node_modules'));
+  return { script, remove: () => rmSync(folder, { recursive: true, force: true }) };
+}
+
+/** The folder in which this package finds `ws`. */
+function ownModules(): string {
+  return path.dirname(path.dirname(createRequire(import.meta.url).resolve('ws/package.json')));
+}

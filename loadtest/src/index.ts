@@ -1,0 +1,2 @@
+/** For scenarios in TypeScript. */
+export { defineScenario, type ScenarioInput } from './scenario/scenario.js';
