@@ -33,7 +33,8 @@ export interface GatewayProcess {
 }
 
 const START_DEADLINE_MS = 45_000;
-const LISTENING = /\blistening\b.*\burl"?[=:]"?https?:\/\/[^\s"]*:(\d+)/;
+const LISTENING = /\blistening\b/;
+const URL_PORT = /\burl"?[=:]"?https?:\/\/[^\s"]*:(\d+)/;
 const WORKERS_LISTENING = /\bworkers"?[=:]/;
 /** Complaints kept. */
 const MAX_COMPLAINTS = 1_000;
@@ -70,7 +71,8 @@ export async function startGateway({ config, port, program = gatewayProgram() }:
     const lines = (rest + chunk.toString()).split('\n');
     rest = lines.pop() ?? '';
     for (const line of lines) {
-      const found = hasWorkers && !WORKERS_LISTENING.test(line) ? undefined : LISTENING.exec(line)?.[1];
+      const isOther = !LISTENING.test(line) || (hasWorkers && !WORKERS_LISTENING.test(line));
+      const found = isOther ? undefined : URL_PORT.exec(line)?.[1];
       if (found !== undefined) listening ??= Number(found);
       if (line !== '' && !/"level":"info"|\binfo\b/.test(line) && complaints.length < MAX_COMPLAINTS)
         complaints.push(line);
