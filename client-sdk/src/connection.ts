@@ -193,7 +193,8 @@ export class Connection {
     // A refusal is a reason to stop by itself only where no close code followed it.
     const refused = refusal && !refusal.retryable && (code === 1006 || !shouldReconnect(code));
     // A token that ran out is not a refusal where another can be fetched.
-    const renewable = code === 4401 && stable && typeof this.#options.token === 'function';
+    const ranOut = stable || (wasConnected && reason === 'token_expired');
+    const renewable = code === 4401 && ranOut && typeof this.#options.token === 'function';
     if (refused || !(shouldReconnect(code) || renewable)) {
       this.#fail(refusal ? errorOfFrame(refusal) : errorOfClose(code, reason), { code, reason });
       return;

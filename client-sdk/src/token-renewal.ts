@@ -19,6 +19,8 @@ type Validity = Pick<RefreshedFrame, 'expires' | 'expiresIn'>;
 const MARGIN_MS = 30_000;
 /** How soon at the earliest, so that a wrong clock cannot make it a loop, ms. */
 const SOONEST_MS = 10_000;
+/** How soon at the earliest where the gateway says how long a token holds, ms. */
+const SOONEST_TOLD_MS = 1_000;
 
 /** Hands the gateway a fresh token before the last one expires, where a function fetches tokens. */
 export class TokenRenewal {
@@ -36,7 +38,10 @@ export class TokenRenewal {
     if (expires === undefined || typeof token !== 'function') return;
     const leftMs = expiresIn ?? expires - clock.now();
     const endsAtMs = clock.now() + leftMs;
-    const delayMs = Math.max(SOONEST_MS, Math.min(MAX_DELAY_MS, Math.max(leftMs - MARGIN_MS, leftMs / 2)));
+    const delayMs = Math.max(
+      expiresIn === undefined ? SOONEST_MS : SOONEST_TOLD_MS,
+      Math.min(MAX_DELAY_MS, Math.max(leftMs - MARGIN_MS, leftMs / 2)),
+    );
     let current = true;
     const cancelTimer = clock.after(delayMs, () => {
       this.#renew(token).then(
