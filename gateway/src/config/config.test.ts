@@ -6,6 +6,7 @@ import { type Config, ConfigError, type ConfigInput, formatProblem, loadConfig }
 import { describeConfig } from './print.js';
 import { hideCredentials } from './secrets.js';
 import { parseDuration } from './types.js';
+import { warningsOf } from './warnings.js';
 
 let cwd: string;
 beforeEach(() => {
@@ -207,6 +208,54 @@ describe('modes', () => {
     expect(problemsOf({ env: { ...production, FANFARE_API_KEYS: 'k1,dev' } })).toEqual([
       'apiKeys (FANFARE_API_KEYS): production refuses the API key "dev"',
     ]);
+  });
+
+  it('refuses a production in which tokens could be made by others', () => {
+    const problems = (env: Record<string, string>) => problemsOf({ env: { ...production, ...env } });
+    expect(problems({ FANFARE_JWT_SECRET: 'x'.repeat(31) })).toEqual([
+      'jwtSecret (FANFARE_JWT_SECRET): production needs a secret of at least 32 bytes: openssl rand -base64 48',
+    ]);
+    expect(problems({ FANFARE_JWT_SECRET: 'x'.repeat(32) })).toEqual([]);
+    const jwks = { FANFARE_JWT_JWKS_URL: 'https://issuer.example/jwks.json' };
+    expect(problems(jwks)).toEqual([expect.stringMatching(/^jwtAudience: production needs an audience/)]);
+    expect(problems({ ...jwks, FANFARE_JWT_AUDIENCE: 'me' })).toEqual([]);
+    expect(problems({ FANFARE_JWT_PUBLIC_KEY: 'nonsense' })).toEqual([
+      'jwtPublicKey (FANFARE_JWT_PUBLIC_KEY): is neither PEM nor JSON',
+    ]);
+    expect(problems({ FANFARE_AUTH_HOOK_URL: 'ftp://x' })).toEqual([
+      'auth.hook.url (FANFARE_AUTH_HOOK_URL): expected an http:// or https:// URL',
+    ]);
+    expect(problems({ FANFARE_AUTH_HOOK_URI: 'x' })).toEqual(['FANFARE_AUTH_HOOK_URI (environment): unknown setting']);
+    expect(load({ env: { ...production, FANFARE_JWT_SECRET: 'x'.repeat(32) } }).allowAnonymous).toBe(false);
+  });
+
+  it('refuses a rule that asks nobody, and keys that cannot be told apart', () => {
+    file({
+      namespaces: { chat: { publish: 'hook', history: { access: 'hook' } } },
+      apiKeys: [{ name: 'a', key: 'x', scopes: ['fly'] }, { key: 'a,b' }, 7],
+    });
+    expect(problemsOf({}).map((one) => one.replace(/ \(.*/, ''))).toEqual([
+      'apiKeys.0.scopes.0',
+      'apiKeys.1.key',
+      'apiKeys.2',
+      'namespaces.chat.publish',
+      'namespaces.chat.history.access',
+    ]);
+    file({ apiKeys: [{ name: 'key-2', key: 'x' }, 'y'] });
+    expect(problemsOf({})[0]).toContain('two keys have the same name');
+  });
+
+  it('warns in plain words of what starts and is probably not meant', () => {
+    file({ namespaces: { news: { subscribe: 'anyone', publish: 'token' } }, apiKeys: [{ name: 'ci', key: 'short' }] });
+    expect(warningsOf(load({ env: { FANFARE_MODE: 'production' } }))).toEqual([
+      'the API key ci has less than 16 characters: it can be guessed',
+      'anyone may subscribe to channels of the namespace news, without a token',
+      'no client may publish to channels of the namespace news: give jwtSecret, jwtPublicKey, jwtJwksUrl or auth.hook.url',
+    ]);
+    expect(warningsOf(load({ env: { FANFARE_HOST: '0.0.0.0', FANFARE_API_KEYS: 'dev' } }))).toEqual([
+      'development: anyone who reaches this port may publish',
+    ]);
+    expect(warningsOf(load())).toEqual([]);
   });
 
   it('refuses more than one worker with the memory broker only', () => {
