@@ -4,7 +4,7 @@ import type { Broker, Published, PublishOptions } from '../broker/broker.js';
 import type { NewMessage } from '../broker/record.js';
 import { FanfareError, toFanfareError } from '../errors.js';
 import type { ChannelPolicy } from '../namespaces.js';
-import type { Caller, ChannelAccess, Decision } from './access.js';
+import type { Caller, ChannelAccess, Decision, PermittedMessage } from './access.js';
 
 /** What became of one message: where it stands in the log, or the error to answer with. */
 export type PublishOutcome = Published | FanfareError;
@@ -54,23 +54,13 @@ export class Publishing {
   }
 
   /**
-   * Publishes one message of a client: asks whether it may, and checks its size before and after.
-   * @throws {FanfareError} if it may not, it is too large, or the application that has to be asked does not answer.
+   * The message of a client as it may be published: asks the application where the namespace says so, which may change
+   * it. Answers at once where nobody has to be asked.
+   * @throws {FanfareError} if it may not be, it is too large, or the application does not answer.
    */
-  async publishOne(
-    caller: Caller,
-    name: string,
-    message: NewMessage,
-    durability?: Durability,
-  ): Promise<{ readonly channel: ChannelPolicy; readonly outcome: PublishOutcome }> {
-    const asked = this.#access.permitMessage(caller, name, message);
-    const permitted = asked instanceof Promise ? await asked : asked;
-    if (permitted instanceof FanfareError) throw permitted;
-    const { channel } = permitted;
-    const tooLarge = oversize(channel, permitted.message.payload);
-    if (tooLarge) throw tooLarge;
-    const [outcome] = await this.publish(caller, channel, [permitted.message], durability);
-    return { channel, outcome: outcome as PublishOutcome };
+  permit(caller: Caller, name: string, message: NewMessage): PermittedMessage | Promise<PermittedMessage> {
+    const decision = this.#access.permitMessage(caller, name, message);
+    return decision instanceof Promise ? decision.then(fitting) : fitting(decision);
   }
 
   /**
@@ -111,6 +101,14 @@ export class Publishing {
     if (failure.code === 'internal') this.#onFault('publish failed', failure.cause);
     return failure;
   }
+}
+
+/** @throws {FanfareError} if it may not be published, or is too large. */
+function fitting(decision: PermittedMessage | FanfareError): PermittedMessage {
+  if (decision instanceof FanfareError) throw decision;
+  const tooLarge = oversize(decision.channel, decision.message.payload);
+  if (tooLarge) throw tooLarge;
+  return decision;
 }
 
 /** The error to answer with if a payload is larger than the channel takes. */

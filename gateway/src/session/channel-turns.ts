@@ -6,6 +6,8 @@ export class ChannelTurns {
   /** Of subscribes and unsubscribes. */
   readonly #moves = new LatestTasks();
   readonly #publishes = new LatestTasks();
+  /** What publishes wait for before their turn. */
+  readonly #awaited = new LatestTasks();
 
   /** For subscribe and unsubscribe: runs now, or once those before are answered. */
   run(channel: string, task: () => Promise<void>): Promise<void> {
@@ -25,9 +27,25 @@ export class ChannelTurns {
     return result;
   }
 
+  /** Resolves once the subscribes and unsubscribes so far are answered; `undefined`: they are. */
+  moving(channel: string): Promise<void> | undefined {
+    return this.#moves.get(channel);
+  }
+
+  /** For a publish that waits for something: resolves with it once those before it have settled, too. */
+  inOrder<T>(channel: string, waiting: Promise<T>): Promise<T> {
+    const before = this.#awaited.get(channel);
+    const result = before ? before.then(() => waiting) : waiting;
+    // It may fail before its turn.
+    waiting.catch(ignore);
+    this.#awaited.set(channel, result);
+    return result;
+  }
+
   /** For history: resolves once everything before it is answered. */
   async settled(channel: string): Promise<void> {
     await this.#moves.get(channel);
+    await this.#awaited.get(channel);
     await this.#publishes.get(channel);
   }
 

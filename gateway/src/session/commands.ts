@@ -9,6 +9,7 @@ import type {
   UnsubscribeFrame,
 } from '@fanfare/protocol';
 import type { Action, ChannelGrant } from '../auth/authenticator.js';
+import type { Published } from '../broker/broker.js';
 import type { Caller, Decision } from '../channels/access.js';
 import type { Channels } from '../channels/channels.js';
 import type { Clock } from '../clock.js';
@@ -184,12 +185,21 @@ async function publish(
   channels: Channels,
 ): Promise<void> {
   const message = { payload, user: client.identity?.user, key, tags };
-  const { channel: policy, outcome } = await client.memberships.turns.publish(channel, () =>
-    channels.publishing.publishOne(client, channel, message, durability),
+  const { turns } = client.memberships;
+  // A subscribe before it may bring the token that allows it.
+  const moving = turns.moving(channel);
+  if (moving) await moving;
+  const asked = channels.publishing.permit(client, channel, message);
+  // What the application is asked about is stored in the order it came, whatever time an answer takes.
+  const permitted = asked instanceof Promise ? await turns.inOrder(channel, asked) : asked;
+  const { channel: policy } = permitted;
+  const [outcome] = await turns.publish(channel, () =>
+    channels.publishing.publish(client, policy, [permitted.message], durability),
   );
   // An unforeseen fault was reported where it happened.
   if (outcome instanceof FanfareError) return client.replyError(id, outcome);
-  const { position, duplicate, replicas, durability: reached = policy.durable ? durability : undefined } = outcome;
+  const published = outcome as Published;
+  const { position, duplicate, replicas, durability: reached = policy.durable ? durability : undefined } = published;
   client.replySoon({
     type: 'published',
     id,

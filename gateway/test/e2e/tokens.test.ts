@@ -180,6 +180,13 @@ describe('a channel token', () => {
     expect(await client.ask({ type: 'publish', channel: 'chat:a', data: 1 })).toMatchObject({ type: 'published' });
     expect(await client.ask({ type: 'publish', channel: 'chat:b', data: 1 })).toMatchObject({ code: 'forbidden' });
     await client.ask({ type: 'unsubscribe', channel: 'chat:a' });
+    // Sent at once, what the first brings holds for the second.
+    const [, published] = await Promise.all([
+      subscribe('chat:a', mine),
+      client.ask({ type: 'publish', channel: 'chat:a', data: 2 }),
+    ]);
+    expect(published).toMatchObject({ type: 'published' });
+    await client.ask({ type: 'unsubscribe', channel: 'chat:a' });
     expect(await client.ask({ type: 'publish', channel: 'chat:a', data: 1 })).toMatchObject({ code: 'forbidden' });
     expect(await client.ask({ type: 'subscribe', channel: 'chat:a' })).toMatchObject({ code: 'forbidden' });
     await client.close();
