@@ -1,5 +1,6 @@
 import { RAW_DIALECTS } from '@fanfare/protocol/raw';
 import { expect, it } from 'vitest';
+import { ANONYMOUS } from '../auth/open.js';
 import { createMemoryBroker } from '../broker/memory/memory-broker.js';
 import { systemClock } from '../clock.js';
 import { Hub } from '../hub/hub.js';
@@ -17,7 +18,7 @@ const ONE_WORD: Conversation = {
     subprotocol: undefined,
     dialect: RAW_DIALECTS.json,
     speakTo: (client) => ({
-      onMessage: (data) => client.identify({ user: Buffer.from(data).toString(), grants: () => true }),
+      onMessage: (data) => client.identify({ ...ANONYMOUS, user: Buffer.from(data).toString() }),
       toWire: (frame) => (frame.type === 'error' ? undefined : frame.type),
     }),
   }),
@@ -42,7 +43,7 @@ function setUp() {
   const sessions = new Sessions({
     services: {
       hub,
-      authenticator: { authenticate: () => ({ grants: () => true }) },
+      authenticator: { authenticate: () => ANONYMOUS },
       commands: {},
       listeners: [listener],
       clock: systemClock,
