@@ -97,7 +97,7 @@ for await (const { data } of client.channel('chat:1').subscribe({ rewind: 5 })) 
 void client.channel('chat:1').publish({ text: 'hi', at: '2026-01-01T00:00:00Z' }); // the input, not the output
 //! 2322 'Date' is not assignable to type 'string'
 void client.channel('chat:1').publish({ text: 'hi', at: new Date() });
-//! 2345 Property 'at' is missing
+//! 2345|2741 Property 'at' is missing
 void client.channel('chat:1').publish({ text: 'hi' });
 void client.channel('chat:1').publish({ text: 'hi', at: '' }, { tags: { lang: 'en' } });
 //! 2322 '"fr"' is not assignable
@@ -107,7 +107,7 @@ void client.channel('system').publish({ notice: '' }, { tags: { any: 'tag' } });
 // A computed name: ids that are numbers are exact, others are a union.
 client.channel(`chat:${room}`).subscribe(({ data }) => same<typeof data, { text: string; at: Date }>(true));
 client.channel('chat:*', id).subscribe(({ data }) => same<typeof data, { text: string; at: Date }>(true));
-//! 2345 is not assignable to parameter of type '{ text: string; at: string; } &
+//! 2345 '{ text: string; at: string; }' is not assignable to parameter
 void client.channel(`chat:${id}`).publish({ text: 'hi', at: '' });
 
 // ------------------------------------------------------------------ kinds
