@@ -44,7 +44,8 @@ export interface Broker {
   /**
    * One consistent view of a durable log: head, lineage and a page of entries. It and the pushes come
    * from one view: what was pushed before this was answered is not newer than the head it tells.
-   * Creates the log's identity (a first epoch, offset 0) where the channel has none yet.
+   * Creates the log's identity (a first epoch, offset 0) where the channel has none yet. While nobody has published
+   * it is kept for `NEW_IDENTITY_MS` after the last read only: names that nobody uses must cost next to nothing.
    */
   read(channel: ChannelSpec, range: ReadRange): Promise<LogPage>;
   /** The parts that can fail on their own, for `/health/ready`; never empty. */
@@ -54,6 +55,9 @@ export interface Broker {
   /** Commands that the engine's store answered and refused, since the start, by reason; for metrics alone. */
   refusals?(): Readonly<Record<string, number>>;
 }
+
+/** How long the identity of a log to which nobody ever published outlasts the last read of it, ms. */
+export const NEW_IDENTITY_MS = 300_000;
 
 export interface PublishOptions {
   /** Default `stored`. */
@@ -112,6 +116,8 @@ export type ReadRange = {
    * those who hold something meanwhile that others wait for, and come again by themselves. Default false.
    */
   readonly failFast?: boolean;
+  /** Leave a channel that has no identity without one; the epoch told is nobody's then. Default false. */
+  readonly isPeek?: boolean;
 } & (
   | { /** Entries after this position, in log order. */ readonly after: LogPosition }
   | { /** The entries right before this position (`limit` of them). */ readonly before: LogPosition }

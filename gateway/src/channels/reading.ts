@@ -47,9 +47,10 @@ export class Reading {
   async history(channel: ChannelPolicy, range: HistoryRange): Promise<HistoryPage> {
     const { after, before, limit, maxBytes = MAX_PAGE_BYTES, failFast = false } = range;
     const given = after ?? before;
-    if (given === undefined) return toPage(await this.#broker.read(channel, { last: true, limit, maxBytes, failFast }));
+    const bounds = { limit, maxBytes, failFast, isPeek: true };
+    if (given === undefined) return toPage(await this.#broker.read(channel, { last: true, ...bounds }));
     const position = toLogPosition(given);
-    const wanted: ReadRange = { ...(after ? { after: position } : { before: position }), limit, maxBytes, failFast };
+    const wanted: ReadRange = { ...(after ? { after: position } : { before: position }), ...bounds };
     const faultOf = after ? faultAfter : faultBefore;
     let page = await this.#broker.read(channel, wanted);
     if (faultOf(position, page)) page = await this.#broker.read(channel, { ...wanted, confirmed: true });
@@ -59,7 +60,7 @@ export class Reading {
     const last = page.entries.at(-1);
     if (before && last?.offset === position.offset) {
       const { epoch, offset } = last;
-      page = await this.#broker.read(channel, { before: { epoch, offset }, limit, maxBytes });
+      page = await this.#broker.read(channel, { before: { epoch, offset }, ...bounds, failFast: false });
     }
     return toPage(page);
   }

@@ -127,6 +127,7 @@ async function subscribe(
   { channels, clock, presence, onFault }: CommandDependencies,
 ): Promise<void> {
   const { id, channel } = frame;
+  const { guard } = client;
   if (client.isClosed) return;
   const grant = frame.token === undefined ? undefined : await readGrant(client, frame.token);
   const caller = grant ? withGrant(client, grant) : client;
@@ -135,6 +136,10 @@ async function subscribe(
   if (client.isClosed) return;
   const start = startOf(frame);
   if (start && !policy.durable) throw new FanfareError('bad_request', 'a live channel has no past to start from');
+  const retryAfterMs = policy.durable ? guard.newNamesWaitMs() : 0;
+  if (retryAfterMs > 0) {
+    throw new FanfareError('rate_limited', 'too many channels to which nobody has published', { retryAfterMs });
+  }
   const hasEntered = frame.presence === true && (await presence.enter(client, policy, caller));
   if (client.isClosed) return;
   const subscribing = client.memberships.subscribe(policy, {
@@ -142,6 +147,8 @@ async function subscribe(
     presence: frame.presence === true,
     grant,
     onJoined({ position, recovered, reason }) {
+      if (reason === 'unrecoverable') guard.resumedInVain();
+      if (position?.offset === 0) guard.enteredNew();
       client.reply({
         type: 'subscribed',
         id,

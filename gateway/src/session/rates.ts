@@ -35,6 +35,11 @@ export class Rates {
       (isPublish ? this.#publishes.take(1, nowMs) : 0)
     );
   }
+
+  /** A command that was free turned out not to be. */
+  chargeCommand(nowMs: number): void {
+    this.#commands.charge(1, nowMs);
+  }
 }
 
 /** Whether nothing is limited: then nothing need be counted either. */

@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ChannelSpec, LogPage, ReadRange } from '../../src/broker/broker.js';
+import { type ChannelSpec, type LogPage, NEW_IDENTITY_MS, type ReadRange } from '../../src/broker/broker.js';
 import type { LogPosition, LogRecord } from '../../src/broker/record.js';
 import { decodeRecord, splitPush } from '../../src/broker/record-codec.js';
 import { META_TTL_MS, readLog as readServed } from '../../src/broker/redis/scripts/scripts.js';
@@ -315,18 +315,21 @@ describe('epochs', () => {
 });
 
 describe('reading', () => {
-  it('gives a channel that has neither meta nor log an identity, once, for the time of its history', async () => {
+  it('gives a channel that has neither meta nor log an identity, once, for minutes unless it is renewed', async () => {
     const channel = durableChannel({ historyTtlMs: 7200_000 });
+    const peeked = await readLog(redis, channel, { last: true, limit: 0, isPeek: true });
+    expect(peeked).toMatchObject({ head: { offset: 0 }, entries: [], more: false });
+    expect(await redis.exists(channelKeys(channel.name).meta)).toBe(0);
     const first = await readLog(redis, channel, { last: true, limit: 0 });
     expect(first).toMatchObject({ head: { offset: 0 }, entries: [], more: false });
     expect((await readLog(redis, channel, ALL)).head).toEqual(first.head);
     const { meta } = channelKeys(channel.name);
-    expect(await redis.pttl(meta)).toBeLessThanOrEqual(7200_000);
+    expect(await redis.pttl(meta)).toBeLessThanOrEqual(NEW_IDENTITY_MS);
     await redis.pexpire(meta, 1000);
     await readLog(redis, channel, ALL);
     expect(await redis.pttl(meta)).toBeLessThanOrEqual(1000);
     await readServed(redis, channel, ALL, { renew: true });
-    expect(await redis.pttl(meta)).toBeGreaterThan(7100_000);
+    expect(await redis.pttl(meta)).toBeGreaterThan(NEW_IDENTITY_MS - 10_000);
     expect(await publishOne(redis, channel)).toEqual({ epoch: first.head.epoch, offset: 1 });
   });
 

@@ -9,7 +9,7 @@ import {
   range,
 } from '../../../test/support/broker-kit.js';
 import { ManualClock } from '../../../test/support/manual-clock.js';
-import type { ChannelSpec, LogPage, ReadRange } from '../broker.js';
+import { type ChannelSpec, type LogPage, NEW_IDENTITY_MS, type ReadRange } from '../broker.js';
 import type { LogRecord } from '../record.js';
 import { MemoryLog } from './memory-log.js';
 
@@ -52,12 +52,15 @@ describe('retention in memory', () => {
     expect(anew.epoch).toBeGreaterThan(head.epoch);
   });
 
-  it('forgets a channel that was only looked at after the ttl of its history', () => {
-    const { clock, read } = setUp();
+  it('forgets a channel that nobody published to minutes after the last look, and does not remember a peek', () => {
+    const { clock, log, read } = setUp();
+    const peeked = log.read(channel, { ...everything, isPeek: true });
+    expect(peeked).toMatchObject({ entries: [], more: false, head: { offset: 0 } });
     const { head } = read(channel);
-    clock.advance(999);
+    expect(head.epoch).toBeGreaterThan(peeked.head.epoch);
+    clock.advance(NEW_IDENTITY_MS - 1);
     expect(read(channel).head).toEqual(head);
-    clock.advance(1000);
+    clock.advance(NEW_IDENTITY_MS);
     expect(read(channel).head.epoch).toBeGreaterThan(head.epoch);
   });
 
@@ -69,7 +72,7 @@ describe('retention in memory', () => {
     log.sweep();
     expect(read(channel).head).toEqual(head);
     stop();
-    clock.advance(1000);
+    clock.advance(NEW_IDENTITY_MS);
     expect(read(channel).head.epoch).toBeGreaterThan(head.epoch);
   });
 });

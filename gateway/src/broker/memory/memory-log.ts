@@ -1,6 +1,13 @@
 import type { Clock } from '../../clock.js';
 import { FanfareError } from '../../errors.js';
-import type { ChannelSpec, LogPage, Published, PublishOutcome, ReadRange } from '../broker.js';
+import {
+  type ChannelSpec,
+  type LogPage,
+  NEW_IDENTITY_MS,
+  type Published,
+  type PublishOutcome,
+  type ReadRange,
+} from '../broker.js';
 import type { LogPosition, LogRecord, NewMessage } from '../record.js';
 import { recordSize } from '../record-codec.js';
 import { ChannelLog } from './channel-log.js';
@@ -54,7 +61,9 @@ export class MemoryLog {
   }
 
   read(channel: ChannelSpec, range: ReadRange): LogPage {
-    return this.logOf(channel).read(range);
+    const isUnknown = !this.channels.get(channel.name)?.log;
+    const log = range.isPeek && isUnknown ? new ChannelLog(nextEpoch(this.clock.wall())) : this.logOf(channel);
+    return log.read(range);
   }
 
   /** Returns what ends it; the listener is not called after that. */
@@ -142,7 +151,7 @@ export class MemoryLog {
       state.identityExpiresAt = 0;
     }
     state.expireEntries(nowMs);
-    const keepMs = state.log.head.offset > 0 ? IDENTITY_TTL_MS : channel.historyTtlMs;
+    const keepMs = state.log.head.offset > 0 ? IDENTITY_TTL_MS : NEW_IDENTITY_MS;
     state.identityExpiresAt = Math.max(state.identityExpiresAt, nowMs + keepMs);
     return state;
   }

@@ -88,9 +88,8 @@ export class FanfareSpeaker implements Speaker {
   /** A client that comes back subscribes to all its channels at once. */
   #isResume(frame: ClientFrame): boolean {
     const { clock, resumeGraceMs } = this.#options;
-    return (
-      frame.type === 'subscribe' && frame.since !== undefined && clock.now() - this.#client.openedAtMs < resumeGraceMs
-    );
+    if (frame.type !== 'subscribe' || frame.since === undefined) return false;
+    return clock.now() - this.#client.openedAtMs < resumeGraceMs && this.#client.guard.takeFreeResume();
   }
 
   #read(data: Uint8Array): ReadFrame {

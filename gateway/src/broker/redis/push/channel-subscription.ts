@@ -11,8 +11,8 @@ export class ChannelSubscription {
   readonly spec: ChannelSpec;
   /** Its sharded pub/sub name. */
   readonly name: string;
-  /** When a read last lengthened the life of its identity, ms. */
-  renewedAt = Number.NEGATIVE_INFINITY;
+  /** When a read shall lengthen the life of its identity next, ms. */
+  renewAt = Number.NEGATIVE_INFINITY;
   readonly #listener: ChannelListener;
   #session: PushSession | undefined;
   #state: 'waiting' | 'acknowledged' | 'interrupted' | 'ended' = 'waiting';

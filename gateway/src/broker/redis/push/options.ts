@@ -25,8 +25,8 @@ export interface SubscriberTimings {
   /** Distrust rebuilds a connection at most once in about this time. Default 5000. */
   readonly distrustMs: number;
   /**
-   * How often a read lengthens the life of the identity of a channel that is subscribed here, or a
-   * quarter of that life if that is shorter. Default 1 h.
+   * How often a read lengthens the life of the identity of a channel that is subscribed here; a quarter of
+   * that life if that is shorter, as it is while nobody has published. Default 1 h.
    */
   readonly renewMs: number;
 }

@@ -7,9 +7,16 @@ import type { LinkOptions } from '../../../redis/link.js';
 import type { RedisLog } from '../../../redis/log.js';
 import { masterAt, type Topology, type TopologyView } from '../../../redis/topology/topology.js';
 import type { RedisAddress } from '../../../redis/url.js';
-import type { ChannelListener, ChannelSpec, LogPage, ReadRange, ShardHealth, Subscription } from '../../broker.js';
+import {
+  type ChannelListener,
+  type ChannelSpec,
+  type LogPage,
+  NEW_IDENTITY_MS,
+  type ReadRange,
+  type ShardHealth,
+  type Subscription,
+} from '../../broker.js';
 import { decodeRecord, splitPush } from '../../record-codec.js';
-import { newMetaTtlMs } from '../scripts/scripts.js';
 import { ChannelSubscription } from './channel-subscription.js';
 import { ShardConnection } from './connection.js';
 import { Doubts } from './doubts.js';
@@ -25,7 +32,7 @@ import {
 import type { PushSession } from './session.js';
 import { VirtualShard } from './virtual-shard.js';
 
-/** How often the identity of a channel that has members is renewed within its life, at least. */
+/** How often the identity of a channel that has members is renewed within its life, while nobody has published. */
 const RENEWALS_PER_LIFE = 4;
 
 /**
@@ -168,10 +175,13 @@ export class RedisSubscriber {
     const begunAt = this.#clock.now();
     const subscribed = this.#channels.get(pushName(channel.name, this.#db));
     subscribed?.reading();
-    const pauseMs = Math.min(this.#timings.renewMs, newMetaTtlMs(channel) / RENEWALS_PER_LIFE);
-    const renew = subscribed !== undefined && begunAt - subscribed.renewedAt >= pauseMs;
+    const renew = subscribed !== undefined && begunAt >= subscribed.renewAt;
     const page = await this.#reads.read(this.#shardOf(channel.name), channel, range, { renew });
-    if (subscribed && renew) subscribed.renewedAt = begunAt;
+    if (subscribed && renew) {
+      const { renewMs } = this.#timings;
+      const isNew = page.head.offset === 0;
+      subscribed.renewAt = begunAt + (isNew ? Math.min(renewMs, NEW_IDENTITY_MS / RENEWALS_PER_LIFE) : renewMs);
+    }
     return page;
   }
 

@@ -3,7 +3,7 @@
   offset 0) where the channel has neither meta nor log.
 
   KEYS  1 log (stream)   2 meta (string); in one slot
-  ARGV  1 ms for which a new meta is kept
+  ARGV  1 ms for which a new meta is kept; 0: write none, the epoch told is nobody's then
         2 ms for which a meta that was published to is kept, to renew it; 0: do not renew
         3 most entries of the page
         4 most bytes of the page; one entry is returned if there is one
@@ -83,7 +83,7 @@ local epoch, offset, _, _, lineage = head_of(log, meta)
 if not epoch then
   epoch, offset = digits(now_us()), 0
   lineage = epoch .. ':0'
-  write_meta(meta, new_ttl, epoch, 0, replid, 0, lineage)
+  if new_ttl ~= '0' then write_meta(meta, new_ttl, epoch, 0, replid, 0, lineage) end
 end
 if renew_ttl ~= '0' and role == 'master' then
   -- A server that refuses writes now (MISCONF, NOREPLICAS) can be read all the same.

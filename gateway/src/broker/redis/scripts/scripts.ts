@@ -9,26 +9,16 @@ import {
   type ScriptArguments,
   type ScriptConnection,
 } from '../../../redis/script.js';
-import type { ChannelSpec, LineageEntry, LogPage, ReadRange } from '../../broker.js';
+import { type ChannelSpec, type LineageEntry, type LogPage, NEW_IDENTITY_MS, type ReadRange } from '../../broker.js';
 import type { LogPosition } from '../../record.js';
 import { decodeRecords } from '../../record-codec.js';
 
 /** How long a log's identity is kept after the last publish, ms (longer where the log is kept longer). */
 export const META_TTL_MS = 30 * 24 * 3600_000;
-/** The same for one that was never published to, at least, ms. */
-const MIN_NEW_META_TTL_MS = 3600_000;
 
 /** How long meta is kept: for its own time, and no shorter than the log, which may live an eighth over its ttl. */
 function metaTtlMs(historyTtlMs: number): number {
   return Math.max(META_TTL_MS, Math.ceil(historyTtlMs * 1.25));
-}
-
-/**
- * The same for a log that was never published to, ms. However short the history, members stand on
- * this identity: it must outlast the time between two renewals, and one that failed.
- */
-export function newMetaTtlMs({ historyTtlMs }: ChannelSpec): number {
-  return Math.max(historyTtlMs, MIN_NEW_META_TTL_MS);
 }
 
 function loadScript(file: string): Script {
@@ -134,7 +124,7 @@ export async function readLog(
     2,
     log,
     meta,
-    newMetaTtlMs(channel),
+    range.isPeek ? 0 : NEW_IDENTITY_MS,
     renewTtlMs,
     range.limit,
     maxBytes,
