@@ -22,7 +22,7 @@ export interface GatewayPlan {
 export async function startOwnGateway(plan: GatewayPlan): Promise<Gateway> {
   const open = { durable: true, subscribe: 'anyone', publish: 'anyone', history: { size: plan.history, ttl: '24h' } };
   const config = {
-    mode: 'production',
+    mode: 'development',
     host: '127.0.0.1',
     apiKeys: ['survive'],
     transport: plan.transport,

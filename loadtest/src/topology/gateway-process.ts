@@ -73,8 +73,17 @@ export async function startGateway({ config, port, program = gatewayProgram() }:
     for (const line of lines) {
       const isOther = !LISTENING.test(line) || (hasWorkers && !WORKERS_LISTENING.test(line));
       const found = isOther ? undefined : URL_PORT.exec(line)?.[1];
-      if (found !== undefined) listening ??= Number(found);
-      if (line !== '' && !/"level":"info"|\binfo\b/.test(line) && complaints.length < MAX_COMPLAINTS)
+      if (found !== undefined && listening === undefined) {
+        listening = Number(found);
+        // What it said until then is about the configuration that it was given.
+        complaints.length = 0;
+      }
+      if (
+        found === undefined &&
+        line !== '' &&
+        !/"level":"info"|\binfo\b/.test(line) &&
+        complaints.length < MAX_COMPLAINTS
+      )
         complaints.push(line);
     }
   };
