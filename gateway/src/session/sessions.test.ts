@@ -1,6 +1,6 @@
 import { RAW_DIALECTS } from '@fanfare/protocol/raw';
 import { expect, it } from 'vitest';
-import { ANONYMOUS } from '../auth/open.js';
+import { ANONYMOUS, createOpenAuthenticator } from '../auth/open.js';
 import { createMemoryBroker } from '../broker/memory/memory-broker.js';
 import { systemClock } from '../clock.js';
 import { Hub } from '../hub/hub.js';
@@ -43,7 +43,7 @@ function setUp() {
   const sessions = new Sessions({
     services: {
       hub,
-      authenticator: { authenticate: () => ANONYMOUS },
+      authenticator: createOpenAuthenticator({ tokens: 'ignored' }),
       commands: {},
       listeners: [listener],
       clock: systemClock,
