@@ -60,7 +60,15 @@ it('in production logs JSON lines, and serves no page', async () => {
     FANFARE_API_KEYS: 'k1',
   });
   await expect.poll(() => output.stdout, { timeout: 10_000 }).toContain('listening');
-  const line = JSON.parse(output.stdout) as { url: string };
+  await expect.poll(() => output.stdout, { timeout: 10_000 }).toContain('it can be guessed');
+  const [line, warning] = output.stdout
+    .trim()
+    .split('\n')
+    .map((text) => JSON.parse(text) as { url: string });
+  expect(warning).toMatchObject({
+    level: 'warn',
+    msg: 'the API key key-1 has less than 16 characters: it can be guessed',
+  });
   expect(line).toMatchObject({ level: 'info', node: 'n1', msg: 'listening', mode: 'production' });
-  expect((await fetch(line.url)).status).toBe(404);
+  expect((await fetch(line?.url as string)).status).toBe(404);
 });
