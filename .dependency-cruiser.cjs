@@ -58,7 +58,7 @@ module.exports = {
       PORTS,
       PROTOCOL,
       `${G}/(config|auth)/`,
-      `${G}/(redis/url|transport/client-address)\\.ts$`,
+      `${G}/(redis/url|transport/client-address|webhooks/(events|signature))\\.ts$`,
     ]),
     // It starts a gateway as a whole. `check`, `tail` and `token` are tools of their own.
     only('cli-starts-gateways', `${G}/cli(\\.ts$|/)`, [
@@ -67,11 +67,16 @@ module.exports = {
       `${G}/(auth|cli|config|observability|workers)/`,
       `${G}/(gateway|version)\\.ts$`,
       `${G}/api/static-files\\.ts$`,
-      `${G}/broker/redis/checks\\.ts$`,
+      `${G}/(broker/redis/checks|webhooks/redis/dead-letters)\\.ts$`,
       '^client-sdk/src/',
     ]),
     only('demo-is-an-application-of-the-sdk', '^gateway/demo/', [PROTOCOL, '^(client-sdk/src|gateway/demo)/']),
     only('loadtest-stays-outside', '^loadtest/src/', [PROTOCOL, '^(client-sdk|loadtest)/src/']),
+    only('webhooks-know-sessions-and-below', `${G}/webhooks/`, [
+      PORTS,
+      PROTOCOL,
+      `${G}/(channels|presence|redis|session|webhooks)/`,
+    ]),
     only('transports-are-strangers', `${G}/transport/`, [PORTS, PROTOCOL, `${G}/transport/`]),
     only('memory-engine-is-a-stranger', `${G}/broker/memory/`, [PORTS, PROTOCOL, `${G}/broker/(memory/|[^/]+\\.ts$)`]),
     only('redis-engine-is-a-stranger', `${G}/broker/redis/`, [

@@ -31,6 +31,12 @@ import { createStanding } from './session/standing.js';
 import { createStats, type Stats } from './stats.js';
 import type { Transport, TransportHandlers, UpgradeResult } from './transport/transport.js';
 import { VERSION } from './version.js';
+import { Endpoint } from './webhooks/endpoint.js';
+import type { EventType } from './webhooks/events.js';
+import { MemoryQueue } from './webhooks/memory/memory-queue.js';
+import { Occupancy } from './webhooks/occupancy.js';
+import { parseSecret } from './webhooks/signature.js';
+import { Webhooks } from './webhooks/webhooks.js';
 
 export interface Gateway {
   readonly port: number;
@@ -79,6 +85,7 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
   let phase: ReturnType<HttpDependencies['phase']> = 'starting';
   let engine: Engine | undefined;
   let hub: Hub | undefined;
+  let webhooksNow: Webhooks | undefined;
   const brokerHealth = () => engine?.broker.health() ?? [];
   const stalls = () => hub?.stalls() ?? [];
   const http: HttpDependencies = {
@@ -97,6 +104,7 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
         stalls,
         brokerStats: () => engine?.broker.stats?.() ?? {},
         brokerRefusals: () => engine?.broker.refusals?.() ?? {},
+        webhookStats: () => webhooksNow?.queue.stats,
         logLinesLost: options.logLinesLost,
       },
       options.worker,
@@ -117,18 +125,21 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
     engine = await startEngine(config, clock, logger, options);
     closing.push(engine.close);
     const parts = await assemble(config, { clock, logger, http, transport, options }, engine);
-    const { sessions, fleet, presence, handlers } = parts;
+    const { sessions, fleet, presence, webhooks, handlers } = parts;
     hub = parts.hub;
+    webhooksNow = webhooks;
     closing.splice(
       1,
       0,
       () => fleet.close(),
       () => presence.close(),
+      () => webhooks?.queue.close(),
       () => parts.hub.close(),
     );
     listeners.serve(handlers);
     fleet.start();
     presence.start();
+    webhooks?.queue.start();
     phase = 'serving';
     return {
       port,
@@ -171,19 +182,24 @@ async function assemble(
 ) {
   const { namespaces, limits, timings, node } = config;
   const { stats, onFault, isAllowedOrigin } = http;
-  const hub = new Hub({ broker, transport, clock, stats, onFault });
   const { authenticator, application } = createAuthentication(config, clock, logger);
+  const instance = randomUUID();
+  const gateways = (): number => fleet.size;
+  const webhooks = await createWebhooks({ config, redis, clock, instance, gateways, logger, onFault });
+  const hub = new Hub({ broker, transport, clock, stats, onReset: webhooks?.onReset, onFault });
   const channels = createChannels({
     broker: { publish: hub.publish, read: broker.read.bind(broker) },
     namespaces,
     application,
     stats,
     room: () => hub.outbox.room(),
+    listeners: webhooks ? [webhooks.onPublished] : [],
     onFault,
   });
-  const instance = randomUUID();
+  const presenceStore = await createPresenceStore({ broker, redis, clock, instance, config, gateways, webhooks });
+  const occupancy = webhooks?.wantsChannels ? [new Occupancy(presenceStore, clock, instance)] : [];
   const presence = new Presence({
-    store: await createPresenceStore({ broker, redis, clock, instance, config, gateways: (): number => fleet.size }),
+    store: presenceStore,
     outbox: hub.outbox,
     clock,
     timings: config.presence,
@@ -208,7 +224,7 @@ async function assemble(
       hub,
       authenticator,
       commands: createCommands({ channels, clock, presence: sessionPresence, onFault }),
-      listeners: [sessionPresence, createStanding({ channels, onFault })],
+      listeners: [sessionPresence, ...occupancy, createStanding({ channels, onFault })],
       clock,
       stats,
       limits,
@@ -242,7 +258,7 @@ async function assemble(
       isWebSocketPath: (path) => conversations.some((one) => one.serves(path)),
     }),
   };
-  return { hub, presence, sessions, fleet, handlers };
+  return { hub, presence, webhooks, sessions, fleet, handlers };
 }
 
 function createSharedMetrics(
@@ -314,6 +330,56 @@ async function createBroker(clock: Clock, logger: Logger, deployment: RedisDeplo
   return createRedisBroker({ deployment, logger });
 }
 
+interface WebhookParts {
+  readonly config: Config;
+  readonly redis: RedisDeployment | undefined;
+  readonly clock: Clock;
+  readonly instance: string;
+  readonly gateways: () => number;
+  readonly logger: Logger;
+  readonly onFault: (message: string, error?: unknown) => void;
+}
+
+/** `undefined` where no URL is configured. */
+async function createWebhooks(parts: WebhookParts): Promise<Webhooks | undefined> {
+  const { config, redis, clock, instance, gateways, logger, onFault } = parts;
+  const { url, secret, events, timeoutMs, maxQueued: maxEvents } = config.webhooks;
+  if (url === undefined) return undefined;
+  const endpoint = new Endpoint({
+    url,
+    keys: secret.map(parseSecret),
+    timeoutMs,
+    clock,
+    onState: ({ isDown, reason }) =>
+      isDown
+        ? logger.warn({ reason }, 'webhooks cannot be delivered')
+        : logger.info({}, 'webhooks are delivered again'),
+  });
+  const types = new Set<EventType>(events);
+  const { node } = config;
+  if (!redis)
+    return new Webhooks({
+      queue: new MemoryQueue({ endpoint, clock, instance, types, maxEvents }),
+      types,
+      node,
+      clock,
+    });
+  const { RedisQueue } = await import('./webhooks/redis/redis-queue.js');
+  // A gateway that sends holds its shard longer than one request takes.
+  const leaseMs = 2 * timeoutMs + 5_000;
+  const queue = new RedisQueue({
+    deployment: redis,
+    endpoint,
+    gateway: instance,
+    types,
+    maxEvents,
+    leaseMs,
+    gateways,
+    onFault,
+  });
+  return new Webhooks({ queue, types, node, clock, wake: (shard) => queue.wake(shard) });
+}
+
 interface PresenceParts {
   readonly broker: Broker;
   readonly redis: RedisDeployment | undefined;
@@ -321,13 +387,21 @@ interface PresenceParts {
   readonly instance: string;
   readonly config: Config;
   readonly gateways: () => number;
+  readonly webhooks: Webhooks | undefined;
 }
 
 async function createPresenceStore(parts: PresenceParts): Promise<PresenceStore> {
-  const { broker, redis, clock, instance, config, gateways } = parts;
-  if (!redis) return new MemoryPresence({ broker, clock });
+  const { broker, redis, clock, instance, config, gateways, webhooks } = parts;
+  if (!redis) return new MemoryPresence({ broker, clock, ...(webhooks && { onEvent: webhooks.onPresence }) });
   const { RedisPresence } = await import('./presence/redis/redis-presence.js');
   const { leaseMs } = config.presence;
   const timings = { leaseMs, renewMs: leaseMs / 3 };
-  return new RedisPresence({ deployment: redis, broker, gateway: instance, gateways, timings });
+  return new RedisPresence({
+    deployment: redis,
+    broker,
+    gateway: instance,
+    gateways,
+    timings,
+    events: webhooks?.wantsPresence ? { maxEvents: config.webhooks.maxQueued, wake: webhooks.wake } : undefined,
+  });
 }

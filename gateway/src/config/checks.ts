@@ -10,7 +10,7 @@ type Problem = readonly [path: string, why: string];
  * @param isRefused whether a setting was refused already, or something in it: what it would say is not known then
  */
 export function checkTogether(config: Config, said: Said, isRefused: (name: string) => boolean): Problem[] {
-  const { mode, apiKeys, workers, redisUrl, port, healthPort, limits, namespaces } = config;
+  const { mode, apiKeys, workers, redisUrl, port, healthPort, limits, namespaces, webhooks } = config;
   const problems: Problem[] = [];
   if (mode === 'production' && !isRefused('apiKeys') && !isRefused('mode')) {
     if (apiKeys.length === 0) problems.push(['apiKeys', 'production needs at least one API key (FANFARE_API_KEYS)']);
@@ -23,6 +23,9 @@ export function checkTogether(config: Config, said: Said, isRefused: (name: stri
     problems.push(['healthPort', 'must differ from port']);
   }
   problems.push(...checkIdentity(config));
+  if (webhooks.url !== undefined && webhooks.secret.length === 0 && !isRefused('webhooks')) {
+    problems.push(['webhooks.secret', 'webhooks are signed: needed where webhooks.url is set']);
+  }
   problems.push(...checkSizes(said.limits ?? {}, limits, namespaces.maxMessageBytes));
   return problems;
 }

@@ -9,6 +9,8 @@ import { isOriginEntry } from '../auth/origin.js';
 import { parsePublicKeys } from '../auth/public-keys.js';
 import { parseRedisUrl } from '../redis/url.js';
 import { parseNetwork } from '../transport/client-address.js';
+import { EVENT_TYPES } from '../webhooks/events.js';
+import { parseSecret } from '../webhooks/signature.js';
 import { apiKeys, plainKey } from './api-key-list.js';
 import { NAMESPACE_SETTINGS } from './namespace-settings.js';
 import { tableSchema } from './schema.js';
@@ -155,6 +157,32 @@ export const SETTINGS = {
       {
         default: 15_000,
       },
+    ),
+  },
+  webhooks: {
+    url: setting(
+      text('an http:// or https:// URL', /^https?:\/\/\S+$/i),
+      'where the application is told what happens, as docs/WEBHOOKS.md says; none: nobody is',
+      { show: hideCredentials },
+    ),
+    secret: setting(
+      list(
+        text('whsec_ and 24 to 64 random bytes in Base64', (value) => void parseSecret(value)),
+        'secrets',
+      ),
+      'what webhooks are signed with: `whsec_` and 24 to 64 random bytes in Base64; several while you change it',
+      { default: [], show: (secrets) => secrets.map(hide) },
+    ),
+    events: setting(
+      list(oneOf(...EVENT_TYPES), 'event types'),
+      `which events are told: ${EVENT_TYPES.map((type) => `\`${type}\``).join(', ')}`,
+      { default: EVENT_TYPES.filter((type) => type !== 'message.published') },
+    ),
+    timeoutMs: setting(duration(100, 60_000), 'how long the application has to answer', { default: 10_000 }),
+    maxQueued: setting(
+      integer(100, 1_000_000),
+      'events that wait in a shard, about, before the oldest are lost (all of them together on the memory broker)',
+      { default: 10_000 },
     ),
   },
   limits: {

@@ -232,6 +232,7 @@ export class DurableChannel extends Channel {
       this.cursor = verdict.at;
       this.tail.reset(verdict.at);
       count(this.context.stats.resets, verdict.reason);
+      this.context.onReset(this.spec.name, verdict.reason, verdict.at, this.subscribers);
       this.queue.push(new Notice(verdict.at, resetFrame(this.spec.name, verdict.reason, verdict.at)));
     }
     for (const record of page.entries) {

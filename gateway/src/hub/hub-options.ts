@@ -1,4 +1,6 @@
+import type { ResetReason } from '@fanfare/protocol';
 import type { Broker } from '../broker/broker.js';
+import type { LogPosition } from '../broker/record.js';
 import type { Clock } from '../clock.js';
 import type { Stats } from '../stats.js';
 import type { Turnstile } from '../turnstile.js';
@@ -44,6 +46,8 @@ export const HUB_DEFAULTS: HubOptions = {
   repairConcurrency: 256,
 };
 
+export type ResetListener = (channel: string, reason: ResetReason, at: LogPosition, clients: number) => void;
+
 /** What every channel of a hub works with. */
 export interface HubContext {
   readonly broker: Broker;
@@ -54,6 +58,8 @@ export interface HubContext {
   readonly repairs: Turnstile;
   /** Channels that do not follow their pushes now. */
   readonly standing: Set<Standstill>;
+  /** Told when clients are told a reset: how many. */
+  readonly onReset: ResetListener;
   /** Told of faults that should not happen. */
   readonly onFault: (message: string, error?: unknown) => void;
 }

@@ -7,7 +7,7 @@ import type { Transport } from '../transport/transport.js';
 import { Turnstile } from '../turnstile.js';
 import type { Channel, Membership } from './channel.js';
 import { DurableChannel } from './durable-channel.js';
-import { HUB_DEFAULTS, type HubContext, type HubOptions } from './hub-options.js';
+import { HUB_DEFAULTS, type HubContext, type HubOptions, type ResetListener } from './hub-options.js';
 import { LiveChannel } from './live-channel.js';
 import type { Member } from './member.js';
 import { Outbox } from './outbox.js';
@@ -18,6 +18,8 @@ export interface HubDependencies {
   readonly transport: Pick<Transport, 'publish'>;
   readonly clock: Clock;
   readonly stats: Stats;
+  /** Told when clients are told a reset. Default: nobody. */
+  readonly onReset?: ResetListener | undefined;
   readonly onFault: (message: string, error?: unknown) => void;
   readonly options?: Partial<HubOptions>;
 }
@@ -31,7 +33,7 @@ export class Hub {
   #audit: Cancel | undefined;
   #closed = false;
 
-  constructor({ broker, transport, clock, stats, onFault, options }: HubDependencies) {
+  constructor({ broker, transport, clock, stats, onReset = () => {}, onFault, options }: HubDependencies) {
     const resolved = { ...HUB_DEFAULTS, ...options };
     this.#context = {
       broker,
@@ -41,6 +43,7 @@ export class Hub {
       options: resolved,
       repairs: new Turnstile(resolved.repairConcurrency),
       standing: new Set(),
+      onReset,
       onFault,
     };
     this.#scheduleAudit();

@@ -243,6 +243,7 @@ class Replay {
     this.#position = verdict.at;
     if (this.#clamp) return;
     count(this.#context.stats.resets, verdict.reason);
+    this.#context.onReset(this.#membership.channel.spec.name, verdict.reason, verdict.at, 1);
     if (this.#untold) {
       this.#untold = undefined;
       this.#onJoined({ position: verdict.at, recovered: false, reason: verdict.reason });

@@ -18,6 +18,10 @@ export interface MetricsOptions {
   readonly brokerStats?: (() => Readonly<Record<string, number>>) | undefined;
   /** What the broker's store refused, by reason, as in `Broker.refusals`. */
   readonly brokerRefusals?: (() => Readonly<Record<string, number>>) | undefined;
+  /** What became of webhook events, as `EventQueue.stats`. `undefined`: nobody is told of any. */
+  readonly webhookStats?: () =>
+    | { readonly delivered: number; readonly dead: number; readonly dropped: number }
+    | undefined;
   /** Lines that the log of this process lost so far. */
   readonly logLinesLost?: (() => number) | undefined;
 }
@@ -30,7 +34,7 @@ export interface Metrics {
 }
 
 export function createMetrics(options: MetricsOptions): Metrics {
-  const { stats, node, version, worker, health, brokerStats, brokerRefusals } = options;
+  const { stats, node, version, worker, health, brokerStats, brokerRefusals, webhookStats } = options;
   const { stalls = () => [], logLinesLost = () => 0 } = options;
   const registry = new Registry();
   registry.setDefaultLabels({ node });
@@ -157,6 +161,12 @@ export function createMetrics(options: MetricsOptions): Metrics {
 
   counters('fanfare_http_responses_total', 'HTTP answers, by status', 'status', () => stats.httpResponses);
   counter('fanfare_log_lines_lost_total', 'Log lines that could not be written', logLinesLost);
+  if (webhookStats) {
+    counters('fanfare_webhook_events_total', 'Events that webhooks told, gave up or could not store', 'outcome', () => {
+      const { delivered = 0, dead = 0, dropped = 0 } = webhookStats() ?? {};
+      return Object.entries({ delivered, dead, dropped });
+    });
+  }
   if (brokerRefusals) {
     counters('fanfare_broker_refusals_total', 'Commands that Redis answered and refused, by reason', 'reason', () =>
       Object.entries(brokerRefusals()),

@@ -75,8 +75,21 @@ export function presenceLeasesKey(shard: number): string {
   return `ff:{s${shard}}:pl`;
 }
 
-/** A channel of the gateways that goes with a client's channel, and shares its slot: ` <kind> <channel>`. */
-const COMPANION = /^ presence /;
+/** The keys of the events of one shard that are to be sent by webhook. */
+export function webhookKeys(shard: number) {
+  const tag = `ff:{s${shard}}`;
+  return {
+    /** Stream: the events, in field `e` as JSON. */
+    queue: `${tag}:w`,
+    /** String: the gateway that sends now. */
+    sender: `${tag}:ws`,
+    /** Stream: events that were given up, with the reason in `why`. */
+    dead: `${tag}:wd`,
+  };
+}
+
+/** Names of the gateways that go with a client's channel, and share its slot: ` <kind> <channel>`. */
+const COMPANION = /^(?: (?:presence|occupancy) )+/;
 
 /** 0 to `SHARD_COUNT` - 1: 32-bit FNV-1a of the UTF-8 name (RFC 9923), modulo the shard count. */
 export function shardOf(channel: string): number {

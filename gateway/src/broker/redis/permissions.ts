@@ -40,6 +40,10 @@ function probesOf(shard: number, isCluster: boolean): [name: string, ...args: st
     ['ZREM', key, ''],
     ['ZCARD', key],
     ['ZRANGE', key, '0', '0'],
+    // Of webhooks.
+    ['DEL', key],
+    ['XLEN', key],
+    ['XDEL', key, 'no ID'],
   ];
 }
 

@@ -14,6 +14,8 @@ import {
 export interface MemoryPresenceOptions {
   readonly broker: Pick<Broker, 'publish' | 'subscribe'>;
   readonly clock: Clock;
+  /** Told of members who joined or left, and of channels that are occupied or vacated; for webhooks. */
+  readonly onEvent?: (type: 'joined' | 'left', channel: string, member: PresenceMember, count: number) => void;
 }
 
 interface Present {
@@ -107,6 +109,8 @@ export class MemoryPresence implements PresenceStore {
     state.rev = this.#lastRev;
     const change: PresenceChange = { rev: state.rev, prev, joined: [], left: [], counted: [], ...what };
     const payload = { format: 'json', bytes: Buffer.from(JSON.stringify(change)) } as const;
+    for (const member of change.joined) this.#options.onEvent?.('joined', channel, member, state.members.size);
+    for (const member of change.left) this.#options.onEvent?.('left', channel, member, state.members.size);
     // A broker that is closed takes the members with it.
     broker.publish(feedSpec(channel), [{ payload }]).catch(() => {});
   }

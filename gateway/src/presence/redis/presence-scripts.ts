@@ -1,6 +1,7 @@
 /** The Lua scripts of presence as typed functions; nothing else names one. */
 import { readFileSync } from 'node:fs';
-import { type PresenceKeys, presenceIndexKey, presenceLeasesKey } from '../../redis/keys.js';
+import { type PresenceKeys, presenceIndexKey, presenceLeasesKey, webhookKeys } from '../../redis/keys.js';
+import type { CommandArgument } from '../../redis/resp.js';
 import { createScript, type Script } from '../../redis/script.js';
 import type { ShardCommands } from '../../redis/shard-commands.js';
 import type { PresenceMember, PresencePage } from '../presence-store.js';
@@ -32,20 +33,28 @@ export interface UpdateCall {
   readonly push: string;
   readonly by: 'own' | 'swept';
   readonly sessions: readonly SessionUpdate[];
+  /** Most events that wait in the shard, about; 0: joins and leaves are no events. */
+  readonly maxEvents: number;
 }
+
+/** A channel whose members are gateways, as `webhooks/occupancy.ts` names it: with the channel that it tells of. */
+const OCCUPANCY = /^ occupancy (.*)$/s;
 
 /** What precedes the payload of a pushed record: JSON, and no fields. */
 const BODY_PREFIX = Buffer.from([0, 0]);
 
 /** Resolves with whether it was done: not if the gateway's lease is not as it must be. */
 export async function updateSessions(commands: ShardCommands, call: UpdateCall): Promise<boolean> {
-  const { keys, channel, gateway, push, by, sessions } = call;
-  const args: (string | Buffer)[] = [push, BODY_PREFIX, channel, gateway, by];
+  const { keys, channel, gateway, push, by, sessions, maxEvents } = call;
+  const occupied = OCCUPANCY.exec(channel)?.[1];
+  const whose = occupied === undefined ? 'member' : 'channel';
+  const args: CommandArgument[] = [push, BODY_PREFIX, channel, gateway, by, maxEvents, whose, occupied ?? channel];
   // Those that join first: a user who changes sessions neither leaves nor joins.
   const inOrder = [...sessions].sort((a, b) => Number(a.member === undefined) - Number(b.member === undefined));
   for (const { session, member = '', json = '' } of inOrder) args.push(session, member, json);
   const { members, names, own, index, leases } = keys;
-  const reply = await commands.run(keys.shard, updateScript, [members, names, own, index, leases], args, {
+  const { queue } = webhookKeys(keys.shard);
+  const reply = await commands.run(keys.shard, updateScript, [members, names, own, index, leases, queue], args, {
     isIdempotent: true,
   });
   return reply !== -1;

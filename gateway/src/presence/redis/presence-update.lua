@@ -6,19 +6,25 @@
         3 own (hash): session -> member, of this gateway on this channel
         4 index (set): channels of the shard on which this gateway has sessions
         5 leases (hash): gateway -> `<ms at which it ends> <replication id>`
+        6 events (stream): what webhooks tell
   ARGV  1 sharded pub/sub channel of the changes, in the slot of the keys
         2 what stands in a pushed record before its payload, after the header
         3 the channel
         4 the gateway
         5 `own`: the gateway does this itself, and must have a lease; `swept`: another one does it, and the
           lease must be over
+        6 most events in the stream, about; 0: none are added
+        7 whose joins and leaves are events: `member`s, each by itself, or the `channel`, by its first and last one
+        8 the channel as events name it
         then for each session: the session, its member and the member as JSON; a member of '' takes it off
 
   Reply: the revision (0 if nothing changed), or -1 if the lease is not as it must be, and nothing was done.
   Doing it twice is as good as doing it once.
 ]]
 local members, names, own, index, leases = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local events = KEYS[6]
 local push, body, channel, gateway, by = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local max_events, whose, shown_channel = tonumber(ARGV[6]), ARGV[7], ARGV[8]
 local call = redis.call
 local EMPTY_MS = 3600000
 
@@ -70,7 +76,8 @@ local function join(session, member, json)
   end
 end
 
-for at = 6, #ARGV, 3 do
+local before_count = call('ZCARD', names)
+for at = 9, #ARGV, 3 do
   if ARGV[at + 1] == '' then leave(ARGV[at]) else join(ARGV[at], ARGV[at + 1], ARGV[at + 2]) end
 end
 
@@ -87,4 +94,20 @@ local function list(items) return '[' .. table.concat(items, ',') .. ']' end
 local change = '{"rev":' .. string.format('%.0f', rev) .. ',"prev":' .. string.format('%.0f', before)
   .. ',"joined":' .. list(joined) .. ',"left":' .. list(left) .. ',"counted":' .. list(counted) .. '}'
 call('SPUBLISH', push, struct.pack('>BI8I8I8', 1, 0, 0, now_ms) .. body .. change)
+
+local function tell(type, rest)
+  local event = '{"type":"' .. type .. '","channel":' .. cjson.encode(shown_channel) .. ',"time":'
+    .. string.format('%.0f', now_ms) .. rest .. '}'
+  call('XADD', events, 'MAXLEN', '~', max_events, '*', 'e', event)
+end
+if max_events > 0 then
+  if whose == 'member' then
+    for i = 1, #joined do tell('member.joined', ',"member":' .. joined[i]) end
+    for i = 1, #left do tell('member.left', ',"member":' .. left[i]) end
+  else
+    local count = call('ZCARD', names)
+    if before_count == 0 and count > 0 then tell('channel.occupied', '') end
+    if before_count > 0 and count == 0 then tell('channel.vacated', '') end
+  end
+end
 return rev

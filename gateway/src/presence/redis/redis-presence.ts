@@ -21,6 +21,7 @@ import {
   renewLease,
   someChannels,
   storedSessions,
+  type UpdateCall,
   updateSessions,
 } from './presence-scripts.js';
 
@@ -32,6 +33,15 @@ export interface RedisPresenceOptions {
   /** How many gateways there are now; the more, the more seldom each looks after the others. Default 1. */
   readonly gateways?: () => number;
   readonly timings?: Partial<PresenceTimings>;
+  /** Joins and leaves are added to the events that webhooks tell, in the same step. Default: they are not. */
+  readonly events?: PresenceEvents | undefined;
+}
+
+export interface PresenceEvents {
+  /** Most that wait in a shard, about. */
+  readonly maxEvents: number;
+  /** Some were added to this shard. */
+  wake(shard: number): void;
 }
 
 export interface PresenceTimings {
@@ -138,11 +148,11 @@ export class RedisPresence implements PresenceStore {
   }
 
   async #store(channel: string, sessions: Parameters<typeof updateSessions>[1]['sessions']): Promise<boolean> {
-    const { deployment, gateway } = this.#options;
+    const { gateway } = this.#options;
     const keys = presenceKeys(channel, gateway);
     await this.#ensureLease(keys.shard);
     const push = pushName(` presence ${channel}`, this.#db);
-    const isDone = await updateSessions(deployment.commands, { keys, channel, gateway, push, by: 'own', sessions });
+    const isDone = await this.#update({ keys, channel, gateway, push, by: 'own', sessions });
     if (!isDone) this.#leases.delete(keys.shard);
     return isDone;
   }
@@ -230,6 +240,13 @@ export class RedisPresence implements PresenceStore {
     const keys = presenceKeys(channel, gateway);
     const sessions = (await storedSessions(commands, keys)).map((session) => ({ session }));
     const push = pushName(` presence ${channel}`, this.#db);
-    return updateSessions(commands, { keys, channel, gateway, push, by: 'swept', sessions });
+    return this.#update({ keys, channel, gateway, push, by: 'swept', sessions });
+  }
+
+  async #update(call: Omit<UpdateCall, 'maxEvents'>): Promise<boolean> {
+    const { deployment, events } = this.#options;
+    const isDone = await updateSessions(deployment.commands, { ...call, maxEvents: events?.maxEvents ?? 0 });
+    if (isDone) events?.wake(call.keys.shard);
+    return isDone;
   }
 }

@@ -1,0 +1,74 @@
+import { type Clock, pause } from '../../clock.js';
+import type { Endpoint } from '../endpoint.js';
+import { BATCH_EVENTS, type EventQueue, GIVE_UP, type GiveUpRule, type QueueStats } from '../event-queue.js';
+import { type EventJson, type QueuedEvent, typeOf } from '../events.js';
+
+export interface MemoryQueueOptions {
+  readonly endpoint: Endpoint;
+  readonly clock: Clock;
+  /** Begins the ids of events; unique for this life of the gateway. */
+  readonly instance: string;
+  readonly types: ReadonlySet<string>;
+  /** Most events that wait; beyond it the newest are dropped. */
+  readonly maxEvents: number;
+  readonly giveUp?: Partial<GiveUpRule>;
+}
+
+/** Events of a single process, in one order; what waits is lost with it. Dead letters are only counted. */
+export class MemoryQueue implements EventQueue {
+  readonly stats: QueueStats = { added: 0, delivered: 0, dropped: 0, dead: 0 };
+  readonly #options: MemoryQueueOptions;
+  readonly #giveUp: GiveUpRule;
+  #waiting: (QueuedEvent & { readonly addedAtMs: number })[] = [];
+  #isSending = false;
+  #isClosed = false;
+
+  constructor(options: MemoryQueueOptions) {
+    this.#options = options;
+    this.#giveUp = { ...GIVE_UP, ...options.giveUp };
+  }
+
+  start(): void {}
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+  }
+
+  add(_channel: string, event: EventJson): void {
+    const { types, maxEvents, instance, clock } = this.#options;
+    if (!types.has(typeOf(event) ?? '')) return;
+    if (this.#waiting.length >= maxEvents || this.#isClosed) {
+      this.stats.dropped++;
+      return;
+    }
+    this.#waiting.push({ id: `${instance}-${++this.stats.added}`, event, addedAtMs: clock.now() });
+    if (this.#isSending) return;
+    this.#isSending = true;
+    // With the others of this turn.
+    clock.soon(() => void this.#sendAll());
+  }
+
+  async #sendAll(): Promise<void> {
+    const { endpoint, clock } = this.#options;
+    for (let refusals = 0; this.#waiting.length > 0 && !this.#isClosed; ) {
+      await endpoint.turn(async (send) => {
+        const events = this.#waiting.slice(0, BATCH_EVENTS);
+        const first = events[0];
+        if (!first || this.#isClosed) return;
+        const { outcome } = await send({ id: `${first.id}_${events.at(-1)?.id}`, events });
+        refusals = outcome === 'refused' ? refusals + 1 : 0;
+        const isOver =
+          outcome === 'refused'
+            ? refusals >= this.#giveUp.refusals
+            : outcome === 'down' && clock.now() - first.addedAtMs > this.#giveUp.downMs;
+        if (outcome !== 'delivered' && !isOver) return;
+        this.#waiting = this.#waiting.slice(events.length);
+        if (isOver) this.stats.dead += events.length;
+        else this.stats.delivered += events.length;
+        refusals = 0;
+      });
+      if (refusals > 0) await pause(clock, refusals);
+    }
+    this.#isSending = false;
+  }
+}

@@ -1,0 +1,167 @@
+import { type Cancel, pause } from '../../clock.js';
+import type { RedisDeployment } from '../../redis/deployment.js';
+import { SHARD_COUNT, shardOf } from '../../redis/keys.js';
+import type { Delivery, Endpoint } from '../endpoint.js';
+import { type EventQueue, GIVE_UP, type GiveUpRule, type QueueStats } from '../event-queue.js';
+import { type Batch, type EventJson, typeOf } from '../events.js';
+import { addEvent, queueLength, settleEvents, takeEvents, WEBHOOK_SCRIPTS } from './webhook-scripts.js';
+
+export interface RedisQueueOptions {
+  readonly deployment: RedisDeployment;
+  readonly endpoint: Endpoint;
+  /** Tells this gateway's processes and lives apart. */
+  readonly gateway: string;
+  /** Of those that are sent; others are passed over. */
+  readonly types: ReadonlySet<string>;
+  /** Most events that wait in a shard, about; beyond it the oldest are lost. */
+  readonly maxEvents: number;
+  /** How long a gateway that sends is not disturbed: longer than the application has to answer, ms. */
+  readonly leaseMs: number;
+  readonly gateways?: () => number;
+  readonly giveUp?: Partial<GiveUpRule>;
+  /** In which all shards are looked at for events that nobody sends, by all gateways together, ms. Default 10 s. */
+  readonly sweepMs?: number;
+  readonly onFault: (message: string, error?: unknown) => void;
+}
+
+/** Most events on their way into queues that cannot be reached. */
+const MAX_ADDING = 10_000;
+const SWEEP_MS = 10_000;
+/** Failures of Redis in a row after which a shard is left to the next sweep. */
+const MAX_FAILURES = 5;
+
+/**
+ * Events in Redis, a stream for each shard, so that a script that changes something adds its event in the same
+ * step. Whoever adds an event sends what is in that shard, unless another gateway does already; what a gateway
+ * leaves behind that is gone is found by the others.
+ */
+export class RedisQueue implements EventQueue {
+  readonly stats: QueueStats = { added: 0, delivered: 0, dropped: 0, dead: 0 };
+  readonly #options: RedisQueueOptions;
+  readonly #giveUp: GiveUpRule;
+  /** Shards whose events this gateway sends now; whether some were added meanwhile. */
+  readonly #sending = new Map<number, { again: boolean }>();
+  #adding = 0;
+  #nextSwept = 0;
+  #cancelSweep: Cancel = () => {};
+  #isClosed = false;
+
+  constructor(options: RedisQueueOptions) {
+    this.#options = options;
+    this.#giveUp = { ...GIVE_UP, ...options.giveUp };
+    options.deployment.join({}, WEBHOOK_SCRIPTS);
+  }
+
+  start(): void {
+    this.#nextSwept = Math.floor(this.#options.deployment.clock.random() * SHARD_COUNT);
+    this.#scheduleSweep();
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#cancelSweep();
+  }
+
+  add(channel: string, event: EventJson): void {
+    if (this.#adding >= MAX_ADDING || this.#isClosed) {
+      this.stats.dropped++;
+      return;
+    }
+    const shard = shardOf(channel);
+    this.#adding++;
+    addEvent(this.#options.deployment.commands, shard, event, this.#options.maxEvents)
+      .then(
+        () => {
+          this.stats.added++;
+          this.wake(shard);
+        },
+        () => this.stats.dropped++,
+      )
+      .finally(() => this.#adding--);
+  }
+
+  /** Some events of this shard may wait: sends them, if nobody else does. */
+  wake(shard: number): void {
+    const sending = this.#sending.get(shard);
+    if (sending) {
+      sending.again = true;
+      return;
+    }
+    if (this.#isClosed) return;
+    const state = { again: false };
+    this.#sending.set(shard, state);
+    void this.#sendAll(shard, state).finally(() => this.#sending.delete(shard));
+  }
+
+  async #sendAll(shard: number, state: { again: boolean }): Promise<void> {
+    const { deployment, endpoint, onFault } = this.#options;
+    let refusals = 0;
+    for (let failures = 0; failures <= MAX_FAILURES && !this.#isClosed; ) {
+      let isEmpty = false;
+      try {
+        await endpoint.turn(async (send) => {
+          if (this.#isClosed) return;
+          state.again = false;
+          const sent = await this.#sendSome(shard, send, refusals);
+          isEmpty = sent === undefined;
+          refusals = sent ?? 0;
+        });
+        failures = 0;
+        if (isEmpty && !state.again) return;
+        if (refusals > 0) await pause(deployment.clock, refusals);
+      } catch (error) {
+        // What was not taken off the queue is sent again, here or elsewhere.
+        if (++failures === MAX_FAILURES) onFault('the webhook queue cannot be used', error);
+        await pause(deployment.clock, failures);
+      }
+    }
+  }
+
+  /** Sends one batch; how often in a row it was refused, `undefined` if there is none to send. */
+  async #sendSome(
+    shard: number,
+    send: (batch: Batch) => Promise<Delivery>,
+    refusals: number,
+  ): Promise<number | undefined> {
+    const { deployment, gateway, leaseMs, types } = this.#options;
+    const entries = await takeEvents(deployment.commands, shard, gateway, leaseMs);
+    if (!entries || entries.length === 0) return undefined;
+    const ids = entries.map(({ id }) => id);
+    const settle = (why?: string) => settleEvents(deployment.commands, shard, gateway, ids, why);
+    const events = entries
+      .filter(({ event }) => types.has(typeOf(event) ?? ''))
+      .map(({ id, event }) => ({ id: `s${shard}-${id}`, event }));
+    if (events.length === 0) {
+      await settle();
+      return 0;
+    }
+    const delivery = await send({ id: `${events[0]?.id}_${events.at(-1)?.id}`, events });
+    if (delivery.outcome === 'delivered') {
+      if (await settle()) this.stats.delivered += events.length;
+      return 0;
+    }
+    const isRefused = delivery.outcome === 'refused';
+    const ageMs = deployment.clock.wall() - Number(ids[0]?.split('-')[0]);
+    const isOver = isRefused ? refusals + 1 >= this.#giveUp.refusals : ageMs > this.#giveUp.downMs;
+    if (!isOver) return isRefused ? refusals + 1 : 0;
+    if (await settle(delivery.reason)) this.stats.dead += events.length;
+    return 0;
+  }
+
+  #scheduleSweep(): void {
+    const { gateways = () => 1, sweepMs = SWEEP_MS, deployment } = this.#options;
+    const delayMs = (sweepMs * Math.max(1, gateways())) / SHARD_COUNT;
+    const shards = Math.max(1, Math.ceil(100 / delayMs));
+    this.#cancelSweep = deployment.clock.after(delayMs * shards, () => {
+      for (let i = 0; i < shards; i++) {
+        const shard = this.#nextSwept;
+        this.#nextSwept = (shard + 1) % SHARD_COUNT;
+        queueLength(deployment.commands, shard).then(
+          (length) => length > 0 && this.wake(shard),
+          () => {},
+        );
+      }
+      this.#scheduleSweep();
+    });
+  }
+}

@@ -1,0 +1,33 @@
+/** Signatures of webhooks, as https://www.standardwebhooks.com has them: HMAC-SHA256 over id, time and body. */
+import { createHmac } from 'node:crypto';
+
+/** What a secret begins with; Base64 of the key follows. */
+const SECRET_PREFIX = 'whsec_';
+/** The specification asks for 24 to 64 bytes. */
+const KEY_BYTES = { min: 24, max: 64 };
+
+/** The key of a secret. @throws {Error} with what is wrong */
+export function parseSecret(secret: string): Buffer {
+  const text = secret.startsWith(SECRET_PREFIX) ? secret.slice(SECRET_PREFIX.length) : undefined;
+  const key = text !== undefined && /^[A-Za-z0-9+/]+={0,2}$/.test(text) ? Buffer.from(text, 'base64') : undefined;
+  if (!key || key.length < KEY_BYTES.min || key.length > KEY_BYTES.max) {
+    throw new Error(`expected ${SECRET_PREFIX} and ${KEY_BYTES.min} to ${KEY_BYTES.max} random bytes in Base64`);
+  }
+  return key;
+}
+
+/**
+ * The headers of a webhook. With several keys there are as many signatures: receivers know one of them, so
+ * that a secret can be changed.
+ * @param timeSeconds seconds since the Unix epoch
+ */
+export function signedHeaders(keys: readonly Buffer[], id: string, timeSeconds: number, body: string) {
+  const signatures = keys.map(
+    (key) => `v1,${createHmac('sha256', key).update(`${id}.${timeSeconds}.${body}`).digest('base64')}`,
+  );
+  return {
+    'webhook-id': id,
+    'webhook-timestamp': String(timeSeconds),
+    'webhook-signature': signatures.join(' '),
+  };
+}
