@@ -43,15 +43,15 @@ export class Topology {
     this.kind = plan.kind;
     this.#plan = plan;
     this.servers = servers;
-    const open = { history: HISTORY, subscribe: 'anyone', publish: 'anyone' };
+    const open = { subscribe: 'anyone', publish: 'anyone', presence: true };
     this.#config = {
       mode: 'development',
       host: '127.0.0.1',
       workers: plan.workers,
       ...(servers && { redisUrl: servers.url }),
       namespaces: {
-        demo: { durable: true, ...open },
-        live: { durable: false, subscribe: 'anyone', publish: 'anyone' },
+        demo: { durable: true, history: HISTORY, ...open },
+        live: { durable: false, ...open },
       },
       limits: { subscriptions: 0 },
     };
