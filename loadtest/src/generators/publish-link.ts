@@ -245,11 +245,7 @@ export class WebSocketLink implements PublishLink {
         ),
       onMessage: (bytes, begin, end) => {
         const wire = dialect.binary ? bytes.subarray(begin, end) : bytes.toString('utf8', begin, end);
-        if (!dialect.binary && (wire as string).startsWith('[')) {
-          for (const frame of JSON.parse(wire as string) as Record<string, unknown>[]) this.#take(frame);
-        } else {
-          this.#take(dialect.decode(wire));
-        }
+        for (const frame of dialect.decodeAll(wire)) this.#take(frame);
       },
       onClose: (code, reason) => {
         this.#isReady = false;

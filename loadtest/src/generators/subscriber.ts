@@ -179,8 +179,7 @@ export class Subscriber {
       at = bytes[next] === COMMA ? next + 1 : next;
     }
     if (at >= end - 1) return;
-    const rest = JSON.parse(`[${text(bytes, at, end)}`) as Record<string, unknown>[];
-    for (const frame of rest) this.#take(this.#context.dialect.decode(JSON.stringify(frame)));
+    this.#takeAll(`[${text(bytes, at, end)}`);
   }
 
   /** One message of ours that begins at `begin`. @returns where it ends, or -1: it is something else, nothing was taken. */
@@ -231,7 +230,11 @@ export class Subscriber {
   }
 
   #takeBinary(bytes: Uint8Array): void {
-    this.#take(this.#context.dialect.decode(bytes));
+    this.#takeAll(bytes);
+  }
+
+  #takeAll(wire: string | Uint8Array): void {
+    for (const frame of this.#context.dialect.decodeAll(wire)) this.#take(frame);
   }
 
   /** Moves the position over what a frame covers. False: it stands there or beyond already. */

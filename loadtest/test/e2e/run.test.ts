@@ -74,7 +74,7 @@ groups:
 `,
     );
     expect(audit).toMatchObject(NOTHING);
-    expect(errors['reconnected after 1006']).toBeGreaterThan(30);
+    expect(errors['reconnected after 1006']).toBeGreaterThan(0);
     expect(marks.map(({ text }) => text).join()).toContain('all back after');
   });
 
