@@ -1,8 +1,7 @@
 import { NEW_IDENTITY_MS } from '../broker/broker.js';
 import type { Clock } from '../clock.js';
 import { RateLimiter } from './rate-limiter.js';
-import { type Charge, isUnlimited, Rates } from './rates.js';
-import type { SessionLimits } from './services.js';
+import { type Charge, isUnlimited, Rates, type SessionLimits } from './rates.js';
 import { Refusals, Violations } from './violations.js';
 
 /** What one connection may still send: its rates, and how often it broke them or the protocol. */

@@ -8,6 +8,12 @@ export interface RateLimits {
   readonly publishesPerSecond: number;
 }
 
+/** Limits of one connection; `Infinity` turns one off. */
+export interface SessionLimits extends RateLimits {
+  /** Channels at a time. */
+  readonly subscriptions: number;
+}
+
 /** What a frame counts as. */
 export interface Charge {
   readonly bytes: number;

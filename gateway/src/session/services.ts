@@ -6,13 +6,7 @@ import type { Stats } from '../stats.js';
 import type { Client } from './client.js';
 import type { CommandTable } from './commands.js';
 import type { LeaveCause } from './memberships.js';
-import type { RateLimits } from './rates.js';
-
-/** Limits of one connection; `Infinity` turns one off. */
-export interface SessionLimits extends RateLimits {
-  /** Channels at a time. */
-  readonly subscriptions: number;
-}
+import type { SessionLimits } from './rates.js';
 
 /** Is told who connects, enters and leaves channels, and goes: presence, webhooks. No method may throw or wait. */
 export interface SessionListener {
