@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { RAW_DIALECTS } from '@fanfare/protocol/raw';
 import { createApi, createWaitingApi, type HttpDependencies } from './api/api.js';
+import { createPresenceRoutes } from './api/presence.js';
 import type { StaticFiles } from './api/static-files.js';
 import { createOriginCheck } from './auth/origin.js';
 import { createAuthentication } from './authentication.js';
@@ -16,6 +17,7 @@ import { withStalls } from './hub/stalls.js';
 import { openListeners } from './listeners.js';
 import type { Logger } from './observability/logger.js';
 import { createMetrics, type Metrics, type MetricsOptions, shared } from './observability/metrics.js';
+import { type Part, startParts } from './parts.js';
 import { startPatiently } from './patience.js';
 import { MemoryPresence } from './presence/memory/memory-presence.js';
 import { Presence } from './presence/presence.js';
@@ -120,26 +122,14 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
     isShared: options.worker !== undefined,
   });
   const { transport, port, healthPort } = listeners;
-  const closing: (() => unknown)[] = [() => listeners.close()];
   try {
     engine = await startEngine(config, clock, logger, options);
-    closing.push(engine.close);
-    const parts = await assemble(config, { clock, logger, http, transport, options }, engine);
-    const { sessions, fleet, presence, webhooks, handlers } = parts;
-    hub = parts.hub;
-    webhooksNow = webhooks;
-    closing.splice(
-      1,
-      0,
-      () => fleet.close(),
-      () => presence.close(),
-      () => webhooks?.queue.close(),
-      () => parts.hub.close(),
-    );
+    const assembled = await assemble(config, { clock, logger, http, transport, options }, engine);
+    const { sessions, handlers, parts } = assembled;
+    hub = assembled.hub;
+    webhooksNow = assembled.webhooks;
     listeners.serve(handlers);
-    fleet.start();
-    presence.start();
-    webhooks?.queue.start();
+    const closeParts = await startParts(parts);
     phase = 'serving';
     return {
       port,
@@ -156,12 +146,14 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
         const endsAt = clock.now() + config.timings.drainMs;
         const isBusy = () => sessions.size > 0 || transport.openRequests > 0;
         while (isBusy() && clock.now() < endsAt) await sleep(clock, 20);
-        sessions.close();
-        for (const close of closing) await close();
+        await listeners.close();
+        await closeParts();
       },
     };
   } catch (error) {
-    for (const close of closing) await close();
+    await listeners.close();
+    // Once put together, its parts have been closed already.
+    if (!hub) await engine?.close();
     throw error;
   }
 }
@@ -175,11 +167,8 @@ interface Surroundings {
 }
 
 /** Puts the parts together that serve clients, on a broker that was started. */
-async function assemble(
-  config: Config,
-  { clock, logger, http, transport, options }: Surroundings,
-  { broker, redis }: Engine,
-) {
+async function assemble(config: Config, { clock, logger, http, transport, options }: Surroundings, engine: Engine) {
+  const { broker, redis } = engine;
   const { namespaces, limits, timings, node } = config;
   const { stats, onFault, isAllowedOrigin } = http;
   const { authenticator, application } = createAuthentication(config, clock, logger);
@@ -246,19 +235,31 @@ async function assemble(
     }),
     channels: () => hub.channels(),
   });
+  const parts: Part[] = [
+    engine,
+    hub,
+    webhooks?.queue ?? {},
+    sessions,
+    fleet,
+    {
+      routes: createPresenceRoutes(channels.access, presence),
+      start: () => presence.start(),
+      close: () => presence.close(),
+    },
+  ];
   const handlers: TransportHandlers<Session> = {
     onUpgrade: createAcceptor({ sessions, conversations, isAllowedOrigin }),
     onRequest: createApi({
       ...http,
       channels,
-      presence,
+      routes: parts.flatMap(({ routes = [] }) => routes),
       fleet,
       version: VERSION,
       files: options.files,
       isWebSocketPath: (path) => conversations.some((one) => one.serves(path)),
     }),
   };
-  return { hub, presence, webhooks, sessions, fleet, handlers };
+  return { hub, webhooks, sessions, handlers, parts };
 }
 
 function createSharedMetrics(

@@ -8,7 +8,6 @@ import type { Caller } from '../channels/access.js';
 import type { Channels } from '../channels/channels.js';
 import { FanfareError } from '../errors.js';
 import type { Fleet } from '../fleet/fleet.js';
-import type { Presence } from '../presence/presence.js';
 import { count, type Stats } from '../stats.js';
 import type { BodyHandler, HttpAnswer, HttpRequest, HttpResponse } from '../transport/transport.js';
 import { allowOrigin, preflight } from './cross-origin.js';
@@ -16,10 +15,10 @@ import { json, listChannels, listNodes } from './fleet.js';
 import { type HealthDependencies, live, metrics, ready } from './health.js';
 import { history } from './history.js';
 import { openApiDocument } from './openapi.js';
-import { listMembers } from './presence.js';
 import { problem, toFailure, toProblem } from './problem.js';
 import { publish } from './publish.js';
 import { readQuery } from './query.js';
+import type { Route, Routes } from './route.js';
 import { type StaticFiles, serveFile } from './static-files.js';
 
 /** What any answer needs, also before there is anything to ask about. */
@@ -37,7 +36,8 @@ export interface ApiDependencies extends HttpDependencies {
   readonly channels: Channels;
   readonly fleet: Fleet;
   readonly version: string;
-  readonly presence: Pick<Presence, 'page'>;
+  /** Those of the gateway's other parts. */
+  readonly routes: Routes;
   /** The demo page; absent: `/` is `not_found`. */
   readonly files?: StaticFiles | undefined;
   /** Whether a path is for WebSockets: whoever comes there without one is told so. */
@@ -49,15 +49,6 @@ export interface ApiDependencies extends HttpDependencies {
  * Never throws, never rejects.
  */
 export type HttpHandler = (request: HttpRequest) => HttpAnswer | BodyHandler;
-
-/** A path with a handler for each method. */
-interface Route {
-  /** What a key has to be for; `open`: answered without one, and its caller has no identity. */
-  readonly scope: Scope | 'open';
-  readonly GET?: (request: HttpRequest, caller: Caller) => HttpAnswer;
-  /** Gets the body, which is JSON. */
-  readonly POST?: (body: Uint8Array, caller: Caller) => HttpAnswer;
-}
 
 const NOBODY: Caller = { entrance: 'http', identity: undefined };
 
@@ -76,24 +67,18 @@ const WEBSOCKET_ROUTE: Route = {
 type FindRoute = (path: string) => Route | undefined;
 
 export function createApi(dependencies: ApiDependencies): HttpHandler {
-  const { channels, fleet, presence, version, files, healthElsewhere, isWebSocketPath } = dependencies;
+  const { channels, fleet, version, files, healthElsewhere, isWebSocketPath } = dependencies;
   const document = json(openApiDocument(version));
   const routes = new Map<string, Route>([
     ['/v1/publish', { scope: 'publish', POST: (body, caller) => publish(body, caller, channels.publishing) }],
     ['/v1/history', { scope: 'read', GET: (request, caller) => history(readQuery(request.query), caller, channels) }],
-    [
-      '/v1/presence',
-      {
-        scope: 'read',
-        GET: (request, caller) => listMembers(readQuery(request.query), caller, channels.access, presence),
-      },
-    ],
     [
       '/v1/channels',
       { scope: 'read', GET: (request, caller) => listChannels(readQuery(request.query), caller, fleet) },
     ],
     ['/v1/nodes', { scope: 'read', GET: () => listNodes(fleet) }],
     ['/v1/openapi.json', { scope: 'open', GET: () => document }],
+    ...dependencies.routes,
     ...(healthElsewhere ? [] : healthRoutes(dependencies)),
   ]);
   for (const [path, file] of files ?? [])

@@ -4,14 +4,21 @@ import type { Caller, ChannelAccess } from '../channels/access.js';
 import { FanfareError } from '../errors.js';
 import type { Presence } from '../presence/presence.js';
 import { cursorBehind } from '../presence/presence-cursor.js';
-import type { HttpResponse } from '../transport/transport.js';
+import type { HttpRequest, HttpResponse } from '../transport/transport.js';
 import { json } from './fleet.js';
-import { readLimit } from './query.js';
+import { readLimit, readQuery } from './query.js';
+import type { Routes } from './route.js';
 
 const DEFAULT_LIMIT = 1_000;
 
+export function createPresenceRoutes(access: ChannelAccess, presence: Pick<Presence, 'page'>): Routes {
+  const list = (request: HttpRequest, caller: Caller) =>
+    listMembers(readQuery(request.query), caller, access, presence);
+  return [['/v1/presence', { scope: 'read', GET: list }]];
+}
+
 /** @throws {FanfareError} */
-export async function listMembers(
+async function listMembers(
   query: URLSearchParams,
   caller: Caller,
   access: ChannelAccess,

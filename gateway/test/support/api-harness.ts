@@ -1,5 +1,7 @@
 /** The HTTP API over a real memory broker, asked through request objects instead of a socket. */
+
 import { type ApiDependencies, createApi, createHealthApi, type HttpHandler } from '../../src/api/api.js';
+import { createPresenceRoutes } from '../../src/api/presence.js';
 import { createOriginCheck } from '../../src/auth/origin.js';
 import type { Broker, ShardHealth } from '../../src/broker/broker.js';
 import { createMemoryBroker } from '../../src/broker/memory/memory-broker.js';
@@ -70,14 +72,15 @@ export function createApiHarness(over: (harness: ApiHarness) => ApiHarnessParts 
       harness.ask('/v1/publish', { method: 'POST', body: typeof body === 'string' ? body : JSON.stringify(body) }),
   };
   const { broker = harness.broker, ...replaced } = over(harness);
+  const channels = createChannels({
+    broker,
+    namespaces,
+    stats,
+    room: () => undefined,
+    onFault: (message) => harness.faults.push(message),
+  });
   const dependencies: ApiDependencies = {
-    channels: createChannels({
-      broker,
-      namespaces,
-      stats,
-      room: () => undefined,
-      onFault: (message) => harness.faults.push(message),
-    }),
+    channels,
     apiKeys: [...apiKeys, plainKey('second-key', 1)],
     stats,
     version: '1.2.3',
@@ -88,7 +91,9 @@ export function createApiHarness(over: (harness: ApiHarness) => ApiHarnessParts 
       self: () => ({ node: 'n1', version: '1.2.3', connections: 7, uptimeMs: 5 }),
       channels: () => harness.channels,
     }),
-    presence: { page: async () => ({ members: [], count: 0, rev: 0, more: false }) },
+    routes: createPresenceRoutes(channels.access, {
+      page: async () => ({ members: [], count: 0, rev: 0, more: false }),
+    }),
     isAllowedOrigin: createOriginCheck(['https://app.example']),
     isWebSocketPath: (path) => path === '/ws',
     health: () => shards,

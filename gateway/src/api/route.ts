@@ -1,0 +1,15 @@
+import type { Scope } from '../auth/api-keys.js';
+import type { Caller } from '../channels/access.js';
+import type { HttpAnswer, HttpRequest } from '../transport/transport.js';
+
+/** A path with a handler for each method. Handlers may throw a `FanfareError`, which is answered as a problem. */
+export interface Route {
+  /** What a key has to be for; `open`: answered without one, and its caller has no identity. */
+  readonly scope: Scope | 'open';
+  readonly GET?: (request: HttpRequest, caller: Caller) => HttpAnswer;
+  /** Gets the body, which is JSON. */
+  readonly POST?: (body: Uint8Array, caller: Caller) => HttpAnswer;
+}
+
+/** Routes by their exact path. */
+export type Routes = readonly (readonly [path: string, route: Route])[];

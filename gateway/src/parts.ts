@@ -1,0 +1,34 @@
+/** What a gateway is put together from, and the order in which its parts start and end. */
+import type { Routes } from './api/route.js';
+
+export interface Part {
+  /** Paths of the HTTP API that it answers. */
+  readonly routes?: Routes;
+  /** Called once. Rejects with one clear line if it cannot serve. */
+  start?(): void | Promise<void>;
+  /** Called once, unless `start` was not called or failed. */
+  close?(): void | Promise<void>;
+}
+
+/**
+ * Starts parts one after the other: each stands on those before it. If one cannot start, the others are closed.
+ * @returns what closes all of them, the last one first
+ */
+export async function startParts(parts: readonly Part[]): Promise<() => Promise<void>> {
+  const waiting = new Set(parts.filter(({ start }) => start));
+  const close = async () => {
+    for (const part of parts.toReversed()) {
+      if (!waiting.has(part)) await part.close?.();
+    }
+  };
+  for (const part of parts) {
+    try {
+      await part.start?.();
+      waiting.delete(part);
+    } catch (error) {
+      await close();
+      throw error;
+    }
+  }
+  return close;
+}
