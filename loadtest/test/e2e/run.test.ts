@@ -59,7 +59,7 @@ groups:
     expect(connections.peak).toBe(151);
     expect(totals.acknowledged).toBe(totals.published);
     expect(totals.received).toBeGreaterThan(40 * 100);
-    expect(audit.verified).toBeGreaterThan(1_000);
+    expect(audit.verified).toBeGreaterThan(100);
   });
 
   it('a storm, churn and slow readers leave nothing behind', async () => {
