@@ -39,7 +39,13 @@ module.exports = {
       PORTS,
       PROTOCOL,
       `${G}/(api|channels)/`,
-      `${G}/(auth/(api-keys|origin)|fleet/fleet|presence/presence|presence/presence-cursor)\\.ts$`,
+      `${G}/(auth/(api-keys|origin)|control/calls|fleet/fleet|presence/presence|presence/presence-cursor)\\.ts$`,
+    ]),
+    only('control-knows-sessions-and-below', `${G}/control/`, [
+      PORTS,
+      PROTOCOL,
+      `${G}/(channels|control|hub|redis|session)/`,
+      `${G}/(auth/claims|fleet/fleet)\\.ts$`,
     ]),
     only('presence-knows-sessions-and-below', `${G}/presence/`, [
       PORTS,

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { RAW_DIALECTS } from '@fanfare/protocol/raw';
 import { createApi, createWaitingApi, type HttpDependencies } from './api/api.js';
+import { createControlRoutes } from './api/control.js';
 import { createPresenceRoutes } from './api/presence.js';
 import type { StaticFiles } from './api/static-files.js';
 import { createOriginCheck } from './auth/origin.js';
@@ -11,6 +12,11 @@ import { createMemoryBroker } from './broker/memory/memory-broker.js';
 import { createChannels } from './channels/channels.js';
 import { type Clock, sleep, systemClock } from './clock.js';
 import type { Config } from './config/config.js';
+import { Control } from './control/control.js';
+import { LocalControl } from './control/local.js';
+import { createRevocableAuthenticator } from './control/revocable-authenticator.js';
+import type { RevocationStore } from './control/revocation.js';
+import { Revocations } from './control/revocations.js';
 import { BrokerFleet } from './fleet/broker-fleet.js';
 import { Hub } from './hub/hub.js';
 import { withStalls } from './hub/stalls.js';
@@ -46,7 +52,7 @@ export interface Gateway {
   readonly healthPort: number | undefined;
   readonly transport: Transport['name'];
   readonly stats: Stats;
-  /** Fails readiness and serves on for `stopDelayMs`; then sends everyone elsewhere (4000, spread over time), waits for them and for HTTP requests up to `drainMs`, then ends. */
+  /** Fails readiness and serves on for `stopDelayMs`; then sends everyone elsewhere (4000, to be back elsewhere spread over `drainMs`), waits for them and for HTTP requests up to 5 s, then ends. */
   close(): Promise<void>;
 }
 
@@ -125,11 +131,12 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
   try {
     engine = await startEngine(config, clock, logger, options);
     const assembled = await assemble(config, { clock, logger, http, transport, options }, engine);
-    const { sessions, handlers, parts } = assembled;
+    const { sessions, presence, handlers, parts } = assembled;
     hub = assembled.hub;
     webhooksNow = assembled.webhooks;
-    listeners.serve(handlers);
+    // First the parts: until it is known who was shut out, nobody is let in.
     const closeParts = await startParts(parts);
+    listeners.serve(handlers);
     phase = 'serving';
     return {
       port,
@@ -142,8 +149,9 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
         transport.endConnectionsWithAnswers();
         await sleep(clock, config.stopDelayMs);
         transport.stopListening();
-        sessions.drain();
-        const endsAt = clock.now() + config.timings.drainMs;
+        presence.drain(config.drainMs);
+        await sessions.drain(config.drainMs);
+        const endsAt = clock.now() + config.timings.closeMs;
         const isBusy = () => sessions.size > 0 || transport.openRequests > 0;
         while (isBusy() && clock.now() < endsAt) await sleep(clock, 20);
         await listeners.close();
@@ -172,6 +180,13 @@ async function assemble(config: Config, { clock, logger, http, transport, option
   const { namespaces, limits, timings, node } = config;
   const { stats, onFault, isAllowedOrigin } = http;
   const { authenticator, application } = createAuthentication(config, clock, logger);
+  const revocations = new Revocations({
+    store: await createRevocationStore(redis),
+    clock,
+    stats,
+    onNew: (revocation) => void local.revoke(revocation),
+    onFault,
+  });
   const instance = randomUUID();
   const gateways = (): number => fleet.size;
   const webhooks = await createWebhooks({ config, redis, clock, instance, gateways, logger, onFault });
@@ -211,7 +226,7 @@ async function assemble(config: Config, { clock, logger, http, transport, option
   const sessions = new Sessions({
     services: {
       hub,
-      authenticator,
+      authenticator: createRevocableAuthenticator(authenticator, revocations),
       commands: createCommands({ channels, clock, presence: sessionPresence, onFault }),
       listeners: [sessionPresence, ...occupancy, createStanding({ channels, onFault })],
       clock,
@@ -222,6 +237,7 @@ async function assemble(config: Config, { clock, logger, http, transport, option
     node,
     timings: { ...timings, lagMs: limits.lagMs },
   });
+  const local = new LocalControl(sessions, node, clock);
   const startedAt = clock.now();
   const fleet = new BrokerFleet({
     broker,
@@ -242,6 +258,11 @@ async function assemble(config: Config, { clock, logger, http, transport, option
     sessions,
     fleet,
     {
+      routes: createControlRoutes(new Control({ fleet, local, revocations, clock, stats })),
+      start: () => revocations.start(),
+      close: () => revocations.close(),
+    },
+    {
       routes: createPresenceRoutes(channels.access, presence),
       start: () => presence.start(),
       close: () => presence.close(),
@@ -259,7 +280,7 @@ async function assemble(config: Config, { clock, logger, http, transport, option
       isWebSocketPath: (path) => conversations.some((one) => one.serves(path)),
     }),
   };
-  return { hub, webhooks, sessions, handlers, parts };
+  return { hub, webhooks, sessions, presence, handlers, parts };
 }
 
 function createSharedMetrics(
@@ -405,4 +426,10 @@ async function createPresenceStore(parts: PresenceParts): Promise<PresenceStore>
     timings,
     events: webhooks?.wantsPresence ? { maxEvents: config.webhooks.maxQueued, wake: webhooks.wake } : undefined,
   });
+}
+
+async function createRevocationStore(redis: RedisDeployment | undefined): Promise<RevocationStore | undefined> {
+  if (!redis) return undefined;
+  const { createRedisRevocations } = await import('./control/redis-revocations.js');
+  return createRedisRevocations(redis);
 }

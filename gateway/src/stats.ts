@@ -75,6 +75,11 @@ export interface Stats {
   auditFindings: number;
   /** Channels found behind while the engine was in doubt (a slot moves). */
   doubtFindings: number;
+  // --- control ---
+  /** Connections that the API disconnected, unsubscribed, refreshed or revoked, by call. */
+  readonly controlled: Map<string, number>;
+  /** Revocations that hold now. */
+  revocations: number;
   // --- HTTP ---
   /** Answers by status. */
   readonly httpResponses: Map<number, number>;
@@ -122,6 +127,8 @@ export function createStats(): Stats {
     audits: 0,
     auditFindings: 0,
     doubtFindings: 0,
+    controlled: new Map(),
+    revocations: 0,
     httpResponses: new Map(),
   };
 }

@@ -4,7 +4,6 @@
  */
 import { type ApiKey, createBackendFinder, type Scope } from '../auth/api-keys.js';
 import type { OriginCheck } from '../auth/origin.js';
-import type { Caller } from '../channels/access.js';
 import type { Channels } from '../channels/channels.js';
 import { FanfareError } from '../errors.js';
 import type { Fleet } from '../fleet/fleet.js';
@@ -18,7 +17,7 @@ import { openApiDocument } from './openapi.js';
 import { problem, toFailure, toProblem } from './problem.js';
 import { publish } from './publish.js';
 import { readQuery } from './query.js';
-import type { Route, Routes } from './route.js';
+import type { ApiCaller, Route, Routes } from './route.js';
 import { type StaticFiles, serveFile } from './static-files.js';
 
 /** What any answer needs, also before there is anything to ask about. */
@@ -50,7 +49,7 @@ export interface ApiDependencies extends HttpDependencies {
  */
 export type HttpHandler = (request: HttpRequest) => HttpAnswer | BodyHandler;
 
-const NOBODY: Caller = { entrance: 'http', identity: undefined };
+const NOBODY: ApiCaller = { entrance: 'http', identity: undefined };
 
 /** What a 426 has to name (RFC 9110 section 15.5.22). */
 const UPGRADE_HEADERS = [
@@ -114,7 +113,7 @@ function healthRoutes(dependencies: HealthDependencies): [string, Route][] {
 
 function createHandler(find: FindRoute, { apiKeys, isAllowedOrigin, stats, onFault }: HttpDependencies): HttpHandler {
   const findBackend = createBackendFinder(apiKeys);
-  const authenticate = (request: HttpRequest, scope: Scope): Caller => {
+  const authenticate = (request: HttpRequest, scope: Scope): ApiCaller => {
     const backend = findBackend(request.header('authorization'));
     if (!backend) throw new FanfareError('unauthorized', 'give an API key as Authorization: Bearer <key>');
     if (!backend.scopes.includes(scope)) throw new FanfareError('forbidden', `the API key is not for "${scope}"`);

@@ -36,6 +36,13 @@ const message = {
 const channel = { type: 'string', minLength: 1, maxLength: 255 };
 const missing = { ...list(text()), description: 'Gateways that did not answer in time; absent if all did.' };
 
+const id = { type: 'string', minLength: 1, maxLength: 255 };
+const Target = {
+  type: 'object',
+  oneOf: [{ required: ['user'] }, { required: ['session'] }],
+  properties: { user: id, session: id },
+};
+
 export const SCHEMAS = {
   PublishOne: object(['channel', 'data'], { channel, ...message }),
   PublishToMany: object(['channels', 'data'], { channels: list(channel, MAX_BATCH), ...message }),
@@ -106,6 +113,90 @@ export const SCHEMAS = {
     ),
     missing,
   }),
+  Reached: object(['connections'], {
+    connections: count('On which it was done.'),
+    missing,
+  }),
+  Revoked: object(['connections', 'until'], {
+    connections: count('That were closed, or taken off a channel.'),
+    until: { type: 'integer', description: 'When it ends, ms since the Unix epoch.' },
+    missing,
+  }),
+  Target,
+  Disconnect: {
+    allOf: [ref('Target'), object([], { reconnect: flag('Whether they shall come back. Default: false.') })],
+  },
+  Unsubscribe: { allOf: [ref('Target'), object(['channel'], { channel })] },
+  Refresh: {
+    allOf: [
+      ref('Target'),
+      object(['channels'], {
+        channels: {
+          type: 'object',
+          additionalProperties: list(text()),
+          description: 'Actions by pattern, as in the claims of a token.',
+        },
+        subscribe: { ...list(channel, 100), description: 'Channels that they are put on.' },
+      }),
+    ],
+  },
+  Revoke: {
+    type: 'object',
+    oneOf: [{ required: ['user'] }, { required: ['jti'] }],
+    properties: {
+      user: { ...id, description: 'All tokens of this user made until now.' },
+      jti: { ...id, description: 'The token with this id.' },
+      ttlMs: { type: 'integer', minimum: 1000, maximum: 400 * 86_400_000, default: 86_400_000 },
+    },
+  },
+  Sessions: object(['sessions', 'count'], {
+    sessions: list(ref('Session')),
+    count: count('How many there are; at most 100 of each gateway are listed.'),
+    missing,
+  }),
+  Session: {
+    ...object(
+      [
+        'session',
+        'node',
+        'address',
+        'via',
+        'dialect',
+        'connectedAt',
+        'idleMs',
+        'unsentBytes',
+        'channelCount',
+        'channels',
+      ],
+      {
+        session: text(),
+        node: text(),
+        user: text('Absent: anonymous.'),
+        address: text(),
+        via: text(),
+        dialect: text(),
+        connectedAt: { type: 'integer', description: 'ms since the Unix epoch.' },
+        idleMs: count('Since the last sign of life.'),
+        expires: { type: 'integer', description: 'When its token ends, ms since the Unix epoch; absent: never.' },
+        unsentBytes: count('What waits in the gateway for the client to read.'),
+        laggingMs: count('For how long it is off its channels as too slow; absent: it is not.'),
+        channelCount: count(),
+        channels: {
+          ...list(
+            object(['channel', 'state'], {
+              channel,
+              state: { enum: ['live', 'joining'] },
+              epoch: text('Durable channels only.'),
+              offset: count('Where it was sent up to.'),
+              behind: count('Messages of the log that it was not sent yet.'),
+            }),
+          ),
+          description: 'At most 100.',
+        },
+      },
+    ),
+    additionalProperties: false,
+  },
   Live: object(['status'], { status: { const: 'ok' } }),
   Ready: object(['status', 'shards'], {
     status: { enum: ['ok', 'lost', 'starting', 'stopping'] },

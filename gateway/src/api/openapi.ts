@@ -9,6 +9,7 @@ const ok = (name: SchemaName, description: string) => ({ description, content: j
 const PROBLEMS: Readonly<Record<number, string>> = {
   400: 'bad_request',
   401: 'unauthorized: no or a wrong API key',
+  403: 'forbidden: the API key is not for this',
   404: 'unknown_channel: the namespace is not configured',
   405: 'method_not_allowed: the path takes another method, see `Allow`',
   409: 'expired, unrecoverable or diverged: the position cannot be used',
@@ -127,6 +128,52 @@ export function openApiDocument(version: string) {
           operationId: 'nodes',
           summary: 'The gateways',
           responses: { 200: ok('Nodes', 'All of them.'), ...problems(401, 405, 500) },
+        },
+      },
+      '/v1/disconnect': {
+        post: {
+          operationId: 'disconnect',
+          summary: 'Close the connections of a user, or one',
+          requestBody: { required: true, content: jsonOf('Disconnect') },
+          responses: { 200: ok('Reached', 'Done.'), ...problems(400, 401, 403, 405, 413, 415, 429, 500, 503) },
+        },
+      },
+      '/v1/unsubscribe': {
+        post: {
+          operationId: 'unsubscribe',
+          summary: 'Take the connections of a user, or one, off a channel',
+          requestBody: { required: true, content: jsonOf('Unsubscribe') },
+          responses: { 200: ok('Reached', 'Done.'), ...problems(400, 401, 403, 405, 413, 415, 429, 500, 503) },
+        },
+      },
+      '/v1/refresh': {
+        post: {
+          operationId: 'refresh',
+          summary: 'Replace what the connections of a user, or one, may do',
+          requestBody: { required: true, content: jsonOf('Refresh') },
+          responses: { 200: ok('Reached', 'Done.'), ...problems(400, 401, 403, 405, 413, 415, 429, 500, 503) },
+        },
+      },
+      '/v1/revoke': {
+        post: {
+          operationId: 'revoke',
+          summary: 'Shut out the tokens of a user, or one token',
+          requestBody: { required: true, content: jsonOf('Revoke') },
+          responses: {
+            200: ok('Revoked', 'They are refused, and their connections closed.'),
+            ...problems(400, 401, 403, 405, 413, 415, 429, 500, 503),
+          },
+        },
+      },
+      '/v1/sessions': {
+        get: {
+          operationId: 'sessions',
+          summary: 'The connections of a user, or one, over all gateways',
+          parameters: [
+            parameter('user', 'Those of this user; either this or session.'),
+            parameter('session', 'The one with this id.'),
+          ],
+          responses: { 200: ok('Sessions', 'The oldest first.'), ...problems(400, 401, 403, 405, 500, 503) },
         },
       },
       '/v1/openapi.json': {

@@ -21,6 +21,8 @@ export interface Backend extends Identity {
   readonly isBackend: true;
   readonly keyName: string;
   readonly scopes: readonly Scope[];
+  /** Whether it may control what concerns this channel; without one, users and connections as a whole. */
+  administers(channel?: string): boolean;
 }
 
 /** Longest key that can be configured. */
@@ -34,11 +36,15 @@ const ACTIONS_OF: Readonly<Record<Scope, readonly Action[]>> = {
 
 export function createBackend({ name, scopes, channels }: Omit<ApiKey, 'key'>): Backend {
   const actions = scopes.flatMap((scope) => ACTIONS_OF[scope]);
+  const all = new Permissions(channels.map((pattern) => [pattern, ['subscribe']] as const));
   return {
     isBackend: true,
     keyName: name,
     grants: new Permissions(channels.map((pattern) => [pattern, actions] as const)),
     scopes,
+    administers: (channel) =>
+      scopes.includes('admin') &&
+      (channel === undefined ? all.allowsAll('subscribe', '') : all.allows('subscribe', channel)),
   };
 }
 

@@ -42,6 +42,9 @@ export interface ChannelGrant {
   readonly user?: string;
   /** When it ends, ms since the Unix epoch; absent: never. */
   readonly expiresAt?: number;
+  /** As of {@link Identity}. */
+  readonly issuedAt?: number;
+  readonly tokenId?: string;
 }
 
 export interface Authenticator {

@@ -26,10 +26,12 @@ export function toIdentity({ permissions, ...claims }: Claims): Identity {
   return { ...claims, grants: permissions };
 }
 
-export function toChannelGrant({ permissions, user, expiresAt }: Claims): ChannelGrant {
+export function toChannelGrant({ permissions, user, expiresAt, issuedAt, tokenId }: Claims): ChannelGrant {
   return {
     grants: permissions,
     ...(user !== undefined && { user }),
     ...(expiresAt !== undefined && { expiresAt }),
+    ...(issuedAt !== undefined && { issuedAt }),
+    ...(tokenId !== undefined && { tokenId }),
   };
 }

@@ -41,7 +41,7 @@ export const serve: Command = {
     if (config.workers > 1 && !primary) {
       assertWorkersCanBeNamed(config);
       const { workers: count, port } = config;
-      const stopTimeoutMs = config.stopDelayMs + config.timings.drainMs + 5_000;
+      const stopTimeoutMs = config.stopDelayMs + config.timings.closeMs + 5_000;
       const starting = startWorkers({ count, node, host, port, logger, clock: systemClock, stopTimeoutMs });
       const workers = await Promise.race([starting, stopped]);
       // Those that were started end by themselves once this process is gone.

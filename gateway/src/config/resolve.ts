@@ -40,8 +40,8 @@ export interface Timings {
   readonly connectTimeoutMs: number;
   /** After the start of a connection, in which subscribes with `since` are not rate limited. */
   readonly resumeGraceMs: number;
-  /** Given to clients to leave before a gateway that stops ends them. */
-  readonly drainMs: number;
+  /** Given to clients to leave, once they were told to, before a gateway that stops ends them. */
+  readonly closeMs: number;
 }
 
 export const DEFAULT_TIMINGS: Timings = {
@@ -49,7 +49,7 @@ export const DEFAULT_TIMINGS: Timings = {
   pongTimeoutMs: 10_000,
   connectTimeoutMs: 10_000,
   resumeGraceMs: 10_000,
-  drainMs: 5_000,
+  closeMs: 5_000,
 };
 
 /** Fills in what was not said. */

@@ -126,6 +126,11 @@ export const SETTINGS = {
     'how long a gateway that was told to stop still takes new connections and requests, while `/health/ready` says that it stops: time for balancers to notice',
     { perMode: [0, 5_000] },
   ),
+  drainMs: setting(
+    duration(0, 3_600_000),
+    'over how long the clients of a gateway that stops are told to come back elsewhere, spread evenly; the gateway itself ends as soon as they have left',
+    { perMode: [2_000, 20_000] },
+  ),
   logLevel: setting(
     oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
     '`trace`, `debug`, `info`, `warn`, `error`, `fatal` or `silent`',

@@ -2,6 +2,7 @@ import type { Broker, ChannelSpec, Subscription } from '../broker/broker.js';
 import type { LogRecord } from '../broker/record.js';
 import { type Cancel, type Clock, pause } from '../clock.js';
 import {
+  type Assembly,
   type ChannelInfo,
   type ChannelsAnswer,
   type ChannelsPage,
@@ -10,6 +11,7 @@ import {
   mergeChannels,
   type NodeInfo,
   type NodesAnswer,
+  type Shares,
   selectChannels,
 } from './fleet.js';
 
@@ -38,8 +40,11 @@ const FLEET_TIMINGS: FleetTimings = { helloMs: 5_000, forgetMs: 12_500, answerMs
 const ALL = ' fleet';
 const inboxOf = (instance: string) => `${ALL} ${instance}`;
 
-type Question = { readonly ask: 'nodes' } | { readonly ask: 'channels'; readonly query: ChannelsQuery };
-type Share = NodeInfo | ChannelsPage;
+interface Question {
+  readonly ask: string;
+  readonly query?: unknown;
+}
+type Share = object;
 
 /**
  * What gateways say to each other, as JSON. Gateways of different versions talk: messages and their parts only
@@ -71,11 +76,12 @@ interface Round {
  * and one for the answers to each. Needs nothing of the broker's engine; with the memory broker there is
  * nobody else. While the broker is down a gateway tells of itself, and names those it cannot reach.
  */
-export class BrokerFleet implements Fleet {
+export class BrokerFleet implements Fleet, Assembly {
   readonly #options: BrokerFleetOptions;
   readonly #timings: FleetTimings;
   readonly #peers = new Map<string, Peer>();
   readonly #rounds = new Map<number, Round>();
+  readonly #handlers = new Map<string, (query: unknown) => Share>();
   readonly #subscriptions: Subscription[] = [];
   #lastRound = 0;
   #cancelHello: Cancel = () => {};
@@ -84,6 +90,8 @@ export class BrokerFleet implements Fleet {
   constructor(options: BrokerFleetOptions) {
     this.#options = options;
     this.#timings = { ...FLEET_TIMINGS, ...options.timings };
+    this.answer('nodes', () => options.self());
+    this.answer('channels', (query: ChannelsQuery) => selectChannels(options.channels(), query));
   }
 
   /** Gateways that are known to live, this one included. */
@@ -110,14 +118,25 @@ export class BrokerFleet implements Fleet {
 
   async channels(query: ChannelsQuery): Promise<ChannelsAnswer> {
     const own = selectChannels(this.#options.channels(), query);
-    const { shares, missing } = await this.#ask({ ask: 'channels', query });
+    const { shares, missing } = await this.#askOthers({ ask: 'channels', query });
     return { ...mergeChannels([own, ...(shares as ChannelsPage[])], query.limit), missing };
   }
 
   async nodes(): Promise<NodesAnswer> {
-    const { shares, missing } = await this.#ask({ ask: 'nodes' });
+    const { shares, missing } = await this.#askOthers({ ask: 'nodes' });
     const nodes = [this.#options.self(), ...(shares as NodeInfo[])];
     return { nodes: nodes.sort((a, b) => (a.node < b.node ? -1 : 1)), missing };
+  }
+
+  answer<Query, Answer extends object>(question: string, handle: (query: Query) => Answer): void {
+    this.#handlers.set(question, (query) => handle(query as Query));
+  }
+
+  async ask<Query extends object, Answer extends object>(question: string, query: Query): Promise<Shares<Answer>> {
+    const own = this.#handlers.get(question)?.(query);
+    // Also those are asked who have not said hello yet.
+    const { shares, missing } = await this.#askOthers({ ask: question, query }, true);
+    return { shares: [...(own ? [own] : []), ...shares] as Answer[], missing };
   }
 
   async #hear(name: string): Promise<void> {
@@ -149,8 +168,13 @@ export class BrokerFleet implements Fleet {
 
   /** A message that cannot be delivered is as good as a late one: nobody waits for it. */
   #tell(channel: string, message: FleetMessage): void {
+    this.#send(channel, message).catch(() => {});
+  }
+
+  async #send(channel: string, message: FleetMessage): Promise<void> {
     const payload = { format: 'json', bytes: Buffer.from(JSON.stringify(message)) } as const;
-    this.#options.broker.publish(live(channel), [{ payload }]).catch(() => {});
+    const [outcome] = await this.#options.broker.publish(live(channel), [{ payload }]);
+    if (outcome instanceof Error) throw outcome;
   }
 
   #onMessage(record: LogRecord): void {
@@ -184,19 +208,25 @@ export class BrokerFleet implements Fleet {
 
   /** `undefined`: a newer gateway asks what this one does not know. */
   #shareOf(question: Question): Share | undefined {
-    if (question.ask === 'nodes') return this.#options.self();
-    return question.ask === 'channels' ? selectChannels(this.#options.channels(), question.query) : undefined;
+    return this.#handlers.get(question.ask)?.(question.query);
   }
 
-  async #ask(question: Question): Promise<{ shares: readonly Share[]; missing: readonly string[] }> {
+  /** @param needsSome whether it fails where nobody is known and nobody can be told */
+  async #askOthers(
+    question: Question,
+    needsSome = false,
+  ): Promise<{ shares: readonly Share[]; missing: readonly string[] }> {
     const { clock, instance } = this.#options;
     const now = clock.now();
     for (const [peer, { seenAt }] of this.#peers) {
       if (now - seenAt > this.#timings.forgetMs) this.#peers.delete(peer);
     }
     const awaited = new Map(Array.from(this.#peers, ([peer, { node }]) => [peer, node]));
-    if (awaited.size === 0) return { shares: [], missing: [] };
     const id = ++this.#lastRound;
+    if (awaited.size === 0) {
+      if (needsSome) await this.#send(ALL, { from: instance, id, question });
+      return { shares: [], missing: [] };
+    }
     const shares: Share[] = [];
     const unable: string[] = [];
     await new Promise<void>((resolve) => {

@@ -38,6 +38,22 @@ export interface NodesAnswer extends FleetAnswer {
   readonly nodes: readonly NodeInfo[];
 }
 
+/** What all gateways answered to one question. */
+export interface Shares<Share> extends FleetAnswer {
+  readonly shares: readonly Share[];
+}
+
+/** Has a question answered, or something done, by every gateway: those who answer it have registered for it. */
+export interface Assembly {
+  /** @param handle what this gateway does for it, at once; both its sides are plain JSON. A question has one handler. */
+  answer<Query, Share extends object>(question: string, handle: (query: Query) => Share): void;
+  /**
+   * Asks all gateways, this one included and first.
+   * @throws {FanfareError} where no other gateway is known and none can be reached: then only this one was
+   */
+  ask<Query extends object, Share extends object>(question: string, query: Query): Promise<Shares<Share>>;
+}
+
 /** All gateways over one broker. No method rejects. */
 export interface Fleet {
   channels(query: ChannelsQuery): Promise<ChannelsAnswer>;

@@ -1,5 +1,5 @@
 import type { ChannelListener, ChannelSpec, Subscription } from '../broker/broker.js';
-import type { LogRecord } from '../broker/record.js';
+import type { LogPosition, LogRecord } from '../broker/record.js';
 import { type Cancel, pause } from '../clock.js';
 import { FanfareError, toFanfareError } from '../errors.js';
 import type { HubContext } from './hub-options.js';
@@ -13,6 +13,8 @@ export class Membership {
   readonly member: Member;
   /** Where it gets what the channel sends, once it is live. */
   readonly topic: Topic;
+  /** Where it stands while it replays; a live one stands where the channel has flushed to. */
+  replayedTo: (() => LogPosition) | undefined;
   #state: 'joining' | 'live' | 'left' = 'joining';
 
   /** @internal Made by `Channel.enter`. */
@@ -26,6 +28,13 @@ export class Membership {
     return this.#state === 'live';
   }
 
+  /** Where its client stands; `undefined`: on a channel without a log, or not known yet. */
+  get position(): LogPosition | undefined {
+    if (!this.channel.head) return undefined;
+    const position = this.replayedTo?.() ?? this.topic.flushed;
+    return position.epoch > 0 ? position : undefined;
+  }
+
   /** Whether `leave` was called. */
   get hasLeft(): boolean {
     return this.#state === 'left';
@@ -34,6 +43,7 @@ export class Membership {
   /** @internal Onto the topic: from here on the client gets what the channel flushes. */
   goLive(): void {
     this.#state = 'live';
+    this.replayedTo = undefined;
     this.channel.context.stats.subscriptions++;
     this.topic.enter(this.member);
   }
@@ -107,6 +117,9 @@ export abstract class Channel implements ChannelListener {
    * @throws {FanfareError} `unavailable` if the channel cannot be served in time.
    */
   abstract join(membership: Membership, start: Start, onJoined: (joined: Joined) => void): Promise<void>;
+
+  /** Where the log ends, as far as this gateway knows; `undefined`: there is no log. */
+  abstract get head(): LogPosition | undefined;
 
   abstract onRecord(record: LogRecord): void;
   abstract onInterrupted(): void;

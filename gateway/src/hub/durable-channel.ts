@@ -46,6 +46,10 @@ export class DurableChannel extends Channel {
   #repair: Promise<void> | undefined;
   #repairAgain = false;
 
+  override get head(): LogPosition | undefined {
+    return this.#hasCursor ? this.cursor : undefined;
+  }
+
   override async join(membership: Membership, start: Start, onJoined: (joined: Joined) => void): Promise<void> {
     await this.ready();
     const { stall } = this.#standstill;

@@ -5,6 +5,10 @@ import type { Joined, Start } from './member.js';
 
 /** A channel without a log: who is on it gets what is pushed; who is not has missed it. */
 export class LiveChannel extends Channel {
+  override get head(): undefined {
+    return undefined;
+  }
+
   override async join(membership: Membership, _start: Start, onJoined: (joined: Joined) => void): Promise<void> {
     await this.ready();
     await caughtUp(membership);

@@ -81,6 +81,7 @@ class Replay {
     this.#membership = membership;
     this.#context = context;
     this.#onJoined = onJoined;
+    membership.replayedTo = () => this.#position;
   }
 
   async run(start: Start): Promise<void> {

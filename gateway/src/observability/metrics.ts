@@ -111,6 +111,14 @@ export function createMetrics(options: MetricsOptions): Metrics {
   gauge('fanfare_subscriptions', 'Subscriptions of all connections', () => stats.subscriptions);
   gauge('fanfare_channels', 'Channels active on this gateway', () => stats.channels);
 
+  counters(
+    'fanfare_controlled_connections_total',
+    'Connections that calls of the API acted on, by call',
+    'call',
+    () => stats.controlled,
+  );
+  gauge('fanfare_revocations', 'Revoked users and tokens that this gateway knows of', () => stats.revocations);
+
   counter('fanfare_frames_received_total', 'Frames received from clients', () => stats.framesReceived);
   counter('fanfare_bytes_received_total', 'Bytes of frames received from clients', () => stats.bytesReceived);
   counter('fanfare_malformed_frames_total', 'Frames that were not of the protocol', () => stats.malformed);

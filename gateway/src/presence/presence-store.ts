@@ -64,8 +64,9 @@ export interface PresenceStore {
   /**
    * Leaves this gateway's sessions where they are: they vanish with its lease, or go on being members by
    * sessions elsewhere. Whoever wants them gone at once removes them before.
+   * @param keepMs how long they shall stay at least, where that is longer than the lease
    */
-  close(): Promise<void>;
+  close(keepMs?: number): Promise<void>;
   /**
    * Puts a session onto a channel, for as long as this gateway lives and does not remove it. Resolves once it
    * is stored: what then asks for the members finds it. Tries again for as long as it takes.

@@ -30,6 +30,8 @@ export class Presence {
   readonly #options: PresenceOptions;
   readonly #timings: PresenceServiceTimings;
   readonly #rooms = new Map<string, PresenceRoom>();
+  /** What the grace is longer while this gateway sends everyone elsewhere; absent: it does not. */
+  #drainMs: number | undefined;
   /** Sessions that are to be taken off, by channel and session, each with what keeps it. */
   readonly #leaving = new Map<string, Cancel>();
 
@@ -64,7 +66,7 @@ export class Presence {
       return;
     }
     this.#leaving.get(name)?.();
-    const cancel = clock.after(this.#timings.graceMs, () => {
+    const cancel = clock.after(this.#timings.graceMs + (this.#drainMs ?? 0), () => {
       this.#leaving.delete(name);
       store.remove(channel, session);
     });
@@ -94,12 +96,17 @@ export class Presence {
     return this.#rooms.get(channel)?.page(after, limit) ?? this.#options.store.list(channel, { after, limit });
   }
 
+  /** Clients are about to be told to come back elsewhere within `spreadMs`: until then they count as there. */
+  drain(spreadMs: number): void {
+    this.#drainMs = spreadMs;
+  }
+
   /** Sessions are left where they are: their users come back elsewhere, or vanish with this gateway's lease. */
   async close(): Promise<void> {
     for (const cancel of this.#leaving.values()) cancel();
     this.#leaving.clear();
     for (const room of [...this.#rooms.values()]) room.end();
-    await this.#options.store.close();
+    await this.#options.store.close(this.#drainMs === undefined ? 0 : this.#drainMs + this.#timings.graceMs);
   }
 }
 

@@ -12,6 +12,9 @@ export const SHARD_COUNT = 256;
 /** Holds the shard count with which this deployment was begun; in the slot of shard 0. */
 export const SHARD_COUNT_KEY = 'ff:{s0}:shards';
 
+/** Hash: what was revoked, and a version that changes with it; in the slot of shard 0. */
+export const REVOCATIONS_KEY = 'ff:{s0}:revoked';
+
 /** The names of one channel in one database; all in one slot. */
 export interface ChannelKeys {
   readonly shard: number;

@@ -1,4 +1,5 @@
 import type { ChannelGrant, Grants } from '../auth/authenticator.js';
+import type { LogPosition } from '../broker/record.js';
 import { FanfareError } from '../errors.js';
 import type { Membership } from '../hub/channel.js';
 import type { Hub } from '../hub/hub.js';
@@ -30,6 +31,16 @@ export interface MembershipListener {
   onEntered(channel: ChannelPolicy, presence: boolean): void;
   /** A client that was on it, or about to be, no longer is. */
   onLeft(channel: string, cause: LeaveCause): void;
+}
+
+/** Where a client stands on one of its channels. Without a log there are no positions. */
+export interface Standing {
+  readonly channel: string;
+  /** It gets what is published; if not, it is joining, or catching up. */
+  readonly isLive: boolean;
+  readonly position: LogPosition | undefined;
+  /** Where the log ends, as far as this gateway knows. */
+  readonly head: LogPosition | undefined;
 }
 
 /** The channels of one client: those that it is on or joining. */
@@ -64,6 +75,19 @@ export class Memberships {
   /** Names of the channels that it is on or joining. */
   names(): Iterable<string> {
     return this.#memberships.keys();
+  }
+
+  /** Where the client stands on each, as they come. */
+  *standings(): Iterable<Standing> {
+    for (const [
+      channel,
+      {
+        isLive,
+        position,
+        channel: { head },
+      },
+    ] of this.#memberships)
+      yield { channel, isLive, position, head };
   }
 
   has(channel: string): boolean {
@@ -121,11 +145,14 @@ export class Memberships {
     return true;
   }
 
+  /** Channels whose token fits. */
+  granted(fits: (grant: ChannelGrant) => boolean): readonly string[] {
+    return [...(this.#grants ?? [])].filter(([, grant]) => fits(grant)).map(([channel]) => channel);
+  }
+
   /** Channels whose token has ended. @param nowMs since the Unix epoch */
   expired(nowMs: number): readonly string[] {
-    if (!this.#grants) return [];
-    const ended = [...this.#grants].filter(([, { expiresAt = Number.POSITIVE_INFINITY }]) => expiresAt <= nowMs);
-    return ended.map(([channel]) => channel);
+    return this.granted(({ expiresAt = Number.POSITIVE_INFINITY }) => expiresAt <= nowMs);
   }
 
   /** Takes the client off a channel, whether it is on it or not. */

@@ -59,6 +59,8 @@ export class Session implements SocketSession, Client, Living, MembershipListene
   #identity: Identity | undefined;
   #lastSeenMs: number;
   #openBytes = 0;
+  #onAnswered: (() => void) | undefined;
+  #isLeaving = false;
   #isClosed = false;
 
   constructor({ id, socket, entrance, greeting, owner, services }: SessionParts) {
@@ -130,6 +132,18 @@ export class Session implements SocketSession, Client, Living, MembershipListene
     }
   }
 
+  /** Ends what rests on a revoked token: the connection, or what a channel token gave. Returns whether there was some. */
+  revoke(isRevoked: (token: Identity | ChannelGrant) => boolean): boolean {
+    if (this.#identity && isRevoked(this.#identity)) {
+      this.replyError(undefined, new FanfareError('unauthorized', 'the token was revoked'));
+      this.close(4401, 'revoked');
+      return true;
+    }
+    const channels = this.memberships.granted(isRevoked);
+    for (const channel of channels) this.takeOff(channel, new FanfareError('unauthorized', 'the token was revoked'));
+    return channels.length > 0;
+  }
+
   takeOff(channel: string, { code, message }: FanfareError): void {
     this.memberships.unsubscribe(channel);
     this.reply({ type: 'unsubscribed', channel, code, message });
@@ -152,7 +166,24 @@ export class Session implements SocketSession, Client, Living, MembershipListene
     return retryAfterMs === 0;
   }
 
+  /** Whether commands are not answered yet. */
+  get isBusy(): boolean {
+    return this.#openBytes > 0;
+  }
+
+  /** It is sent away: resolves once its commands are answered. New ones are refused. */
+  answered(): Promise<void> {
+    this.#isLeaving = true;
+    return new Promise((resolve) => {
+      this.#onAnswered = resolve;
+    });
+  }
+
   run(command: Command, bytes: number): void {
+    if (this.#isLeaving) {
+      this.replyError(command.frame.id, new FanfareError('unavailable', 'the gateway stops'));
+      return;
+    }
     const cost = bytes + COMMAND_BYTES;
     if (this.#openBytes > 0 && this.#openBytes + cost > MAX_OPEN_BYTES) {
       this.#refuse(command.frame.id, 'too much is unanswered', OPEN_RETRY_MS);
@@ -162,6 +193,10 @@ export class Session implements SocketSession, Client, Living, MembershipListene
     const { commands, onFault } = this.#services;
     void runCommand(this, command, commands, onFault).then(() => {
       this.#openBytes -= cost;
+      if (this.#openBytes > 0) return;
+      // Some replies leave at the end of the turn.
+      if (this.#onAnswered) this.#services.clock.soon(this.#onAnswered);
+      this.#onAnswered = undefined;
     });
   }
 

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Identity } from '../auth/authenticator.js';
+import { sleep } from '../clock.js';
 import type { Socket } from '../transport/transport.js';
 import type { Conversation, Greeting } from './conversation.js';
 import { Expiry } from './expiry.js';
@@ -7,8 +8,8 @@ import { Liveness, type LivenessTimings } from './liveness.js';
 import type { SessionServices } from './services.js';
 import { Session, type SessionOwner } from './session.js';
 
-/** Clients that are sent away come back elsewhere spread over this time. */
-const DRAIN_SPREAD_MS = 5_000;
+/** So long publishes that came before may still take to be answered, ms. */
+const SETTLE_MS = 2_000;
 
 export interface SessionsOptions {
   readonly services: SessionServices;
@@ -89,13 +90,22 @@ export class Sessions implements SessionOwner {
     return this.#isDraining;
   }
 
-  /** Sends everyone elsewhere, and tells each when to come back there: spread, so that they do not come all at once. */
-  drain(): void {
+  /**
+   * Sends everyone elsewhere, and tells each when to come back there: each in a part of `spreadMs` of its own, so that they come
+   * at an even rate. Resolves once all are told: at once, or where commands are under way, once these are answered, at
+   * the latest after {@link SETTLE_MS}.
+   */
+  async drain(spreadMs: number): Promise<void> {
     this.#isDraining = true;
-    for (const session of this) {
-      const retryAfter = Math.round(this.#services.clock.random() * DRAIN_SPREAD_MS);
-      session.close(4000, JSON.stringify({ retryAfter }));
-    }
+    const { clock } = this.#services;
+    const sessions = shuffled([...this], () => clock.random());
+    const partMs = spreadMs / Math.max(1, sessions.length);
+    await Promise.all(
+      sessions.map(async (session, index) => {
+        if (session.isBusy) await Promise.race([session.answered(), sleep(clock, SETTLE_MS)]);
+        session.close(4000, JSON.stringify({ retryAfter: Math.round((index + clock.random()) * partMs) }));
+      }),
+    );
   }
 
   /** Stops its timers; the sockets are the transport's to end. */
@@ -146,3 +156,12 @@ export class Sessions implements SessionOwner {
 }
 
 const NONE: ReadonlySet<Session> = new Set();
+
+/** Fisher and Yates: those who came first do not always wait longest, or shortest. */
+function shuffled<Item>(items: Item[], random: () => number): Item[] {
+  for (let last = items.length - 1; last > 0; last--) {
+    const other = Math.floor(random() * (last + 1));
+    [items[last], items[other]] = [items[other] as Item, items[last] as Item];
+  }
+  return items;
+}

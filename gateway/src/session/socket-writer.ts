@@ -104,6 +104,11 @@ export class SocketWriter implements Member {
     return this.#lag?.sinceMs;
   }
 
+  /** Bytes that wait in the gateway for the client to read. */
+  get unsentBytes(): number {
+    return this.#isEnded ? 0 : this.#socket.bufferedBytes;
+  }
+
   get isDrained(): boolean {
     return this.#lag === undefined && this.#socket.bufferedBytes === 0;
   }

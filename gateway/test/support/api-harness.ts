@@ -1,6 +1,7 @@
 /** The HTTP API over a real memory broker, asked through request objects instead of a socket. */
 
 import { type ApiDependencies, createApi, createHealthApi, type HttpHandler } from '../../src/api/api.js';
+import { createControlRoutes } from '../../src/api/control.js';
 import { createPresenceRoutes } from '../../src/api/presence.js';
 import { createOriginCheck } from '../../src/auth/origin.js';
 import type { Broker, ShardHealth } from '../../src/broker/broker.js';
@@ -91,9 +92,18 @@ export function createApiHarness(over: (harness: ApiHarness) => ApiHarnessParts 
       self: () => ({ node: 'n1', version: '1.2.3', connections: 7, uptimeMs: 5 }),
       channels: () => harness.channels,
     }),
-    routes: createPresenceRoutes(channels.access, {
-      page: async () => ({ members: [], count: 0, rev: 0, more: false }),
-    }),
+    routes: [
+      ...createPresenceRoutes(channels.access, {
+        page: async () => ({ members: [], count: 0, rev: 0, more: false }),
+      }),
+      ...createControlRoutes({
+        disconnect: async () => ({ connections: 1, missing: ['n2'] }),
+        unsubscribe: async () => ({ connections: 1, missing: [] }),
+        refresh: async () => ({ connections: 1, missing: [] }),
+        revoke: async () => ({ connections: 1, until: 5, missing: [] }),
+        sessions: async () => ({ sessions: [], count: 0, missing: [] }),
+      }),
+    ],
     isAllowedOrigin: createOriginCheck(['https://app.example']),
     isWebSocketPath: (path) => path === '/ws',
     health: () => shards,

@@ -1,5 +1,5 @@
 import type { Broker, Subscription } from '../../broker/broker.js';
-import { type Cancel, pause } from '../../clock.js';
+import { type Cancel, pause, sleep } from '../../clock.js';
 import type { RedisDeployment } from '../../redis/deployment.js';
 import { presenceKeys, pushName, SHARD_COUNT, shardOf } from '../../redis/keys.js';
 import { watchFeed } from '../presence-feed.js';
@@ -59,6 +59,9 @@ export const PRESENCE_TIMINGS: PresenceTimings = { leaseMs: 15_000, renewMs: 5_0
 /** Channels of a gateway that is gone, cleared at a time. */
 const SWEEP_CHANNELS = 64;
 
+/** Given to what is stored when the gateway ends. */
+const CLOSE_MS = 1_000;
+
 /**
  * Members in Redis, each channel's in the slot of its log. What an idle deployment costs does not depend on
  * how many members there are: a gateway renews one lease in each shard where it has sessions, and all
@@ -93,10 +96,15 @@ export class RedisPresence implements PresenceStore {
     this.#scheduleSweep();
   }
 
-  async close(): Promise<void> {
+  async close(keepMs = 0): Promise<void> {
     this.#isClosed = true;
     this.#cancelRenewal();
     this.#cancelSweep();
+    if (keepMs <= this.#timings.leaseMs) return;
+    const { deployment, gateway } = this.#options;
+    // What cannot be reached now is given up: this gateway has to end.
+    const renewals = [...this.#held.keys()].map((shard) => renewLease(deployment.commands, shard, gateway, keepMs));
+    await Promise.race([Promise.allSettled(renewals), sleep(this.#clock, CLOSE_MS)]);
   }
 
   add(channel: string, session: PresentSession): Promise<void> {
