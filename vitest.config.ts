@@ -49,6 +49,8 @@ class LongestFirst extends BaseSequencer {
 export default defineConfig({
   test: {
     sequence: { sequencer: LongestFirst },
+    // A test that needs a second try has found something.
+    retry: 0,
     projects: [
       {
         resolve: { alias },
@@ -63,8 +65,6 @@ export default defineConfig({
           hookTimeout: 60_000,
           // They mostly wait, for timers of Redis and of browsers: more at a time than there are cores.
           maxWorkers: 5,
-          // Elections and browsers on a busy machine: a second try is allowed there, and shown as `retry x1`.
-          retry: name === 'suites' ? 0 : 1,
           sequence: { groupOrder: 1 },
         },
       })),
