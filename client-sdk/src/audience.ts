@@ -181,7 +181,12 @@ export class Audience {
   /** Takes a member along from `before` to `at`; whether what is there is for it. */
   #advance(member: Member, before: Position, at: Position): boolean {
     const stood = member.position;
-    if (member.flow !== 'flowing' || (stood && stood.offset >= at.offset)) return false;
+    if (member.flow !== 'flowing') return false;
+    if (stood && stood.offset >= at.offset) {
+      // One offset in two epochs: either a border, or the log went on without what it saw. Its own position will tell.
+      if (stood.offset === at.offset && stood.epoch !== at.epoch) member.flow = 'behind';
+      return false;
+    }
     // It may stand on the way, where what came covers several offsets.
     const isPassed = stood === undefined || (stood.epoch === before.epoch && stood.offset >= before.offset);
     if (!isPassed) {

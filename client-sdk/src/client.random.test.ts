@@ -273,6 +273,16 @@ describe('a client under random accidents', () => {
     );
   });
 
+  it('does so where a slow reader saw what the log lost, and its offset was given away again', async () => {
+    const script = ['loop', 'publish', 'lose', 'wait', 'read', 'freeze', 'loop'] as const;
+    await play(
+      script.map((action) => ({ do: action, count: 1 })),
+      0,
+      msgpackDialect,
+      true,
+    );
+  });
+
   it('does so in MessagePack', { timeout: 60_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(steps, fc.integer(), (script, seed) => play(script, seed, msgpackDialect, seed % 2 === 0)),

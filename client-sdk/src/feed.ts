@@ -245,6 +245,7 @@ export class Feed {
     if (at === undefined) return;
     stats.received++;
     this.#audience.deliver(messageOf(frame, before.epoch), before, at);
+    this.#startOverIfBehind();
   }
 
   /** Nothing for us up to there. */
@@ -252,7 +253,9 @@ export class Feed {
     const before = this.#cursor;
     if (this.#wire !== 'on' || before === undefined) return;
     const at = this.#follow(before, frame);
-    if (at !== undefined) this.#audience.pass(before, at);
+    if (at === undefined) return;
+    this.#audience.pass(before, at);
+    this.#startOverIfBehind();
   }
 
   /** The log was taken over cleanly: what follows is of a new epoch. */
