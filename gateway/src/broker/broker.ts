@@ -38,7 +38,7 @@ export interface Broker {
   /**
    * Resolves once the engine has acknowledged the subscription: from then on every record is pushed,
    * in log order, except across `onInterrupted` ... `onResumed`. The listener may be called before
-   * the promise resolves. One subscription a channel at a time.
+   * the promise resolves, but is told of no interruption if it is rejected. One subscription a channel at a time.
    */
   subscribe(channel: ChannelSpec, listener: ChannelListener): Promise<Subscription>;
   /**

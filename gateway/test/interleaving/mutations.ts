@@ -75,6 +75,46 @@ export const MUTATIONS: readonly Mutation[] = [
     return true;`,
   },
   {
+    name: 'hold what follows a gap in the pushes for ever',
+    file: 'hub/durable-channel.ts',
+    from: `    this.context.stats.pushGaps++;
+    this.#hold(record);
+    void this.repair();`,
+    to: `    this.context.stats.pushGaps++;
+    this.#hold(record);`,
+  },
+  {
+    name: 'never try a repair again that failed',
+    file: 'hub/durable-channel.ts',
+    from: 'this.#standstill.reason = failure.message;',
+    to: 'return;',
+  },
+  {
+    name: 'forget a repair that was asked for during a repair',
+    file: 'hub/durable-channel.ts',
+    from: 'if (this.#repairAgain) continue;',
+    to: '',
+  },
+  {
+    name: 'forget that what was held back was too much',
+    file: 'hub/durable-channel.ts',
+    from: 'this.#overflowed = true;',
+    to: '',
+  },
+  {
+    name: 'believe a head that was read while the subscription was interrupted',
+    file: 'hub/durable-channel.ts',
+    from: 'if (wasInterrupted || interruptions !== this.#interruptions || !this.#release(page)) void this.repair();',
+    to: 'if (!this.#release(page)) void this.repair();',
+  },
+  {
+    name: 'find in an audit that the log is ahead, and leave it',
+    file: 'hub/durable-channel.ts',
+    from: `    void this.repair();
+    return missed;`,
+    to: '    return missed;',
+  },
+  {
     name: 'the SDK takes what begins behind a hole',
     package: 'client-sdk',
     file: 'feed.ts',
@@ -108,7 +148,7 @@ export const MUTATIONS: readonly Mutation[] = [
     name: 'the SDK does not move its subscriptions with a position',
     package: 'client-sdk',
     file: 'feed.ts',
-    from: 'if (at !== undefined) this.#audience.pass(before, at);',
+    from: 'this.#audience.pass(before, at);',
     to: '',
   },
   {

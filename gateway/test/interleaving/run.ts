@@ -24,7 +24,7 @@ export type Step =
   | { readonly do: 'toggle'; readonly client: number; readonly channel: number }
   | { readonly do: 'cut' | 'freeze' | 'thaw'; readonly client: number }
   | {
-      readonly do: 'interrupt' | 'resume' | 'lose' | 'depose' | 'doubt';
+      readonly do: 'interrupt' | 'unsubscribe' | 'resume' | 'refuse' | 'veto' | 'lose' | 'depose' | 'doubt';
       readonly gateway: number;
       readonly channel: number;
     }
@@ -42,6 +42,9 @@ export interface RunResult {
 }
 
 /** A small network: a window of a few frames, so that slow readers lag within a short run. */
+/** Whatever is not with a client this long after everything works again is not coming: a stall. */
+const STALL_MS = 60_000;
+
 const NETWORK = { kernelBytes: 250, maxBufferedBytes: 150 };
 
 /**
@@ -77,12 +80,15 @@ class Scene {
   #hidden = false;
   #nodes = 0;
   readonly #readsApart: boolean;
+  /** In the end every line is cut and made anew, which mends whatever stands still; else the gateways are on their own. */
+  readonly #makesAnew: boolean;
   readonly #habits: LineHabits;
   readonly #counts: LineCounts = { arrays: 0, covering: 0, positions: 0, spoiled: 0 };
 
   constructor(world: VirtualWorld, choose: (options: number) => number) {
     this.#world = world;
     this.#readsApart = choose(3) === 0;
+    this.#makesAnew = choose(2) === 0;
     this.#habits = {
       hides: choose(2) === 0,
       rolls: choose(2) === 0,
@@ -129,6 +135,17 @@ class Scene {
       case 'resume':
         this.#pick(this.#gateways, step.gateway).broker[step.do](this.#pick(this.#channels, step.channel).spec.name);
         break;
+      case 'unsubscribe':
+        this.#pick(this.#gateways, step.gateway).broker.unsubscribed(
+          this.#pick(this.#channels, step.channel).spec.name,
+        );
+        break;
+      case 'refuse':
+        this.#pick(this.#gateways, step.gateway).broker.refuseNext(this.#pick(this.#channels, step.channel).spec.name);
+        break;
+      case 'veto':
+        this.#pick(this.#gateways, step.gateway).broker.veto(this.#pick(this.#channels, step.channel).spec.name);
+        break;
       case 'lose':
         this.#pick(this.#gateways, step.gateway).broker.loseNext(this.#pick(this.#channels, step.channel).spec.name);
         break;
@@ -162,13 +179,13 @@ class Scene {
   async recover(): Promise<void> {
     for (const client of this.#clients) client.thaw();
     await this.#world.pass(1_000);
-    for (const gateway of this.#gateways) {
-      // A link that led to a deposed master, or that lost pushes, is made anew as the engine does it.
-      for (const { spec } of this.#channels) gateway.broker.interrupt(spec.name);
+    if (this.#makesAnew) {
+      for (const gateway of this.#gateways) for (const { spec } of this.#channels) gateway.broker.interrupt(spec.name);
+      await this.#world.pass(100);
     }
-    await this.#world.pass(100);
-    for (const gateway of this.#gateways) for (const { spec } of this.#channels) gateway.broker.resume(spec.name);
-    await this.#world.pass(150_000);
+    // A link that led to a deposed master is made anew as the engine does it; healthy ones are left alone.
+    for (const gateway of this.#gateways) for (const { spec } of this.#channels) gateway.broker.heal(spec.name);
+    await this.#world.pass(STALL_MS);
     if (this.#habits.loses) {
       // What a line lost last shows with the next message.
       for (const client of this.#clients) client.mend();

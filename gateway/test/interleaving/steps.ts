@@ -29,10 +29,14 @@ const honest: fc.WeightedArbitrary<Step>[] = [
   {
     weight: 3,
     arbitrary: fc.record({
-      do: fc.constantFrom('interrupt' as const, 'resume' as const, 'doubt' as const),
+      do: fc.constantFrom('interrupt' as const, 'unsubscribe' as const, 'resume' as const, 'doubt' as const),
       gateway,
       channel,
     }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constantFrom('refuse' as const, 'veto' as const), gateway, channel }),
   },
   {
     weight: 2,

@@ -78,11 +78,20 @@ interface Line {
   /** Grows when the line is cut: what was on its way is gone. */
   cuts: number;
   up: boolean;
+  /** Grows when the subscription is lost, with its line or alone: the pushes that were on their way are gone. */
+  losses: number;
+  subscribed: boolean;
   /** Pushes to lose without a word. */
   losing: number;
+  /** Reads to refuse. */
+  refusing: number;
+  /** No majority says whose log this is: what a confirmed read would tell cannot be had. */
+  vetoed: boolean;
   /** What a deposed master still holds. */
   frozen: (LogHead & { readonly entries: readonly LogRecord[] }) | undefined;
   listener: ChannelListener | undefined;
+  /** Its `subscribe` has been answered: only then is it told of interruptions. */
+  isAcknowledged: boolean;
 }
 
 /**
@@ -152,6 +161,8 @@ export class FaultyBroker implements Broker {
       };
       this.#request(channel.name, refuse, () => {
         line.listener = listener;
+        line.isAcknowledged = false;
+        line.subscribed = true;
         stop = this.#log.subscribe(channel.name, (record) => this.#push(channel.name, listener, record));
         const subscription: Subscription = {
           shard: 'memory',
@@ -172,7 +183,10 @@ export class FaultyBroker implements Broker {
             }, `distrust ${channel.name}`);
           },
         };
-        return () => resolve(subscription);
+        return () => {
+          line.isAcknowledged = line.listener === listener;
+          resolve(subscription);
+        };
       });
     });
   }
@@ -185,7 +199,11 @@ export class FaultyBroker implements Broker {
         reject,
         () => {
           this.reads.set(channel.name, (this.reads.get(channel.name) ?? 0) + 1);
-          if (line.frozen && range.confirmed) return () => reject(unavailable());
+          if (line.refusing > 0) {
+            line.refusing--;
+            return () => reject(unavailable());
+          }
+          if ((line.frozen || line.vetoed) && range.confirmed) return () => reject(unavailable());
           const page = line.frozen ? selectPage(line.frozen, range) : this.#log.read(channel, range);
           return () => resolve(page);
         },
@@ -203,16 +221,45 @@ export class FaultyBroker implements Broker {
   /** The link is lost: what is on its way is gone, reads and subscribes are `unavailable`. Publishes are not. */
   interrupt(name: string): void {
     const line = this.#cut(name);
-    line.listener?.onInterrupted();
+    if (line.isAcknowledged) line.listener?.onInterrupted();
   }
 
   /** The link is back and acknowledged. */
   resume(name: string): void {
     const line = this.#line(name);
-    if (this.#closed || (line.up && !line.frozen)) return;
+    if (this.#closed || (line.up && line.subscribed && !line.frozen)) return;
     line.up = true;
+    line.subscribed = true;
     line.frozen = undefined;
     this.#arrivals.add(() => line.listener?.onResumed(), `resumed ${name}`);
+  }
+
+  /** The subscription is lost alone, which the listener is told; reads are answered all along. Ends with `resume`. */
+  unsubscribed(name: string): void {
+    const line = this.#line(name);
+    if (!line.up || !line.subscribed || !line.isAcknowledged) return;
+    line.losses++;
+    line.subscribed = false;
+    line.listener?.onInterrupted();
+  }
+
+  /** Makes good what is broken, and leaves alone what is whole. */
+  heal(name: string): void {
+    const line = this.#line(name);
+    line.vetoed = false;
+    if (line.frozen) this.interrupt(name);
+    this.resume(name);
+  }
+
+  /** The next reads are `unavailable`, on a line that lives. */
+  refuseNext(name: string, count = 1): void {
+    this.#line(name).refusing += count;
+  }
+
+  /** Confirmed reads are `unavailable` until this is called again, or `heal`. */
+  veto(name: string): void {
+    const line = this.#line(name);
+    line.vetoed = !line.vetoed;
   }
 
   /** The next pushes vanish, and nothing tells. */
@@ -237,7 +284,18 @@ export class FaultyBroker implements Broker {
   #line(name: string): Line {
     let line = this.#lines.get(name);
     if (!line) {
-      line = { cuts: 0, up: !this.#closed, losing: 0, frozen: undefined, listener: undefined };
+      line = {
+        cuts: 0,
+        up: !this.#closed,
+        losses: 0,
+        subscribed: true,
+        losing: 0,
+        refusing: 0,
+        vetoed: false,
+        frozen: undefined,
+        listener: undefined,
+        isAcknowledged: false,
+      };
       this.#lines.set(name, line);
     }
     return line;
@@ -247,20 +305,22 @@ export class FaultyBroker implements Broker {
     const line = this.#line(name);
     line.cuts++;
     line.up = false;
+    line.losses++;
+    line.subscribed = false;
     line.frozen = undefined;
     return line;
   }
 
   #push(name: string, listener: ChannelListener, record: LogRecord): void {
     const line = this.#line(name);
-    if (!line.up || line.frozen) return;
+    if (!line.up || !line.subscribed || line.frozen) return;
     if (line.losing > 0) {
       line.losing--;
       return;
     }
-    const { cuts } = line;
+    const { losses } = line;
     this.#arrivals.add(() => {
-      if (line.cuts === cuts && line.listener === listener) listener.onRecord(record);
+      if (line.losses === losses && line.listener === listener) listener.onRecord(record);
     }, `push ${name} ${record.epoch}-${record.offset}`);
   }
 
