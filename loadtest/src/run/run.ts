@@ -277,8 +277,10 @@ class Run {
     }
   }
 
+  /** Who ends a run early does not wait for connections that are not there yet. */
   #finalLoad(): number {
-    return Number(this.#lastLoad.split(' ')[0] ?? 1);
+    const load = Number(this.#lastLoad.split(' ')[0] ?? 1);
+    return this.#signal.aborted ? Math.min(load, this.#recording.connections / Math.max(1, this.#wanted)) : load;
   }
 
   async #audit(): Promise<Loss[]> {

@@ -108,11 +108,15 @@ async function audit(summaries: readonly AckSummary[], patienceMs: number): Prom
   const acks = new Map<string, AckSummary[]>();
   for (const ack of summaries) acks.set(ack.channel, [...(acks.get(ack.channel) ?? []), ack]);
   let received = -1;
-  for (let waitedMs = 0; waitedMs < patienceMs; waitedMs += POLL_MS) {
+  for (let until = performance.now() + patienceMs; ; ) {
+    const beganAt = performance.now();
     if (crowds.every((crowd) => crowd.isSettled(acks))) break;
-    if (tally.audit.received !== received) waitedMs = 0;
+    const now = performance.now();
+    if (tally.audit.received !== received) until = now + patienceMs;
+    if (now > until) break;
     received = tally.audit.received;
-    await sleep(POLL_MS);
+    // Looking through a large crowd takes a while, in which nothing is received.
+    await sleep(Math.max(POLL_MS, 4 * (now - beganAt)));
   }
   await sleep(LINGER_MS);
   return crowds.flatMap((crowd) => crowd.audit(acks));
