@@ -1,4 +1,4 @@
-import type { ChannelListener, ChannelSpec, Subscription } from '../broker/broker.js';
+import type { ChannelListener, ChannelSpec, PublishOutcome, Subscription } from '../broker/broker.js';
 import type { LogPosition, LogRecord } from '../broker/record.js';
 import { type Cancel, pause } from '../clock.js';
 import { FanfareError, toFanfareError } from '../errors.js';
@@ -125,6 +125,8 @@ export abstract class Channel implements ChannelListener {
   abstract onInterrupted(): void;
   abstract onResumed(): void;
   abstract onDoubt(): void;
+  /** The broker has answered a publish of this gateway: who joins from now on joins behind it. */
+  onPublished(_outcomes: readonly PublishOutcome[]): void {}
   /** Compares with the log; the backstop for what nobody foresaw. */
   abstract audit(): Promise<void>;
 

@@ -1,7 +1,7 @@
-import type { LineageEntry, LogPage } from '../broker/broker.js';
+import type { LineageEntry, LogPage, PublishOutcome } from '../broker/broker.js';
 import type { LogPosition, LogRecord } from '../broker/record.js';
 import { endOf, isBefore, judge, samePosition } from '../broker/resume.js';
-import { pause } from '../clock.js';
+import { pause, sleep } from '../clock.js';
 import { FanfareError, toFanfareError } from '../errors.js';
 import { count } from '../stats.js';
 import { Channel, type Membership } from './channel.js';
@@ -43,6 +43,8 @@ export class DurableChannel extends Channel {
   #interruptions = 0;
   /** The log was read once: from now on there is a cursor to repair from. */
   #hasCursor = false;
+  /** The last position that was told to a publisher of this gateway. */
+  #published: LogPosition = this.cursor;
   #repair: Promise<void> | undefined;
   #repairAgain = false;
 
@@ -54,7 +56,27 @@ export class DurableChannel extends Channel {
     await this.ready();
     const { stall } = this.#standstill;
     if (stall) throw new FanfareError('unavailable', `the channel stands still: ${stall.reason}`, RETRY);
+    if (!start || !('since' in start)) await this.#reach(this.#published, membership);
     await replay(this, membership, start, this.context, onJoined);
+  }
+
+  override onPublished(outcomes: readonly PublishOutcome[]): void {
+    for (const outcome of outcomes) {
+      if (outcome instanceof Error || !outcome.position) continue;
+      if (isBefore(this.#published, outcome.position)) this.#published = outcome.position;
+    }
+  }
+
+  /** Whoever joins behind a publish doesn't get it, though the push of it may come after its answer. */
+  async #reach(position: LogPosition, { topic }: Membership): Promise<void> {
+    if (!isBefore(topic.flushed, position)) return;
+    const { clock } = this.context;
+    const lateAt = clock.now() + PUSH_MS;
+    while (isBefore(topic.flushed, position) && clock.now() < lateAt) {
+      await Promise.race([this.queue.flushing(), sleep(clock, PUSH_MS)]);
+    }
+    if (isBefore(topic.flushed, position)) await this.catchUp(position);
+    while (isBefore(topic.flushed, position) && this.queue.pending > 0) await this.queue.progress();
   }
 
   /** It stops to follow its pushes, or did before. */
@@ -312,6 +334,9 @@ export class DurableChannel extends Channel {
 }
 
 const RETRY = { retryAfterMs: 1_000 };
+
+/** How long a push may come after the answer to its publish before the log is asked, ms. */
+const PUSH_MS = 200;
 
 /** Whether only the epoch is behind: a log that was taken over and not published to since. */
 function samePlace(cursor: LogPosition, page: LogPage): boolean {

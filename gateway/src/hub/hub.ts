@@ -93,9 +93,12 @@ export class Hub {
    * messages that follow each other closely leave for its members together.
    */
   readonly publish: Broker['publish'] = (channel, messages, options) => {
+    const { name, durable } = channel;
     const published = this.#context.broker.publish(channel, messages, options);
-    const settled = this.#channels.get(channel.name)?.queue.publishing();
+    const settled = this.#channels.get(name)?.queue.publishing();
     if (settled) published.then(settled, settled);
+    // By then the channel may be another one, which has read its log before this was stored.
+    if (durable) published.then((outcomes) => this.#channels.get(name)?.onPublished(outcomes), ignore);
     return published;
   };
 
@@ -124,3 +127,5 @@ export class Hub {
     });
   }
 }
+
+function ignore(): void {}

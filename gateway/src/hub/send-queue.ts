@@ -110,7 +110,11 @@ export class SendQueue {
 
   /** Resolves once something more was flushed, or at once if nothing waits. */
   progress(): Promise<void> {
-    if (this.pending === 0) return Promise.resolve();
+    return this.pending === 0 ? Promise.resolve() : this.flushing();
+  }
+
+  /** Resolves once something more was flushed, whether it waits already or is still to come. */
+  flushing(): Promise<void> {
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 

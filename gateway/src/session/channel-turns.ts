@@ -5,57 +5,68 @@
 export class ChannelTurns {
   /** Of subscribes and unsubscribes. */
   readonly #moves = new LatestTasks();
+  /** Until when those behind wait: a move until it is answered, a publish until it is being stored. */
+  readonly #order = new LatestTasks();
   readonly #publishes = new LatestTasks();
-  /** What publishes wait for before their turn. */
-  readonly #awaited = new LatestTasks();
 
-  /** For subscribe and unsubscribe: runs now, or once those before are answered. */
+  /** For subscribe: runs now, or once everything before is answered. */
+  subscribe(channel: string, task: () => Promise<void>): Promise<void> {
+    return this.#move(channel, task, this.#publishes.get(channel));
+  }
+
+  /** For unsubscribe, and what the gateway does by itself: runs now, or once those before are answered or being stored. */
   run(channel: string, task: () => Promise<void>): Promise<void> {
-    const before = this.#moves.get(channel);
-    const result = before ? before.then(task) : task();
-    this.#moves.set(channel, result);
-    return result;
+    return this.#move(channel, task);
   }
 
   /**
-   * For publish: runs now, or once a subscribe or unsubscribe before it is answered. Those behind it wait
-   * until it runs, not until it is answered: publishes of one channel are stored in the order of the calls.
+   * For publish: prepares and stores now, or prepares once a subscribe or unsubscribe before it is answered.
+   * Publishes of one channel are stored in the order of the calls, whatever time they take to prepare.
    */
-  publish<T>(channel: string, task: () => Promise<T>): Promise<T> {
-    const result = this.#moves.get(channel) ? this.#inTurn(channel, task) : task();
+  publish<P, T>(channel: string, prepare: () => P | Promise<P>, store: (prepared: P) => Promise<T>): Promise<T> {
+    const moved = this.#moves.get(channel);
+    const before = this.#order.get(channel);
+    const preparing = moved ? moved.then(prepare) : prepare();
+    if (before || preparing instanceof Promise) return this.#inTurn(channel, before, Promise.resolve(preparing), store);
+    const result = store(preparing);
     this.#publishes.set(channel, result);
-    return result;
-  }
-
-  /** Resolves once the subscribes and unsubscribes so far are answered; `undefined`: they are. */
-  moving(channel: string): Promise<void> | undefined {
-    return this.#moves.get(channel);
-  }
-
-  /** For a publish that waits for something: resolves with it once those before it have settled, too. */
-  inOrder<T>(channel: string, waiting: Promise<T>): Promise<T> {
-    const before = this.#awaited.get(channel);
-    const result = before ? before.then(() => waiting) : waiting;
-    // It may fail before its turn.
-    waiting.catch(ignore);
-    this.#awaited.set(channel, result);
     return result;
   }
 
   /** For history: resolves once everything before it is answered. */
   async settled(channel: string): Promise<void> {
-    await this.#moves.get(channel);
-    await this.#awaited.get(channel);
-    await this.#publishes.get(channel);
+    const published = this.#publishes.get(channel);
+    await this.#order.get(channel);
+    await published;
   }
 
-  async #inTurn<T>(channel: string, task: () => Promise<T>): Promise<T> {
-    let result: Promise<T> | undefined;
-    await this.run(channel, async () => {
-      result = task();
+  #move(channel: string, task: () => Promise<void>, published?: Promise<void>): Promise<void> {
+    const before = this.#order.get(channel);
+    const result = before || published ? Promise.all([before, published]).then(task) : task();
+    this.#moves.set(channel, result);
+    this.#order.set(channel, result);
+    return result;
+  }
+
+  #inTurn<P, T>(
+    channel: string,
+    before: Promise<void> | undefined,
+    preparing: Promise<P>,
+    store: (prepared: P) => Promise<T>,
+  ): Promise<T> {
+    // It may fail before its turn.
+    preparing.catch(ignore);
+    const storing = (async () => {
+      await before;
+      const result = store(await preparing);
       result.catch(ignore);
-    });
-    return result as Promise<T>;
+      // In an object, so that it is not waited for here.
+      return { result };
+    })();
+    const answered = storing.then(({ result }) => result);
+    this.#order.set(channel, storing);
+    this.#publishes.set(channel, answered);
+    return answered;
   }
 }
 

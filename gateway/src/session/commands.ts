@@ -9,7 +9,7 @@ import type {
   UnsubscribeFrame,
 } from '@fanfare/protocol';
 import type { Action, ChannelGrant } from '../auth/authenticator.js';
-import type { Published } from '../broker/broker.js';
+import type { Published, PublishOutcome } from '../broker/broker.js';
 import type { Caller, Decision } from '../channels/access.js';
 import type { Channels } from '../channels/channels.js';
 import type { Clock } from '../clock.js';
@@ -59,7 +59,7 @@ export function createCommands(dependencies: CommandDependencies): CommandTable 
   const { channels, presence } = dependencies;
   return {
     subscribe: (client, frame) =>
-      client.memberships.turns.run(frame.channel, () => subscribe(client, frame, dependencies)),
+      client.memberships.turns.subscribe(frame.channel, () => subscribe(client, frame, dependencies)),
     unsubscribe: (client, frame) => client.memberships.turns.run(frame.channel, async () => unsubscribe(client, frame)),
     publish: (client, frame, payload) => publish(client, frame, payload as Payload, channels),
     history: (client, frame) => history(client, frame, channels),
@@ -192,21 +192,24 @@ async function publish(
   channels: Channels,
 ): Promise<void> {
   const message = { payload, user: client.identity?.user, key, tags };
-  const { turns } = client.memberships;
-  // A subscribe before it may bring the token that allows it.
-  const moving = turns.moving(channel);
-  if (moving) await moving;
-  const asked = channels.publishing.permit(client, channel, message);
-  // What the application is asked about is stored in the order it came, whatever time an answer takes.
-  const permitted = asked instanceof Promise ? await turns.inOrder(channel, asked) : asked;
-  const { channel: policy } = permitted;
-  const [outcome] = await turns.publish(channel, () =>
-    channels.publishing.publish(client, policy, [permitted.message], durability),
+  const { publishing } = channels;
+  const { policy, outcome } = await client.memberships.turns.publish(
+    channel,
+    // A subscribe before it may bring the token that allows it; the application may be asked.
+    () => publishing.permit(client, channel, message),
+    async (permitted) => {
+      const [one] = await publishing.publish(client, permitted.channel, [permitted.message], durability);
+      return { policy: permitted.channel, outcome: one as PublishOutcome };
+    },
   );
   // An unforeseen fault was reported where it happened.
   if (outcome instanceof FanfareError) return client.replyError(id, outcome);
-  const published = outcome as Published;
-  const { position, duplicate, replicas, durability: reached = policy.durable ? durability : undefined } = published;
+  const {
+    position,
+    duplicate,
+    replicas,
+    durability: reached = policy.durable ? durability : undefined,
+  } = outcome as Published;
   client.replySoon({
     type: 'published',
     id,
