@@ -322,7 +322,7 @@ function startEngine(config: Config, clock: Clock, logger: Logger, options: Gate
 
 async function openEngine(config: Config, clock: Clock, logger: Logger): Promise<Engine> {
   const redis = await openRedis(config, clock, logger);
-  const broker = await createBroker(clock, logger, redis);
+  const broker = await createBroker(clock, logger, redis, config.namespaces.maxMessageBytes);
   const close = async () => {
     await broker.close();
     redis?.close();
@@ -346,10 +346,15 @@ async function openRedis({ redisUrl }: Config, clock: Clock, log: Logger): Promi
   return new RedisDeployment({ target: parseRedisUrl(redisUrl), clock, log });
 }
 
-async function createBroker(clock: Clock, logger: Logger, deployment: RedisDeployment | undefined): Promise<Broker> {
+async function createBroker(
+  clock: Clock,
+  logger: Logger,
+  deployment: RedisDeployment | undefined,
+  maxMessageBytes: number,
+): Promise<Broker> {
   if (!deployment) return createMemoryBroker({ clock });
   const { createRedisBroker } = await import('./broker/redis/redis-broker.js');
-  return createRedisBroker({ deployment, logger });
+  return createRedisBroker({ deployment, logger, maxMessageBytes });
 }
 
 interface WebhookParts {

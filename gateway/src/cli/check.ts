@@ -10,10 +10,10 @@ export const check: Command = {
   about: 'Talks to Redis and says whether it is fit: one line a finding, exit 1 if a gateway would not start.',
   details: settingsHelp(),
   async run(argv, { env, cwd, out }) {
-    const { redisUrl } = loadConfig({ argv, env, cwd });
+    const { redisUrl, namespaces } = loadConfig({ argv, env, cwd });
     if (redisUrl === undefined) throw new UsageError('no Redis is configured; give --redis-url or FANFARE_REDIS_URL');
     const { checkRedis } = await import('../broker/redis/checks.js');
-    const lines = await checkRedis(redisUrl);
+    const lines = await checkRedis(redisUrl, namespaces.maxMessageBytes);
     for (const { level, text } of lines) out(`${MARKS[level]} ${text}\n`);
     return lines.some(({ level }) => level === 'error') ? 1 : 0;
   },

@@ -71,7 +71,7 @@ it('the documented permissions suffice', async () => {
   expect(await exercise(url)).toEqual(ALL_WELL);
   expect(await exercise((await userOf(servers.node, 'elsewhere', '+select')).concat('/1'))).toEqual(ALL_WELL);
   const denied = (await servers.node.client.call('ACL', 'LOG')) as unknown[][];
-  expect(denied.map((entry) => entry[7])).toEqual(['config|get']); // by the check, and only that
+  expect(new Set(denied.map((entry) => entry[7]))).toEqual(new Set(['config|get'])); // by the check, and only that
 });
 
 it('they suffice in a cluster', async () => {

@@ -10,6 +10,8 @@ import { createTopology } from '../../redis/topology/topologies.js';
 import type { Topology, TopologyView } from '../../redis/topology/topology.js';
 import { dataConnectionOptions, parseRedisUrl, type RedisTarget } from '../../redis/url.js';
 import { missingPermissions } from './permissions.js';
+import { DEFAULT_MAX_MESSAGE_BYTES } from './push/options.js';
+import { bufferProblem, parseBufferLimit, readBufferLimit } from './push/output-buffer.js';
 import { SAFE_POLICY } from './push/session.js';
 
 /** One finding. `error`: a gateway does not start. `advice`: it starts, and something could be safer. */
@@ -31,13 +33,20 @@ const error = (text: string): CheckLine => ({ level: 'error', text });
 
 /**
  * What `fanfare check` prints: every master is asked, nothing is written.
+ * @param maxMessageBytes largest message that is to be published
  * Never rejects: what cannot be reached or read is a line.
  */
-export async function checkRedis(url: string, clock: Clock = systemClock): Promise<CheckLine[]> {
+export async function checkRedis(
+  url: string,
+  maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES,
+  clock: Clock = systemClock,
+): Promise<CheckLine[]> {
   try {
     const target = parseRedisUrl(url);
     const view = await discover(target, clock);
-    const checked = await Promise.all([...view.masters.keys()].map((name) => checkMaster(target, view, name, clock)));
+    const checked = await Promise.all(
+      [...view.masters.keys()].map((name) => checkMaster(target, view, name, maxMessageBytes, clock)),
+    );
     const served = [ok(`${target.kind}: ${[...view.masters.keys()].join(', ')}`)];
     const unserved = unservedShards(view);
     if (unserved > 0) served.push(error(`${unserved} of ${SHARD_COUNT} virtual shards have no master`));
@@ -53,13 +62,18 @@ export async function checkRedis(url: string, clock: Clock = systemClock): Promi
  * from starting, because those that run already serve too.
  * @throws {Error} with the first thing that is not fit, as one line
  */
-export async function assertFit(target: RedisTarget, view: TopologyView, clock: Clock): Promise<string[]> {
+export async function assertFit(
+  target: RedisTarget,
+  view: TopologyView,
+  clock: Clock,
+  maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES,
+): Promise<string[]> {
   const checked = await Promise.all(
     [...view.masters].map(async ([name, address]) => {
       const redis = await openLink(address, dataConnectionOptions(target), clock, HANDSHAKE_MS).catch(() => undefined);
       if (!redis) return []; // its shards are lost, and known as such
       try {
-        return await within(clock, ANSWER_MS, 'checks', essentials(redis, target, view, name, true));
+        return await within(clock, ANSWER_MS, 'checks', essentials(redis, target, view, name, maxMessageBytes, true));
       } catch (cause) {
         return [failed(`${name}: INFO cannot be used`, cause as Error)];
       } finally {
@@ -79,13 +93,22 @@ function failed(text: string, cause: Error): CheckLine {
   return isAnswered ? error(`${text}: ${cause.message}`) : advice(`${text} now, and was not checked: ${cause.message}`);
 }
 
-async function checkMaster(target: RedisTarget, view: TopologyView, name: string, clock: Clock): Promise<CheckLine[]> {
+async function checkMaster(
+  target: RedisTarget,
+  view: TopologyView,
+  name: string,
+  maxMessageBytes: number,
+  clock: Clock,
+): Promise<CheckLine[]> {
   const address = view.masters.get(name);
   if (!address) return [];
   try {
     const redis = await openLink(address, dataConnectionOptions(target), clock, HANDSHAKE_MS);
     try {
-      const lines = Promise.all([essentials(redis, target, view, name, false), recommendations(redis, target, name)]);
+      const lines = Promise.all([
+        essentials(redis, target, view, name, maxMessageBytes, false),
+        recommendations(redis, target, name),
+      ]);
       return (await within(clock, ANSWER_MS, `${name}: checks`, lines)).flat();
     } finally {
       redis.disconnect();
@@ -101,6 +124,7 @@ async function essentials(
   target: RedisTarget,
   view: TopologyView,
   name: string,
+  maxMessageBytes: number,
   isStart: boolean,
 ): Promise<CheckLine[]> {
   const info = parseInfo(await redis.info());
@@ -109,7 +133,10 @@ async function essentials(
   if (wrongMode !== undefined) return [error(`${name}: ${wrongMode}`)];
   const policy = info.get('maxmemory_policy');
   const shard = shardOn(view, name);
+  const limit = await readBufferLimit(redis);
+  const tooSmall = limit && bufferProblem(limit, maxMessageBytes);
   return [
+    ...(tooSmall === undefined ? [] : [error(`${name}: ${tooSmall}`)]),
     Number.parseInt(version, 10) >= MIN_MAJOR_VERSION
       ? ok(`${name}: version ${version}`)
       : error(`${name}: version ${version}; Redis 7.0 or later is needed`),
@@ -210,7 +237,7 @@ async function recommendations(redis: Redis, target: RedisTarget, name: string):
           ),
     );
   }
-  const buffer = pubsubBufferBytes(settings.get('client-output-buffer-limit') ?? '');
+  const buffer = parseBufferLimit(settings.get('client-output-buffer-limit') ?? '')?.hardBytes ?? 0;
   lines.push(
     buffer === 0 || buffer >= ROOMY_PUBSUB_BUFFER_BYTES
       ? ok(`${name}: client-output-buffer-limit of pubsub`)
@@ -238,11 +265,6 @@ async function configOf(redis: Redis): Promise<Map<string, string>> {
   const names = ['min-replicas-to-write', 'client-output-buffer-limit', 'cluster-require-full-coverage'];
   const flat = (await redis.config('GET', ...(names as [string, ...string[]]))) as string[];
   return new Map(flat.flatMap((value, i) => (i % 2 === 0 ? [[value, flat[i + 1] ?? '']] : [])));
-}
-
-/** The hard limit; 0: none. */
-function pubsubBufferBytes(limits: string): number {
-  return Number(/pubsub (\d+)/.exec(limits)?.[1] ?? 0);
 }
 
 /** A virtual shard that this master serves. */

@@ -14,6 +14,8 @@ export interface RedisBrokerOptions {
   readonly logger?: RedisLog;
   /** How long an idempotency key holds, ms. Default 5 minutes. */
   readonly idempotencyMs?: number;
+  /** Largest message that is published here. Default 64 KiB. */
+  readonly maxMessageBytes?: number;
   readonly timings?: Partial<SubscriberTimings & PublisherTimings>;
 }
 
@@ -27,7 +29,8 @@ const DEFAULT_IDEMPOTENCY_MS = 300_000;
 export function createRedisBroker(options: RedisBrokerOptions): Broker {
   const { deployment, logger, idempotencyMs = DEFAULT_IDEMPOTENCY_MS, timings = {} } = options;
   const { target, clock, topology, routes } = deployment;
-  const subscriber = new RedisSubscriber({ deployment, timings, ...(logger && { log: logger }) });
+  const { maxMessageBytes } = options;
+  const subscriber = new RedisSubscriber({ deployment, timings, maxMessageBytes, ...(logger && { log: logger }) });
   const publisher = new RedisPublisher({
     clock,
     topology,
@@ -55,7 +58,7 @@ export function createRedisBroker(options: RedisBrokerOptions): Broker {
       await subscriber.start();
       try {
         const { view } = topology;
-        const unchecked = view ? await assertFit(target, view, clock) : [];
+        const unchecked = view ? await assertFit(target, view, clock, maxMessageBytes) : [];
         for (const finding of unchecked) logger?.warn({ finding }, 'redis could not be checked');
       } catch (error) {
         await this.close();

@@ -48,7 +48,12 @@ export interface SubscriberOptions {
   readonly deployment: RedisDeployment;
   readonly timings?: Partial<SubscriberTimings>;
   readonly log?: RedisLog;
+  /** Largest message that is published here. Default 64 KiB. */
+  readonly maxMessageBytes?: number | undefined;
 }
+
+/** Used where nothing else is said. */
+export const DEFAULT_MAX_MESSAGE_BYTES = 65_536;
 
 /** Counted since the start. */
 export interface SubscriberStats {

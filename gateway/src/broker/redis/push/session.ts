@@ -6,11 +6,14 @@ import type { RedisAddress } from '../../../redis/url.js';
 import { Turnstile } from '../../../turnstile.js';
 import type { ReadRange } from '../../broker.js';
 import { logScript } from '../scripts/scripts.js';
+import { type BufferLimit, pagesAtATime, readBufferLimit } from './output-buffer.js';
 
 export interface PushSessionOptions {
   readonly clock: Clock;
   readonly link: LinkOptions;
   readonly timings: PushSessionTimings;
+  /** Largest message that is published here. */
+  readonly maxMessageBytes: number;
 }
 
 export interface PushSessionTimings {
@@ -31,11 +34,6 @@ export interface PushSessionEvents {
   onLost(reason: string): void;
 }
 
-/**
- * Pages of at most 512 KiB that may be on their way at a time: together well below the 32 MiB at which
- * Redis ends a subscribing connection (`client-output-buffer-limit pubsub`), however many clients read.
- */
-const PAGES_AT_A_TIME = 32;
 /** Reads that ask for no entries have small answers. */
 const LOOKS_AT_A_TIME = 512;
 const FENCE = 'fence';
@@ -60,7 +58,7 @@ export class PushSession {
   readonly address: RedisAddress;
   /** `master_replid` of the server; if it changes, this is not the same log any more. */
   readonly replicationId: string;
-  readonly #pages = new Turnstile(PAGES_AT_A_TIME);
+  readonly #pages: Turnstile;
   readonly #looks = new Turnstile(LOOKS_AT_A_TIME);
   readonly #clock: Clock;
   readonly #timings: PushSessionTimings;
@@ -84,12 +82,16 @@ export class PushSession {
     try {
       // Spares every channel a NOSCRIPT; where it is not allowed, the script comes with its first use.
       redis.script('LOAD', logScript.source).catch(() => {});
-      const asked = redis.call('INFO', 'replication', 'memory', 'persistence') as Promise<string>;
-      const info = parseInfo(await within(clock, timings.handshakeMs, 'INFO', asked));
+      const asked = Promise.all([
+        redis.call('INFO', 'replication', 'memory', 'persistence') as Promise<string>,
+        readBufferLimit(redis),
+      ]);
+      const [told, limit] = await within(clock, timings.handshakeMs, 'INFO', asked);
+      const info = parseInfo(told);
       if (info.get('role') === undefined) throw new Error('it holds no data: a sentinel, perhaps');
       if (info.get('role') !== 'master') throw new Error('it is a replica');
       if (info.get('loading') !== '0') throw new Error('it is loading its data');
-      return new PushSession(redis, address, identityOf(info), options, events);
+      return new PushSession(redis, address, identityOf(info), limit, options, events);
     } catch (error) {
       redis.disconnect();
       throw error;
@@ -100,6 +102,7 @@ export class PushSession {
     redis: Redis,
     address: RedisAddress,
     { replicationId, evictionPolicy }: Identity,
+    limit: BufferLimit | undefined,
     options: PushSessionOptions,
     events: PushSessionEvents,
   ) {
@@ -109,6 +112,7 @@ export class PushSession {
     this.#evictionPolicy = evictionPolicy;
     this.#clock = options.clock;
     this.#timings = options.timings;
+    this.#pages = new Turnstile(pagesAtATime(limit, options.maxMessageBytes));
     this.#events = events;
     this.#silence = new Deadline(this.#clock, this.#timings.silenceMs, () => this.#lose('nothing came from it'));
     this.#cancelHeartbeat = this.#scheduleHeartbeat();

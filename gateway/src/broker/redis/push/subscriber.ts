@@ -24,6 +24,7 @@ import { shardHealth, UNSERVED } from './health.js';
 import { LogReads } from './log-reads.js';
 import {
   createSubscriberStats,
+  DEFAULT_MAX_MESSAGE_BYTES,
   SUBSCRIBER_TIMINGS,
   type SubscriberOptions,
   type SubscriberStats,
@@ -48,6 +49,7 @@ export class RedisSubscriber {
   readonly #clock: Clock;
   readonly #timings: SubscriberTimings;
   readonly #log: RedisLog | undefined;
+  readonly #maxMessageBytes: number;
   readonly #topology: Topology;
   readonly #reads: LogReads;
   readonly #doubts: Doubts;
@@ -69,6 +71,7 @@ export class RedisSubscriber {
     this.#topology = topology;
     this.#timings = { ...SUBSCRIBER_TIMINGS, ...options.timings };
     this.#log = options.log;
+    this.#maxMessageBytes = options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES;
     const timings = this.#timings;
     this.#deployment.join({ onView: (view) => this.#adopt(view), isLost: () => this.#isLost() });
     this.#shards = Array.from(
@@ -239,7 +242,7 @@ export class RedisSubscriber {
   #connect(address: { host: string; port: number }): ShardConnection {
     return new ShardConnection(
       address,
-      { clock: this.#clock, link: this.#link, timings: this.#timings },
+      { clock: this.#clock, link: this.#link, timings: this.#timings, maxMessageBytes: this.#maxMessageBytes },
       {
         onUp: (connection) => {
           this.stats.connects++;

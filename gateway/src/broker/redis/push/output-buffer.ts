@@ -1,0 +1,51 @@
+/**
+ * What Redis lets wait on a subscribing connection before it ends the connection
+ * (`client-output-buffer-limit pubsub`), and how many pages of logs may be on their way there in view of it.
+ */
+import type { Redis } from 'ioredis';
+
+/** Bytes; `Infinity`: no limit. */
+export interface BufferLimit {
+  /** Beyond it the connection ends at once. */
+  readonly hardBytes: number;
+  /** Beyond it for a while, 60 s by default, the connection ends as well. */
+  readonly softBytes: number;
+}
+
+const MIB = 1024 * 1024;
+/** Redis' own, `pubsub 32mb 8mb 60`: assumed where a gateway may not ask. */
+const DEFAULT_LIMIT: BufferLimit = { hardBytes: 32 * MIB, softBytes: 8 * MIB };
+/** Largest page that the hub asks for; one message that is larger is a page, too. */
+const PAGE_BYTES = 256 * 1024;
+/** More pages at a time make nothing faster. */
+const MOST_PAGES = 32;
+/** So many of the largest messages have to fit: a page, and pushes that come meanwhile. */
+const LEAST_MESSAGES = 4;
+
+/** The limit of this server; `undefined` if it does not tell. */
+export async function readBufferLimit(redis: Redis): Promise<BufferLimit | undefined> {
+  const reply = (await redis.config('GET', 'client-output-buffer-limit').catch(() => [])) as string[];
+  return reply[1] === undefined ? undefined : parseBufferLimit(reply[1]);
+}
+
+/** @param limits as `CONFIG GET` has it: `... pubsub 33554432 8388608 60` */
+export function parseBufferLimit(limits: string): BufferLimit | undefined {
+  const [, hard, soft] = /pubsub (\d+) (\d+)/.exec(limits) ?? [];
+  if (hard === undefined) return undefined;
+  const bytes = (text: string | undefined) => Number(text) || Number.POSITIVE_INFINITY;
+  return { hardBytes: bytes(hard), softBytes: bytes(soft) };
+}
+
+/** How many pages may be on their way at a time, however many clients read: half of the room is for pushes. */
+export function pagesAtATime(limit: BufferLimit = DEFAULT_LIMIT, maxMessageBytes: number): number {
+  const room = Math.min(limit.hardBytes / 2, limit.softBytes);
+  const pages = Math.floor(room / Math.max(PAGE_BYTES, maxMessageBytes));
+  return Math.min(MOST_PAGES, Math.max(1, pages));
+}
+
+/** Why messages of this size cannot be served by this server; `undefined` if they can. */
+export function bufferProblem({ hardBytes }: BufferLimit, maxMessageBytes: number): string | undefined {
+  const needed = LEAST_MESSAGES * maxMessageBytes;
+  if (hardBytes >= needed) return undefined;
+  return `client-output-buffer-limit of pubsub is ${hardBytes} bytes; messages of ${maxMessageBytes} bytes need ${needed}, or gateways are cut over and over`;
+}
