@@ -75,7 +75,9 @@ export class DurableChannel extends Channel {
     while (isBefore(topic.flushed, position) && clock.now() < lateAt) {
       await Promise.race([this.queue.flushing(), sleep(clock, PUSH_MS)]);
     }
-    if (isBefore(topic.flushed, position)) await this.catchUp(position);
+    // A failover may have lost it, or the log may be out of reach: that keeps nobody from joining where the channel stands.
+    if (isBefore(topic.flushed, position)) await this.catchUp(position).catch(() => {});
+    if (isBefore(this.cursor, this.#published)) this.#published = this.cursor;
     while (isBefore(topic.flushed, position) && this.queue.pending > 0) await this.queue.progress();
   }
 
