@@ -154,7 +154,9 @@ describe.each(['uws', 'ws'])('two workers on %s', (transport) => {
     const stopped = logOf(gateway).filter(({ msg }) => msg === 'stopped');
     expect(stopped.map(({ node }) => node).sort()).toEqual(['pair', 'pair-1', 'pair-2']);
     expect(stopped.at(-1)?.node).toBe('pair');
-    expect(gateway.output()).not.toMatch(/"level":"(warn|error)"/);
+    // But for what is said at the start of a configuration as open as this test's.
+    const complaints = logOf(gateway).filter(({ level }) => level === 'warn' || level === 'error');
+    expect(complaints.filter(({ msg }) => !/it can be guessed|^anyone may/.test(String(msg)))).toEqual([]);
   });
 
   it('one that is killed is replaced, and its clients miss nothing', async () => {
