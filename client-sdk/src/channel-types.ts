@@ -1,7 +1,7 @@
 import type { Position, Tags } from '@fanfare/protocol';
 import type { AnySpec, InOf, KindOf } from './channels/spec.js';
 import type { DurableMessage, Message, MessageOf, OwnTags } from './message.js';
-import type { PublishOptions, PublishResult } from './publisher.js';
+import type { PublishOptions, PublishResult } from './publishing.js';
 import type { DurableEvents, LiveEvents, Reading, Subscription } from './subscription.js';
 
 export interface SubscribeOptions {

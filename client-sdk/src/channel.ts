@@ -6,7 +6,7 @@ import type { Kind } from './channels/spec.js';
 import { checkNumber } from './check-number.js';
 import { FanfareClientError, invalidData } from './errors.js';
 import { type DurableMessage, type Message, messageOfHistory } from './message.js';
-import type { Publisher, PublishOptions, PublishResult } from './publisher.js';
+import type { Publisher, PublishOptions, PublishResult } from './publishing.js';
 import type { Requests } from './requests.js';
 import type { Subscription } from './subscription.js';
 

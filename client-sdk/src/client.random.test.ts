@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createClient } from './client.js';
 import type { Message, ResetEvent } from './message.js';
-import type { PublishResult } from './publisher.js';
+import type { PublishResult } from './publishing.js';
 import type { Subscription } from './subscription.js';
 import { type FakeLog, type LogEntry, LogServer, settle, VirtualClock } from './testing/index.js';
 

@@ -12,7 +12,7 @@ import { Emitter } from './emitter.js';
 import { closedError, errorOfFrame, errorOfLoss, FanfareClientError } from './errors.js';
 import type { Message } from './message.js';
 import { watchNetwork } from './network.js';
-import { Publisher } from './publisher.js';
+import { Publisher } from './publishing.js';
 import { Pulse } from './pulse.js';
 import { Requests } from './requests.js';
 import { createStats, type Stats } from './stats.js';

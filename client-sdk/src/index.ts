@@ -67,7 +67,7 @@ export type {
   ResetEvent,
   SubscribedEvent,
 } from './message.js';
-export type { PublishOptions, PublishResult } from './publisher.js';
+export type { PublishOptions, PublishResult } from './publishing.js';
 export type { Stats } from './stats.js';
 export type {
   DurableEvents,

@@ -1,97 +1,12 @@
-import type { Durability, Position, Tags } from '@fanfare/protocol';
-import { isKey } from '@fanfare/protocol/validate';
-import { checkNumber } from './check-number.js';
-import type { Clock } from './clock.js';
-import { FanfareClientError } from './errors.js';
-import type { Requests } from './requests.js';
-
-export interface PublishOptions {
-  /**
-   * Publishes with the same key on the same channel, within the gateway's window (5 minutes unless
-   * configured), are one. 1 to 128 bytes. Default: a random one, unless the client has `autoKey: false`.
-   */
-  readonly key?: string | undefined;
-  /** Labels that travel with the message. */
-  readonly tags?: Tags | undefined;
-  /** `replicated`: wait until a replica has it too. Default `stored`. */
-  readonly durability?: Durability | undefined;
-  /** Default: the client's `requestTimeoutMs`. */
-  readonly timeoutMs?: number | undefined;
-}
-
-/** What the gateway acknowledged. On durable channels it is a position. */
-export interface PublishResult extends Partial<Position> {
-  readonly channel: string;
-  /** The one that was given or made; the message carries it too, so that an optimistic page knows its own. */
-  readonly key?: string;
-  /** The key had been seen: this is the position of the first publish, nothing new was stored. */
-  readonly duplicate?: boolean;
-  /** What was reached; only if `replicated` was asked for. */
-  readonly durability?: Durability;
-  /** How many replicas have it; only if `replicated` was asked for. */
-  readonly replicas?: number;
-}
-
-export interface PublisherOptions {
-  readonly requests: Requests;
-  readonly clock: Pick<Clock, 'random'>;
-  /** Gives every publish a key. */
-  readonly autoKey: boolean;
-  readonly timeoutMs: number;
-}
-
-/** Most channels remembered as live; beyond it they are learnt again. */
-const MAX_LIVE = 1_000;
-
-/** Makes publishes safe to repeat: keys, and no repetition where keys do not count. */
-export class Publisher {
-  readonly #options: PublisherOptions;
-  readonly #keyPrefix: string;
-  #keys = 0;
-  /** Channels without a log: there a key keeps nobody from seeing a message twice. */
-  readonly #live = new Set<string>();
-
-  constructor(options: PublisherOptions) {
-    this.#options = options;
-    this.#keyPrefix = randomText(options.clock, 12);
-  }
-
-  async publish(channel: string, data: unknown, options: PublishOptions): Promise<PublishResult> {
-    if (data === undefined) throw new FanfareClientError('bad_request', 'data must not be undefined');
-    if (options.key !== undefined && !isKey(options.key)) {
-      throw new FanfareClientError('bad_request', 'a key has 1 to 128 bytes');
-    }
-    const key = options.key ?? this.#nextKey(channel);
-    const { tags, durability, timeoutMs = this.#options.timeoutMs } = options;
-    checkNumber('timeoutMs', timeoutMs, 1);
-    const fields = { ...(key !== undefined && { key }), ...(tags && { tags }), ...(durability && { durability }) };
-    const reply = await this.#options.requests.call(
-      'published',
-      (id) => ({ type: 'publish', id, channel, data, ...fields }),
-      { timeoutMs, readOnly: false, repeatable: () => key !== undefined && !this.#live.has(channel) },
-    );
-    this.learn(channel, reply.offset !== undefined);
-    const { type: _type, id: _id, ...result } = reply;
-    return { ...result, ...(key !== undefined && { key }) };
-  }
-
-  /** Remembers whether a channel has a log. */
-  learn(channel: string, durable: boolean): void {
-    if (durable) {
-      this.#live.delete(channel);
-      return;
-    }
-    if (this.#live.size >= MAX_LIVE) this.#live.clear();
-    this.#live.add(channel);
-  }
-
-  #nextKey(channel: string): string | undefined {
-    if (!this.#options.autoKey || this.#live.has(channel)) return undefined;
-    return `${this.#keyPrefix}-${(this.#keys++).toString(36)}`;
-  }
-}
-
-/** Random digits and small letters. */
-function randomText(clock: Pick<Clock, 'random'>, length: number): string {
-  return Array.from({ length }, () => Math.floor(clock.random() * 36).toString(36)).join('');
-}
+export type { Outcome } from './backend/outbox.js';
+export {
+  type BasePublisher,
+  createPublisher,
+  type Prepared,
+  type PreparedOf,
+  type PublisherOptions,
+  type TypedPublisher,
+  type UntypedPublisher,
+} from './backend/publisher.js';
+export { type ClientErrorCode, FanfareClientError, isFanfareError } from './errors.js';
+export type { PublishOptions, PublishResult } from './publishing.js';

@@ -47,6 +47,15 @@ describe('a browser bundle', () => {
     expect(opened).toEqual(['ws://gateway/ws']);
   });
 
+  it('of what backends use is small', async () => {
+    const publisher = await bundle(`import { createPublisher } from '@fanfare/client/publisher';
+      createPublisher({ url: 'https://gateway', apiKey: 'dev' });`);
+    const tokens = await bundle(`import { signToken } from '@fanfare/client/tokens';
+      signToken({ key: '', expiresInS: 60 });`);
+    expect(gzipSync(publisher, { level: 9 }).length).toBeLessThan(4_000);
+    expect(gzipSync(tokens, { level: 9 }).length).toBeLessThan(1_700);
+  });
+
   it('has MessagePack where it is asked for', async () => {
     const text = await bundle(`import { createClient } from '@fanfare/client';
       import { msgpackDialect } from '@fanfare/client/msgpack';

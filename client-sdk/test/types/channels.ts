@@ -15,6 +15,8 @@ import {
   type Position,
   stream,
 } from '@fanfare/client';
+import { createPublisher } from '@fanfare/client/publisher';
+import { signToken } from '@fanfare/client/tokens';
 import { type } from 'arktype';
 import * as v from 'valibot';
 import { z } from 'zod';
@@ -173,3 +175,34 @@ const loose: Client = createClient({ url: '/ws' });
 loose.channel(id).subscribe(({ data }) => same<typeof data, unknown>(true));
 loose.channel<{ n: number }>(id).subscribe(({ data, offset }) => data.n + (offset ?? 0));
 loose.on('error', (error: FanfareClientError) => error.issues?.[0]?.message);
+
+// ------------------------------------------------------------------ backends: publisher and tokens
+const backend = createPublisher({ url: 'https://gateway', apiKey: '', channels });
+same<Awaited<ReturnType<typeof backend.publish<'chat:1'>>>['offset'], number>(true);
+await backend.publish('chat:1', { text: '', at: '' });
+//! 2345 '"caht:1"' is not assignable
+await backend.publish('caht:1', { text: '', at: '' });
+//! 2322 Type 'Date' is not assignable to type 'string'
+await backend.publish('chat:1', { text: '', at: new Date() });
+//! 2339 'offset' does not exist
+(await backend.publish('price:AAPL', { symbol: '', price: 1 })).offset;
+await backend.publishTo(['chat:1', 'chat:2'], { text: '', at: '' });
+await backend.publishAll([backend.message('chat:1', { text: '', at: '' })]);
+//! 2741 '[CHECKED]' is missing
+await backend.publishAll([{ channel: 'chat:1', data: 1 }]);
+const anything = createPublisher({ url: 'https://gateway', apiKey: '' });
+same<Awaited<ReturnType<typeof anything.publish>>['offset'], number | undefined>(true);
+const key = '';
+await signToken({
+  key,
+  expiresInS: 1,
+  channels,
+  grants: { 'chat:*': ['subscribe', 'history'], 'price:AAPL': ['publish'] },
+});
+//! 2769 ''caht:*'' does not exist
+await signToken<typeof channels>({ key, expiresInS: 1, grants: { 'caht:*': ['subscribe'] } });
+//! 2769 '"history"' is not assignable
+await signToken<typeof channels>({ key, expiresInS: 1, grants: { 'price:*': ['history'] } });
+await signToken({ key, expiresInS: 1, grants: { 'any:*': ['subscribe'] } });
+//! 2769 '"read"' is not assignable
+await signToken({ key, expiresInS: 1, grants: { 'any:*': ['read'] } });

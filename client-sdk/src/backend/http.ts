@@ -1,0 +1,77 @@
+import type { ErrorCode } from '@fanfare/protocol';
+import { FanfareClientError } from '../errors.js';
+import type { PublishResult } from '../publishing.js';
+
+/** What the gateway says of one message of a batch. */
+export type ItemReply = Omit<PublishResult, 'key'> | { readonly error: Problem };
+
+export interface Problem {
+  readonly code: ErrorCode;
+  readonly message?: string;
+  /** In place of `message` where it is about the whole request. */
+  readonly detail?: string;
+  readonly retryable: boolean;
+  /** ms */
+  readonly retryAfter?: number;
+}
+
+/** `error` alone: nothing was done. `isUnknown`: it may or may not have been. */
+export type Answer =
+  | { readonly results: readonly ItemReply[] }
+  | { readonly error: FanfareClientError; readonly isUnknown: boolean };
+
+export interface Call {
+  /** The address of the call. */
+  readonly url: string;
+  readonly apiKey: string;
+  readonly body: string;
+  readonly timeoutMs: number;
+  readonly fetch: typeof fetch;
+}
+
+/** How runtimes say that no connection came to be, so that nothing was sent. */
+const NOT_SENT = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|UND_ERR_CONNECT_TIMEOUT|ConnectionRefused)$/;
+
+/** Sends messages to one gateway, once. Rejects never. */
+export async function post({ url, apiKey, body, timeoutMs, fetch }: Call): Promise<Answer> {
+  let status: number;
+  let text: string;
+  try {
+    const response = await fetch(url, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' },
+      body,
+      redirect: 'error',
+      signal: AbortSignal.timeout(timeoutMs),
+    });
+    status = response.status;
+    text = await response.text();
+  } catch (cause) {
+    const { code, cause: inner } = cause as { code?: unknown; cause?: { code?: unknown } };
+    const isUnknown = !NOT_SENT.test(String(inner?.code ?? code));
+    return { error: unreachable(url, `no answer (${cause})`, true, cause), isUnknown };
+  }
+  const answer = parse(text);
+  if (status === 200 && answer.results) return { results: answer.results };
+  if (answer.code) return { error: errorOf(answer as Problem), isUnknown: answer.code === 'outcome_unknown' };
+  // Not of a gateway: a proxy that waited in vain for one, or some other server.
+  const isUnknown = status < 400 || status >= 500 || status === 408;
+  return { error: unreachable(url, `answered by ${status}`, isUnknown || status === 429), isUnknown };
+}
+
+export function errorOf({ code, message, detail, retryable, retryAfter }: Problem, channel?: string) {
+  const options = { retryable, retryAfterMs: retryAfter, ...(channel !== undefined && { channel }) };
+  return new FanfareClientError(code, message ?? detail ?? code, options);
+}
+
+function unreachable(url: string, why: string, retryable: boolean, cause?: unknown): FanfareClientError {
+  return new FanfareClientError('unreachable', `${url}: ${why}`, { retryable, cause });
+}
+
+function parse(text: string): { readonly results?: readonly ItemReply[] } & Partial<Problem> {
+  try {
+    return JSON.parse(text) ?? {};
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,126 @@
+import { isChannelName } from '@fanfare/protocol';
+import { type Declared, SPEC_OF } from '../channels/declared.js';
+import type { NameOf } from '../channels/patterns.js';
+import type { SpecOf } from '../channels/spec.js';
+import { checkNumber } from '../check-number.js';
+import type { Untyped } from '../client.js';
+import { FanfareClientError } from '../errors.js';
+import { toBase64 } from './base64.js';
+
+export type Action = 'subscribe' | 'publish' | 'presence' | 'history';
+type ActionOf<Spec> = Spec extends { readonly kind: 'live' } ? Exclude<Action, 'history'> : Action;
+
+/** Actions by name or pattern of the map; one that the kind does not have is an error. */
+export type Grants<Map = Untyped> = {
+  readonly [Key in keyof Map & string as NameOf<Key>]?: readonly ActionOf<SpecOf<Map[Key]>>[];
+};
+
+/**
+ * A secret of at least 32 bytes (HS256), or a private `CryptoKey` for `sign`: its algorithm says which of HS256, RS256,
+ * ES256 and EdDSA it is.
+ */
+export type SigningKey = string | { readonly type: string; readonly algorithm: { readonly name: string } };
+
+export interface TokenOptions<Map = Untyped> {
+  readonly key: SigningKey;
+  /** `sub`, 1 to 255 bytes. Without: anonymous, with what is granted. */
+  readonly user?: string | undefined;
+  /** How long it holds from now on, seconds. */
+  readonly expiresInS: number;
+  /** `channels`: what it allows, by name or by pattern (`chat:*`). Namespaces may allow more by themselves. */
+  readonly grants?: Grants<Map> | undefined;
+  /** Shown to others in presence, up to 4 KiB of JSON. */
+  readonly info?: unknown;
+  /** Up to 100 channels that the connection is put on at once, and may subscribe to. */
+  readonly subscribe?: readonly NameOf<keyof Map & string>[] | undefined;
+  /** `jti`: names the token, so that it can be revoked. */
+  readonly id?: string | undefined;
+  /** `iss` and `aud`, where the gateway asks for them. */
+  readonly issuer?: string | undefined;
+  readonly audience?: string | undefined;
+  /** `kid`: which of the gateway's keys it is. */
+  readonly keyId?: string | undefined;
+}
+
+/** What `CryptoKey.algorithm` says of keys of one kind or another. */
+interface KeyDetails {
+  readonly name: string;
+  readonly hash?: { readonly name: string };
+  readonly namedCurve?: string;
+}
+
+const SHA_256 = { name: 'SHA-256' };
+const ACTIONS: readonly string[] = ['subscribe', 'publish', 'presence', 'history'] satisfies Action[];
+const MIN_SECRET_BYTES = 32;
+const ALGORITHMS: Readonly<Record<string, [name: string, how: AlgorithmIdentifier | EcdsaParams]>> = {
+  HMAC: ['HS256', 'HMAC'],
+  'RSASSA-PKCS1-v1_5': ['RS256', 'RSASSA-PKCS1-v1_5'],
+  ECDSA: ['ES256', { name: 'ECDSA', hash: 'SHA-256' }],
+  Ed25519: ['EdDSA', 'Ed25519'],
+};
+
+/**
+ * Makes the token of a client, by WebCrypto: in Node, Deno, Bun and at the edge. Given the map, `channels`, grants are
+ * checked by it when the token is made; `signToken<typeof channels>` checks them by the compiler alone. A token of one
+ * channel, for `subscribe({ token })`, is a token that grants that channel.
+ * @throws {FanfareClientError} as a rejection: `bad_request`, naming what is wrong.
+ */
+export function signToken<Map extends object>(options: TokenOptions<Map> & { readonly channels: Map }): Promise<string>;
+export function signToken<Map = Untyped>(options: TokenOptions<Map>): Promise<string>;
+export async function signToken(options: TokenOptions & { readonly channels?: object }): Promise<string> {
+  const { key, user, expiresInS, grants = {}, info, subscribe, id, issuer, audience, keyId } = options;
+  const now = Math.floor(Date.now() / 1000);
+  checkNumber('expiresInS', expiresInS, 1);
+  if (user !== undefined && !(user !== '' && bytesOf(user).length <= 255)) throw refusal('user has 1 to 255 bytes');
+  if (info !== undefined && bytesOf(JSON.stringify(info) ?? '').length > 4_096) throw refusal('info is over 4 KiB');
+  if (subscribe && subscribe.length > 100) throw refusal('subscribe has over 100 channels');
+  checkGrants(grants, options.channels as Declared | undefined);
+  const signing = typeof key === 'string' ? await secretKey(key) : (key as CryptoKey);
+  const { name, hash, namedCurve = 'P-256' } = signing.algorithm as KeyDetails;
+  const [alg, how] = ALGORITHMS[name] ?? [];
+  const isStrange = (hash ?? SHA_256).name !== SHA_256.name || namedCurve !== 'P-256';
+  if (alg === undefined || how === undefined || isStrange)
+    throw refusal(`no token is signed by ${JSON.stringify(signing.algorithm)}`);
+  const claims = { sub: user, iat: now, exp: now + Math.ceil(expiresInS), channels: grants };
+  const others = { info, subscribe, jti: id, iss: issuer, aud: audience };
+  const text = [
+    { alg, typ: 'JWT', kid: keyId },
+    { ...claims, ...others },
+  ]
+    .map((part) => base64Url(bytesOf(JSON.stringify(part))))
+    .join('.');
+  const signature = await crypto.subtle.sign(how, signing, bytesOf(text));
+  return `${text}.${base64Url(new Uint8Array(signature))}`;
+}
+
+function checkGrants(grants: Readonly<Record<string, readonly string[] | undefined>>, map: Declared | undefined): void {
+  if (map && !(SPEC_OF in map)) throw refusal('channels has to come from defineChannels');
+  for (const [name, actions = []] of Object.entries(grants)) {
+    if (!isChannelName(name)) throw refusal(`not a channel name: ${JSON.stringify(name)}`);
+    // A pattern fits itself, and whatever is wider than it.
+    const declared = map?.[SPEC_OF](name);
+    if (map && declared === undefined) throw refusal(`no channel of the map fits ${name}`);
+    for (const action of actions) {
+      if (!ACTIONS.includes(action)) throw refusal(`no such action: ${action}`);
+      if (action === 'history' && declared?.kind === 'live') throw refusal(`${name} is live and has no history`);
+    }
+  }
+}
+
+async function secretKey(secret: string): Promise<CryptoKey> {
+  const bytes = bytesOf(secret);
+  if (bytes.length < MIN_SECRET_BYTES) throw refusal(`a secret has at least ${MIN_SECRET_BYTES} bytes`);
+  return crypto.subtle.importKey('raw', bytes, { name: 'HMAC', hash: 'SHA-256' }, false, ['sign']);
+}
+
+function bytesOf(text: string): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(text);
+}
+
+function base64Url(bytes: Uint8Array): string {
+  return toBase64(bytes).replace(/[+/=]/g, (sign) => ({ '+': '-', '/': '_' })[sign] ?? '');
+}
+
+function refusal(message: string): FanfareClientError {
+  return new FanfareClientError('bad_request', message);
+}

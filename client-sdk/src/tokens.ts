@@ -1,0 +1,2 @@
+export { type Action, type Grants, type SigningKey, signToken, type TokenOptions } from './backend/token.js';
+export { type ClientErrorCode, FanfareClientError, isFanfareError } from './errors.js';
