@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { RAW_DIALECTS } from '@fanfare/protocol/raw';
 import { createApi, createWaitingApi, type HttpDependencies } from './api/api.js';
 import { createControlRoutes } from './api/control.js';
+import { KeyRates } from './api/key-rates.js';
 import { createPresenceRoutes } from './api/presence.js';
 import type { StaticFiles } from './api/static-files.js';
 import { createOriginCheck } from './auth/origin.js';
@@ -236,6 +237,7 @@ async function assemble(config: Config, { clock, logger, http, transport, option
     },
     node,
     timings: { ...timings, lagMs: limits.lagMs },
+    admission: limits,
   });
   const local = new LocalControl(sessions, node, clock);
   const startedAt = clock.now();
@@ -273,6 +275,7 @@ async function assemble(config: Config, { clock, logger, http, transport, option
     onRequest: createApi({
       ...http,
       channels,
+      keyRates: new KeyRates(limits.publishesPerSecondPerKey, clock, stats),
       routes: parts.flatMap(({ routes = [] }) => routes),
       fleet,
       version: VERSION,

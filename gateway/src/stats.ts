@@ -75,6 +75,8 @@ export interface Stats {
   auditFindings: number;
   /** Channels found behind while the engine was in doubt (a slot moves). */
   doubtFindings: number;
+  /** Connections and publishes refused by a limit of the gateway, by its name. */
+  readonly limitsHit: Map<string, number>;
   // --- control ---
   /** Connections that the API disconnected, unsubscribed, refreshed or revoked, by call. */
   readonly controlled: Map<string, number>;
@@ -127,6 +129,7 @@ export function createStats(): Stats {
     audits: 0,
     auditFindings: 0,
     doubtFindings: 0,
+    limitsHit: new Map(),
     controlled: new Map(),
     revocations: 0,
     httpResponses: new Map(),

@@ -13,6 +13,7 @@ import { allowOrigin, preflight } from './cross-origin.js';
 import { json, listChannels, listNodes } from './fleet.js';
 import { type HealthDependencies, live, metrics, ready } from './health.js';
 import { history } from './history.js';
+import type { KeyRates } from './key-rates.js';
 import { openApiDocument } from './openapi.js';
 import { problem, toFailure, toProblem } from './problem.js';
 import { publish } from './publish.js';
@@ -34,6 +35,8 @@ export interface HttpDependencies extends HealthDependencies {
 export interface ApiDependencies extends HttpDependencies {
   readonly channels: Channels;
   readonly fleet: Fleet;
+  /** Default: none are limited. */
+  readonly keyRates?: KeyRates;
   readonly version: string;
   /** Those of the gateway's other parts. */
   readonly routes: Routes;
@@ -66,10 +69,10 @@ const WEBSOCKET_ROUTE: Route = {
 type FindRoute = (path: string) => Route | undefined;
 
 export function createApi(dependencies: ApiDependencies): HttpHandler {
-  const { channels, fleet, version, files, healthElsewhere, isWebSocketPath } = dependencies;
+  const { channels, fleet, keyRates, version, files, healthElsewhere, isWebSocketPath } = dependencies;
   const document = json(openApiDocument(version));
   const routes = new Map<string, Route>([
-    ['/v1/publish', { scope: 'publish', POST: (body, caller) => publish(body, caller, channels.publishing) }],
+    ['/v1/publish', { scope: 'publish', POST: (body, caller) => publish(body, caller, channels.publishing, keyRates) }],
     ['/v1/history', { scope: 'read', GET: (request, caller) => history(readQuery(request.query), caller, channels) }],
     [
       '/v1/channels',

@@ -3,14 +3,22 @@ import type { Caller } from '../channels/access.js';
 import type { Publishing, PublishOutcome } from '../channels/publishing.js';
 import { FanfareError } from '../errors.js';
 import type { HttpResponse } from '../transport/transport.js';
+import type { KeyRates } from './key-rates.js';
 import { type Header, toErrorItem, toProblem } from './problem.js';
 import { type PublishItem, readPublishRequest } from './publish-request.js';
+import type { ApiCaller } from './route.js';
 
 const JSON_HEADERS: readonly Header[] = [['content-type', 'application/json']];
 
 /** @throws {FanfareError | MalformedFrameError} if the request itself cannot be taken. */
-export function publish(body: Uint8Array, caller: Caller, publishing: Publishing): Promise<HttpResponse> {
+export function publish(
+  body: Uint8Array,
+  caller: ApiCaller,
+  publishing: Publishing,
+  rates?: KeyRates,
+): Promise<HttpResponse> {
   const request = readPublishRequest(body, (name) => publishing.decide(caller, name));
+  if (caller.identity) rates?.take(caller.identity.keyName, 'one' in request ? 1 : request.many.length);
   return 'one' in request ? publishOne(request.one, caller, publishing) : publishMany(request.many, caller, publishing);
 }
 

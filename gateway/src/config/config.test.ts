@@ -149,17 +149,6 @@ describe('problems', () => {
     expect(problemsOf({ env: { REDIS_URL: url } })[0]).toContain(why);
   });
 
-  it('name settings of a later version plainly instead of ignoring them', () => {
-    const problems = problemsOf({
-      argv: ['--limit-connections', '1'],
-      env: { FANFARE_LIMIT_CONNECTIONS_PER_IP: '5' },
-    });
-    expect(problems).toEqual([
-      'limits.connections (--limit-connections): not available in this version',
-      'limits.connectionsPerIp (FANFARE_LIMIT_CONNECTIONS_PER_IP): not available in this version',
-    ]);
-  });
-
   it('name a misspelt limit in the environment, and leave foreign variables alone', () => {
     expect(problemsOf({ env: { FANFARE_LIMIT_COMANDS: '5' } })).toEqual([
       'FANFARE_LIMIT_COMANDS (environment): unknown setting',

@@ -10,9 +10,9 @@ const LINE_WIDTH = 100;
 
 /** The flags of `serve`, `config` and `check`, each with its variables. */
 export function settingsHelp(): string {
-  const flags = placed(SETTINGS)
-    .filter(isAvailable)
-    .flatMap(({ flag, variables, about }) => (flag ? [helpOf(flag, about), helpOf('', variables.join(', '))] : []));
+  const flags = placed(SETTINGS).flatMap(({ flag, variables, about }) =>
+    flag ? [helpOf(flag, about), helpOf('', variables.join(', '))] : [],
+  );
   return [
     `Flags win over the environment, the environment over the file (${CONFIG_FILE}, or --config <file>).`,
     'Namespaces stand in the file. docs/CONFIGURATION.md says more.',
@@ -49,8 +49,7 @@ export function withTables(page: string): string {
 }
 
 function tables(): Readonly<Record<string, string>> {
-  const all = placed(SETTINGS).filter(isAvailable);
-  const withFlags = all.filter(({ flag }) => flag !== undefined);
+  const withFlags = placed(SETTINGS).filter(({ flag }) => flag !== undefined);
   const isLimit = ({ path }: PlacedSetting) => path[0] === 'limits';
   const rows = (settings: readonly PlacedSetting[]) =>
     tableOf(
@@ -70,10 +69,6 @@ function tables(): Readonly<Record<string, string>> {
       ['in a namespace', 'default', ''],
       placed(NAMESPACE_SETTINGS).map((one) => [code(one.path.join('.')), defaultOf(one), one.about]),
     ),
-    later: placed(SETTINGS)
-      .filter((one) => !isAvailable(one))
-      .map(({ path, variables }) => `${code(path.join('.'))} (${code(variables[0] ?? '')})`)
-      .join(', '),
   };
 }
 
@@ -99,9 +94,4 @@ function tableOf(head: readonly string[], rows: readonly (readonly string[])[]):
 
 function code(text: string): string {
   return `\`${text}\``;
-}
-
-/** Names that are reserved for a later version have no words. */
-function isAvailable({ about }: PlacedSetting): boolean {
-  return about !== '';
 }

@@ -41,9 +41,6 @@ const namespaceName = z.string().refine((name) => name === '' || (isChannelName(
   error: 'a namespace is the part of a channel name before its first colon',
 });
 
-/** A name that the contract gives to a later version: refused plainly, because ignoring it would seem to work. */
-const later = { schema: z.never({ error: 'not available in this version' }), fromText: (value: string) => value };
-
 export const SETTINGS = {
   mode: setting(oneOf('development', 'production'), '`development` or `production`', {
     derived: '`development`; `production` where `NODE_ENV` says so',
@@ -213,10 +210,33 @@ export const SETTINGS = {
       { derived: '`1048576` bytes, or `frameBytes` if larger' },
     ),
     lagMs: setting(timeLimit(), 'how long a connection may stay behind', { default: 60_000 }),
-    connections: setting(later, ''),
-    connectionsPerIp: setting(later, ''),
-    connectionsPerUser: setting(later, ''),
-    connectsPerSecond: setting(later, ''),
+    connections: setting(limit(10_000_000), 'connections of a gateway process', { perMode: [0, 100_000] }),
+    connectionsPerIp: setting(
+      limit(10_000_000),
+      'connections of one address to a gateway process; behind a proxy name it in `trustedProxies`, else all have its address',
+      { perMode: [0, 10_000] },
+    ),
+    connectionsPerUser: setting(limit(10_000_000), 'connections of one user to a gateway process', {
+      perMode: [0, 100],
+    }),
+    connectsPerSecond: setting(limit(1_000_000), 'new connections of a gateway process, a second', {
+      perMode: [0, 2_000],
+    }),
+    pendingConnections: setting(
+      limit(10_000_000),
+      'connections of a gateway process that have not said `connect` yet; beyond it the one that has waited longest is closed',
+      { default: 10_000 },
+    ),
+    publishesPerSecondPerUser: setting(
+      limit(1_000_000),
+      'publishes of all connections of a user to a gateway process, a second',
+      { perMode: [0, 100] },
+    ),
+    publishesPerSecondPerKey: setting(
+      limit(10_000_000),
+      'messages published by HTTP with one API key to a gateway process, a second',
+      { default: 0 },
+    ),
   },
 };
 

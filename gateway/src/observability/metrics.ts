@@ -112,6 +112,12 @@ export function createMetrics(options: MetricsOptions): Metrics {
   gauge('fanfare_channels', 'Channels active on this gateway', () => stats.channels);
 
   counters(
+    'fanfare_limits_hit_total',
+    'Connections and publishes refused by a limit of the gateway, by its name',
+    'limit',
+    () => stats.limitsHit,
+  );
+  counters(
     'fanfare_controlled_connections_total',
     'Connections that calls of the API acted on, by call',
     'call',

@@ -1,6 +1,6 @@
 import { NEW_IDENTITY_MS } from '../broker/broker.js';
 import type { Clock } from '../clock.js';
-import { RateLimiter } from './rate-limiter.js';
+import { RateLimiter } from '../rate-limiter.js';
 import { type Charge, isUnlimited, Rates, type SessionLimits } from './rates.js';
 import { Refusals, Violations } from './violations.js';
 

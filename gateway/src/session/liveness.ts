@@ -68,9 +68,12 @@ export class Liveness {
     this.#timer = this.#schedule();
   }
 
-  /** It must connect in time. */
-  opened(session: Living): void {
+  /** It must connect in time. Returns the one that has taken longest, where more than `most` have not connected. */
+  opened<One extends Living>(session: One, most = Number.POSITIVE_INFINITY): One | undefined {
     this.#connecting.add(session);
+    if (this.#connecting.size <= most) return undefined;
+    const [oldest] = this.#connecting as Set<One>;
+    return oldest;
   }
 
   /** It is pinged from now on. */

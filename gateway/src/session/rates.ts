@@ -1,4 +1,4 @@
-import { RateLimiter } from './rate-limiter.js';
+import { RateLimiter } from '../rate-limiter.js';
 
 /** What a connection may send a second, on average and at once; `Infinity` turns one off. */
 export interface RateLimits {

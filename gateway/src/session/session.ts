@@ -21,6 +21,10 @@ const OPEN_RETRY_MS = 100;
 
 /** Who owns a session, and is told what becomes of it. */
 export interface SessionOwner {
+  /** Whether one more of this user may connect. @throws {FanfareError} `limit_exceeded` */
+  admit(identity: Identity): void;
+  /** Takes a publish of its user. 0 if granted, else after how many ms it would be. */
+  publishWaitMs(session: Session): number;
   /** It has said who it is: the first time, or anew with another identity than `before`. */
   onIdentified(session: Session, before: Identity | undefined): void;
   onLagging(session: Session): void;
@@ -97,7 +101,14 @@ export class Session implements SocketSession, Client, Living, MembershipListene
   }
 
   authenticate(token: string | undefined): Identity | Promise<Identity> {
-    return this.#services.authenticator.authenticate({ token, remoteAddress: this.remoteAddress });
+    const found = this.#services.authenticator.authenticate({ token, remoteAddress: this.remoteAddress });
+    return found instanceof Promise ? found.then((one) => this.#admitted(one)) : this.#admitted(found);
+  }
+
+  /** One that is connected already has been counted. */
+  #admitted(identity: Identity): Identity {
+    if (!this.#identity) this.#owner.admit(identity);
+    return identity;
   }
 
   readChannelToken(token: string): Promise<ChannelGrant> {
@@ -161,7 +172,7 @@ export class Session implements SocketSession, Client, Living, MembershipListene
   }
 
   isGranted(id: number | undefined, charge: Charge): boolean {
-    const retryAfterMs = this.guard.take(charge);
+    const retryAfterMs = this.guard.take(charge) || (charge.isPublish ? this.#owner.publishWaitMs(this) : 0);
     if (retryAfterMs > 0) this.#refuse(id, 'too fast', retryAfterMs);
     return retryAfterMs === 0;
   }

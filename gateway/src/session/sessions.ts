@@ -1,7 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import type { Identity } from '../auth/authenticator.js';
 import { sleep } from '../clock.js';
+import type { FanfareError } from '../errors.js';
+import { RateLimiter } from '../rate-limiter.js';
 import type { Socket } from '../transport/transport.js';
+import { Admission, type AdmissionLimits, tooManyReason, UNLIMITED } from './admission.js';
 import type { Conversation, Greeting } from './conversation.js';
 import { Expiry } from './expiry.js';
 import { Liveness, type LivenessTimings } from './liveness.js';
@@ -16,6 +19,14 @@ export interface SessionsOptions {
   /** Name of this gateway; begins every id. */
   readonly node: string;
   readonly timings: LivenessTimings;
+  /** Default: none. */
+  readonly admission?: AdmissionLimits;
+}
+
+/** What there is of a user. */
+interface UserSessions {
+  readonly sessions: Set<Session>;
+  readonly publishes: RateLimiter;
 }
 
 /** All sessions of this gateway, from the open socket until it is gone. */
@@ -27,16 +38,18 @@ export class Sessions implements SessionOwner {
   readonly #prefix: string;
   readonly #byId = new Map<string, Session>();
   /** Only those that have a user, under each of their users. */
-  readonly #byUser = new Map<string, Set<Session>>();
+  readonly #byUser = new Map<string, UserSessions>();
+  readonly #admission: Admission;
   /** How many there are from each address. */
   readonly #atAddress = new Map<string, number>();
   #opened = 0;
   #isDraining = false;
 
-  constructor({ services, node, timings }: SessionsOptions) {
+  constructor({ services, node, timings, admission = UNLIMITED }: SessionsOptions) {
     this.#services = services;
     this.#liveness = new Liveness(services.hub.outbox, services.clock, timings);
     this.#expiry = new Expiry(this, services.clock);
+    this.#admission = new Admission(admission, services.clock, services.stats);
     this.#prefix = `${node}-${randomBytes(4).toString('hex')}-`;
   }
 
@@ -50,16 +63,29 @@ export class Sessions implements SessionOwner {
       owner: this,
       services: this.#services,
     });
+    const { remoteAddress } = socket;
+    const tooMany = this.#admission.refusal(this.#byId.size, this.atAddress(remoteAddress));
     const { stats } = this.#services;
     stats.connections++;
     stats.connectionsTotal++;
     this.#byId.set(session.id, session);
-    const { remoteAddress } = socket;
     this.#atAddress.set(remoteAddress, this.atAddress(remoteAddress) + 1);
-    if (!session.isClosed && !session.identity) this.#liveness.opened(session);
     const { refusal } = greeting;
     if (refusal) session.close(refusal.code, refusal.reason);
+    else if (tooMany) this.#turnAway(session, tooMany);
+    else if (!session.isClosed && !session.identity) this.#await(session);
     return session;
+  }
+
+  /** It has to say who it is. Those who take long are closed first: nobody can keep the others out by being slow. */
+  #await(session: Session): void {
+    const oldest = this.#liveness.opened(session, this.#admission.limits.pendingConnections);
+    if (oldest) this.#turnAway(oldest, this.#admission.tooSlow());
+  }
+
+  #turnAway(session: Pick<Session, 'replyError' | 'close'>, error: FanfareError): void {
+    session.replyError(undefined, error);
+    session.close(4429, tooManyReason(error));
   }
 
   /** How many there are, those included whose socket is still closing. */
@@ -77,7 +103,7 @@ export class Sessions implements SessionOwner {
 
   /** Those that this user has now. */
   ofUser(user: string): ReadonlySet<Session> {
-    return this.#byUser.get(user) ?? NONE;
+    return this.#byUser.get(user)?.sessions ?? NONE;
   }
 
   /** How many come from this address. */
@@ -114,15 +140,30 @@ export class Sessions implements SessionOwner {
     this.#expiry.stop();
   }
 
+  admit({ user }: Identity): void {
+    const refusal = user === undefined ? undefined : this.#admission.userRefusal(this.ofUser(user).size);
+    if (refusal) throw refusal;
+  }
+
+  publishWaitMs({ identity }: Session): number {
+    const known = identity?.user === undefined ? undefined : this.#byUser.get(identity.user);
+    return known ? this.#admission.publishWaitMs(known.publishes) : 0;
+  }
+
   onIdentified(session: Session, before: Identity | undefined): void {
     const user = session.identity?.user;
     if (before === undefined) this.#liveness.connected(session);
     else if (before.user === user) return;
     else this.#forgetUser(session, before.user);
     if (user === undefined) return;
-    const sessions = this.#byUser.get(user);
-    if (sessions) sessions.add(session);
-    else this.#byUser.set(user, new Set([session]));
+    const known = this.#byUser.get(user);
+    if (known) {
+      known.sessions.add(session);
+      return;
+    }
+    const { publishesPerSecondPerUser } = this.#admission.limits;
+    const publishes = new RateLimiter(publishesPerSecondPerUser, this.#services.clock.now());
+    this.#byUser.set(user, { sessions: new Set([session]), publishes });
   }
 
   onLagging(session: Session): void {
@@ -149,7 +190,7 @@ export class Sessions implements SessionOwner {
 
   #forgetUser(session: Session, user: string | undefined): void {
     if (user === undefined) return;
-    const sessions = this.#byUser.get(user);
+    const sessions = this.#byUser.get(user)?.sessions;
     sessions?.delete(session);
     if (sessions?.size === 0) this.#byUser.delete(user);
   }

@@ -3,6 +3,7 @@ import type { Identity } from '../../auth/authenticator.js';
 import type { Clock } from '../../clock.js';
 import { FanfareError, toFanfareError } from '../../errors.js';
 import type { Stats } from '../../stats.js';
+import { tooManyReason } from '../admission.js';
 import { BoundedQueue } from '../bounded-queue.js';
 import type { Client } from '../client.js';
 import type { Speaker } from '../conversation.js';
@@ -105,7 +106,8 @@ export class FanfareSpeaker implements Speaker {
       const refusal = toFanfareError(error);
       if (refusal.code === 'internal') this.#options.onFault('authentication failed', error);
       this.#client.replyError(id, refusal);
-      this.#client.close(closeCodeOf(refusal), refusal.code);
+      const code = closeCodeOf(refusal);
+      this.#client.close(code, code === 4429 ? tooManyReason(refusal) : refusal.code);
     };
     try {
       const identity = this.#client.authenticate(token);
@@ -168,5 +170,6 @@ function idOf(frame: ClientFrame): number | undefined {
 /** How a refused `connect` ends: whether the client should try again as it is, or with another token. */
 function closeCodeOf({ code, retryable }: FanfareError): CloseCode {
   if (code === 'forbidden') return 4403;
+  if (code === 'limit_exceeded') return 4429;
   return retryable || code === 'internal' ? 4003 : 4401;
 }

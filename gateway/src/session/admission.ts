@@ -1,0 +1,82 @@
+/** How many clients a gateway takes, and how fast they may come. */
+import type { Clock } from '../clock.js';
+import { FanfareError } from '../errors.js';
+import { RateLimiter } from '../rate-limiter.js';
+import { count, type Stats } from '../stats.js';
+
+/** Of one gateway; `Infinity` turns one off. */
+export interface AdmissionLimits {
+  readonly connections: number;
+  readonly connectionsPerIp: number;
+  readonly connectionsPerUser: number;
+  readonly connectsPerSecond: number;
+  /** Connections that have not said who they are yet; beyond it the oldest of them is closed. */
+  readonly pendingConnections: number;
+  /** Of all connections of a user. */
+  readonly publishesPerSecondPerUser: number;
+}
+
+const OFF = Number.POSITIVE_INFINITY;
+export const UNLIMITED: AdmissionLimits = {
+  connections: OFF,
+  connectionsPerIp: OFF,
+  connectionsPerUser: OFF,
+  connectsPerSecond: OFF,
+  pendingConnections: OFF,
+  publishesPerSecondPerUser: OFF,
+};
+
+/** Whoever is refused comes back spread over this time, ms. */
+const RETRY_SPREAD_MS = 5_000;
+
+export class Admission {
+  readonly limits: AdmissionLimits;
+  readonly #clock: Clock;
+  readonly #stats: Stats;
+  readonly #connects: RateLimiter;
+
+  constructor(limits: AdmissionLimits, clock: Clock, stats: Stats) {
+    this.limits = limits;
+    this.#clock = clock;
+    this.#stats = stats;
+    this.#connects = new RateLimiter(limits.connectsPerSecond, clock.now());
+  }
+
+  /** Why a connection that opens is one too many, if it is. @param open those before it */
+  refusal(open: number, atAddress: number): FanfareError | undefined {
+    const { connections, connectionsPerIp } = this.limits;
+    if (open >= connections) return this.#refuse('connections', 'the gateway has as many connections as it may');
+    if (atAddress >= connectionsPerIp) return this.#refuse('connectionsPerIp', 'too many connections of this address');
+    const waitMs = this.#connects.take(1, this.#clock.now());
+    return waitMs > 0 ? this.#refuse('connectsPerSecond', 'too many connect at once', waitMs) : undefined;
+  }
+
+  /** As {@link refusal}, once it is known whose it is. @param ofUser those before it */
+  userRefusal(ofUser: number): FanfareError | undefined {
+    if (ofUser < this.limits.connectionsPerUser) return undefined;
+    return this.#refuse('connectionsPerUser', `${ofUser} connections of this user already`);
+  }
+
+  /** It took too long to say who it is, while others came. */
+  tooSlow(): FanfareError {
+    return this.#refuse('pendingConnections', 'too many have not said who they are');
+  }
+
+  /** Takes a publish of a user. 0 if granted, else after how many ms it would be. */
+  publishWaitMs(publishes: RateLimiter): number {
+    const waitMs = publishes.take(1, this.#clock.now());
+    if (waitMs > 0) count(this.#stats.limitsHit, 'publishesPerSecondPerUser');
+    return waitMs;
+  }
+
+  #refuse(limit: keyof AdmissionLimits, why: string, waitMs = 1_000): FanfareError {
+    count(this.#stats.limitsHit, limit);
+    const retryAfterMs = Math.round(waitMs + this.#clock.random() * RETRY_SPREAD_MS);
+    return new FanfareError('limit_exceeded', why, { retryAfterMs });
+  }
+}
+
+/** The reason of a close with 4429. */
+export function tooManyReason({ retryAfterMs }: FanfareError): string {
+  return JSON.stringify({ retryAfter: retryAfterMs });
+}
