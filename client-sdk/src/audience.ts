@@ -18,6 +18,8 @@ export interface Member {
    * Undefined before the first `subscribed`, and on live channels.
    */
   position: Position | undefined;
+  /** There if it wants to be listed on the channel, and to know of the others. */
+  readonly presence?: object | undefined;
   onSubscribed(durable: boolean): void;
   onRecovered(): void;
   /** `position` has been set. */
@@ -48,6 +50,12 @@ export class Audience {
   /** Whether somebody wants messages. */
   get active(): boolean {
     for (const member of this.#members) if (member.flow !== 'paused') return true;
+    return false;
+  }
+
+  /** Whether somebody wants to be listed. */
+  get presence(): boolean {
+    for (const member of this.#members) if (member.presence) return true;
     return false;
   }
 

@@ -1,6 +1,7 @@
 import type { Position, Tags } from '@fanfare/protocol';
 import type { AnySpec, InOf, KindOf } from './channels/spec.js';
 import type { DurableMessage, Message, MessageOf, OwnTags } from './message.js';
+import type { InfoOf, PresentMember } from './presence.js';
 import type { PublishOptions, PublishResult } from './publishing.js';
 import type { DurableEvents, LiveEvents, Reading, Subscription } from './subscription.js';
 
@@ -13,6 +14,8 @@ export interface SubscribeOptions {
   readonly rewindMs?: number | undefined;
   /** Messages that may wait for a `for await` loop before the subscription pauses. Default: the client's. */
   readonly maxQueue?: number | undefined;
+  /** Be listed as a member of the channel, and know of the others: {@link Reading.presence}. Default false. */
+  readonly presence?: boolean | undefined;
 }
 
 export interface HistoryOptions {
@@ -26,6 +29,10 @@ export interface HistoryOptions {
   readonly timeoutMs?: number | undefined;
 }
 
+export interface PresenceOptions {
+  /** Of each page, ms. Default: the client's `requestTimeoutMs`. */
+  readonly timeoutMs?: number | undefined;
+}
 export interface HistoryPage<M = DurableMessage> {
   /** In log order. */
   readonly messages: readonly M[];
@@ -55,8 +62,8 @@ interface BaseChannel<Name extends string, Spec extends AnySpec, M, Events, Opti
    * published from now on. Read it by a handler, by `on('message')` or by `for await`.
    * @throws {FanfareClientError} `bad_request` (more than one start, a start that is none, or `maxQueue` under 1).
    */
-  subscribe(options?: Options): Reading<M, Events>;
-  subscribe(handler: ((message: M) => unknown) | undefined, options?: Options): Reading<M, Events>;
+  subscribe(options?: Options): Reading<M, Events, InfoOf<Spec>>;
+  subscribe(handler: ((message: M) => unknown) | undefined, options?: Options): Reading<M, Events, InfoOf<Spec>>;
   /**
    * Publishes, and resolves once it is in the log, with its position (none on live channels). Waits
    * for a connection; tries again after refusals that may pass, and after a lost connection if it has
@@ -67,6 +74,11 @@ interface BaseChannel<Name extends string, Spec extends AnySpec, M, Events, Opti
    * `timeout` (it is not), `invalid_data`, `too_large`, `bad_request`, `forbidden`, `limit_exceeded`, `closed`, ...
    */
   publish(data: InOf<Spec>, options?: PublishOptionsOf<Spec>): Promise<Published<Spec>>;
+  /**
+   * Who is on the channel now, whether we are or not: all pages of the list.
+   * @throws {FanfareClientError} as a rejection: `timeout`, `forbidden` (also where the namespace has no presence), ...
+   */
+  presence(options?: PresenceOptions): Promise<readonly PresentMember<InfoOf<Spec>>[]>;
 }
 
 export interface LiveChannel<Name extends string, Spec extends AnySpec, M = MessageOf<Spec>>
@@ -95,6 +107,8 @@ export interface Channel<T = unknown> {
   publish(data: T, options?: PublishOptions): Promise<PublishResult>;
   /** @see DurableChannel.history */
   history(options?: HistoryOptions): Promise<HistoryPage<DurableMessage<T>>>;
+  /** @see DurableChannel.presence */
+  presence(options?: PresenceOptions): Promise<readonly PresentMember[]>;
 }
 
 export type ChannelByKind<Name extends string, Spec extends AnySpec> = Spec extends { readonly kind: infer K }

@@ -1,13 +1,15 @@
 import { isChannelName, type Position } from '@fanfare/protocol';
 import { isPosition } from '@fanfare/protocol/validate';
-import type { Channel, HistoryOptions, HistoryPage, SubscribeOptions } from './channel-types.js';
+import type { Channel, HistoryOptions, HistoryPage, PresenceOptions, SubscribeOptions } from './channel-types.js';
 import type { Declaration } from './channels/declared.js';
 import type { Kind } from './channels/spec.js';
 import { checkNumber } from './check-number.js';
 import { FanfareClientError, invalidData } from './errors.js';
 import { type DurableMessage, type Message, messageOfHistory } from './message.js';
+import { type PresentMember, readPresence } from './presence.js';
 import type { Publisher, PublishOptions, PublishResult } from './publishing.js';
 import type { Requests } from './requests.js';
+import { Roster } from './roster.js';
 import type { Subscription } from './subscription.js';
 
 /** What a channel needs of its client. */
@@ -73,6 +75,14 @@ export class ChannelHandle implements Channel {
     );
     const messages = reply.messages.map((item) => messageOfHistory(this.name, item));
     return { messages: messages.flatMap((message) => this.#parsed(message)), more: reply.more };
+  }
+
+  async presence({ timeoutMs = this.#host.requestTimeoutMs }: PresenceOptions = {}): Promise<readonly PresentMember[]> {
+    checkNumber('timeoutMs', timeoutMs, 1);
+    // Somebody may stand on two pages, where members come and go meanwhile.
+    const roster = new Roster(() => {});
+    await readPresence(this.#host.requests, this.name, timeoutMs, ({ members, rev }) => roster.onPage(members, rev));
+    return roster.members;
   }
 
   #parsed(message: DurableMessage): DurableMessage[] {

@@ -15,6 +15,7 @@ import { watchNetwork } from './network.js';
 import { Publisher } from './publishing.js';
 import { Pulse } from './pulse.js';
 import { Requests } from './requests.js';
+import { Rosters } from './rosters.js';
 import { createStats, type Stats } from './stats.js';
 import { LocalSubscription, type Subscription } from './subscription.js';
 import { Subscriptions } from './subscriptions.js';
@@ -115,6 +116,7 @@ class FanfareClient implements UntypedClient {
   readonly #connection: Connection;
   readonly #requests: Requests;
   readonly #subscriptions: Subscriptions;
+  readonly #rosters: Rosters;
   readonly #renewal: TokenRenewal;
   readonly #host: ChannelHost;
   readonly #readers = new Set<LocalSubscription>();
@@ -154,6 +156,14 @@ class FanfareClient implements UntypedClient {
       stats: this.stats,
       timeoutMs: requestTimeoutMs,
       joinsPerSecond: options.joinsPerSecond,
+    });
+    this.#rosters = new Rosters({
+      clock,
+      backoff,
+      requests: this.#requests,
+      timeoutMs: requestTimeoutMs,
+      onThrow: (cause) => this.#onError(handlerFailed(cause)),
+      onError: (error) => this.#onError(error),
     });
     this.#renewal = new TokenRenewal({
       clock,
@@ -245,7 +255,7 @@ class FanfareClient implements UntypedClient {
     channel: string,
     declared: Declaration | undefined,
     handler: ((message: Message) => unknown) | undefined,
-    { since, rewind, rewindMs, maxQueue = this.#options.maxQueue }: SubscribeOptions,
+    { since, rewind, rewindMs, maxQueue = this.#options.maxQueue, presence = false }: SubscribeOptions,
   ): Subscription {
     const start = { ...(rewind !== undefined && { rewind }), ...(rewindMs !== undefined && { rewindMs }) };
     const position = since && positionOf(since);
@@ -260,13 +270,19 @@ class FanfareClient implements UntypedClient {
       since: position,
       maxQueue,
       declared: this.#options.validate === 'none' ? undefined : declared,
+      presence: presence ? this.#rosters.open(channel) : undefined,
       onThrow: (cause) => this.#onError(handlerFailed(cause, channel)),
       onError: (error) => this.#onError(error),
-      onEnd: (ended) => this.#readers.delete(ended),
+      onEnd: (ended) => {
+        this.#readers.delete(ended);
+        if (ended.presence) this.#rosters.close(channel);
+      },
     });
     this.#readers.add(reader);
     if (this.#ended) reader.onNoConnection(this.#ended);
-    reader.attach(this.#subscriptions.join(channel, reader, start));
+    const feed = this.#subscriptions.join(channel, reader, start);
+    reader.attach(feed);
+    if (presence && feed.present) this.#rosters.onPresent(channel);
     return reader;
   }
 
@@ -288,6 +304,7 @@ class FanfareClient implements UntypedClient {
     } else if (!this.#requests.onReply(frame)) {
       if (frame.type === 'subscribed') this.#host.publisher.learn(frame.channel, frame.durable);
       this.#subscriptions.onFrame(frame);
+      this.#rosters.onFrame(frame);
     }
   }
 
@@ -296,6 +313,7 @@ class FanfareClient implements UntypedClient {
     this.#renewal.onDown();
     this.#requests.onDown();
     this.#subscriptions.onDown();
+    this.#rosters.onDown();
   }
 
   #onState(change: StateChange): void {

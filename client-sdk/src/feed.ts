@@ -56,6 +56,8 @@ export class Feed {
   /** What the unanswered subscribe resumes from. */
   #since: Position | undefined;
   #firstStart: FirstStart = {};
+  /** Whether the gateway lists us, or is asked to by the unanswered subscribe. */
+  #present = false;
   /** What the gateway has, or is about to answer, was asked for by members who are gone. */
   #inherited = false;
   /** `lagged` came while a subscribe was open: what its reply says may be over already. */
@@ -77,6 +79,11 @@ export class Feed {
   /** Nobody is here and the gateway has nothing of it: it can be forgotten. */
   get idle(): boolean {
     return this.empty && this.#wire === 'off';
+  }
+
+  /** Whether we are on the channel as a member. */
+  get present(): boolean {
+    return this.#wire === 'on' && this.#present;
   }
 
   /** Whether its next subscribe carries a position. */
@@ -118,12 +125,14 @@ export class Feed {
       // What is asked already is not for it.
       member.flow = 'behind';
     }
+    this.#startOverIfListedWrongly();
     this.#changed();
   }
 
   leave(member: Member): void {
     this.#audience.delete(member);
     if (this.idle) this.#endRest();
+    if (!this.empty) this.#startOverIfListedWrongly();
     this.#changed();
   }
 
@@ -160,7 +169,9 @@ export class Feed {
     this.#inherited = false;
     this.#doubtful = false;
     this.#wire = 'subscribing';
-    return { type: 'subscribe', id, channel, ...(this.#since ? { since: this.#since } : this.#firstStart) };
+    this.#present = this.#audience.presence;
+    const start = this.#since ? { since: this.#since } : this.#firstStart;
+    return { type: 'subscribe', id, channel, ...start, ...(this.#present && { presence: true }) };
   }
 
   onSubscribed(frame: SubscribedFrame): void {
@@ -330,6 +341,12 @@ export class Feed {
   /** Listeners may have changed everything meanwhile. */
   #startOverIfBehind(): void {
     if (this.#wire === 'on' && (this.#doubtful || this.#audience.behind)) this.#startOver();
+    this.#startOverIfListedWrongly();
+  }
+
+  /** A live channel has no position to go on from: it is left and joined again, which `subscribed` tells. */
+  #startOverIfListedWrongly(): void {
+    if (this.#wire === 'on' && this.#present !== this.#audience.presence) this.#startOver();
   }
 
   #startOver(): void {

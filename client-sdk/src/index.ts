@@ -21,6 +21,7 @@ export type {
   HistoryPage,
   LiveChannel,
   LiveSubscribeOptions,
+  PresenceOptions,
   Published,
   PublishOptionsOf,
   StreamChannel,
@@ -67,6 +68,7 @@ export type {
   ResetEvent,
   SubscribedEvent,
 } from './message.js';
+export type { InfoOf, Presence, PresenceEvents, PresentMember } from './presence.js';
 export type { PublishOptions, PublishResult } from './publishing.js';
 export type { Stats } from './stats.js';
 export type {

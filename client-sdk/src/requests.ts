@@ -28,7 +28,7 @@ export interface RequestPlan {
   readonly repeatable?: () => boolean;
 }
 
-export type ReplyType = 'published' | 'history' | 'refreshed';
+export type ReplyType = 'published' | 'history' | 'presence' | 'refreshed';
 export type Reply<Type extends ReplyType> = Extract<ServerFrame, { type: Type }>;
 
 interface Request extends RequestPlan {

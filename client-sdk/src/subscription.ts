@@ -5,6 +5,7 @@ import { Emitter, type OnThrow } from './emitter.js';
 import { FanfareClientError, invalidData } from './errors.js';
 import { Inbox } from './inbox.js';
 import type { InvalidEvent, LaggedEvent, Message, RecoveredEvent, ResetEvent, SubscribedEvent } from './message.js';
+import type { Presence } from './presence.js';
 
 /**
  * - `subscribing`: not on the channel now; it will be as soon as the gateway allows.
@@ -49,7 +50,7 @@ export type Told<Events> = {
  * fetched from there; on a live channel the oldest are dropped, which `lagged` tells. Messages that
  * come before anyone reads wait for the first reader. A second loop shares the messages of the first.
  */
-export interface Reading<M, Events> extends AsyncIterable<M> {
+export interface Reading<M, Events, Info = unknown> extends AsyncIterable<M> {
   readonly channel: string;
   readonly state: SubscriptionState;
   /**
@@ -58,6 +59,8 @@ export interface Reading<M, Events> extends AsyncIterable<M> {
    * `subscribed` and on live channels.
    */
   readonly position: Position | undefined;
+  /** Who is on the channel; there if it was subscribed with `presence`. */
+  readonly presence: Presence<Info> | undefined;
   /** Adds a listener and returns what removes it. What a listener throws goes to the client's `error`. */
   on<Name extends keyof Events>(name: Name, listener: (event: Events[Name]) => unknown): () => void;
   /**
@@ -93,6 +96,7 @@ export interface LocalSubscriptionOptions {
   readonly since: Position | undefined;
   readonly maxQueue: number;
   readonly declared: Declaration | undefined;
+  readonly presence: Presence | undefined;
   readonly onThrow: OnThrow;
   /** Takes an error that nobody here listens to. */
   readonly onError: (error: FanfareClientError) => void;
@@ -102,6 +106,7 @@ export interface LocalSubscriptionOptions {
 
 export class LocalSubscription implements Subscription, Member {
   readonly channel: string;
+  readonly presence: Presence | undefined;
   flow: Flow = 'flowing';
   position: Position | undefined;
   readonly #options: LocalSubscriptionOptions;
@@ -126,6 +131,7 @@ export class LocalSubscription implements Subscription, Member {
   constructor(options: LocalSubscriptionOptions) {
     this.#options = options;
     this.channel = options.channel;
+    this.presence = options.presence;
     this.position = options.since;
     this.#events = new Emitter(options.onThrow);
     if (options.handler) this.#events.on('message', options.handler);

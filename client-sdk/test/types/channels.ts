@@ -206,3 +206,12 @@ await signToken<typeof channels>({ key, expiresInS: 1, grants: { 'price:*': ['hi
 await signToken({ key, expiresInS: 1, grants: { 'any:*': ['subscribe'] } });
 //! 2769 '"read"' is not assignable
 await signToken({ key, expiresInS: 1, grants: { 'any:*': ['read'] } });
+
+// ------------------------------------------------------------------ presence
+const { presence } = client.channel('room:1').subscribe({ presence: true });
+same<NonNullable<typeof presence>['members'][number]['info'], { typing: boolean } | undefined>(true);
+presence?.on('join', ({ info }) => same<typeof info, { typing: boolean } | undefined>(true));
+//! 2345 '"jion"' is not assignable
+presence?.on('jion', () => {});
+const [someone] = await client.channel('price:AAPL').presence();
+same<NonNullable<typeof someone>['info'], unknown>(true);
