@@ -34,6 +34,15 @@ function byHand(options: Parameters<typeof withFakeServer>[0] = {}) {
 }
 
 describe('publish', () => {
+  it('refuses what is no data by name, and sends nothing', async () => {
+    const hand = byHand();
+    await expect(hand.channel.publish({ users: new Map() })).rejects.toMatchObject({
+      code: 'bad_request',
+      message: 'data.users is a Map, which is no data',
+    });
+    expect(hand.sent()).toEqual([]);
+  });
+
   it('resolves with the position', async () => {
     const hand = byHand();
     const done = hand.channel.publish({ n: 1 }, { key: 'k', tags: { a: 'b' }, durability: 'replicated' });

@@ -1,5 +1,6 @@
 import type { Durability, Position, Tags } from '@fanfare/protocol';
 import { isKey } from '@fanfare/protocol/validate';
+import { checkData } from './check-data.js';
 import { checkNumber } from './check-number.js';
 import type { Clock } from './clock.js';
 import { FanfareClientError } from './errors.js';
@@ -57,7 +58,7 @@ export class Publisher {
   }
 
   async publish(channel: string, data: unknown, options: PublishOptions): Promise<PublishResult> {
-    if (data === undefined) throw new FanfareClientError('bad_request', 'data must not be undefined');
+    checkData(data);
     if (options.key !== undefined && !isKey(options.key)) {
       throw new FanfareClientError('bad_request', 'a key has 1 to 128 bytes');
     }

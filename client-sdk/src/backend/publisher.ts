@@ -5,6 +5,7 @@ import { type Declared, SPEC_OF } from '../channels/declared.js';
 import type { ChannelName } from '../channels/patterns.js';
 import type { SpecIn } from '../channels/resolve.js';
 import type { AnySpec, InOf } from '../channels/spec.js';
+import { checkData } from '../check-data.js';
 import { checkNumber } from '../check-number.js';
 import { FanfareClientError, invalidData } from '../errors.js';
 import type { PublishOptions, PublishResult } from '../publishing.js';
@@ -199,6 +200,7 @@ class HttpPublisher implements UntypedPublisher {
     const kinds = channels.map((channel) => this.#check(channel, data));
     const isKeyed = this.#options.autoKey !== false && kinds.some((kind) => kind !== 'live');
     const ownKey = key ?? (isKeyed ? `${this.#keyPrefix}-${(this.#keys++).toString(36)}` : undefined);
+    checkData(data);
     let json: string | undefined;
     try {
       json = JSON.stringify(data, spellBinary);

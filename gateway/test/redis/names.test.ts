@@ -21,6 +21,7 @@ async function start(settings: Readonly<Record<string, string>>) {
     settings: {
       MODE: 'production',
       HOST: '127.0.0.1',
+      STOP_DELAY_MS: '0',
       API_KEYS: 'key',
       REDIS_URL: servers.url,
       LIMIT_SUBSCRIPTIONS: String(SUBSCRIPTIONS),

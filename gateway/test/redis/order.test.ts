@@ -36,7 +36,7 @@ async function connect(wsUrl: string) {
 }
 
 it('a subscribe right behind a publish stands behind it, on channels where somebody is and where nobody is', async () => {
-  const gateway = await startGatewayProcess({ settings: { REDIS_URL: servers.url } });
+  const gateway = await startGatewayProcess({ settings: { REDIS_URL: servers.url, STOP_DELAY_MS: '0' } });
   onTestFinished(() => gateway.stop());
   const other = await connect(gateway.wsUrl);
   const { frames, send, answered } = await connect(gateway.wsUrl);

@@ -1,0 +1,37 @@
+import { describe, expect, it } from 'vitest';
+import { checkData } from './check-data.js';
+
+const circle: unknown[] = [];
+circle.push(circle);
+
+describe('what is published', () => {
+  it.each<[name: string, data: unknown, message: string]>([
+    ['undefined', undefined, 'data is undefined, which is no data'],
+    ['NaN', { scores: [1, Number.NaN] }, 'data.scores[1] is NaN, which is no data'],
+    ['an infinity', [-1 / 0], 'data[0] is -Infinity, which is no data'],
+    ['a Map', { users: new Map([['a', 1]]) }, 'data.users is a Map, which is no data'],
+    ['a Set', new Set([1]), 'data is a Set, which is no data'],
+    ['a DataView', new DataView(new ArrayBuffer(2)), 'data is a DataView, which is no data'],
+    ['another typed array', [new Float32Array(2)], 'data[0] is a Float32Array, which is no data'],
+    ['an Error', { error: new TypeError('no') }, 'data.error is an Error, which is no data'],
+    ['an invalid date', { at: new Date(Number.NaN) }, 'data.at is an invalid Date, which is no data'],
+    ['a hole', [1, undefined], 'data[1] is undefined, which is no data'],
+    ['a bigint', { n: 1n }, 'data.n is a bigint, which is no data'],
+    ['a function', () => {}, 'data is a function, which is no data'],
+  ])('is not %s', (_, data, message) => {
+    expect(() => checkData(data)).toThrow(expect.objectContaining({ code: 'bad_request', message }));
+  });
+
+  it.each<[name: string, data: unknown]>([
+    ['null', null],
+    ['nested values', { a: [1, 'x', true, null, { b: -0.5 }] }],
+    ['bytes', [new Uint8Array(2), new ArrayBuffer(2), Buffer.from('x')]],
+    ['a date', { at: new Date(0) }],
+    ['what has toJSON', { url: new URL('http://a.example/') }],
+    ['members that JSON leaves out', { a: 1, b: undefined, c() {} }],
+    ['an object without a prototype', Object.assign(Object.create(null), { a: 1 })],
+    ['a circle, of which the encoder tells', circle],
+  ])('is %s', (_, data) => {
+    expect(() => checkData(data)).not.toThrow();
+  });
+});
