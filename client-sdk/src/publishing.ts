@@ -14,7 +14,7 @@ export interface PublishOptions {
   readonly key?: string | undefined;
   /** Labels that travel with the message. */
   readonly tags?: Tags | undefined;
-  /** `replicated`: wait until a replica has it too. Default `stored`. */
+  /** `replicated`: wait until all replicas in sync (one at least) have it too. Default `stored`. */
   readonly durability?: Durability | undefined;
   /** Default: the client's `requestTimeoutMs`. */
   readonly timeoutMs?: number | undefined;

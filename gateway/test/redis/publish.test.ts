@@ -457,6 +457,32 @@ describe('replicated publishes', () => {
     expect(await values(broker, channel)).toEqual([0, 1, 2, 3]);
   });
 
+  it('wait for all replicas that are in sync, because any of them may be promoted', async () => {
+    const pair = await startRedis({ replicas: 2 });
+    const own = await startBroker(pair.node.port);
+    try {
+      const publishReplicated = async () => (await own.publish(durableChannel(), [json(1)], replicated))[0];
+      await until('both are there', async () => /connected_slaves:2/.test(await pair.node.client.info('replication')));
+      await until('both are in sync', async () => (await pair.node.client.wait(2, 100)) === 2);
+      expect(await publishReplicated()).toMatchObject({ replicas: 2, durability: 'replicated' });
+      const [frozen] = pair.replicas as [RedisNode];
+      frozen.pause();
+      try {
+        expect(await publishReplicated()).toMatchObject({ replicas: 1, durability: 'stored' });
+        // One that is not heard of is not in sync any more, and nobody waits for it.
+        await until('it does not count', async () => {
+          const outcome = await publishReplicated();
+          return !(outcome instanceof Error) && outcome?.durability === 'replicated' && outcome.replicas === 1;
+        });
+      } finally {
+        frozen.resume();
+      }
+    } finally {
+      await own.close();
+      await pair.stop();
+    }
+  });
+
   it('do not hold up stored ones, and go together', async () => {
     const [slow, fast] = [durableChannel(), durableChannel()];
     await servers.node.client.config('RESETSTAT');

@@ -7,8 +7,8 @@ import { encodePush, encodeRecord } from '../../record-codec.js';
 import { type Appended, parsePublishReply, publishFlags, publishScript, pushScript } from '../scripts/scripts.js';
 import type { Batch, Publish } from './lane.js';
 
-/** How many replicas a replicated publish asks for. */
-const REPLICAS = 1;
+/** A replica that was not heard of for longer is not in sync, s: as Redis has it for `min-replicas-max-lag`, but sooner. */
+const MAX_LAG_S = 2;
 
 const ASKING = command('ASKING');
 
@@ -81,8 +81,17 @@ function nameOf(needsScript: boolean): string {
 }
 
 /** Its reply tells how many replicas have everything that was sent before it on the same connection. */
-export function waitCommand(timeoutMs: number): Command {
-  return command('WAIT', REPLICAS, timeoutMs);
+export function waitCommand(replicas: number, timeoutMs: number): Command {
+  return command('WAIT', replicas, timeoutMs);
+}
+
+export const REPLICATION_INFO = command('INFO', 'replication');
+
+/** How many replicas are in sync, by the reply to `REPLICATION_INFO`; `undefined` if that is an error. */
+export function replicasInSync(reply: unknown): number | undefined {
+  if (!Buffer.isBuffer(reply)) return undefined;
+  const lags = reply.toString('latin1').matchAll(/^slave\d+:.*\bstate=online\b.*\blag=(\d+)/gm);
+  return [...lags].filter(([, lag]) => Number(lag) <= MAX_LAG_S).length;
 }
 
 /** What became of each batch: what was appended, or why nothing was. */
@@ -108,8 +117,11 @@ export function settleStored(
 
 export type Reached = Pick<Published, 'replicas' | 'durability'>;
 
-/** An error in place of the count (the master was demoted, the connection cut) acknowledges nothing. */
-export function reachedBy(count: unknown): Reached {
+/**
+ * An error in place of the count (the master was demoted, the connection cut) acknowledges nothing.
+ * @param needed any of the replicas in sync may be promoted: all of them have to have it
+ */
+export function reachedBy(count: unknown, needed: number): Reached {
   const replicas = typeof count === 'number' ? count : 0;
-  return { replicas, durability: replicas >= REPLICAS ? 'replicated' : 'stored' };
+  return { replicas, durability: replicas >= needed ? 'replicated' : 'stored' };
 }

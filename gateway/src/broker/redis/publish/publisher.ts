@@ -11,7 +11,15 @@ import type { Topology } from '../../../redis/topology/topology.js';
 import type { ChannelSpec, PublishOptions, PublishOutcome } from '../../broker.js';
 import type { NewMessage } from '../../record.js';
 import { encodeBody } from '../../record-codec.js';
-import { reachedBy, readStored, settleStored, waitCommand } from './commands.js';
+import {
+  REPLICATION_INFO,
+  type Reached,
+  reachedBy,
+  readStored,
+  replicasInSync,
+  settleStored,
+  waitCommand,
+} from './commands.js';
 import { type Job, takeJobs } from './jobs.js';
 import { type Batch, type Publish, PublishLane } from './lane.js';
 import { outcomeUnknown, unavailable } from './outcomes.js';
@@ -93,6 +101,8 @@ export class RedisPublisher {
   readonly #waiting = new Set<PublishLane>();
   /** Replicated batches leave together: these wait until the round before is answered. */
   readonly #parked = new Set<PublishLane>();
+  /** How many replicas were in sync with the master behind a link when it was asked last. */
+  readonly #inSync = new WeakMap<CommandLink, number>();
   /** Whether a script call may name keys of one slot only. */
   #isBySlot: boolean;
   #isFlushScheduled = false;
@@ -222,9 +232,10 @@ export class RedisPublisher {
     const commands: Command[] = [];
     for (const job of jobs) for (const one of job.commands) commands.push(one);
     const isReplicated = jobs[0]?.batches[0]?.publishes[0]?.isReplicated;
-    if (isReplicated) commands.push(waitCommand(this.#timings.replicaMs));
+    const asked = this.#inSync.get(link) ?? 1;
+    if (isReplicated) commands.push(REPLICATION_INFO, waitCommand(asked, this.#timings.replicaMs));
     const replies = link.send(commands);
-    const acknowledged = isReplicated ? replies.at(-1) : undefined;
+    const acknowledged = isReplicated ? this.#reached(link, asked, replies) : undefined;
     let at = 0;
     for (const job of jobs) {
       const own = replies.slice(at, at + job.commands.length);
@@ -235,18 +246,29 @@ export class RedisPublisher {
     void acknowledged?.then(() => this.#unpark());
   }
 
+  /** What replicas have of what was sent; the last replies are those to `REPLICATION_INFO` and WAIT. */
+  async #reached(link: CommandLink, asked: number, replies: readonly Promise<unknown>[]): Promise<Reached> {
+    const [info, count] = await Promise.all(replies.slice(-2));
+    const needed = Math.max(1, replicasInSync(info) ?? asked);
+    this.#inSync.set(link, needed);
+    // There are more of them than it was asked for.
+    const isShort = typeof count === 'number' && count < needed && asked < needed;
+    const [again] = isShort ? link.send([waitCommand(needed, this.#timings.replicaMs)]) : [];
+    return reachedBy(again ? await again : count, needed);
+  }
+
   #unpark(): void {
     const lanes = [...this.#parked];
     this.#parked.clear();
     for (const lane of lanes) this.#makeReady(lane);
   }
 
-  /** @param acknowledged how many replicas have what the link was sent up to now, or an error */
+  /** @param acknowledged what replicas have of what the link was sent up to now, if that was asked for */
   async #concludeStored(
     link: CommandLink,
     batches: readonly Batch[],
     reply: Promise<unknown>,
-    acknowledged: Promise<unknown> | undefined,
+    acknowledged: Promise<Reached> | undefined,
   ): Promise<void> {
     const answers = readStored(await reply, batches);
     for (const [i, batch] of batches.entries()) {
@@ -256,7 +278,7 @@ export class RedisPublisher {
         this.#failed(link, batch, publishes, () => appended);
         continue;
       }
-      if (acknowledged) void acknowledged.then((count) => settleStored(publishes, appended, reachedBy(count)));
+      if (acknowledged) void acknowledged.then((reached) => settleStored(publishes, appended, reached));
       else settleStored(publishes, appended, undefined);
       lane.succeeded();
       this.#makeReady(lane);
