@@ -12,6 +12,8 @@ import { TickerView } from './ticker-view.js';
 
 const OFFLINE_MS = 3_000;
 const FROZEN_MS = 5_000;
+/** Long enough for the flood to be published meanwhile, on a busy machine too. */
+const FLOODED_MS = 8_000;
 
 const readerThread = new Worker('reader-worker.js', { type: 'module' });
 const publisherThread = new Worker('publisher-worker.js', { type: 'module' });
@@ -33,7 +35,7 @@ let state: ReaderState | undefined;
 onKnife('cut', () => tellReader({ type: 'cut', offlineMs: OFFLINE_MS }));
 onKnife('freeze', () => tellReader({ type: 'freeze', forMs: FROZEN_MS }));
 onKnife('flood', () => {
-  tellReader({ type: 'freeze', forMs: FROZEN_MS });
+  tellReader({ type: 'freeze', forMs: FLOODED_MS });
   tellPublisher({ type: 'flood' });
 });
 

@@ -14,20 +14,24 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-/** Runs the program as a user does. @param whileRunning is given what sends Ctrl-C */
-export async function fanfareLoad(
-  args: readonly string[],
-  whileRunning?: (interrupt: () => void) => void,
-): Promise<Outcome> {
+/** Runs the program as a user does. @param interruptAt it gets a Ctrl-C once its output says this */
+export async function fanfareLoad(args: readonly string[], interruptAt?: RegExp): Promise<Outcome> {
   const child = spawn(process.execPath, [PROGRAM, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
   let [stdout, stderr] = ['', ''];
+  let isInterrupted = false;
+  const look = () => {
+    if (!interruptAt || isInterrupted || !interruptAt.test(stdout + stderr)) return;
+    isInterrupted = true;
+    child.kill('SIGINT');
+  };
   child.stdout.on('data', (chunk) => {
     stdout += chunk;
+    look();
   });
   child.stderr.on('data', (chunk) => {
     stderr += chunk;
+    look();
   });
-  whileRunning?.(() => child.kill('SIGINT'));
   const [status] = await once(child, 'close');
   return { status, stdout, stderr };
 }
