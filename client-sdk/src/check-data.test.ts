@@ -6,18 +6,18 @@ circle.push(circle);
 
 describe('what is published', () => {
   it.each<[name: string, data: unknown, message: string]>([
-    ['undefined', undefined, 'data is undefined, which is no data'],
-    ['NaN', { scores: [1, Number.NaN] }, 'data.scores[1] is NaN, which is no data'],
-    ['an infinity', [-1 / 0], 'data[0] is -Infinity, which is no data'],
-    ['a Map', { users: new Map([['a', 1]]) }, 'data.users is a Map, which is no data'],
-    ['a Set', new Set([1]), 'data is a Set, which is no data'],
-    ['a DataView', new DataView(new ArrayBuffer(2)), 'data is a DataView, which is no data'],
-    ['another typed array', [new Float32Array(2)], 'data[0] is a Float32Array, which is no data'],
-    ['an Error', { error: new TypeError('no') }, 'data.error is an Error, which is no data'],
-    ['an invalid date', { at: new Date(Number.NaN) }, 'data.at is an invalid Date, which is no data'],
-    ['a hole', [1, undefined], 'data[1] is undefined, which is no data'],
-    ['a bigint', { n: 1n }, 'data.n is a bigint, which is no data'],
-    ['a function', () => {}, 'data is a function, which is no data'],
+    ['undefined', undefined, 'data: Undefined is no data'],
+    ['NaN', { scores: [1, Number.NaN] }, 'data.scores[1]: NaN is no data'],
+    ['an infinity', [-1 / 0], 'data[0]: -Infinity is no data'],
+    ['a Map', { users: new Map([['a', 1]]) }, 'data.users: Map is no data'],
+    ['a Set', new Set([1]), 'data: Set is no data'],
+    ['a DataView', new DataView(new ArrayBuffer(2)), 'data: DataView is no data'],
+    ['another typed array', [new Float32Array(2)], 'data[0]: Float32Array is no data'],
+    ['an Error', { error: new TypeError('no') }, 'data.error: Error is no data'],
+    ['clamped bytes', [new Uint8ClampedArray(2)], 'data[0]: Uint8ClampedArray is no data'],
+    ['a hole', [1, undefined], 'data[1]: Undefined is no data'],
+    ['a bigint', { n: 1n }, 'data.n: BigInt is no data'],
+    ['a function', () => {}, 'data: Function is no data'],
   ])('is not %s', (_, data, message) => {
     expect(() => checkData(data)).toThrow(expect.objectContaining({ code: 'bad_request', message }));
   });

@@ -1,7 +1,8 @@
 import { FanfareClientError } from './errors.js';
 
-/** Objects that would arrive as `{}`, or as an object of numbers. */
-const NO_DATA = /^\[object (Map|Set|WeakMap|WeakSet|WeakRef|Promise|RegExp|Error|DataView|SharedArrayBuffer)\]$/;
+/** What would arrive as `{}`, as `null`, or as an object of numbers. */
+const NO_DATA =
+  /^((Weak)?(Map|Set|Ref)|Promise|RegExp|Error|DataView|Undefined|BigInt|Symbol|.*Function|Shared.*|(?!Uint8A).+\d.*Array)$/;
 /** The encoders say where something nests deeper, or in a circle. */
 const MAX_DEPTH = 128;
 
@@ -11,32 +12,15 @@ const MAX_DEPTH = 128;
  * speaks for itself.
  * @throws {FanfareClientError} `bad_request`, which names the value
  */
-export function checkData(data: unknown): void {
-  const found = findNoData(data, 'data', 0);
-  if (found) throw new FanfareClientError('bad_request', `${found}, which is no data`);
-}
-
-function findNoData(value: unknown, path: string, depth: number): string | undefined {
-  if (typeof value === 'number') return Number.isFinite(value) ? undefined : `${path} is ${value}`;
-  if (value === undefined || ['function', 'symbol', 'bigint'].includes(typeof value)) {
-    return `${path} is ${value === undefined ? 'undefined' : `a ${typeof value}`}`;
+export function checkData(data: unknown, path = 'data', depth = 0): void {
+  const kind = Object.prototype.toString.call(data).slice(8, -1);
+  const isNumber = kind === 'Number';
+  if (isNumber ? !Number.isFinite(data) : NO_DATA.test(kind)) {
+    throw new FanfareClientError('bad_request', `${path}: ${isNumber ? data : kind} is no data`);
   }
-  if (typeof value !== 'object' || value === null || depth > MAX_DEPTH) return undefined;
-  if (value instanceof Uint8Array || value instanceof ArrayBuffer) return undefined;
-  if (value instanceof Date && Number.isNaN(value.getTime())) return `${path} is an invalid Date`;
-  if (typeof (value as { toJSON?: unknown }).toJSON === 'function') return undefined;
-  if (ArrayBuffer.isView(value) || NO_DATA.test(Object.prototype.toString.call(value))) {
-    const kind = Object.prototype.toString.call(value).slice(8, -1);
-    return `${path} is ${/^[AEIOU]/.test(kind) ? 'an' : 'a'} ${kind}`;
+  if (!/^(Object|Array)$/.test(kind) || depth > MAX_DEPTH || (data as { toJSON?: unknown }).toJSON) return;
+  for (const [name, member] of Object.entries(Array.isArray(data) ? [...data] : (data as object))) {
+    if (Array.isArray(data)) checkData(member, `${path}[${name}]`, depth + 1);
+    else if (!/undefined|function|symbol/.test(typeof member)) checkData(member, `${path}.${name}`, depth + 1);
   }
-  const isList = Array.isArray(value);
-  const members: readonly (readonly [string | number, unknown])[] = isList
-    ? Array.from(value, (member, index) => [index, member] as const)
-    : Object.entries(value);
-  for (const [name, member] of members) {
-    if (!isList && (member === undefined || typeof member === 'function' || typeof member === 'symbol')) continue;
-    const found = findNoData(member, isList ? `${path}[${name}]` : `${path}.${name}`, depth + 1);
-    if (found) return found;
-  }
-  return undefined;
 }

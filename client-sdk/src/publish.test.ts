@@ -38,7 +38,7 @@ describe('publish', () => {
     const hand = byHand();
     await expect(hand.channel.publish({ users: new Map() })).rejects.toMatchObject({
       code: 'bad_request',
-      message: 'data.users is a Map, which is no data',
+      message: 'data.users: Map is no data',
     });
     expect(hand.sent()).toEqual([]);
   });

@@ -201,13 +201,12 @@ class HttpPublisher implements UntypedPublisher {
     const isKeyed = this.#options.autoKey !== false && kinds.some((kind) => kind !== 'live');
     const ownKey = key ?? (isKeyed ? `${this.#keyPrefix}-${(this.#keys++).toString(36)}` : undefined);
     checkData(data);
-    let json: string | undefined;
+    let json: string;
     try {
       json = JSON.stringify(data, spellBinary);
     } catch (cause) {
       throw refusal(`data cannot be encoded: ${(cause as Error).message}`, cause);
     }
-    if (json === undefined) throw refusal(`data cannot be encoded: ${typeof data}`);
     const rest = JSON.stringify({ key: ownKey, tags: tags satisfies Tags | undefined, durability }).slice(1, -1);
     return { fields: `"data":${json}${rest && `,${rest}`}`, key: ownKey };
   }
