@@ -99,7 +99,7 @@ module.exports = {
       from: {
         path: `${G}/`,
         pathNot: [
-          `${G}/(gateway|listeners)\\.ts$`,
+          `${G}/(gateway|engines|listeners)\\.ts$`,
           `${G}/broker/memory/`,
           `${G}/redis/`,
           // Whatever stands on Redis beside its port: `broker/redis/…`, `presence/redis-….ts`.

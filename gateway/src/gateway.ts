@@ -1,4 +1,5 @@
 /** The composition root: the one place that picks engines and puts the parts together. */
+
 import { randomUUID } from 'node:crypto';
 import { RAW_DIALECTS } from '@fanfare/protocol/raw';
 import { createApi, createWaitingApi, type HttpDependencies } from './api/api.js';
@@ -8,16 +9,14 @@ import { createPresenceRoutes } from './api/presence.js';
 import type { StaticFiles } from './api/static-files.js';
 import { createOriginCheck } from './auth/origin.js';
 import { createAuthentication } from './authentication.js';
-import type { Broker } from './broker/broker.js';
-import { createMemoryBroker } from './broker/memory/memory-broker.js';
 import { createChannels } from './channels/channels.js';
 import { type Clock, sleep, systemClock } from './clock.js';
 import type { Config } from './config/config.js';
 import { Control } from './control/control.js';
 import { LocalControl } from './control/local.js';
 import { createRevocableAuthenticator } from './control/revocable-authenticator.js';
-import type { RevocationStore } from './control/revocation.js';
 import { Revocations } from './control/revocations.js';
+import { createPresenceStore, createRevocationStore, createWebhooks, type Engine, startEngine } from './engines.js';
 import { BrokerFleet } from './fleet/broker-fleet.js';
 import { Hub } from './hub/hub.js';
 import { withStalls } from './hub/stalls.js';
@@ -25,12 +24,8 @@ import { openListeners } from './listeners.js';
 import type { Logger } from './observability/logger.js';
 import { createMetrics, type Metrics, type MetricsOptions, shared } from './observability/metrics.js';
 import { type Part, startParts } from './parts.js';
-import { startPatiently } from './patience.js';
-import { MemoryPresence } from './presence/memory/memory-presence.js';
 import { Presence } from './presence/presence.js';
-import type { PresenceStore } from './presence/presence-store.js';
 import { SessionPresence } from './presence/session-presence.js';
-import type { RedisDeployment } from './redis/deployment.js';
 import { createAcceptor } from './session/acceptor.js';
 import { createCommands } from './session/commands.js';
 import { createFanfareConversation } from './session/fanfare/fanfare.js';
@@ -40,12 +35,8 @@ import { createStanding } from './session/standing.js';
 import { createStats, type Stats } from './stats.js';
 import type { Transport, TransportHandlers, UpgradeResult } from './transport/transport.js';
 import { VERSION } from './version.js';
-import { Endpoint } from './webhooks/endpoint.js';
-import type { EventType } from './webhooks/events.js';
-import { MemoryQueue } from './webhooks/memory/memory-queue.js';
 import { Occupancy } from './webhooks/occupancy.js';
-import { parseSecret } from './webhooks/signature.js';
-import { Webhooks } from './webhooks/webhooks.js';
+import type { Webhooks } from './webhooks/webhooks.js';
 
 export interface Gateway {
   readonly port: number;
@@ -80,8 +71,6 @@ export interface GatewayOptions {
 
 /** How a gateway answers until its broker is there. */
 const WAITING: UpgradeResult<Session> = { accept: false, status: 503, body: 'the gateway waits for its broker' };
-/** While it waits for the same reason, that is told again after this time. */
-const STILL_WAITING_MS = 60_000;
 
 /**
  * Listens, waits for the broker if it has to, and serves.
@@ -297,147 +286,4 @@ function createSharedMetrics(
   }
   const { registry, contentType } = createMetrics({ ...metricsOptions, node: worker.node, worker: worker.index });
   return { contentType, text: shared(worker.share(registry), clock) };
-}
-
-/** The broker, started, and what it stands on. */
-interface Engine {
-  readonly broker: Broker;
-  readonly redis: RedisDeployment | undefined;
-  close(): Promise<void>;
-}
-
-/** Waits for a broker that is away, unless `redisAtStart` says otherwise. */
-function startEngine(config: Config, clock: Clock, logger: Logger, options: GatewayOptions): Promise<Engine> {
-  const open = () => openEngine(config, clock, logger);
-  if (config.redisAtStart === 'exit') return open();
-  let told = { reason: '', at: 0 };
-  return startPatiently(open, {
-    clock,
-    signal: options.signal,
-    onWaiting(reason) {
-      if (told.reason === reason && clock.now() - told.at < STILL_WAITING_MS) return;
-      told = { reason, at: clock.now() };
-      logger.warn({ reason }, 'waiting for Redis');
-      options.onWaiting?.();
-    },
-  });
-}
-
-async function openEngine(config: Config, clock: Clock, logger: Logger): Promise<Engine> {
-  const redis = await openRedis(config, clock, logger);
-  const broker = await createBroker(clock, logger, redis, config.namespaces.maxMessageBytes);
-  const close = async () => {
-    await broker.close();
-    redis?.close();
-  };
-  try {
-    await broker.start();
-    return { broker, redis, close };
-  } catch (error) {
-    await close();
-    throw error;
-  }
-}
-
-/** What every part that keeps something in Redis stands on; `undefined` where no Redis is configured. */
-async function openRedis({ redisUrl }: Config, clock: Clock, log: Logger): Promise<RedisDeployment | undefined> {
-  if (redisUrl === undefined) return undefined;
-  const [{ RedisDeployment }, { parseRedisUrl }] = await Promise.all([
-    import('./redis/deployment.js'),
-    import('./redis/url.js'),
-  ]);
-  return new RedisDeployment({ target: parseRedisUrl(redisUrl), clock, log });
-}
-
-async function createBroker(
-  clock: Clock,
-  logger: Logger,
-  deployment: RedisDeployment | undefined,
-  maxMessageBytes: number,
-): Promise<Broker> {
-  if (!deployment) return createMemoryBroker({ clock });
-  const { createRedisBroker } = await import('./broker/redis/redis-broker.js');
-  return createRedisBroker({ deployment, logger, maxMessageBytes });
-}
-
-interface WebhookParts {
-  readonly config: Config;
-  readonly redis: RedisDeployment | undefined;
-  readonly clock: Clock;
-  readonly instance: string;
-  readonly gateways: () => number;
-  readonly logger: Logger;
-  readonly onFault: (message: string, error?: unknown) => void;
-}
-
-/** `undefined` where no URL is configured. */
-async function createWebhooks(parts: WebhookParts): Promise<Webhooks | undefined> {
-  const { config, redis, clock, instance, gateways, logger, onFault } = parts;
-  const { url, secret, events, timeoutMs, maxQueued: maxEvents } = config.webhooks;
-  if (url === undefined) return undefined;
-  const endpoint = new Endpoint({
-    url,
-    keys: secret.map(parseSecret),
-    timeoutMs,
-    clock,
-    onState: ({ isDown, reason }) =>
-      isDown
-        ? logger.warn({ reason }, 'webhooks cannot be delivered')
-        : logger.info({}, 'webhooks are delivered again'),
-  });
-  const types = new Set<EventType>(events);
-  const { node } = config;
-  if (!redis)
-    return new Webhooks({
-      queue: new MemoryQueue({ endpoint, clock, instance, types, maxEvents }),
-      types,
-      node,
-      clock,
-    });
-  const { RedisQueue } = await import('./webhooks/redis/redis-queue.js');
-  // A gateway that sends holds its shard longer than one request takes.
-  const leaseMs = 2 * timeoutMs + 5_000;
-  const queue = new RedisQueue({
-    deployment: redis,
-    endpoint,
-    gateway: instance,
-    types,
-    maxEvents,
-    leaseMs,
-    gateways,
-    onFault,
-  });
-  return new Webhooks({ queue, types, node, clock, wake: (shard) => queue.wake(shard) });
-}
-
-interface PresenceParts {
-  readonly broker: Broker;
-  readonly redis: RedisDeployment | undefined;
-  readonly clock: Clock;
-  readonly instance: string;
-  readonly config: Config;
-  readonly gateways: () => number;
-  readonly webhooks: Webhooks | undefined;
-}
-
-async function createPresenceStore(parts: PresenceParts): Promise<PresenceStore> {
-  const { broker, redis, clock, instance, config, gateways, webhooks } = parts;
-  if (!redis) return new MemoryPresence({ broker, clock, ...(webhooks && { onEvent: webhooks.onPresence }) });
-  const { RedisPresence } = await import('./presence/redis/redis-presence.js');
-  const { leaseMs } = config.presence;
-  const timings = { leaseMs, renewMs: leaseMs / 3 };
-  return new RedisPresence({
-    deployment: redis,
-    broker,
-    gateway: instance,
-    gateways,
-    timings,
-    events: webhooks?.wantsPresence ? { maxEvents: config.webhooks.maxQueued, wake: webhooks.wake } : undefined,
-  });
-}
-
-async function createRevocationStore(redis: RedisDeployment | undefined): Promise<RevocationStore | undefined> {
-  if (!redis) return undefined;
-  const { createRedisRevocations } = await import('./control/redis-revocations.js');
-  return createRedisRevocations(redis);
 }
