@@ -1,5 +1,6 @@
 import type { Position, Tags } from '@fanfare/protocol';
 import type { AnySpec, InOf, KindOf } from './channels/spec.js';
+import type { Token } from './connection.js';
 import type { DurableMessage, Message, MessageOf, OwnTags } from './message.js';
 import type { InfoOf, PresentMember } from './presence.js';
 import type { PublishOptions, PublishResult } from './publishing.js';
@@ -14,6 +15,11 @@ export interface SubscribeOptions {
   readonly rewindMs?: number | undefined;
   /** Messages that may wait for a `for await` loop before the subscription pauses. Default: the client's. */
   readonly maxQueue?: number | undefined;
+  /**
+   * A JWT for this channel, or a function that fetches one: called before the channel is subscribed, before the token expires
+   * and once it has. What it allows adds to what the connection may. Subscriptions of a channel share the newest.
+   */
+  readonly token?: Token | undefined;
   /** Be listed as a member of the channel, and know of the others: {@link Reading.presence}. Default false. */
   readonly presence?: boolean | undefined;
 }

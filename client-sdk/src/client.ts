@@ -1,5 +1,6 @@
 import type { ConnectedFrame, ServerFrame } from '@fanfare/protocol';
 import { ChannelHandle, type ChannelHost, positionOf } from './channel.js';
+import { ChannelTokens } from './channel-tokens.js';
 import type { Channel, ChannelByKind, SubscribeOptions } from './channel-types.js';
 import { type Declaration, type Declared, SPEC_OF } from './channels/declared.js';
 import type { ChannelName } from './channels/patterns.js';
@@ -117,6 +118,7 @@ class FanfareClient implements UntypedClient {
   readonly #requests: Requests;
   readonly #subscriptions: Subscriptions;
   readonly #rosters: Rosters;
+  readonly #tokens: ChannelTokens;
   readonly #renewal: TokenRenewal;
   readonly #host: ChannelHost;
   readonly #readers = new Set<LocalSubscription>();
@@ -154,6 +156,7 @@ class FanfareClient implements UntypedClient {
     this.#subscriptions = new Subscriptions({
       ...wiring,
       stats: this.stats,
+      onError: (error) => this.#onError(error),
       timeoutMs: requestTimeoutMs,
       joinsPerSecond: options.joinsPerSecond,
     });
@@ -163,6 +166,12 @@ class FanfareClient implements UntypedClient {
       requests: this.#requests,
       timeoutMs: requestTimeoutMs,
       onThrow: (cause) => this.#onError(handlerFailed(cause)),
+      onError: (error) => this.#onError(error),
+    });
+    this.#tokens = new ChannelTokens({
+      clock,
+      requests: this.#requests,
+      timeoutMs: requestTimeoutMs,
       onError: (error) => this.#onError(error),
     });
     this.#renewal = new TokenRenewal({
@@ -255,7 +264,7 @@ class FanfareClient implements UntypedClient {
     channel: string,
     declared: Declaration | undefined,
     handler: ((message: Message) => unknown) | undefined,
-    { since, rewind, rewindMs, maxQueue = this.#options.maxQueue, presence = false }: SubscribeOptions,
+    { since, rewind, rewindMs, maxQueue = this.#options.maxQueue, presence = false, token }: SubscribeOptions,
   ): Subscription {
     const start = { ...(rewind !== undefined && { rewind }), ...(rewindMs !== undefined && { rewindMs }) };
     const position = since && positionOf(since);
@@ -276,11 +285,17 @@ class FanfareClient implements UntypedClient {
       onEnd: (ended) => {
         this.#readers.delete(ended);
         if (ended.presence) this.#rosters.close(channel);
+        if (token !== undefined) this.#tokens.close(channel);
       },
     });
     this.#readers.add(reader);
     if (this.#ended) reader.onNoConnection(this.#ended);
-    const feed = this.#subscriptions.join(channel, reader, start);
+    const feed = this.#subscriptions.join(
+      channel,
+      reader,
+      start,
+      token === undefined ? undefined : this.#tokens.open(channel, token),
+    );
     reader.attach(feed);
     if (presence && feed.present) this.#rosters.onPresent(channel);
     return reader;
@@ -305,6 +320,7 @@ class FanfareClient implements UntypedClient {
       if (frame.type === 'subscribed') this.#host.publisher.learn(frame.channel, frame.durable);
       this.#subscriptions.onFrame(frame);
       this.#rosters.onFrame(frame);
+      this.#tokens.onFrame(frame);
     }
   }
 
@@ -314,6 +330,7 @@ class FanfareClient implements UntypedClient {
     this.#requests.onDown();
     this.#subscriptions.onDown();
     this.#rosters.onDown();
+    this.#tokens.onDown();
   }
 
   #onState(change: StateChange): void {

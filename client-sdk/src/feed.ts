@@ -12,6 +12,7 @@ import type {
 } from '@fanfare/protocol';
 import { Audience, type Member, samePosition } from './audience.js';
 import { Backoff, type BackoffOptions } from './backoff.js';
+import type { ChannelToken } from './channel-tokens.js';
 import type { Cancel, Clock } from './clock.js';
 import { errorOfFrame, FanfareClientError } from './errors.js';
 import { messageOf } from './message.js';
@@ -23,10 +24,15 @@ type Covering = Pick<MessageFrame, 'offset' | 'prev'>;
 /** Where a first join starts, if not at the end of the log; `since` is a member's position instead. */
 export type FirstStart = Pick<SubscribeFrame, 'rewind' | 'rewindMs'>;
 
+/** Tokens that turn out to have expired, in a row. */
+const MAX_EXPIRED = 5;
+
 export interface FeedOptions {
   readonly clock: Clock;
   readonly stats: Stats;
   readonly backoff: BackoffOptions;
+  /** Takes why a token could not be fetched; it will be tried again. */
+  readonly onError: (error: FanfareClientError) => void;
   /** {@link Feed.command} or {@link Feed.idle} may have changed. */
   readonly onChange: (feed: Feed) => void;
 }
@@ -56,6 +62,8 @@ export class Feed {
   /** What the unanswered subscribe resumes from. */
   #since: Position | undefined;
   #firstStart: FirstStart = {};
+  #token: ChannelToken | undefined;
+  #isFetching = false;
   /** Whether the gateway lists us, or is asked to by the unanswered subscribe. */
   #present = false;
   /** What the gateway has, or is about to answer, was asked for by members who are gone. */
@@ -93,7 +101,7 @@ export class Feed {
 
   /** What to send now, if anything. */
   get command(): 'subscribe' | 'unsubscribe' | undefined {
-    if (this.#rest !== undefined) return undefined;
+    if (this.#rest !== undefined || this.#isFetching) return undefined;
     const wire = this.#wire;
     if (!this.#audience.active) return wire === 'on' || wire === 'stale' ? 'unsubscribe' : undefined;
     if (wire === 'off') return 'subscribe';
@@ -106,12 +114,14 @@ export class Feed {
    * A member with a position of its own is given what follows it. Of the others the first chooses the start, and later
    * ones join where the wire stands.
    */
-  join(member: Member, start: FirstStart): void {
+  join(member: Member, start: FirstStart, token?: ChannelToken): void {
     if (this.empty) {
+      this.#token = undefined;
       this.#firstStart = start;
       this.#inherited = this.#wire !== 'off';
       if (this.#wire === 'on') this.#wire = 'stale';
     }
+    this.#token = token ?? this.#token;
     const own = member.position;
     const elsewhere = own !== undefined && !samePosition(own, this.#cursor);
     this.#audience.add(member);
@@ -171,7 +181,9 @@ export class Feed {
     this.#wire = 'subscribing';
     this.#present = this.#audience.presence;
     const start = this.#since ? { since: this.#since } : this.#firstStart;
-    return { type: 'subscribe', id, channel, ...start, ...(this.#present && { presence: true }) };
+    const token = this.#token?.text;
+    const others = { ...(this.#present && { presence: true }), ...(token !== undefined && { token }) };
+    return { type: 'subscribe', id, channel, ...start, ...others };
   }
 
   onSubscribed(frame: SubscribedFrame): void {
@@ -210,7 +222,8 @@ export class Feed {
     // A first subscribe that was refused left nothing; otherwise the old stream may still run.
     const nothingLeft = subscribing && this.#since === undefined && frame.code !== 'already_subscribed';
     this.#wire = nothingLeft ? 'off' : 'stale';
-    const final = subscribing && !frame.retryable && frame.code !== 'already_subscribed';
+    const isExpired = frame.code === 'token_expired' && this.#renewable();
+    const final = subscribing && !frame.retryable && !isExpired && frame.code !== 'already_subscribed';
     if (final && !this.#inherited) this.#fail(errorOfFrame(frame, this.channel));
     else if (!final) this.#restFor(frame.code === 'rate_limited' ? 0 : this.#failures.next(), frame.retryAfter);
     this.#changed();
@@ -230,7 +243,7 @@ export class Feed {
       this.#wire = 'off';
       const reason = frame.message ?? 'taken off by the gateway';
       const error = new FanfareClientError(frame.code ?? 'forbidden', reason, { channel: this.channel });
-      if (error.retryable) {
+      if (error.retryable || (error.code === 'token_expired' && this.#renewable())) {
         this.#audience.down();
         this.#restFor(this.#failures.next());
       } else {
@@ -367,7 +380,34 @@ export class Feed {
     this.#rest = undefined;
   }
 
+  /** It expired; whether there may be another one. A few times only: what fetches them may hand out old ones for ever. */
+  #renewable(): boolean {
+    return this.#failures.attempts < MAX_EXPIRED && this.#token?.expire() === true;
+  }
+
+  /** Fetches the token before anything is sent. */
+  #fetchToken(): void {
+    const token = this.#token;
+    if (token === undefined || token.text !== undefined || this.#isFetching || this.#rest || !this.#audience.active)
+      return;
+    this.#isFetching = true;
+    const end = (error?: FanfareClientError) => {
+      this.#isFetching = false;
+      // The subscription that it was for may be gone, and others here that know nothing of it.
+      if (error && token === this.#token && !this.empty) {
+        if (!error.retryable) this.#fail(error);
+        else {
+          this.#options.onError(error);
+          this.#restFor(this.#failures.next());
+        }
+      }
+      this.#changed();
+    };
+    token.fetch().then(() => end(), end);
+  }
+
   #changed(): void {
+    this.#fetchToken();
     this.#options.onChange(this);
   }
 }

@@ -79,7 +79,6 @@ describe('presence of a subscription', () => {
     const { clock, server, client } = withFakeServer();
     const asked: { id: number; cursor: string | undefined }[] = [];
     server.onFrame = (frame, link) => {
-      if (frame.type === 'connect') link.accept(frame.id);
       if (frame.type === 'subscribe') {
         expect(frame.presence).toBe(true);
         link.send({ type: 'subscribed', id: frame.id, channel: 'a', durable: false });

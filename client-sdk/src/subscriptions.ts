@@ -1,7 +1,9 @@
 import type { Dialect, ServerFrame, Wire } from '@fanfare/protocol';
 import type { Member } from './audience.js';
 import type { BackoffOptions } from './backoff.js';
+import type { ChannelToken } from './channel-tokens.js';
 import type { Cancel, Clock } from './clock.js';
+import type { FanfareClientError } from './errors.js';
 import { Feed, type FirstStart } from './feed.js';
 import type { Pulse } from './pulse.js';
 import { SendWindow } from './send-window.js';
@@ -19,6 +21,7 @@ export interface SubscriptionsOptions {
   /** Subscribes without a position a second; those that resume are not counted by the gateway either. */
   readonly joinsPerSecond: number;
   readonly nextId: () => number;
+  readonly onError: (error: FanfareClientError) => void;
   readonly send: (wire: Wire) => void;
 }
 
@@ -62,14 +65,14 @@ export class Subscriptions {
     return this.#open.size > 0;
   }
 
-  join(channel: string, member: Member, start: FirstStart): Feed {
+  join(channel: string, member: Member, start: FirstStart, token?: ChannelToken): Feed {
     let feed = this.#feeds.get(channel);
     if (feed === undefined) {
-      const { clock, stats, backoff } = this.#options;
-      feed = new Feed(channel, { clock, stats, backoff, onChange: (changed) => this.#onChange(changed) });
+      const { clock, stats, backoff, onError } = this.#options;
+      feed = new Feed(channel, { clock, stats, backoff, onError, onChange: (changed) => this.#onChange(changed) });
       this.#feeds.set(channel, feed);
     }
-    feed.join(member, start);
+    feed.join(member, start, token);
     return feed;
   }
 

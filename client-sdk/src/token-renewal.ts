@@ -9,6 +9,8 @@ export interface TokenRenewalOptions {
   readonly token: Token | undefined;
   readonly requests: Requests;
   readonly timeoutMs: number;
+  /** It is that of this channel, in place of the connection's. */
+  readonly channel?: string;
   readonly onError: (error: FanfareClientError) => void;
 }
 
@@ -66,8 +68,9 @@ export class TokenRenewal {
 
   async #renew(fetchToken: () => string | Promise<string>): Promise<Validity> {
     const token = await fetchToken();
-    const { requests, timeoutMs } = this.#options;
+    const { requests, timeoutMs, channel } = this.#options;
+    const of = channel === undefined ? {} : { channel };
     const plan = { timeoutMs, readOnly: false };
-    return requests.call('refreshed', (id) => ({ type: 'refresh', id, token }), plan);
+    return requests.call('refreshed', (id) => ({ type: 'refresh', id, token, ...of }), plan);
   }
 }
