@@ -147,7 +147,12 @@ describe('an unsubscription that crosses the move of its slot', () => {
     const lost: string[] = [];
     const session = await PushSession.open(
       { host: '127.0.0.1', port: source.port },
-      { clock: systemClock, link: {}, timings: { handshakeMs: 1000, heartbeatMs: 60_000, silenceMs: 60_000 } },
+      {
+        clock: systemClock,
+        link: {},
+        timings: { handshakeMs: 1000, heartbeatMs: 60_000, silenceMs: 60_000 },
+        maxMessageBytes: 65_536,
+      },
       { onPush: () => {}, onGone: () => {}, onLost: (reason) => void lost.push(reason) },
     );
     const { name } = new ChannelSubscription(first.channel, 0, first, () => {});

@@ -213,7 +213,12 @@ describe('subscribing', () => {
     const told: string[] = [];
     const session = await PushSession.open(
       { host: '127.0.0.1', port: servers.node.port },
-      { clock: systemClock, link: {}, timings: { handshakeMs: 1000, heartbeatMs: 50, silenceMs: 1000 } },
+      {
+        clock: systemClock,
+        link: {},
+        timings: { handshakeMs: 1000, heartbeatMs: 50, silenceMs: 1000 },
+        maxMessageBytes: 65_536,
+      },
       {
         onPush: () => {},
         onGone: (names) => void told.push(`gone ${names}`),
