@@ -1,4 +1,5 @@
 import { type Client, createClient, type Subscription } from '@fanfare/client';
+import type { HubOptions } from '../../src/hub/hub-options.js';
 import { FaultyLog } from '../support/faulty-broker.js';
 import { ChannelLedger, ClientLedger } from './ledger.js';
 import { Line, type LineCounts, type LineHabits, partsOf } from './line.js';
@@ -43,7 +44,7 @@ export interface RunResult {
 
 /** A small network: a window of a few frames, so that slow readers lag within a short run. */
 /** Whatever is not with a client this long after everything works again is not coming: a stall. */
-const STALL_MS = 60_000;
+const STALL_MS = 90_000;
 
 const NETWORK = { kernelBytes: 250, maxBufferedBytes: 150 };
 
@@ -57,7 +58,7 @@ export async function run(steps: readonly Step[], choices: readonly number[]): P
   const choose = (options: number) =>
     choices.length === 0 ? 0 : (choices[next++ % choices.length] as number) % options;
   const world = new VirtualWorld(choose);
-  const scene = new Scene(world, choose);
+  const scene = new Scene(world, choose, steps.some(isHidden));
   for (const step of steps) {
     scene.perform(step);
     if (step.do === 'settle') await world.settle(step.steps);
@@ -66,6 +67,11 @@ export async function run(steps: readonly Step[], choices: readonly number[]): P
   }
   await scene.recover();
   return scene.result();
+}
+
+/** Whether it happens behind the backs of the gateways. */
+function isHidden(step: Step): boolean {
+  return step.do === 'lose' || step.do === 'depose' || (step.do === 'fork' && !step.noticed);
 }
 
 class Scene {
@@ -77,18 +83,25 @@ class Scene {
   readonly #problems: string[] = [];
   #published = 0;
   /** Something happened that nothing told the gateways of: only then may an audit find anything. */
-  #hidden = false;
+  readonly #hidden: boolean;
   #nodes = 0;
   readonly #readsApart: boolean;
+  readonly #hub: Partial<HubOptions>;
   /** In the end every line is cut and made anew, which mends whatever stands still; else the gateways are on their own. */
   readonly #makesAnew: boolean;
   readonly #habits: LineHabits;
   readonly #counts: LineCounts = { arrays: 0, covering: 0, positions: 0, spoiled: 0 };
 
-  constructor(world: VirtualWorld, choose: (options: number) => number) {
+  constructor(world: VirtualWorld, choose: (options: number) => number, hidden: boolean) {
     this.#world = world;
+    this.#hidden = hidden;
     this.#readsApart = choose(3) === 0;
     this.#makesAnew = choose(2) === 0;
+    this.#hub = {
+      ...(choose(2) === 0 && { bufferRecords: 1 }),
+      // Audits are for what nobody foresaw; where there is nothing of the kind, nothing may need one.
+      ...(!hidden && choose(2) === 0 && { auditMs: 24 * 3_600_000 }),
+    };
     this.#habits = {
       hides: choose(2) === 0,
       rolls: choose(2) === 0,
@@ -116,7 +129,6 @@ class Scene {
   }
 
   perform(step: Step): void {
-    if (step.do === 'lose' || step.do === 'depose') this.#hidden = true;
     switch (step.do) {
       case 'publish':
         this.#publish(step);
@@ -222,10 +234,7 @@ class Scene {
   #fork(channel: ChannelLedger, lost: number, noticed: boolean): void {
     this.#log.fork(channel.spec, Math.max(0, channel.view().head.offset - lost));
     channel.forked();
-    if (!noticed) {
-      this.#hidden = true;
-      return;
-    }
+    if (!noticed) return;
     for (const gateway of this.#gateways) {
       gateway.broker.interrupt(channel.spec.name);
       this.#world.schedule(() => gateway.broker.resume(channel.spec.name), 'link is back');
@@ -243,7 +252,12 @@ class Scene {
   }
 
   #createGateway(): VirtualGateway {
-    return new VirtualGateway(this.#world, this.#log, NETWORK, `node${++this.#nodes}`, this.#readsApart);
+    return new VirtualGateway(this.#world, this.#log, {
+      network: NETWORK,
+      node: `node${++this.#nodes}`,
+      readsApart: this.#readsApart,
+      hub: this.#hub,
+    });
   }
 
   #pick<T>(list: readonly T[], index: number): T {

@@ -3,6 +3,7 @@ import { createOpenAuthenticator } from '../../src/auth/open.js';
 import type { Broker } from '../../src/broker/broker.js';
 import { createChannels } from '../../src/channels/channels.js';
 import { Hub } from '../../src/hub/hub.js';
+import type { HubOptions } from '../../src/hub/hub-options.js';
 import { type NamespaceSettings, Namespaces } from '../../src/namespaces.js';
 import { MemoryPresence } from '../../src/presence/memory/memory-presence.js';
 import { Presence } from '../../src/presence/presence.js';
@@ -36,6 +37,15 @@ export const NAMESPACES = new Namespaces(
 
 const PING_INTERVAL_MS = 25_000;
 
+export interface VirtualGatewayOptions {
+  readonly network: NetworkOptions;
+  readonly node: string;
+  /** See {@link FaultyBroker}. */
+  readonly readsApart: boolean;
+  /** What this run does otherwise. */
+  readonly hub: Partial<HubOptions>;
+}
+
 /** A real hub and real sessions on a virtual network and a broker that fails on command. */
 export class VirtualGateway {
   readonly broker: FaultyBroker;
@@ -47,7 +57,7 @@ export class VirtualGateway {
   readonly #sessions: Sessions;
   readonly #accept: ReturnType<typeof createAcceptor>;
 
-  constructor(world: VirtualWorld, log: FaultyLog, network: NetworkOptions, node: string, readsApart: boolean) {
+  constructor(world: VirtualWorld, log: FaultyLog, { network, node, readsApart, hub }: VirtualGatewayOptions) {
     this.broker = new FaultyBroker(log, world.schedule, readsApart);
     this.#readsApart = readsApart;
     this.#transport = new VirtualTransport(world, network);
@@ -69,6 +79,7 @@ export class VirtualGateway {
         queueBytes: 150,
         outboxBytes: 300,
         lingerMs: 500,
+        ...hub,
       },
     });
     const channels = createChannels({

@@ -127,7 +127,7 @@ export class VirtualSocket implements Socket {
 
   #accept(frame: string | Uint8Array): SendResult {
     if (this.#gatewayOver) return 'dropped';
-    if (this.#buffered.length === 0 && this.#kernelBytes + frame.length <= this.#options.kernelBytes) {
+    if (this.#buffered.length === 0 && this.#fits(frame)) {
       this.#toKernel(frame);
       return 'sent';
     }
@@ -138,6 +138,11 @@ export class VirtualSocket implements Socket {
     this.#buffered.push(frame);
     this.#bufferedBytes += frame.length;
     return 'buffered';
+  }
+
+  /** A frame that is larger than the window goes alone. */
+  #fits(frame: string | Uint8Array): boolean {
+    return this.#kernelBytes === 0 || this.#kernelBytes + frame.length <= this.#options.kernelBytes;
   }
 
   #toKernel(frame: string | Uint8Array): void {
@@ -189,11 +194,8 @@ export class VirtualSocket implements Socket {
 
   #refill(): void {
     let moved = false;
-    while (
-      this.#buffered.length > 0 &&
-      this.#kernelBytes + (this.#buffered[0]?.length ?? 0) <= this.#options.kernelBytes
-    ) {
-      const next = this.#buffered.shift() as string | Uint8Array;
+    for (let [next] = this.#buffered; next !== undefined && this.#fits(next); [next] = this.#buffered) {
+      this.#buffered.shift();
       this.#bufferedBytes -= next.length;
       this.#toKernel(next);
       moved = true;

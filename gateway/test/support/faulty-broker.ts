@@ -247,6 +247,7 @@ export class FaultyBroker implements Broker {
   heal(name: string): void {
     const line = this.#line(name);
     line.vetoed = false;
+    line.refusing = 0;
     if (line.frozen) this.interrupt(name);
     this.resume(name);
   }
