@@ -45,4 +45,12 @@ describe('several frames in one WebSocket frame', () => {
     expect(client.state).toBe('connected');
     expect(server.links).toHaveLength(2);
   });
+
+  it('are taken behind the answer to a probe, too', () => {
+    const { seen, server, clock, subscribed } = subscribing();
+    server.link.send(subscribed);
+    server.link.sendArray([{ type: 'unsubscribed', id: 99, channel: 'fanfare-js:probe' }, message(1)]);
+    clock.advance(10);
+    expect(seen).toEqual([1]);
+  });
 });

@@ -131,15 +131,14 @@ export class Link {
   #receive(wire: Wire): void {
     if (this.#over) return;
     const frames = this.#decode(wire);
-    const [first] = frames;
     // It says that the link is alive, and nothing of the answers that are owed.
-    if (first?.type === 'unsubscribed' && first.channel === PROBE_CHANNEL) {
+    const others = frames.filter((frame) => !(frame.type === 'unsubscribed' && frame.channel === PROBE_CHANNEL));
+    if (others.length < frames.length) {
       this.#timer?.();
       this.#watch(this.#silenceMs, this.#silenceMs);
-      return;
     }
-    this.#options.pulse.beat();
-    for (const frame of frames) {
+    if (others.length > 0 || frames.length === 0) this.#options.pulse.beat();
+    for (const frame of others) {
       if (frame.type === 'ping') this.#socket?.send(this.#options.dialect.encode({ type: 'pong' }));
       else if (this.#connected) this.#handlers.onFrame(frame);
       else this.#await(frame);

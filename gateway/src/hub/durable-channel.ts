@@ -210,6 +210,8 @@ export class DurableChannel extends Channel {
         hasLooked = true;
         if (this.ended) return;
         this.#follow(page);
+        // What is pushed cannot be followed now; it is repaired again once the subscription is back.
+        if (this.#interrupted) return;
         this.#standstill.reason = 'what is pushed is not in its log';
         if (page.entries.length > 0) this.#standstill.moved();
         if (page.more) {

@@ -142,7 +142,11 @@ export class VirtualGateway {
     const { auditFindings, doubtFindings, pushGaps } = this.stats;
     // A head that overtakes pushes looks as if they were missing.
     const found = pushGaps + (this.#readsApart ? 0 : auditFindings + doubtFindings);
-    return found > 0 ? [`${found} times a channel was found behind its log`] : [];
+    return found > 0
+      ? [
+          `${found} times a channel was found behind its log (${pushGaps} gaps, ${auditFindings} audits, ${doubtFindings} doubts)`,
+        ]
+      : [];
   }
 
   /** As a client or a backend of this gateway does. */
