@@ -129,7 +129,7 @@ export class Sessions implements SessionOwner {
     await Promise.all(
       sessions.map(async (session, index) => {
         if (session.isBusy) await Promise.race([session.answered(), sleep(clock, SETTLE_MS)]);
-        session.close(4000, JSON.stringify({ retryAfter: Math.round((index + clock.random()) * partMs) }));
+        session.close(4000, JSON.stringify({ retryAfter: Math.floor((index + clock.random()) * partMs) }));
       }),
     );
   }

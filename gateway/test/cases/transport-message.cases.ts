@@ -64,11 +64,11 @@ export function transportMessageCases(create: CreateTransport): void {
 
   it('refuses an upgrade with status and body, and makes no session', async ({ onTestFinished }) => {
     const server = await serve(create, onTestFinished, {
-      onUpgrade: () => ({ accept: false, status: 403, body: 'not from there\n' }),
+      onUpgrade: () => ({ accept: false, status: 403, body: 'not from there' }),
     });
     const refused = await server.connect().catch((error: unknown) => error);
     expect(refused).toBeInstanceOf(UpgradeRefusedError);
-    expect(refused).toMatchObject({ status: 403, body: 'not from there' });
+    expect(refused).toMatchObject({ status: 403, body: 'not from there\n' });
     expect(server.sessions).toEqual([]);
   });
 
