@@ -20,6 +20,11 @@ const alias = [
 
 /** These take a minute or so each, mostly waiting: begun first, none of them is left alone at the end. */
 const LONGEST = [
+  'interleaving-mutations',
+  'verify',
+  'run',
+  'webhooks',
+  'presence',
   'faults-sentinel',
   'faults-cluster',
   'migration',
