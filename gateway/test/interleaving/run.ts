@@ -42,10 +42,10 @@ export interface RunResult {
   readonly trace: readonly string[];
 }
 
-/** A small network: a window of a few frames, so that slow readers lag within a short run. */
 /** Whatever is not with a client this long after everything works again is not coming: a stall. */
 const STALL_MS = 90_000;
 
+/** A small network: a window of a few frames, so that slow readers lag within a short run. */
 const NETWORK = { kernelBytes: 250, maxBufferedBytes: 150 };
 
 /**
