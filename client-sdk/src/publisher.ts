@@ -1,4 +1,4 @@
-export type { Outcome } from './backend/outbox.js';
+export type { Outcome } from './backend/publish-queue.js';
 export {
   type BasePublisher,
   createPublisher,

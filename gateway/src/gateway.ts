@@ -186,7 +186,7 @@ async function assemble(config: Config, { clock, logger, http, transport, option
     namespaces,
     application,
     stats,
-    room: () => hub.outbox.room(),
+    room: () => hub.scheduler.room(),
     listeners: webhooks ? [webhooks.onPublished] : [],
     onFault,
   });
@@ -194,7 +194,7 @@ async function assemble(config: Config, { clock, logger, http, transport, option
   const occupancy = webhooks?.wantsChannels ? [new Occupancy(presenceStore, clock, instance)] : [];
   const presence = new Presence({
     store: presenceStore,
-    outbox: hub.outbox,
+    scheduler: hub.scheduler,
     clock,
     timings: config.presence,
     onFault,

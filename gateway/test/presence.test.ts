@@ -3,7 +3,7 @@ import { RAW_DIALECTS } from '@fanfare/protocol/raw';
 import { describe, expect, it } from 'vitest';
 import { createMemoryBroker } from '../src/broker/memory/memory-broker.js';
 import { HUB_DEFAULTS } from '../src/hub/hub-options.js';
-import { Outbox } from '../src/hub/outbox.js';
+import { SendScheduler } from '../src/hub/send-scheduler.js';
 import { MemoryPresence } from '../src/presence/memory/memory-presence.js';
 import { Presence } from '../src/presence/presence.js';
 import type { PresenceListener, PresenceStore } from '../src/presence/presence-store.js';
@@ -26,7 +26,7 @@ function start(over: (store: PresenceStore) => PresenceStore = (store) => store)
   const store = new MemoryPresence({ broker: createMemoryBroker({ clock }), clock });
   const presence = new Presence({
     store: over(store),
-    outbox: new Outbox(transport, clock, createStats(), HUB_DEFAULTS),
+    scheduler: new SendScheduler(transport, clock, createStats(), HUB_DEFAULTS),
     clock,
     onFault: (message) => {
       throw new Error(message);

@@ -75,7 +75,7 @@ export const MUTATIONS = [
       'this.#onUnused(this);',
     ],
   ]),
-  ...of('gateway/src/hub/outbox.ts', 'gateway/src/hub/outbox.test.ts', [
+  ...of('gateway/src/hub/send-scheduler.ts', 'gateway/src/hub/send-scheduler.test.ts', [
     [
       'a busy channel holds up a quiet one',
       'const items = queue.take(room / sharing,',
@@ -84,7 +84,7 @@ export const MUTATIONS = [
     ['more publishes a turn than uWebSockets.js takes', 'publishes < MAX_PUBLISHES_PER_TURN && bytes', 'bytes'],
     [
       'publishers are never held up',
-      'if (this.#bytes <= this.options.outboxBytes) return undefined;',
+      'if (this.#bytes <= this.options.allQueuesBytes) return undefined;',
       'return undefined;',
     ],
     ['what is held is never let go', 'this.#clock.after(MAX_HOLD_MS, () => this.#expire());', ''],

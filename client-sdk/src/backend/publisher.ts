@@ -10,7 +10,7 @@ import { checkNumber } from '../check-number.js';
 import { FanfareClientError, invalidData } from '../errors.js';
 import type { PublishOptions, PublishResult } from '../publishing.js';
 import { toBase64 } from './base64.js';
-import { type Letter, Outbox, type Outcome } from './outbox.js';
+import { type EncodedMessage, type Outcome, PublishQueue } from './publish-queue.js';
 
 export interface PublisherOptions {
   /** Where the gateway is, `https://…`; of several, the next one is taken where one does not answer. */
@@ -124,7 +124,7 @@ export function createPublisher(options: PublisherOptions & { readonly channels?
 class HttpPublisher implements UntypedPublisher {
   readonly #options: PublisherOptions;
   readonly #channels: Declared | undefined;
-  readonly #outbox: Outbox;
+  readonly #queue: PublishQueue;
   readonly #timeoutMs: number;
   readonly #keyPrefix = Array.from(crypto.getRandomValues(new Uint32Array(2)), (n) => n.toString(36)).join('');
   #keys = 0;
@@ -143,7 +143,7 @@ class HttpPublisher implements UntypedPublisher {
     this.#options = options;
     this.#channels = channels;
     this.#timeoutMs = timeoutMs;
-    this.#outbox = new Outbox({
+    this.#queue = new PublishQueue({
       urls: urlsOf(url),
       apiKey,
       fetch: options.fetch ?? ((...args) => fetch(...args)),
@@ -156,7 +156,7 @@ class HttpPublisher implements UntypedPublisher {
   }
 
   async publish(channel: string, data: unknown, options?: PublishOptions): Promise<PublishResult> {
-    const outcome = await this.#outbox.add(this.#letter(channel, this.#encode([channel], data, options), options));
+    const outcome = await this.#queue.add(this.#message(channel, this.#encode([channel], data, options), options));
     if (!outcome.ok) throw outcome.error;
     const { ok: _ok, ...result } = outcome;
     return result;
@@ -164,7 +164,7 @@ class HttpPublisher implements UntypedPublisher {
 
   async publishTo(channels: readonly string[], data: unknown, options?: PublishOptions): Promise<readonly Outcome[]> {
     const encoded = this.#encode(channels, data, options);
-    return Promise.all(channels.map((channel) => this.#outbox.add(this.#letter(channel, encoded, options))));
+    return Promise.all(channels.map((channel) => this.#queue.add(this.#message(channel, encoded, options))));
   }
 
   /** One that cannot be sent harms none of the others. */
@@ -185,7 +185,7 @@ class HttpPublisher implements UntypedPublisher {
   }
 
   flush(): Promise<void> {
-    return this.#outbox.flush();
+    return this.#queue.flush();
   }
 
   close(): Promise<void> {
@@ -221,7 +221,11 @@ class HttpPublisher implements UntypedPublisher {
     return declared.kind;
   }
 
-  #letter(channel: string, { fields, key }: Encoded, { timeoutMs = this.#timeoutMs }: PublishOptions = {}): Letter {
+  #message(
+    channel: string,
+    { fields, key }: Encoded,
+    { timeoutMs = this.#timeoutMs }: PublishOptions = {},
+  ): EncodedMessage {
     checkNumber('timeoutMs', timeoutMs, 1, KEY_WINDOW_MS);
     return { channel, fields, key, repeatable: key !== undefined, timeoutMs };
   }

@@ -7,7 +7,7 @@ import type { Payload } from '@fanfare/protocol';
 import { parsePublishBody, transcode } from '@fanfare/protocol/raw';
 import type { Clock } from '../clock.js';
 import { FanfareError } from '../errors.js';
-import { Turnstile } from '../turnstile.js';
+import { Semaphore } from '../semaphore.js';
 import type { Application, Question, Ruling } from './application.js';
 import type { Identity } from './authenticator.js';
 import { CircuitBreaker } from './circuit-breaker.js';
@@ -55,11 +55,11 @@ export function createHook(options: HookOptions): Application {
     clock,
     onState: (failure) => onState(failure === undefined ? undefined : reasonOf(failure)),
   });
-  const turnstile = new Turnstile(MAX_OPEN_QUESTIONS);
+  const semaphore = new Semaphore(MAX_OPEN_QUESTIONS);
   const kept = new Kept<Answer>(clock);
 
   const ask = (body: string): Promise<Answer> =>
-    turnstile.run(() =>
+    semaphore.run(() =>
       breaker
         .run(() => post(options, body))
         .catch((error: unknown) => {

@@ -87,7 +87,7 @@ export abstract class Channel implements ChannelListener {
   constructor(spec: ChannelSpec, context: HubContext, ready: Promise<void>, onEnd: (done: Promise<void>) => void) {
     this.spec = spec;
     this.context = context;
-    this.queue = new SendQueue(context.outbox, spec.name);
+    this.queue = new SendQueue(context.scheduler, spec.name);
     this.#onEnd = onEnd;
     this.#activation = ready.then(() => this.#activate());
   }

@@ -2,13 +2,13 @@ import type { ResetReason } from '@fanfare/protocol';
 import type { Broker } from '../broker/broker.js';
 import type { LogPosition } from '../broker/record.js';
 import type { Clock } from '../clock.js';
+import type { Semaphore } from '../semaphore.js';
 import type { Stats } from '../stats.js';
-import type { Turnstile } from '../turnstile.js';
-import type { Outbox, OutboxOptions } from './outbox.js';
+import type { SendScheduler, SendSchedulerOptions } from './send-scheduler.js';
 import type { Standstill } from './stalls.js';
 
 /** Numbers of the hub; times in ms. */
-export interface HubOptions extends OutboxOptions {
+export interface HubOptions extends SendSchedulerOptions {
   /** How long a channel without members stays subscribed, against churn. */
   readonly lingerMs: number;
   /** Entries and bytes a channel keeps at hand (DESIGN: 512, 256 KiB). */
@@ -31,7 +31,7 @@ export interface HubOptions extends OutboxOptions {
 }
 
 export const HUB_DEFAULTS: HubOptions = {
-  outboxBytes: 8 * 1024 * 1024,
+  allQueuesBytes: 8 * 1024 * 1024,
   queueBytes: 1024 * 1024,
   lingerMs: 5_000,
   tailEntries: 512,
@@ -51,11 +51,11 @@ export type ResetListener = (channel: string, reason: ResetReason, at: LogPositi
 /** What every channel of a hub works with. */
 export interface HubContext {
   readonly broker: Broker;
-  readonly outbox: Outbox;
+  readonly scheduler: SendScheduler;
   readonly clock: Clock;
   readonly stats: Stats;
   readonly options: HubOptions;
-  readonly repairs: Turnstile;
+  readonly repairs: Semaphore;
   /** Channels that do not follow their pushes now. */
   readonly standing: Set<Standstill>;
   /** Told when clients are told a reset: how many. */

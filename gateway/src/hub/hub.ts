@@ -2,15 +2,15 @@ import type { Broker } from '../broker/broker.js';
 import type { Cancel, Clock } from '../clock.js';
 import { FanfareError } from '../errors.js';
 import type { ChannelPolicy } from '../namespaces.js';
+import { Semaphore } from '../semaphore.js';
 import type { Stats } from '../stats.js';
 import type { Transport } from '../transport/transport.js';
-import { Turnstile } from '../turnstile.js';
 import type { Channel, Membership } from './channel.js';
 import { DurableChannel } from './durable-channel.js';
 import { HUB_DEFAULTS, type HubContext, type HubOptions, type ResetListener } from './hub-options.js';
 import { LiveChannel } from './live-channel.js';
 import type { Member } from './member.js';
-import { Outbox } from './outbox.js';
+import { SendScheduler } from './send-scheduler.js';
 import { type Stall, stallsOf } from './stalls.js';
 
 export interface HubDependencies {
@@ -37,11 +37,11 @@ export class Hub {
     const resolved = { ...HUB_DEFAULTS, ...options };
     this.#context = {
       broker,
-      outbox: new Outbox(transport, clock, stats, resolved),
+      scheduler: new SendScheduler(transport, clock, stats, resolved),
       clock,
       stats,
       options: resolved,
-      repairs: new Turnstile(resolved.repairConcurrency),
+      repairs: new Semaphore(resolved.repairConcurrency),
       standing: new Set(),
       onReset,
       onFault,
@@ -49,8 +49,8 @@ export class Hub {
     this.#scheduleAudit();
   }
 
-  get outbox(): Outbox {
-    return this.#context.outbox;
+  get scheduler(): SendScheduler {
+    return this.#context.scheduler;
   }
 
   /** Channels alive here, and how many of this gateway's clients are on each. */

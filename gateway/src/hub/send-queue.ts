@@ -6,9 +6,9 @@ import { Topic } from './topic.js';
 /** What an array adds for each frame but the first, at most: see `RawDialect.join`. */
 const JOIN_BYTES = 3;
 
-/** Whoever empties queues: the outbox. */
+/** Empties send queues: the scheduler. */
 export interface SendQueueOwner {
-  readonly options: { readonly queueBytes: number; readonly outboxBytes: number };
+  readonly options: { readonly queueBytes: number; readonly allQueuesBytes: number };
   /** Bytes that wait in all queues, about. */
   readonly bytes: number;
   /** A queue that was empty has something to send. */
@@ -81,7 +81,7 @@ export class SendQueue {
    */
   get isFull(): boolean {
     const { bytes, options } = this.#owner;
-    return this.#bytes >= options.queueBytes && bytes >= options.outboxBytes;
+    return this.#bytes >= options.queueBytes && bytes >= options.allQueuesBytes;
   }
 
   /**
@@ -124,7 +124,7 @@ export class SendQueue {
   }
 
   /**
-   * For the outbox: the next items that fit into `share` bytes on every topic as one WebSocket frame, or the
+   * For the scheduler: the next items that fit into `share` bytes on every topic as one WebSocket frame, or the
    * first one alone if it fits into `room`; none if it does not, or if nothing waits.
    */
   take(share: number, room: number): readonly Outgoing[] {
@@ -132,7 +132,7 @@ export class SendQueue {
     return this.#items.slice(this.#next, this.#next + count);
   }
 
-  /** For the outbox: these, the next ones, were handed to the transport. */
+  /** For the scheduler: these, the next ones, were handed to the transport. */
   sent(items: readonly Outgoing[]): void {
     let size = 0;
     for (const item of items) size += item.size;
@@ -153,7 +153,7 @@ export class SendQueue {
     for (const resolve of waiting) resolve();
   }
 
-  /** For the outbox: nothing is left, so that the next push wakes it. */
+  /** For the scheduler: nothing is left, so that the next push wakes it. */
   idle(): void {
     this.#awake = false;
   }

@@ -6,7 +6,7 @@ import { openChannel } from '../../test/support/plain-member.js';
 import type { Broker, ChannelListener } from '../broker/broker.js';
 import { FanfareError } from '../errors.js';
 import type { HubOptions } from '../hub/hub-options.js';
-import { Turnstile } from '../turnstile.js';
+import { Semaphore } from '../semaphore.js';
 import { withStalls } from './stalls.js';
 
 const JOIN_MS = 150;
@@ -88,7 +88,7 @@ describe('a channel that cannot be repaired', () => {
     const other = openChannel('other');
     for (let n = 1; n <= 4; n++) await publish(String(n), other);
     const { head } = await memory.read(other, { last: true, limit: 1 });
-    const pages = new Turnstile(1);
+    const pages = new Semaphore(1);
     const oneConnection = { oneOfFew: (task: () => Promise<void>) => pages.run(task) };
     let ended = 0;
     // One is unknown to the log, which only a confirmed read may say; one waits for the repair.

@@ -6,8 +6,8 @@ import type { LogRecord } from '../broker/record.js';
 import { systemClock } from '../clock.js';
 import { createStats } from '../stats.js';
 import { Entry } from './entry.js';
-import { Outbox } from './outbox.js';
 import { SendQueue } from './send-queue.js';
+import { SendScheduler } from './send-scheduler.js';
 
 /** Dialects that a gateway of today does not have, as different from each other as can be told. */
 const dialects = ['one', 'two', 'three'].map((name) => ({ ...RAW_DIALECTS.json, name }) as unknown as RawDialect);
@@ -21,8 +21,8 @@ function createQueue() {
     publish: (topic: string, frame: string | Uint8Array) =>
       published.push({ topic, frame: Buffer.from(frame).toString() }),
   };
-  const options = { outboxBytes: 1_000, queueBytes: 1_000 };
-  const queue = new SendQueue(new Outbox(transport, systemClock, createStats(), options), 'a');
+  const options = { allQueuesBytes: 1_000, queueBytes: 1_000 };
+  const queue = new SendQueue(new SendScheduler(transport, systemClock, createStats(), options), 'a');
   return { queue, published };
 }
 

@@ -130,25 +130,25 @@ describe('a hub', () => {
   it('holds little of what is published faster than it can be sent, and sends it all, in order', async () => {
     const { hub, publish, sent, stats } = createHub(undefined, {
       queueBytes: 1_000,
-      outboxBytes: 1_000,
+      allQueuesBytes: 1_000,
       pageEntries: 5,
     });
     await join(hub);
     const most = { bytes: 0 };
     for (let n = 0; n < 90; n++) {
       await publish(String(n));
-      most.bytes = Math.max(most.bytes, hub.outbox.bytes);
+      most.bytes = Math.max(most.bytes, hub.scheduler.bytes);
     }
     await expect.poll(() => sent).toHaveLength(90);
     expect(sent.map((text) => JSON.parse(text).data)).toEqual(Array.from({ length: 90 }, (_, n) => n));
     expect(stats.queueOverflows).toBeGreaterThan(0);
     expect(most.bytes).toBeLessThan(1_100);
-    expect(hub.outbox.bytes).toBe(0);
+    expect(hub.scheduler.bytes).toBe(0);
   });
 
   it('sends all of a burst that it was pushed, though the log keeps less of it and one queue is over its share', async () => {
     const short = { ...openChannel('short'), historySize: 3 };
-    const { hub, memory, sent, stats } = createHub(undefined, { queueBytes: 1_000, outboxBytes: 10_000 });
+    const { hub, memory, sent, stats } = createHub(undefined, { queueBytes: 1_000, allQueuesBytes: 10_000 });
     await join(hub, short);
     const bytes = Buffer.from(JSON.stringify('x'.repeat(40)));
     await memory.publish(
@@ -162,7 +162,7 @@ describe('a hub', () => {
 
   it('drops what a live channel is published faster than it can be sent, and counts it', async () => {
     const live = openChannel('live', false);
-    const { hub, publish, sent, stats } = createHub(undefined, { queueBytes: 300, outboxBytes: 300 });
+    const { hub, publish, sent, stats } = createHub(undefined, { queueBytes: 300, allQueuesBytes: 300 });
     await join(hub, live);
     for (let n = 0; n < 50; n++) await publish(String(n), live);
     await expect.poll(() => sent.length).toBeGreaterThan(5);
@@ -170,12 +170,12 @@ describe('a hub', () => {
   });
 
   it('lets publishers wait while too much waits to be sent', async () => {
-    const { hub, publish } = createHub(undefined, { outboxBytes: 500 });
+    const { hub, publish } = createHub(undefined, { allQueuesBytes: 500 });
     await join(hub);
-    expect(hub.outbox.room()).toBeUndefined();
+    expect(hub.scheduler.room()).toBeUndefined();
     for (let n = 0; n < 20; n++) await publish(String(n));
-    await hub.outbox.room();
-    expect(hub.outbox.bytes).toBeLessThanOrEqual(250);
+    await hub.scheduler.room();
+    expect(hub.scheduler.bytes).toBeLessThanOrEqual(250);
   });
 
   it('sends a quiet channel its message though many others have much to send', async () => {

@@ -1,8 +1,8 @@
 import type { JoinFrame, LeaveFrame, RawDialect, Wire } from '@fanfare/protocol';
 import type { Subscription } from '../broker/broker.js';
 import { type Cancel, type Clock, pause } from '../clock.js';
-import type { Outbox } from '../hub/outbox.js';
 import { SendQueue } from '../hub/send-queue.js';
+import type { SendScheduler } from '../hub/send-scheduler.js';
 import type { TopicMember } from '../hub/topic.js';
 import {
   memberKey,
@@ -16,7 +16,7 @@ import {
 
 export interface PresenceRoomOptions {
   readonly store: PresenceStore;
-  readonly outbox: Outbox;
+  readonly scheduler: SendScheduler;
   readonly clock: Clock;
   /** How long a room without listeners is kept, against churn, ms. */
   readonly lingerMs: number;
@@ -67,7 +67,7 @@ export class PresenceRoom implements PresenceListener {
   constructor(channel: string, options: PresenceRoomOptions) {
     this.channel = channel;
     this.#options = options;
-    this.#queue = new SendQueue(options.outbox, presenceFeed(channel));
+    this.#queue = new SendQueue(options.scheduler, presenceFeed(channel));
     this.ready = this.#open();
   }
 

@@ -1,6 +1,6 @@
 import type { RawDialect } from '@fanfare/protocol';
 import { type Cancel, type Clock, sleep } from '../clock.js';
-import type { Outbox } from '../hub/outbox.js';
+import type { SendScheduler } from '../hub/send-scheduler.js';
 import type { TopicMember } from '../hub/topic.js';
 import { decodeCursor } from './presence-cursor.js';
 import { type Listening, PresenceRoom } from './presence-room.js';
@@ -8,7 +8,7 @@ import type { PresencePage, PresenceStore, PresentSession } from './presence-sto
 
 export interface PresenceOptions {
   readonly store: PresenceStore;
-  readonly outbox: Outbox;
+  readonly scheduler: SendScheduler;
   readonly clock: Clock;
   readonly onFault: (message: string, error?: unknown) => void;
   readonly timings?: Partial<PresenceServiceTimings>;
@@ -77,11 +77,11 @@ export class Presence {
   listen(channel: string, member: TopicMember, dialect: RawDialect): Listening {
     let room = this.#rooms.get(channel);
     if (!room) {
-      const { store, outbox, clock, onFault } = this.#options;
+      const { store, scheduler, clock, onFault } = this.#options;
       const onEnd = (ended: PresenceRoom) => {
         if (this.#rooms.get(channel) === ended) this.#rooms.delete(channel);
       };
-      room = new PresenceRoom(channel, { store, outbox, clock, lingerMs: this.#timings.lingerMs, onEnd, onFault });
+      room = new PresenceRoom(channel, { store, scheduler, clock, lingerMs: this.#timings.lingerMs, onEnd, onFault });
       this.#rooms.set(channel, room);
     }
     return room.listen(member, dialect);

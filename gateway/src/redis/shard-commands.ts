@@ -78,7 +78,7 @@ export class ShardCommands {
   /** Calls that wait for their next attempt: how each is made to go at once. */
   readonly #sleeping = new Set<() => void>();
   /** What leaves with the next write. */
-  #outbox = new Map<
+  #batches = new Map<
     CommandLink,
     { commands: Command[]; deliver: ((replies: readonly Promise<unknown>[]) => void)[] }
   >();
@@ -198,11 +198,11 @@ export class ShardCommands {
   /** Sends it with all that leaves in this turn; resolves with the reply or an error, never rejects. */
   #post(link: CommandLink, one: Command, isAsked: boolean): Promise<unknown> {
     return new Promise((resolve) => {
-      if (this.#outbox.size === 0) this.#options.clock.soon(() => this.#flush());
-      let post = this.#outbox.get(link);
+      if (this.#batches.size === 0) this.#options.clock.soon(() => this.#flush());
+      let post = this.#batches.get(link);
       if (!post) {
         post = { commands: [], deliver: [] };
-        this.#outbox.set(link, post);
+        this.#batches.set(link, post);
       }
       if (isAsked) post.commands.push(ASKING);
       const at = post.commands.push(one) - 1;
@@ -211,9 +211,9 @@ export class ShardCommands {
   }
 
   #flush(): void {
-    const outbox = this.#outbox;
-    this.#outbox = new Map();
-    for (const [link, { commands, deliver }] of outbox) {
+    const batches = this.#batches;
+    this.#batches = new Map();
+    for (const [link, { commands, deliver }] of batches) {
       const replies = link.send(commands);
       for (const one of deliver) one(replies);
     }

@@ -1,7 +1,7 @@
 import type { CloseCode, RawDialect, Wire } from '@fanfare/protocol';
 import type { Cancel, Clock } from '../clock.js';
-import type { Outbox } from '../hub/outbox.js';
 import { SendQueue } from '../hub/send-queue.js';
+import type { SendScheduler } from '../hub/send-scheduler.js';
 import type { Topic, TopicMember } from '../hub/topic.js';
 
 export interface LivenessTimings {
@@ -58,11 +58,11 @@ export class Liveness {
   #awakeSinceMs = Number.NEGATIVE_INFINITY;
   #timer: Cancel;
 
-  constructor(outbox: Outbox, clock: Clock, timings: LivenessTimings) {
+  constructor(scheduler: SendScheduler, clock: Clock, timings: LivenessTimings) {
     this.#clock = clock;
     this.#timings = timings;
     // A space can't be in a channel's name: these topics are no client's to subscribe to.
-    this.#buckets = Array.from({ length: BUCKETS }, (_, bucket) => new SendQueue(outbox, ` ping ${bucket}`, true));
+    this.#buckets = Array.from({ length: BUCKETS }, (_, bucket) => new SendQueue(scheduler, ` ping ${bucket}`, true));
     this.#sweptAtMs = clock.now();
     this.#ranAtMs = clock.now();
     this.#timer = this.#schedule();

@@ -47,7 +47,7 @@ export class Sessions implements SessionOwner {
 
   constructor({ services, node, timings, admission = UNLIMITED }: SessionsOptions) {
     this.#services = services;
-    this.#liveness = new Liveness(services.hub.outbox, services.clock, timings);
+    this.#liveness = new Liveness(services.hub.scheduler, services.clock, timings);
     this.#expiry = new Expiry(this, services.clock);
     this.#admission = new Admission(admission, services.clock, services.stats);
     this.#prefix = `${node}-${randomBytes(4).toString('hex')}-`;

@@ -1,9 +1,9 @@
 import type { RawDialect, Wire } from '@fanfare/protocol';
 import type { Clock } from '../clock.js';
 import type { Member } from '../hub/member.js';
+import { Semaphore } from '../semaphore.js';
 import type { Stats } from '../stats.js';
 import type { Socket } from '../transport/transport.js';
-import { Turnstile } from '../turnstile.js';
 import { BoundedQueue } from './bounded-queue.js';
 import { DrainQueue } from './drain-queue.js';
 
@@ -39,7 +39,7 @@ export class SocketWriter implements Member {
   #lag: Lag | undefined;
   #soon: Wire[] | undefined;
   #draining: DrainQueue | undefined;
-  #pages: Turnstile | undefined;
+  #pages: Semaphore | undefined;
   #stalledSinceMs: number | undefined;
   #isEnded = false;
 
@@ -120,7 +120,7 @@ export class SocketWriter implements Member {
   }
 
   oneOfFew(task: () => Promise<void>): Promise<void> {
-    this.#pages ??= new Turnstile(PAGES_AT_A_TIME);
+    this.#pages ??= new Semaphore(PAGES_AT_A_TIME);
     return this.#pages.run(task);
   }
 

@@ -1,5 +1,5 @@
 import { type Clock, sleep } from '../clock.js';
-import { Turnstile } from '../turnstile.js';
+import { Semaphore } from '../semaphore.js';
 import { type Batch, bodyOf } from './events.js';
 import { signedHeaders } from './signature.js';
 
@@ -33,7 +33,7 @@ const LATER = new Set([408, 425, 429]);
 /** The application's URL. While it is down, one request after another finds out whether it still is. */
 export class Endpoint {
   readonly #options: EndpointOptions;
-  readonly #turns = new Turnstile(CONCURRENCY);
+  readonly #turns = new Semaphore(CONCURRENCY);
   /** Failures in a row. */
   #failures = 0;
   #quietUntilMs = 0;

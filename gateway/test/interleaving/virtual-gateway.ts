@@ -77,7 +77,7 @@ export class VirtualGateway {
         pageBytes: 1_024,
         bufferRecords: 6,
         queueBytes: 150,
-        outboxBytes: 300,
+        allQueuesBytes: 300,
         lingerMs: 500,
         ...hub,
       },
@@ -86,13 +86,13 @@ export class VirtualGateway {
       broker: { publish: this.#hub.publish, read: broker.read.bind(broker) },
       namespaces: NAMESPACES,
       stats,
-      room: () => this.#hub.outbox.room(),
+      room: () => this.#hub.scheduler.room(),
       onFault,
     });
     const presence = new SessionPresence(
       new Presence({
         store: new MemoryPresence({ broker, clock: world }),
-        outbox: this.#hub.outbox,
+        scheduler: this.#hub.scheduler,
         clock: world,
         onFault,
       }),

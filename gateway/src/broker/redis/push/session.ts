@@ -3,7 +3,7 @@ import type { Cancel, Clock } from '../../../clock.js';
 import { Deadline, within } from '../../../redis/deadline.js';
 import { type LinkOptions, openLink, parseInfo } from '../../../redis/link.js';
 import type { RedisAddress } from '../../../redis/url.js';
-import { Turnstile } from '../../../turnstile.js';
+import { Semaphore } from '../../../semaphore.js';
 import type { ReadRange } from '../../broker.js';
 import { logScript } from '../scripts/scripts.js';
 import { type BufferLimit, pagesAtATime, readBufferLimit } from './output-buffer.js';
@@ -58,8 +58,8 @@ export class PushSession {
   readonly address: RedisAddress;
   /** `master_replid` of the server; if it changes, this is not the same log any more. */
   readonly replicationId: string;
-  readonly #pages: Turnstile;
-  readonly #looks = new Turnstile(LOOKS_AT_A_TIME);
+  readonly #pages: Semaphore;
+  readonly #looks = new Semaphore(LOOKS_AT_A_TIME);
   readonly #clock: Clock;
   readonly #timings: PushSessionTimings;
   readonly #events: PushSessionEvents;
@@ -112,7 +112,7 @@ export class PushSession {
     this.#evictionPolicy = evictionPolicy;
     this.#clock = options.clock;
     this.#timings = options.timings;
-    this.#pages = new Turnstile(pagesAtATime(limit, options.maxMessageBytes));
+    this.#pages = new Semaphore(pagesAtATime(limit, options.maxMessageBytes));
     this.#events = events;
     this.#silence = new Deadline(this.#clock, this.#timings.silenceMs, () => this.#lose('nothing came from it'));
     this.#cancelHeartbeat = this.#scheduleHeartbeat();

@@ -1,7 +1,7 @@
 import { Fifo } from './fifo.js';
 
 /** Lets at most `width` tasks run at a time; the others wait in order. */
-export class Turnstile {
+export class Semaphore {
   readonly #width: number;
   readonly #waiting = new Fifo<() => void>();
   #running = 0;

@@ -8,7 +8,7 @@ export type Outcome =
   | ({ readonly ok: true } & PublishResult)
   | { readonly ok: false; readonly channel: string; readonly error: FanfareClientError };
 
-export interface Letter {
+export interface EncodedMessage {
   readonly channel: string;
   /** Its other fields as the HTTP API has them: the inside of a JSON object. */
   readonly fields: string;
@@ -18,7 +18,7 @@ export interface Letter {
   readonly timeoutMs: number;
 }
 
-interface Item extends Letter {
+interface Item extends EncodedMessage {
   /** ms of `Date.now()` */
   readonly deadline: number;
   readonly settle: (outcome: Outcome) => void;
@@ -31,7 +31,7 @@ interface Item extends Letter {
   failure: FanfareClientError | undefined;
 }
 
-export interface OutboxOptions {
+export interface PublishQueueOptions {
   /** Of the publish call, at each gateway. */
   readonly urls: readonly string[];
   readonly apiKey: string;
@@ -51,8 +51,8 @@ const CHANCE = { random: () => Math.random() };
  * Messages on their way to a gateway, in batches, one after the other: what is published while one is on its way makes
  * up the next. Those of a channel stay in order, also while the first of them has to be sent again.
  */
-export class Outbox {
-  readonly #options: OutboxOptions;
+export class PublishQueue {
+  readonly #options: PublishQueueOptions;
   readonly #backoff: Backoff;
   /** Channels that cannot be served for the moment, and until when. */
   readonly #held = new Map<string, { until: number; readonly backoff: Backoff }>();
@@ -63,13 +63,13 @@ export class Outbox {
   #failures = 0;
   #poke: (() => void) | undefined;
 
-  constructor(options: OutboxOptions) {
+  constructor(options: PublishQueueOptions) {
     this.#options = options;
     this.#backoff = new Backoff(options.backoff, CHANCE);
   }
 
-  add(letter: Letter): Promise<Outcome> {
-    const { channel, timeoutMs } = letter;
+  add(message: EncodedMessage): Promise<Outcome> {
+    const { channel, timeoutMs } = message;
     const { maxPending } = this.#options;
     if (this.#queue.length + this.#sending.length >= maxPending) {
       const error = new FanfareClientError('limit_exceeded', `${maxPending} messages are waiting`, { retryable: true });
@@ -81,7 +81,7 @@ export class Outbox {
     });
     const deadline = Date.now() + timeoutMs;
     const state = { isUnknown: false, isSuspect: false, failure: undefined };
-    this.#queue.push({ ...letter, deadline, settle, done, ...state });
+    this.#queue.push({ ...message, deadline, settle, done, ...state });
     this.#poke?.();
     void this.#run();
     return done;

@@ -17,10 +17,10 @@ const MAX_BYTES_PER_TURN = 15 * 1024;
  */
 const MAX_HOLD_MS = 2;
 
-export interface OutboxOptions {
+export interface SendSchedulerOptions {
   /** Bytes that may wait in all queues together before publishers are held up. */
-  readonly outboxBytes: number;
-  /** Bytes that may wait in one queue, once all of them together hold `outboxBytes`. */
+  readonly allQueuesBytes: number;
+  /** Bytes that may wait in one queue, once all of them together hold `allQueuesBytes`. */
   readonly queueBytes: number;
 }
 
@@ -30,11 +30,11 @@ export interface OutboxOptions {
  * write each frame by itself. Order holds within a channel; channels that have much to send share
  * each turn with those that have little.
  */
-export class Outbox implements SendQueueOwner {
+export class SendScheduler implements SendQueueOwner {
   readonly #transport: Pick<Transport, 'publish'>;
   readonly #clock: Clock;
   readonly #stats: Stats;
-  readonly options: OutboxOptions;
+  readonly options: SendSchedulerOptions;
   #ready: SendQueue[] = [];
   /** Queues that wait for more, and since when; the first one has waited longest. */
   readonly #held = new Map<SendQueue, number>();
@@ -43,7 +43,7 @@ export class Outbox implements SendQueueOwner {
   #bytes = 0;
   #waiting: (() => void)[] = [];
 
-  constructor(transport: Pick<Transport, 'publish'>, clock: Clock, stats: Stats, options: OutboxOptions) {
+  constructor(transport: Pick<Transport, 'publish'>, clock: Clock, stats: Stats, options: SendSchedulerOptions) {
     this.#transport = transport;
     this.#clock = clock;
     this.#stats = stats;
@@ -60,7 +60,7 @@ export class Outbox implements SendQueueOwner {
    * only then, so that they cannot be faster than it for long.
    */
   room(): Promise<void> | undefined {
-    if (this.#bytes <= this.options.outboxBytes) return undefined;
+    if (this.#bytes <= this.options.allQueuesBytes) return undefined;
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
@@ -83,7 +83,7 @@ export class Outbox implements SendQueueOwner {
   /** Bytes that wait grew, or shrank. */
   count(bytes: number): void {
     this.#bytes += bytes;
-    if (this.#waiting.length === 0 || this.#bytes > this.options.outboxBytes / 2) return;
+    if (this.#waiting.length === 0 || this.#bytes > this.options.allQueuesBytes / 2) return;
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const resolve of waiting) resolve();

@@ -7,8 +7,8 @@ import { plainMember } from '../../test/support/plain-member.js';
 import type { LogRecord } from '../broker/record.js';
 import { createStats } from '../stats.js';
 import { Entry } from './entry.js';
-import { Outbox } from './outbox.js';
 import { SendQueue } from './send-queue.js';
+import { SendScheduler } from './send-scheduler.js';
 
 const { json, msgpack } = RAW_DIALECTS;
 /** What a JSON frame with an empty text and an offset of two digits takes. */
@@ -22,16 +22,16 @@ function entry(offset: number, bytes = FRAME_BYTES): Entry {
   return new Entry('a', { epoch: 1, offset, time: 1, payload, size: data.length } as LogRecord, true);
 }
 
-function setUp(options = { outboxBytes: 1_000_000, queueBytes: 1_000_000 }) {
+function setUp(options = { allQueuesBytes: 1_000_000, queueBytes: 1_000_000 }) {
   const clock = new ManualClock();
   const stats = createStats();
   const published: { topic: string; wire: string | Uint8Array }[] = [];
   const transport = {
     publish: (topic: string, wire: string | Uint8Array) => void published.push({ topic, wire }),
   };
-  const outbox = new Outbox(transport, clock, stats, options);
+  const scheduler = new SendScheduler(transport, clock, stats, options);
   const open = (name: string, ...dialects: RawDialect[]) => {
-    const queue = new SendQueue(outbox, name);
+    const queue = new SendQueue(scheduler, name);
     for (const dialect of dialects) queue.topic(dialect).enter(plainMember());
     return queue;
   };
@@ -43,7 +43,7 @@ function setUp(options = { outboxBytes: 1_000_000, queueBytes: 1_000_000 }) {
       .map(({ wire }) => framesIn<{ offset: number }>(wire).map(({ offset }) => offset));
   /** One turn of the loop. */
   const turn = () => clock.advance(0);
-  return { clock, stats, outbox, open, published, offsets, turn };
+  return { clock, stats, scheduler, open, published, offsets, turn };
 }
 
 /** From `from` up, all of one size. */
@@ -51,7 +51,7 @@ function push(queue: SendQueue, from: number, count: number, bytes?: number): vo
   for (let offset = from; offset < from + count; offset++) queue.push(entry(offset, bytes));
 }
 
-describe('an outbox', () => {
+describe('the send scheduler', () => {
   it('sends what a channel has in a turn as one frame a dialect, and one message as it is', () => {
     const { open, published, turn } = setUp();
     const queue = open('a', json, msgpack);
@@ -83,7 +83,7 @@ describe('an outbox', () => {
   });
 
   it('moves the position of a topic to the last message that left, and no further', () => {
-    const { open, outbox, clock } = setUp();
+    const { open, scheduler, clock } = setUp();
     const queue = open('a', json);
     const topic = queue.topic(json);
     push(queue, 1, 40, 1_000);
@@ -92,7 +92,7 @@ describe('an outbox', () => {
       afterOneTurn = topic.flushed.offset;
     });
     clock.advance(0);
-    expect([afterOneTurn, topic.flushed.offset, queue.pending, outbox.bytes]).toEqual([15, 40, 0, 0]);
+    expect([afterOneTurn, topic.flushed.offset, queue.pending, scheduler.bytes]).toEqual([15, 40, 0, 0]);
   });
 
   it('fills no turn beyond the cork buffer, and sends a message larger than that alone', () => {
@@ -150,14 +150,14 @@ describe('an outbox', () => {
   });
 
   it('lets publishers wait until half of what may wait has left', async () => {
-    const { open, outbox, turn } = setUp({ outboxBytes: 100, queueBytes: 1_000 });
+    const { open, scheduler, turn } = setUp({ allQueuesBytes: 100, queueBytes: 1_000 });
     const queue = open('a', json);
     push(queue, 1, 40, FRAME_BYTES + 10);
-    const room = outbox.room();
+    const room = scheduler.room();
     expect(room).toBeInstanceOf(Promise);
     turn();
     await room;
-    expect([outbox.room(), outbox.bytes]).toEqual([undefined, 0]);
+    expect([scheduler.room(), scheduler.bytes]).toEqual([undefined, 0]);
   });
 });
 
