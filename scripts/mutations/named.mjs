@@ -55,7 +55,7 @@ export const MUTATIONS = [
     ['who may be done is told that it was not', 'mayBeDone ? outcomeUnknown', '!mayBeDone ? outcomeUnknown'],
     ['those who wait for a replica go with those who do not', '|| next.isReplicated !== isReplicated', ''],
     ['a batch has no bounds', 'if (count > 0 && bytes > MAX_BATCH_BYTES) break;', ''],
-    ['retries never rest', 'lesson.isSoon && this.#failures <= MAX_HURRIED_RETRIES ? now', 'lesson.isSoon ? now'],
+    ['retries never rest', 'hint.isSoon && this.#failures <= MAX_HURRIED_RETRIES ? now', 'hint.isSoon ? now'],
   ]),
   ...of(
     'gateway/src/broker/redis/push/channel-subscription.ts',

@@ -5,13 +5,13 @@ import { SendQueue } from '../hub/send-queue.js';
 import type { SendScheduler } from '../hub/send-scheduler.js';
 import type { TopicMember } from '../hub/topic.js';
 import {
+  changesChannel,
   memberKey,
   type PresenceChange,
   type PresenceListener,
   type PresenceMember,
   type PresencePage,
   type PresenceStore,
-  presenceFeed,
 } from './presence-store.js';
 
 export interface PresenceRoomOptions {
@@ -67,7 +67,7 @@ export class PresenceRoom implements PresenceListener {
   constructor(channel: string, options: PresenceRoomOptions) {
     this.channel = channel;
     this.#options = options;
-    this.#queue = new SendQueue(options.scheduler, presenceFeed(channel));
+    this.#queue = new SendQueue(options.scheduler, changesChannel(channel));
     this.ready = this.#open();
   }
 

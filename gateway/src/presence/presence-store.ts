@@ -92,6 +92,6 @@ export function memberKey({ user, session }: Pick<PresentSession, 'user' | 'sess
  * The live channel that carries the changes of this channel's members. No client can name it, because of
  * the spaces; it belongs to the shard of the channel.
  */
-export function presenceFeed(channel: string): string {
+export function changesChannel(channel: string): string {
   return ` presence ${channel}`;
 }

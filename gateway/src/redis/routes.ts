@@ -19,7 +19,7 @@ export interface RoutesOptions {
 }
 
 /** What follows from a refusal. */
-export interface Lesson {
+export interface RetryHint {
   /** The reason for it is gone already: worth another attempt at once. */
   readonly isSoon: boolean;
   /** The next attempt goes here, behind ASKING. */
@@ -77,7 +77,7 @@ export class Routes {
    * What an error on this link says about where to go next, and how.
    * @param wasAsked it went there because the slot's owner had said so
    */
-  learn(slot: number, link: CommandLink, error: Error, wasAsked: boolean): Lesson {
+  learn(slot: number, link: CommandLink, error: Error, wasAsked: boolean): RetryHint {
     this.#options.onError?.(link.address, slot, error);
     const redirection = redirectionOf(error);
     if (redirection?.kind === 'MOVED') {

@@ -6,7 +6,7 @@ import { slotOfShard } from './keys.js';
 import { PendingBytes } from './pending-bytes.js';
 import { faultKind, NotSentError, whyNoWrites } from './reply-errors.js';
 import { type Command, type CommandArgument, CommandWriter, command } from './resp.js';
-import type { Lesson, Routes } from './routes.js';
+import type { RetryHint, Routes } from './routes.js';
 import type { Script } from './script.js';
 import type { Topology } from './topology/topology.js';
 
@@ -170,9 +170,9 @@ export class ShardCommands {
   async #attempts(call: Call): Promise<unknown> {
     const { clock, routes, retry } = this.#options;
     const backoff = new Backoff(retry, clock.random);
-    let lesson: Lesson = { isSoon: false };
+    let hint: RetryHint = { isSoon: false };
     for (let hurried = 0; ; ) {
-      const { asked, needsScript }: Lesson = lesson;
+      const { asked, needsScript }: RetryHint = hint;
       const link = asked ? routes.linkAt(asked, false) : routes.linkTo(call.slot, false);
       if (!link) routes.refresh();
       const wasUnsure = call.mayBeDone;
@@ -187,10 +187,10 @@ export class ShardCommands {
       call.problem = reply;
       if (kind === 'broken') return new FanfareError('internal', 'Redis refused a command', { cause: reply });
       if (kind === 'unknown' && !call.isIdempotent) return outcomeUnknown(reply);
-      lesson = link ? routes.learn(call.slot, link, reply, asked !== undefined) : { isSoon: false };
+      hint = link ? routes.learn(call.slot, link, reply, asked !== undefined) : { isSoon: false };
       if (call.isOver) return reply;
-      hurried = lesson.isSoon ? hurried + 1 : 0;
-      if (!lesson.isSoon || hurried > MAX_HURRIED_RETRIES) await this.#sleep(backoff.next());
+      hurried = hint.isSoon ? hurried + 1 : 0;
+      if (!hint.isSoon || hurried > MAX_HURRIED_RETRIES) await this.#sleep(backoff.next());
       if (call.isOver) return reply;
     }
   }

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ChannelSubscription } from '../../src/broker/redis/push/channel-subscription.js';
-import { PushSession } from '../../src/broker/redis/push/session.js';
+import { PushLink } from '../../src/broker/redis/push/push-link.js';
 import { systemClock } from '../../src/clock.js';
 import { shardOf, slotOfShard } from '../../src/redis/keys.js';
 import { parseRedisUrl } from '../../src/redis/url.js';
@@ -139,13 +139,13 @@ describe('a slot that moves', () => {
 });
 
 describe('an unsubscription that crosses the move of its slot', () => {
-  it('costs the session, because ioredis gives later replies to the wrong commands', async () => {
+  it('costs the link, because ioredis gives later replies to the wrong commands', async () => {
     const [first] = load.followers as [LogFollower];
     const slot = slotOf(first);
     const source = await cluster.masterOf(slot);
     const target = cluster.nodes.find((node) => node !== source) as RedisNode;
     const lost: string[] = [];
-    const session = await PushSession.open(
+    const link = await PushLink.open(
       { host: '127.0.0.1', port: source.port },
       {
         clock: systemClock,
@@ -156,7 +156,7 @@ describe('an unsubscription that crosses the move of its slot', () => {
       { onPush: () => {}, onGone: () => {}, onLost: (reason) => void lost.push(reason) },
     );
     const { name } = new ChannelSubscription(first.channel, 0, first, () => {});
-    await session.subscribe([name]);
+    await link.subscribe([name]);
     // Nobody publishes any more: a key that came meanwhile would keep the slot here.
     await load.stop();
     for (const key of (await source.client.call('CLUSTER', 'GETKEYSINSLOT', slot, 1000)) as string[]) {
@@ -166,14 +166,14 @@ describe('an unsubscription that crosses the move of its slot', () => {
     source.pause();
     const told = source.client.call('CLUSTER', 'SETSLOT', slot, 'NODE', targetId);
     await delay(50);
-    const unsubscribed = session.unsubscribe([name]);
-    const next = session.redis.ping('next').catch((error: Error) => error.message);
+    const unsubscribed = link.unsubscribe([name]);
+    const next = link.redis.ping('next').catch((error: Error) => error.message);
     await delay(50);
     source.resume();
     await told;
     await unsubscribed;
     expect(await next).not.toBe('next');
     expect(lost).toEqual(['its replies are out of step']);
-    expect(session.isOpen).toBe(false);
+    expect(link.isOpen).toBe(false);
   });
 });

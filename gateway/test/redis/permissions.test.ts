@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { checkRedis } from '../../src/broker/redis/checks.js';
-import { PushSession } from '../../src/broker/redis/push/session.js';
+import { PushLink } from '../../src/broker/redis/push/push-link.js';
 import { systemClock } from '../../src/clock.js';
 import { delay, durableChannel, json, liveChannel, payloadValue, publishOne } from '../support/broker-kit.js';
 import { createRedisBroker } from '../support/redis-broker.js';
@@ -100,7 +100,7 @@ it('what is missing is named in one line', async () => {
 it('a connection that may not PING is not taken for one that is out of step', async () => {
   await userOf(servers.node, 'quiet', '-ping');
   const lost: string[] = [];
-  const session = await PushSession.open(
+  const session = await PushLink.open(
     { host: '127.0.0.1', port: servers.node.port },
     {
       clock: systemClock,

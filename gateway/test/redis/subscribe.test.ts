@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { ChannelListener, ChannelSpec } from '../../src/broker/broker.js';
 import type { LogRecord } from '../../src/broker/record.js';
 import type { SubscriberTimings } from '../../src/broker/redis/push/options.js';
-import { PushSession } from '../../src/broker/redis/push/session.js';
+import { PushLink } from '../../src/broker/redis/push/push-link.js';
 import { systemClock } from '../../src/clock.js';
 import { pushName } from '../../src/redis/keys.js';
 import { parseRedisUrl } from '../../src/redis/url.js';
@@ -211,7 +211,7 @@ describe('subscribing', () => {
 
   it('compares what it holds with what the server holds, at every heartbeat', async () => {
     const told: string[] = [];
-    const session = await PushSession.open(
+    const session = await PushLink.open(
       { host: '127.0.0.1', port: servers.node.port },
       {
         clock: systemClock,

@@ -12,7 +12,7 @@ import { dataConnectionOptions, parseRedisUrl, type RedisTarget } from '../../re
 import { missingPermissions } from './permissions.js';
 import { DEFAULT_MAX_MESSAGE_BYTES } from './push/options.js';
 import { bufferProblem, parseBufferLimit, readBufferLimit } from './push/output-buffer.js';
-import { SAFE_POLICY } from './push/session.js';
+import { SAFE_POLICY } from './push/push-link.js';
 
 /** One finding. `error`: a gateway does not start. `advice`: it starts, and something could be safer. */
 export interface CheckLine {

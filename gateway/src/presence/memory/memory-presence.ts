@@ -1,6 +1,6 @@
 import type { Broker, Subscription } from '../../broker/broker.js';
 import type { Clock } from '../../clock.js';
-import { feedSpec, watchFeed } from '../presence-feed.js';
+import { changesSpec, watchChanges } from '../presence-changes.js';
 import {
   memberKey,
   type PresenceChange,
@@ -99,7 +99,7 @@ export class MemoryPresence implements PresenceStore {
   }
 
   watch(channel: string, listener: PresenceListener): Promise<Subscription> {
-    return watchFeed(this.#options.broker, channel, listener);
+    return watchChanges(this.#options.broker, channel, listener);
   }
 
   #tell(channel: string, state: State, what: Partial<PresenceChange>): void {
@@ -112,7 +112,7 @@ export class MemoryPresence implements PresenceStore {
     for (const member of change.joined) this.#options.onEvent?.('joined', channel, member, state.members.size);
     for (const member of change.left) this.#options.onEvent?.('left', channel, member, state.members.size);
     // A broker that is closed takes the members with it.
-    broker.publish(feedSpec(channel), [{ payload }]).catch(() => {});
+    broker.publish(changesSpec(channel), [{ payload }]).catch(() => {});
   }
 }
 

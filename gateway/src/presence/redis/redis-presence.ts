@@ -2,7 +2,7 @@ import type { Broker, Subscription } from '../../broker/broker.js';
 import { type Cancel, pause, sleep } from '../../clock.js';
 import type { RedisDeployment } from '../../redis/deployment.js';
 import { presenceKeys, pushName, SHARD_COUNT, shardOf } from '../../redis/keys.js';
-import { watchFeed } from '../presence-feed.js';
+import { watchChanges } from '../presence-changes.js';
 import {
   memberKey,
   type PresenceListener,
@@ -124,7 +124,7 @@ export class RedisPresence implements PresenceStore {
   }
 
   watch(channel: string, listener: PresenceListener): Promise<Subscription> {
-    return watchFeed(this.#options.broker, channel, listener);
+    return watchChanges(this.#options.broker, channel, listener);
   }
 
   get #clock() {

@@ -4,7 +4,7 @@ import { Backoff, type BackoffTimings } from '../../../redis/backoff.js';
 import { channelKeys, slotOfShard } from '../../../redis/keys.js';
 import { NotSentError } from '../../../redis/reply-errors.js';
 import { CommandWriter, type EncodedArguments } from '../../../redis/resp.js';
-import type { Lesson } from '../../../redis/routes.js';
+import type { RetryHint } from '../../../redis/routes.js';
 import type { RedisAddress } from '../../../redis/url.js';
 import type { ChannelSpec, PublishOutcome } from '../../broker.js';
 import { publishSettings, type ScriptMessage } from '../scripts/scripts.js';
@@ -60,7 +60,7 @@ export class PublishLane {
   #isBusy = false;
   #retryAt = 0;
   /** Where the next attempt goes, and with what. */
-  #lesson: Lesson | undefined;
+  #hint: RetryHint | undefined;
   /** What was sent failed: until it succeeds it shares a call with no other channel. */
   #goesAlone = false;
   #backoff: Backoff | undefined;
@@ -119,12 +119,12 @@ export class PublishLane {
 
   /** Where the next attempt goes, because the slot's owner said so for this time. */
   get asked(): RedisAddress | undefined {
-    return this.#lesson?.asked;
+    return this.#hint?.asked;
   }
 
   /** Whether what goes next must not share a call with another channel. */
   get goesAlone(): boolean {
-    return this.#goesAlone || this.#lesson !== undefined;
+    return this.#goesAlone || this.#hint !== undefined;
   }
 
   add(publish: Publish): void {
@@ -142,14 +142,14 @@ export class PublishLane {
       bytes += next.body.length;
       if (count > 0 && bytes > MAX_BATCH_BYTES) break;
     }
-    const lesson = this.#lesson;
-    this.#lesson = undefined;
+    const hint = this.#hint;
+    this.#hint = undefined;
     this.#isBusy = true;
     return {
       lane: this,
       publishes: this.#queue.take(count),
-      isAsked: lesson?.asked !== undefined,
-      needsScript: lesson?.needsScript ?? false,
+      isAsked: hint?.asked !== undefined,
+      needsScript: hint?.needsScript ?? false,
     };
   }
 
@@ -167,17 +167,17 @@ export class PublishLane {
    * What was on its way, or would have been, was not stored.
    * @param again these go again, before the others
    */
-  failed(again: readonly Publish[], problem: Error, lesson: Lesson, { clock, retry }: LaneRetries): void {
+  failed(again: readonly Publish[], problem: Error, hint: RetryHint, { clock, retry }: LaneRetries): void {
     this.#isBusy = false;
     this.#queue.putBack(again);
     this.#problem = problem;
     this.#goesAlone ||= !(problem instanceof NotSentError);
-    this.#lesson = lesson.asked || lesson.needsScript ? lesson : undefined;
+    this.#hint = hint.asked || hint.needsScript ? hint : undefined;
     this.#backoff ??= new Backoff(retry, clock.random);
     this.#failures++;
     const delayMs = this.#backoff.next();
     const now = clock.now();
-    this.#retryAt = lesson.isSoon && this.#failures <= MAX_HURRIED_RETRIES ? now : now + delayMs;
+    this.#retryAt = hint.isSoon && this.#failures <= MAX_HURRIED_RETRIES ? now : now + delayMs;
   }
 
   /** Gives up what has waited too long: those in front. */

@@ -6,7 +6,7 @@ import type { RedisLog } from '../../../redis/log.js';
 import { PendingBytes } from '../../../redis/pending-bytes.js';
 import { faultKind, firstWord, NotSentError } from '../../../redis/reply-errors.js';
 import type { Command } from '../../../redis/resp.js';
-import type { Lesson, Routes } from '../../../redis/routes.js';
+import type { RetryHint, Routes } from '../../../redis/routes.js';
 import type { Topology } from '../../../redis/topology/topology.js';
 import type { ChannelSpec, PublishOptions, PublishOutcome } from '../../broker.js';
 import type { NewMessage } from '../../record.js';
@@ -346,8 +346,8 @@ export class RedisPublisher {
     this.#options.log?.warn({}, 'redis refuses commands for several slots; publishing goes slot by slot from now on');
   }
 
-  #retry(lane: PublishLane, again: readonly Publish[], problem: Error, lesson: Lesson): void {
-    lane.failed(again, problem, lesson, { clock: this.#clock, retry: this.#timings.retry });
+  #retry(lane: PublishLane, again: readonly Publish[], problem: Error, hint: RetryHint): void {
+    lane.failed(again, problem, hint, { clock: this.#clock, retry: this.#timings.retry });
     if (this.#isClosed) lane.abandon(problem);
     if (lane.isEmpty || lane.retryAt <= this.#clock.now()) this.#makeReady(lane);
     else this.#wait(lane);

@@ -1,16 +1,16 @@
 import { expect, it } from 'vitest';
 import { ChannelSubscription } from './channel-subscription.js';
-import type { PushSession } from './session.js';
+import type { PushLink } from './push-link.js';
 
-const session = {} as PushSession;
+const link = {} as PushLink;
 
 function subscribed() {
   let doubts = 0;
   const listener = { onRecord() {}, onInterrupted() {}, onResumed() {}, onDoubt: () => void doubts++ };
   const spec = { name: 'a', durable: true, historySize: 1, historyTtlMs: 1000 };
   const channel = new ChannelSubscription(spec, 0, listener, () => {});
-  channel.asked(session);
-  channel.acknowledged(session);
+  channel.asked(link);
+  channel.acknowledged(link);
   return { channel, doubts: () => doubts };
 }
 
@@ -29,7 +29,7 @@ it('is told again after a while, should it have had a reason not to read', () =>
   expect(doubts()).toBe(2);
 });
 
-it('is told no doubt while no session carries it', () => {
+it('is told no doubt while no link carries it', () => {
   const { channel, doubts } = subscribed();
   channel.lost();
   channel.doubt();

@@ -1,12 +1,12 @@
 import { pushName } from '../../../redis/keys.js';
 import type { ChannelListener, ChannelSpec } from '../../broker.js';
 import type { LogRecord } from '../../record.js';
-import type { PushSession } from './session.js';
+import type { PushLink } from './push-link.js';
 
 /** A listener that was told a doubt, and has not read the log since, is told again only after so many. */
 const DOUBTS_UNTIL_TOLD_AGAIN = 10;
 
-/** One subscribed channel, across the sessions that carry it one after the other. */
+/** One subscribed channel, across the links that carry it one after the other. */
 export class ChannelSubscription {
   readonly spec: ChannelSpec;
   /** Its sharded pub/sub name. */
@@ -14,7 +14,7 @@ export class ChannelSubscription {
   /** When a read shall lengthen the life of its identity next, ms. */
   renewAt = Number.NEGATIVE_INFINITY;
   readonly #listener: ChannelListener;
-  #session: PushSession | undefined;
+  #link: PushLink | undefined;
   #state: 'waiting' | 'acknowledged' | 'interrupted' | 'ended' = 'waiting';
   #doubtsSinceRead = 0;
   readonly #onFirstAck: () => void;
@@ -28,21 +28,21 @@ export class ChannelSubscription {
   }
 
   /** On which it was asked for; `undefined`: it must be asked for. */
-  get session(): PushSession | undefined {
-    return this.#session;
+  get link(): PushLink | undefined {
+    return this.#link;
   }
 
   get isInterrupted(): boolean {
     return this.#state === 'interrupted';
   }
 
-  asked(session: PushSession): void {
-    this.#session = session;
+  asked(link: PushLink): void {
+    this.#link = link;
   }
 
   /** @returns whether it was interrupted until now. */
-  acknowledged(session: PushSession): boolean {
-    if (this.#session !== session) return false;
+  acknowledged(link: PushLink): boolean {
+    if (this.#link !== link) return false;
     const wasInterrupted = this.#state === 'interrupted';
     if (this.#state === 'waiting') this.#onFirstAck();
     this.#state = 'acknowledged';
@@ -50,16 +50,16 @@ export class ChannelSubscription {
     return wasInterrupted;
   }
 
-  /** No session carries it any more. */
+  /** No link carries it any more. */
   lost(): void {
-    this.#session = undefined;
+    this.#link = undefined;
     if (this.#state !== 'acknowledged') return;
     this.#state = 'interrupted';
     this.#listener.onInterrupted();
   }
 
-  deliver(session: PushSession, record: LogRecord): void {
-    if (this.#session === session) this.#listener.onRecord(record);
+  deliver(link: PushLink, record: LogRecord): void {
+    if (this.#link === link) this.#listener.onRecord(record);
   }
 
   /** Its listener should compare with the log, once for all doubts that come before it does. */
@@ -76,6 +76,6 @@ export class ChannelSubscription {
   /** The listener hears nothing from now on. */
   ended(): void {
     this.#state = 'ended';
-    this.#session = undefined;
+    this.#link = undefined;
   }
 }

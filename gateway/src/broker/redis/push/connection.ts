@@ -1,13 +1,13 @@
 import type { Cancel } from '../../../clock.js';
 import { Backoff, type BackoffTimings } from '../../../redis/backoff.js';
 import { formatAddress, type RedisAddress } from '../../../redis/url.js';
-import { PushSession, type PushSessionOptions, type PushSessionTimings } from './session.js';
+import { PushLink, type PushLinkOptions, type PushLinkTimings } from './push-link.js';
 
-export interface ShardConnectionOptions extends PushSessionOptions {
+export interface ShardConnectionOptions extends PushLinkOptions {
   readonly timings: ShardConnectionTimings;
 }
 
-export interface ShardConnectionTimings extends PushSessionTimings {
+export interface ShardConnectionTimings extends PushLinkTimings {
   readonly retry: BackoffTimings;
   /** Distrust rebuilds a connection at most once in this time, ms (jittered). */
   readonly distrustMs: number;
@@ -17,11 +17,11 @@ export interface ShardConnectionEvents {
   onUp(connection: ShardConnection): void;
   /** What it carried is lost; it is being connected anew. */
   onDown(connection: ShardConnection, reason: string): void;
-  onPush(session: PushSession, name: string, record: Buffer): void;
-  onGone(session: PushSession, names: string[]): void;
+  onPush(link: PushLink, name: string, record: Buffer): void;
+  onGone(link: PushLink, names: string[]): void;
 }
 
-/** Keeps one session with one master: connects anew, with backoff, for as long as it is not closed. */
+/** Keeps one link with one master: connects anew, with backoff, for as long as it is not closed. */
 export class ShardConnection {
   /** `host:port` of the master. */
   readonly name: string;
@@ -29,7 +29,7 @@ export class ShardConnection {
   readonly #options: ShardConnectionOptions;
   readonly #events: ShardConnectionEvents;
   readonly #backoff: Backoff;
-  #session: PushSession | undefined;
+  #link: PushLink | undefined;
   #problem: string | undefined = 'not connected yet';
   #upSince = 0;
   #trustedUntil = 0;
@@ -47,11 +47,11 @@ export class ShardConnection {
   }
 
   /** Present while the master is known to serve. */
-  get session(): PushSession | undefined {
-    return this.#session;
+  get link(): PushLink | undefined {
+    return this.#link;
   }
 
-  /** Why there is no session. */
+  /** Why there is no link. */
   get problem(): string | undefined {
     return this.#problem;
   }
@@ -64,7 +64,7 @@ export class ShardConnection {
     this.#cancelDistrust = clock.after(waitMs, () => {
       this.#cancelDistrust = undefined;
       this.#trustedUntil = clock.now() + timings.distrustMs * (0.5 + clock.random());
-      this.#session?.lose('distrusted');
+      this.#link?.lose('distrusted');
     });
   }
 
@@ -73,19 +73,19 @@ export class ShardConnection {
     this.#closed = true;
     this.#cancelRetry?.();
     this.#cancelDistrust?.();
-    this.#session?.end();
-    this.#session = undefined;
+    this.#link?.end();
+    this.#link = undefined;
   }
 
   async #connect(): Promise<void> {
     try {
-      const session = await PushSession.open(this.#address, this.#options, {
-        onPush: (name, record) => this.#events.onPush(session, name, record),
-        onGone: (names) => this.#events.onGone(session, names),
+      const link = await PushLink.open(this.#address, this.#options, {
+        onPush: (name, record) => this.#events.onPush(link, name, record),
+        onGone: (names) => this.#events.onGone(link, names),
         onLost: (reason) => this.#onLost(reason),
       });
-      if (this.#closed) return session.end();
-      this.#session = session;
+      if (this.#closed) return link.end();
+      this.#link = link;
       this.#problem = undefined;
       this.#upSince = this.#options.clock.now();
       this.#events.onUp(this);
@@ -97,7 +97,7 @@ export class ShardConnection {
 
   #onLost(reason: string): void {
     const { clock, timings } = this.#options;
-    this.#session = undefined;
+    this.#link = undefined;
     this.#problem = reason;
     // One that ends soon after each success must not be tried ever faster.
     if (clock.now() - this.#upSince > timings.retry.maxMs) this.#backoff.reset();

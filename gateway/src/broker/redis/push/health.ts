@@ -33,13 +33,13 @@ export function shardHealth(
 }
 
 function healthOf(
-  { name, session, problem }: ShardConnection,
+  { name, link, problem }: ShardConnection,
   interrupted: number,
   risk: string | undefined,
 ): ShardHealth {
-  if (!session) return { shard: name, state: 'lost', detail: problem ?? 'not connected' };
+  if (!link) return { shard: name, state: 'lost', detail: problem ?? 'not connected' };
   if (interrupted > 0)
     return { shard: name, state: 'lost', detail: `${interrupted} channels are not subscribed again yet` };
-  const detail = [session.warning, risk].filter((one) => one !== undefined).join('; ');
+  const detail = [link.warning, risk].filter((one) => one !== undefined).join('; ');
   return { shard: name, state: 'ok', ...(detail !== '' && { detail }) };
 }

@@ -2,15 +2,15 @@ import { expect, it } from 'vitest';
 import { systemClock } from '../../../clock.js';
 import { formatAddress, type RedisAddress } from '../../../redis/url.js';
 import { LogReads } from './log-reads.js';
-import type { PushSession } from './session.js';
+import type { PushLink } from './push-link.js';
 import type { VirtualShard } from './virtual-shard.js';
 
 const CHANNEL = { name: 'a', durable: true, historySize: 1, historyTtlMs: 1000 };
 const REPLID = 'f'.repeat(40);
 const PAGE = [7, 3, Buffer.from('7:0'), 0, Buffer.from(REPLID), Buffer.from('master')];
 
-/** A session with a server that answers with this reply, or this error. */
-function sessionWith(address: RedisAddress, reply: unknown[] | string): PushSession {
+/** A link with a server that answers with this reply, or this error. */
+function linkWith(address: RedisAddress, reply: unknown[] | string): PushLink {
   const answer = async () => {
     if (typeof reply !== 'string') return reply;
     throw Object.assign(new Error(reply), { name: 'ReplyError' });
@@ -21,7 +21,7 @@ function sessionWith(address: RedisAddress, reply: unknown[] | string): PushSess
     isOpen: true,
     read: (_: unknown, read: () => unknown) => read(),
     redis: { callBuffer: answer, asking: async () => 'OK' },
-  } as unknown as PushSession;
+  } as unknown as PushLink;
 }
 
 it.each([
@@ -30,19 +30,19 @@ it.each([
   ['::1', '', '::1'],
   ['127.0.0.1', '', '127.0.0.1'],
 ])('on %s, follows ASK to "%s" at %s', async (asked, named, expected) => {
-  const session = sessionWith({ host: asked, port: 1 }, `ASK 15495 ${named}:2`);
+  const link = linkWith({ host: asked, port: 1 }, `ASK 15495 ${named}:2`);
   const target = formatAddress({ host: expected, port: 2 });
-  const other = sessionWith({ host: expected, port: 2 }, PAGE);
+  const other = linkWith({ host: expected, port: 2 }, PAGE);
   const reads = new LogReads({
     clock: systemClock,
     readWaitMs: 0,
-    sessionAt: (address) => (formatAddress(address) === target ? other : undefined),
+    linkAt: (address) => (formatAddress(address) === target ? other : undefined),
     confirm: async () => true,
     onMoving() {},
     onMoved() {},
     onError() {},
   });
-  const shard = { slot: 15495, connection: { session } } as unknown as VirtualShard;
+  const shard = { slot: 15495, connection: { link } } as unknown as VirtualShard;
   const page = await reads.read(shard, CHANNEL, { last: true, limit: 0 }, {});
   expect(page.head).toEqual({ epoch: 7, offset: 3 });
 });

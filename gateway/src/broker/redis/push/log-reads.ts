@@ -5,15 +5,15 @@ import type { ScriptConnection } from '../../../redis/script.js';
 import type { RedisAddress } from '../../../redis/url.js';
 import type { ChannelSpec, LogPage, ReadRange } from '../../broker.js';
 import { type ReadOptions, readLog, type ServedLogPage } from '../scripts/scripts.js';
-import type { PushSession } from './session.js';
+import type { PushLink } from './push-link.js';
 import type { VirtualShard } from './virtual-shard.js';
 
 export interface LogReadsOptions {
   readonly clock: Clock;
   /** How long a read waits for a master that serves before it is `unavailable`, ms. */
   readonly readWaitMs: number;
-  /** The session with the master at this address. */
-  readonly sessionAt: (address: RedisAddress) => PushSession | undefined;
+  /** The link with the master at this address. */
+  readonly linkAt: (address: RedisAddress) => PushLink | undefined;
   /** Whether the master serves the slot, by a majority asked from now on. */
   readonly confirm: (slot: number, master: string) => Promise<boolean>;
   /** A server said that the slot is being handed over. */
@@ -59,66 +59,66 @@ export class LogReads {
 
   async #attempt(shard: VirtualShard, channel: ChannelSpec, range: ReadRange, options: ReadOptions): Promise<LogPage> {
     const { connection, slot } = shard;
-    const session = connection?.session;
-    if (!session) throw new Error(connection?.problem ?? 'nobody serves its slot');
-    const [{ page, role, replicationId }, answering] = await this.#readAt(session, shard, channel, range, options);
+    const link = connection?.link;
+    if (!link) throw new Error(connection?.problem ?? 'nobody serves its slot');
+    const [{ page, role, replicationId }, answering] = await this.#readAt(link, shard, channel, range, options);
     if (role !== 'master' || replicationId !== answering.replicationId) {
       answering.lose('it is no longer the master it was');
       throw new Error('a server answered that is no longer the master it was');
     }
     if (range.confirmed) {
       const checks = await Promise.all([this.#options.confirm(slot, connection.name), answering.verify()]);
-      if (checks.includes(false) || shard.connection?.session !== session) {
+      if (checks.includes(false) || shard.connection?.link !== link) {
         throw new Error('the server that answered may have been deposed');
       }
     }
     return page;
   }
 
-  /** The page, and the session on which it was read. */
+  /** The page, and the link on which it was read. */
   async #readAt(
-    session: PushSession,
+    link: PushLink,
     shard: VirtualShard,
     channel: ChannelSpec,
     range: ReadRange,
     options: ReadOptions,
-  ): Promise<[ServedLogPage, PushSession]> {
+  ): Promise<[ServedLogPage, PushLink]> {
     try {
-      const read = () => readOn(session, session.redis, channel, range, options);
-      return [await session.read(range, read), session];
+      const read = () => readOn(link, link.redis, channel, range, options);
+      return [await link.read(range, read), link];
     } catch (error) {
-      this.#options.onError(session.address, shard.slot, error as Error);
+      this.#options.onError(link.address, shard.slot, error as Error);
       const word = firstWord(error as Error);
-      if (word === 'READONLY') session.lose('it is read-only');
+      if (word === 'READONLY') link.lose('it is read-only');
       if (word === 'MOVED') this.#options.onMoved();
       if (word === 'TRYAGAIN') this.#options.onMoving(shard);
       const redirection = redirectionOf(error as Error);
       if (redirection?.kind !== 'ASK') throw error;
       this.#options.onMoving(shard);
-      const host = redirection.host || session.address.host;
-      const other = this.#options.sessionAt({ host, port: redirection.port });
+      const host = redirection.host || link.address.host;
+      const other = this.#options.linkAt({ host, port: redirection.port });
       if (!other) throw error;
       return [await other.read(range, () => readOn(other, asking(other), channel, range, options)), other];
     }
   }
 }
 
-/** What a session answers once it is lost, perhaps out of step, is not worth anything. */
+/** What a link answers once it is lost, perhaps out of step, is not worth anything. */
 async function readOn(
-  session: PushSession,
+  link: PushLink,
   connection: ScriptConnection,
   channel: ChannelSpec,
   range: ReadRange,
   options: ReadOptions,
 ): Promise<ServedLogPage> {
   const [outcome] = await Promise.allSettled([readLog(connection, channel, range, options)]);
-  if (!session.isOpen) throw new Error('the connection was lost');
+  if (!link.isOpen) throw new Error('the connection was lost');
   if (outcome.status === 'rejected') throw outcome.reason;
   return outcome.value;
 }
 
 /** Each command on it is let in by a server that is being given the slot. */
-function asking({ redis }: PushSession): ScriptConnection {
+function asking({ redis }: PushLink): ScriptConnection {
   return {
     callBuffer(command, ...args) {
       redis.asking().catch(() => {}); // if it fails, so does the command behind it

@@ -30,7 +30,7 @@ import {
   type SubscriberStats,
   type SubscriberTimings,
 } from './options.js';
-import type { PushSession } from './session.js';
+import type { PushLink } from './push-link.js';
 import { VirtualShard } from './virtual-shard.js';
 
 /** How often the identity of a channel that has members is renewed within its life, while nobody has published. */
@@ -99,7 +99,7 @@ export class RedisSubscriber {
     this.#reads = new LogReads({
       clock,
       readWaitMs: timings.readWaitMs,
-      sessionAt: (address) => this.#sessionAt(address),
+      linkAt: (address) => this.#linkAt(address),
       confirm: (slot, master) => {
         this.stats.confirmations++;
         return this.#topology.confirm(slot, master);
@@ -125,7 +125,7 @@ export class RedisSubscriber {
       this.#deployment.start();
     });
     this.#onUp = undefined;
-    if (!isTimeUp || [...this.#connections.values()].some(({ session }) => session)) return;
+    if (!isTimeUp || [...this.#connections.values()].some(({ link }) => link)) return;
     const [problem = this.#topology.problem] = [...this.#connections.values()].map((connection) => connection.problem);
     this.close();
     throw new FanfareError('unavailable', problem ?? 'no Redis master was found');
@@ -195,10 +195,10 @@ export class RedisSubscriber {
     return shardHealth(this.#connections.values(), this.#shards, view ? undefined : problem, riskOf);
   }
 
-  #sessionAt(address: RedisAddress): PushSession | undefined {
+  #linkAt(address: RedisAddress): PushLink | undefined {
     const { view } = this.#topology;
     const name = view && masterAt(view, address);
-    return name === undefined ? undefined : this.#connections.get(name)?.session;
+    return name === undefined ? undefined : this.#connections.get(name)?.link;
   }
 
   #shardOf(channel: string): VirtualShard {
@@ -218,7 +218,7 @@ export class RedisSubscriber {
 
   /** Whether some virtual shard has no master that serves it. */
   #isLost(): boolean {
-    return this.#connections.size === 0 || this.#shards.some(({ connection }) => !connection?.session);
+    return this.#connections.size === 0 || this.#shards.some(({ connection }) => !connection?.link);
   }
 
   #adopt(view: TopologyView): void {
@@ -247,7 +247,7 @@ export class RedisSubscriber {
         onUp: (connection) => {
           this.stats.connects++;
           this.#log?.info({ shard: connection.name }, 'redis shard connected');
-          const warning = connection.session?.warning;
+          const warning = connection.link?.warning;
           if (warning !== undefined) this.#log?.warn({ shard: connection.name, warning }, 'redis shard is at risk');
           for (const shard of this.#shards) if (shard.connection === connection) shard.schedule();
           this.#onUp?.();
@@ -258,20 +258,20 @@ export class RedisSubscriber {
           for (const shard of this.#shards) if (shard.connection === connection) shard.lose();
           this.#refresh();
         },
-        onPush: (session, name, push) => this.#deliver(session, name, push),
-        onGone: (session, names) => this.#onGone(session, names),
+        onPush: (link, name, push) => this.#deliver(link, name, push),
+        onGone: (link, names) => this.#onGone(link, names),
       },
     );
   }
 
-  #deliver(session: PushSession, name: string, push: Buffer): void {
+  #deliver(link: PushLink, name: string, push: Buffer): void {
     const channel = this.#channels.get(name);
     if (!channel) return;
     try {
       const records = splitPush(push);
       // Each is kept for its own time, and must not keep the others.
       const isShared = records.length > 1;
-      for (const record of records) channel.deliver(session, decodeRecord(isShared ? Buffer.from(record) : record));
+      for (const record of records) channel.deliver(link, decodeRecord(isShared ? Buffer.from(record) : record));
     } catch (error) {
       this.stats.malformed++;
       this.#log?.warn({ channel: channel.spec.name, error }, 'a push is no record');
@@ -280,11 +280,11 @@ export class RedisSubscriber {
     }
   }
 
-  #onGone(session: PushSession, names: readonly string[]): void {
+  #onGone(link: PushLink, names: readonly string[]): void {
     this.stats.gone += names.length;
     for (const name of names) {
       const channel = this.#channels.get(name);
-      if (channel?.session !== session) continue;
+      if (channel?.link !== link) continue;
       const shard = this.#shardOf(channel.spec.name);
       shard.lose([channel]);
       shard.schedule();

@@ -3,7 +3,7 @@ import { Backoff, type BackoffTimings } from '../../../redis/backoff.js';
 import { slotOfShard } from '../../../redis/keys.js';
 import type { ChannelSubscription } from './channel-subscription.js';
 import type { ShardConnection } from './connection.js';
-import type { PushSession } from './session.js';
+import type { PushLink } from './push-link.js';
 
 /** Channels named by one SSUBSCRIBE or SUNSUBSCRIBE at most. */
 const MAX_NAMES = 512;
@@ -31,7 +31,7 @@ export class VirtualShard {
   readonly #events: VirtualShardEvents;
   readonly #backoff: Backoff;
   readonly #wanted = new Set<ChannelSubscription>();
-  readonly #leaving = new Map<PushSession, Leaving[]>();
+  readonly #leaving = new Map<PushLink, Leaving[]>();
   #connection: ShardConnection | undefined;
   #isScheduled = false;
 
@@ -61,14 +61,14 @@ export class VirtualShard {
 
   /** Resolves once no server holds it any more. */
   remove(channel: ChannelSubscription): Promise<void> {
-    const { session, name } = channel;
+    const { link, name } = channel;
     this.channels.delete(channel);
     this.#wanted.delete(channel);
     channel.ended();
-    if (!session?.isOpen) return Promise.resolve();
+    if (!link?.isOpen) return Promise.resolve();
     return new Promise((done) => {
-      const leaving = this.#leaving.get(session) ?? [];
-      this.#leaving.set(session, [...leaving, { name, done }]);
+      const leaving = this.#leaving.get(link) ?? [];
+      this.#leaving.set(link, [...leaving, { name, done }]);
       this.schedule();
     });
   }
@@ -104,23 +104,23 @@ export class VirtualShard {
   }
 
   #ask(): void {
-    const session = this.#connection?.session;
-    if (!session) return;
+    const link = this.#connection?.link;
+    if (!link) return;
     const wanted = [...this.#wanted];
     this.#wanted.clear();
-    for (const some of chunks(wanted)) void this.#subscribe(session, some);
+    for (const some of chunks(wanted)) void this.#subscribe(link, some);
   }
 
-  async #subscribe(session: PushSession, channels: readonly ChannelSubscription[]): Promise<void> {
-    for (const channel of channels) channel.asked(session);
+  async #subscribe(link: PushLink, channels: readonly ChannelSubscription[]): Promise<void> {
+    for (const channel of channels) channel.asked(link);
     try {
-      await session.subscribe(channels.map(({ name }) => name));
+      await link.subscribe(channels.map(({ name }) => name));
       this.#backoff.reset();
-      const resumed = channels.filter((channel) => channel.acknowledged(session)).length;
+      const resumed = channels.filter((channel) => channel.acknowledged(link)).length;
       if (resumed > 0) this.#events.onResumed(resumed);
     } catch (error) {
-      const refused = channels.filter((channel) => channel.session === session);
-      if (refused.length === 0) return; // the session ended, and they were told
+      const refused = channels.filter((channel) => channel.link === link);
+      if (refused.length === 0) return; // the link ended, and they were told
       this.lose(refused);
       this.#events.onRefused(error as Error);
       this.#clock.after(this.#backoff.next(), () => this.schedule());
@@ -128,12 +128,12 @@ export class VirtualShard {
   }
 
   #leave(): void {
-    for (const [session, leaving] of this.#leaving) {
+    for (const [link, leaving] of this.#leaving) {
       for (const some of chunks(leaving)) {
         const done = () => {
           for (const one of some) one.done();
         };
-        session.unsubscribe(some.map(({ name }) => name)).then(done, done); // refused: it holds none of them
+        link.unsubscribe(some.map(({ name }) => name)).then(done, done); // refused: it holds none of them
       }
     }
     this.#leaving.clear();

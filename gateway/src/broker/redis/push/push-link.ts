@@ -8,15 +8,15 @@ import type { ReadRange } from '../../broker.js';
 import { logScript } from '../scripts/scripts.js';
 import { type BufferLimit, pagesAtATime, readBufferLimit } from './output-buffer.js';
 
-export interface PushSessionOptions {
+export interface PushLinkOptions {
   readonly clock: Clock;
   readonly link: LinkOptions;
-  readonly timings: PushSessionTimings;
+  readonly timings: PushLinkTimings;
   /** Largest message that is published here. */
   readonly maxMessageBytes: number;
 }
 
-export interface PushSessionTimings {
+export interface PushLinkTimings {
   /** Most time until a new connection has shown that it leads to a master, ms. */
   readonly handshakeMs: number;
   /** Between two heartbeats, ms. */
@@ -25,7 +25,7 @@ export interface PushSessionTimings {
   readonly silenceMs: number;
 }
 
-export interface PushSessionEvents {
+export interface PushLinkEvents {
   /** A record was pushed; the bytes are the callee's. */
   onPush(name: string, record: Buffer): void;
   /** The server ended these subscriptions: their slot moved. */
@@ -53,7 +53,7 @@ interface Identity {
  * that it is a master with its data loaded, until it is lost. Pushes, heartbeats and reads of the log
  * share the connection, so that what is read and what is pushed are one view.
  */
-export class PushSession {
+export class PushLink {
   readonly redis: Redis;
   readonly address: RedisAddress;
   /** `master_replid` of the server; if it changes, this is not the same log any more. */
@@ -61,8 +61,8 @@ export class PushSession {
   readonly #pages: Semaphore;
   readonly #looks = new Semaphore(LOOKS_AT_A_TIME);
   readonly #clock: Clock;
-  readonly #timings: PushSessionTimings;
-  readonly #events: PushSessionEvents;
+  readonly #timings: PushLinkTimings;
+  readonly #events: PushLinkEvents;
   readonly #silence: Deadline;
   /** Subscriptions that the server acknowledged and that were not asked to end. */
   readonly #names = new Set<string>();
@@ -76,7 +76,7 @@ export class PushSession {
   #open = true;
 
   /** Connects. Rejects with one clear line if this is no master that serves. */
-  static async open(address: RedisAddress, options: PushSessionOptions, events: PushSessionEvents) {
+  static async open(address: RedisAddress, options: PushLinkOptions, events: PushLinkEvents) {
     const { clock, link, timings } = options;
     const redis = await openLink(address, link, clock, timings.handshakeMs);
     try {
@@ -91,7 +91,7 @@ export class PushSession {
       if (info.get('role') === undefined) throw new Error('it holds no data: a sentinel, perhaps');
       if (info.get('role') !== 'master') throw new Error('it is a replica');
       if (info.get('loading') !== '0') throw new Error('it is loading its data');
-      return new PushSession(redis, address, identityOf(info), limit, options, events);
+      return new PushLink(redis, address, identityOf(info), limit, options, events);
     } catch (error) {
       redis.disconnect();
       throw error;
@@ -103,8 +103,8 @@ export class PushSession {
     address: RedisAddress,
     { replicationId, evictionPolicy }: Identity,
     limit: BufferLimit | undefined,
-    options: PushSessionOptions,
-    events: PushSessionEvents,
+    options: PushLinkOptions,
+    events: PushLinkEvents,
   ) {
     this.redis = redis;
     this.address = address;
@@ -165,7 +165,7 @@ export class PushSession {
     });
   }
 
-  /** Whether the server, asked from now on, is still the master it was. The session is lost if not. */
+  /** Whether the server, asked from now on, is still the master it was. The link is lost if not. */
   verify(): Promise<boolean> {
     this.#verifying ??= new Promise((resolve) => {
       this.#clock.soon(async () => {

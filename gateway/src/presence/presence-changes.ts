@@ -1,18 +1,18 @@
 /** Changes of members as they travel between gateways: records of a live channel that goes with the channel. */
 import type { Broker, ChannelSpec, Subscription } from '../broker/broker.js';
 import type { LogRecord } from '../broker/record.js';
-import { type PresenceChange, type PresenceListener, presenceFeed } from './presence-store.js';
+import { changesChannel, type PresenceChange, type PresenceListener } from './presence-store.js';
 
-export function feedSpec(channel: string): ChannelSpec {
-  return { name: presenceFeed(channel), durable: false, historySize: 1, historyTtlMs: 1 };
+export function changesSpec(channel: string): ChannelSpec {
+  return { name: changesChannel(channel), durable: false, historySize: 1, historyTtlMs: 1 };
 }
 
-export function watchFeed(
+export function watchChanges(
   broker: Pick<Broker, 'subscribe'>,
   channel: string,
   listener: PresenceListener,
 ): Promise<Subscription> {
-  return broker.subscribe(feedSpec(channel), {
+  return broker.subscribe(changesSpec(channel), {
     onRecord(record) {
       const change = parseChange(record);
       if (change) listener.onChange(change);
