@@ -26,7 +26,16 @@ export async function isMaster({ client }: RedisNode): Promise<boolean> {
 /** When one of these became a master, ms. */
 export async function promotion(replicas: readonly RedisNode[]): Promise<number> {
   const anyIsMaster = async () => (await Promise.all(replicas.map(isMaster))).includes(true);
-  await until('a replica is promoted', anyIsMaster, 40_000);
+  await until('a replica is promoted', anyIsMaster, 40_000, async () => {
+    const views = await Promise.all(
+      replicas.map(async (replica) => [
+        await replica.client.info('replication'),
+        await replica.client.call('CLUSTER', 'NODES').catch(String),
+        await replica.logTail(),
+      ]),
+    );
+    return views.flat().join('\n');
+  });
   return Date.now();
 }
 

@@ -22,7 +22,12 @@ beforeEach(async () => {
   load = new RedisLoad(subscriber, cluster.nodes, { channels: 8 });
   await load.start();
   // Of a channel that nobody published to there is meta alone; a slot that moves answers TRYAGAIN for it.
-  await until('published to', () => load.followers.every(({ cursor }) => (cursor?.offset ?? 0) > 0));
+  await until(
+    'published to',
+    () => load.followers.every(({ cursor }) => (cursor?.offset ?? 0) > 0),
+    30_000,
+    () => load.state(),
+  );
 });
 afterEach(async () => {
   subscriber?.close();

@@ -75,6 +75,17 @@ export class RedisLoad {
     return Date.now() - since;
   }
 
+  /** Where each follower stands, for the message of a wait that failed. */
+  state(): string {
+    const lines = this.followers.map((follower) => {
+      const { channel, cursor, calls, seen } = follower;
+      const acknowledged = this.#acknowledged.get(follower)?.length ?? 0;
+      const at = cursor ? nameOf(cursor) : 'nowhere';
+      return `${channel.name}: acknowledged ${acknowledged}, seen ${seen.length}, at ${at}, told ${calls.join(' ')}`;
+    });
+    return lines.join('\n');
+  }
+
   async #publish(follower: LogFollower): Promise<void> {
     const acknowledged: LogPosition[] = [];
     this.#acknowledged.set(follower, acknowledged);

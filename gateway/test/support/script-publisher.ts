@@ -21,7 +21,8 @@ const RETRY_MS = 20;
  */
 export class ScriptPublisher {
   readonly #nodes: readonly RedisNode[];
-  #last = 0;
+  /** By channel: where its last publish was sent, an index of `#nodes`. */
+  readonly #last = new Map<string, number>();
 
   constructor(nodes: readonly RedisNode[]) {
     this.#nodes = nodes;
@@ -31,12 +32,12 @@ export class ScriptPublisher {
     const deadline = Date.now() + timeoutMs;
     let problem: unknown;
     while (Date.now() < deadline) {
-      const node = this.#nodes[this.#last % this.#nodes.length] as RedisNode;
+      const node = this.#nodes[(this.#last.get(channel.name) ?? 0) % this.#nodes.length] as RedisNode;
       try {
         return await this.#attempt(node.client, channel, value, key);
       } catch (error) {
         problem = error;
-        await this.#follow(error as Error);
+        await this.#follow(channel, error as Error);
         const ask = /^ASK \d+ \S+:(\d+)$/.exec((error as Error).message);
         if (ask) {
           const asked = await this.#attempt(this.#at(Number(ask[1])), channel, value, key, true).catch(() => {});
@@ -55,11 +56,11 @@ export class ScriptPublisher {
     return appended[0]?.position as LogPosition;
   }
 
-  async #follow(error: Error): Promise<void> {
+  async #follow({ name }: ChannelSpec, error: Error): Promise<void> {
     const moved = /^MOVED \d+ \S+:(\d+)$/.exec(error.message);
     if (error.message.startsWith('ASK')) return;
     const index = moved ? this.#nodes.findIndex(({ port }) => port === Number(moved[1])) : -1;
-    this.#last = index >= 0 ? index : this.#last + 1;
+    this.#last.set(name, index >= 0 ? index : (this.#last.get(name) ?? 0) + 1);
     await delay(RETRY_MS);
   }
 

@@ -69,6 +69,8 @@ export async function startCluster(
     'cluster-config-file': 'nodes.conf',
     'cluster-node-timeout': String(nodeTimeoutMs),
     'cluster-allow-replica-migration': 'no',
+    // However long a fault lasts (by default, 11 s with this timeout), a replica may still be promoted.
+    'cluster-replica-validity-factor': '0',
     ...options.config,
   };
   const nodes = await Promise.all(
@@ -259,11 +261,22 @@ async function stopAll(nodes: readonly RedisNode[]): Promise<void> {
   await Promise.all(nodes.map((node) => node.stop()));
 }
 
-/** Waits until this holds; asks every 20 ms. Rejects after `timeoutMs` (default 20 s). */
-export async function until(what: string, holds: () => Promise<boolean> | boolean, timeoutMs = 20_000): Promise<void> {
+/**
+ * Waits until this holds; asks every 20 ms. Rejects after `timeoutMs` (default 20 s), and tells what `state` sees then:
+ * a run that failed once, elsewhere, can be understood from its output alone.
+ */
+export async function until(
+  what: string,
+  holds: () => Promise<boolean> | boolean,
+  timeoutMs = 20_000,
+  state?: () => Promise<string> | string,
+): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   while (!(await holds())) {
-    if (Date.now() > deadline) throw new Error(`${what}: not within ${timeoutMs} ms`);
+    if (Date.now() > deadline) {
+      const seen = state ? `; ${await state()}` : '';
+      throw new Error(`${what}: not within ${timeoutMs} ms${seen}`);
+    }
     await delay(20);
   }
 }
