@@ -5,6 +5,7 @@ export type {
   Durability,
   Frame,
   Position,
+  ReplicasWanted,
   ResetReason,
   ServerFrame,
   Tags,

@@ -45,7 +45,7 @@ describe('publish', () => {
 
   it('resolves with the position', async () => {
     const hand = byHand();
-    const done = hand.channel.publish({ n: 1 }, { key: 'k', tags: { a: 'b' }, durability: 'replicated' });
+    const done = hand.channel.publish({ n: 1 }, { key: 'k', tags: { a: 'b' }, durability: 'replicated', replicas: 2 });
     hand.tick();
     expect(hand.sent()).toEqual([
       {
@@ -56,9 +56,10 @@ describe('publish', () => {
         key: 'k',
         tags: { a: 'b' },
         durability: 'replicated',
+        replicas: 2,
       },
     ]);
-    hand.answer(0, { epoch: 'e1', offset: 7, duplicate: true, durability: 'stored', replicas: 0 });
+    hand.answer(0, { epoch: 'e1', offset: 7, duplicate: true, durability: 'stored', replicas: 0, of: 1 });
     expect(await done).toEqual({
       channel: CHANNEL,
       epoch: 'e1',
@@ -67,6 +68,7 @@ describe('publish', () => {
       duplicate: true,
       durability: 'stored',
       replicas: 0,
+      of: 1,
     });
     // The ping, the silence, and the look whether an answer is owed.
     expect(hand.clock.pending).toBe(3);

@@ -1,4 +1,4 @@
-import type { Durability, Position, Tags } from '@fanfare/protocol';
+import type { Durability, Position, ReplicasWanted, Tags } from '@fanfare/protocol';
 import { isKey } from '@fanfare/protocol/validate';
 import { checkData } from './check-data.js';
 import { checkNumber } from './check-number.js';
@@ -14,8 +14,13 @@ export interface PublishOptions {
   readonly key?: string | undefined;
   /** Labels that travel with the message. */
   readonly tags?: Tags | undefined;
-  /** `replicated`: wait until all replicas in sync (one at least) have it too. Default `stored`. */
+  /** `replicated`: wait until replicas have it too, for a second at most. Default `stored`. */
   readonly durability?: Durability | undefined;
+  /**
+   * How many replicas, only with `durability: 'replicated'`: a number from 1 on, or `'all'` that are in sync, one at least,
+   * because any of them may be promoted. Default `'all'`.
+   */
+  readonly replicas?: ReplicasWanted | undefined;
   /** Default: the client's `requestTimeoutMs`. */
   readonly timeoutMs?: number | undefined;
 }
@@ -27,10 +32,12 @@ export interface PublishResult extends Partial<Position> {
   readonly key?: string;
   /** The key had been seen: this is the position of the first publish, nothing new was stored. */
   readonly duplicate?: boolean;
-  /** What was reached; only if `replicated` was asked for. */
+  /** What was reached: `stored`, if fewer replicas have it than were asked for. It is in the log in any case. */
   readonly durability?: Durability;
   /** How many replicas have it; only if `replicated` was asked for. */
   readonly replicas?: number;
+  /** How many replicas are in sync, or were so within the last 10 s; only if `replicated` was asked for. */
+  readonly of?: number;
 }
 
 export interface PublisherOptions {
@@ -63,9 +70,14 @@ export class Publisher {
       throw new FanfareClientError('bad_request', 'a key has 1 to 128 bytes');
     }
     const key = options.key ?? this.#nextKey(channel);
-    const { tags, durability, timeoutMs = this.#options.timeoutMs } = options;
+    const { tags, durability, replicas, timeoutMs = this.#options.timeoutMs } = options;
     checkNumber('timeoutMs', timeoutMs, 1);
-    const fields = { ...(key !== undefined && { key }), ...(tags && { tags }), ...(durability && { durability }) };
+    const fields = {
+      ...(key !== undefined && { key }),
+      ...(tags && { tags }),
+      ...(durability && { durability }),
+      ...(replicas !== undefined && { replicas }),
+    };
     const reply = await this.#options.requests.call(
       'published',
       (id) => ({ type: 'publish', id, channel, data, ...fields }),

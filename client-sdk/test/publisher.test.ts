@@ -192,6 +192,18 @@ describe('a publisher', () => {
     expect(() => createPublisher({ url: 'http://host', apiKey: 'x', timeoutMs: 300_001 })).toThrow('timeoutMs');
   });
 
+  it('says how many replicas a message waits for, and hears how many have it', async () => {
+    const { publisher } = await withGateway();
+    const asked = await publisher.publish('demo:a', 1, { durability: 'replicated', replicas: 2 });
+    expect(asked).toMatchObject({ offset: 1, durability: 'stored', replicas: 0, of: 0 });
+    const none = publisher.publish('demo:a', 2, { durability: 'replicated', replicas: 0 });
+    expect(await rejectionOf(none)).toMatchObject({
+      code: 'bad_request',
+      message: expect.stringContaining('replicas'),
+    });
+    await publisher.close();
+  });
+
   it('is typed and checked by the map', async () => {
     const { gateway } = await withGateway();
     const channels = defineChannels({ 'demo:*': durable<{ n: number }>(), 'tick:*': live<number>() });

@@ -12,6 +12,7 @@ import {
   KEY,
   type ParsedFrame,
   POSITION,
+  REPLICAS_WANTED,
   REQUEST_ID,
   STRING,
   TAGS,
@@ -28,7 +29,8 @@ export const CLIENT_FRAMES: Readonly<Record<ClientFrame['type'], FrameShape>> = 
   unsubscribe: { required: { id: REQUEST_ID, channel: CHANNEL }, optional: {} },
   publish: {
     required: { id: REQUEST_ID, channel: CHANNEL },
-    optional: { key: KEY, tags: TAGS, durability: DURABILITY },
+    optional: { key: KEY, tags: TAGS, durability: DURABILITY, replicas: REPLICAS_WANTED },
+    onlyWith: { field: 'replicas', needs: 'durability', value: 'replicated' },
   },
   history: {
     required: { id: REQUEST_ID, channel: CHANNEL },

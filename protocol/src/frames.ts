@@ -9,6 +9,9 @@ import type { Position } from './position.js';
 
 export type Durability = 'stored' | 'replicated';
 
+/** How many replicas a publish waits for: a number from 1 on, or all that are in sync, one at least. */
+export type ReplicasWanted = number | 'all';
+
 // --- client to gateway -------------------------------------------------------------------------
 
 export interface ConnectFrame {
@@ -47,6 +50,8 @@ export interface PublishFrame {
   readonly key?: string;
   readonly tags?: Tags;
   readonly durability?: Durability;
+  /** Only with `durability: "replicated"`. Default `all`. */
+  readonly replicas?: ReplicasWanted;
 }
 
 export interface HistoryFrame {
@@ -146,8 +151,10 @@ export interface PublishedFrame {
   readonly duplicate?: boolean;
   /** With `durability: "replicated"`: what was reached, */
   readonly durability?: Durability;
-  /** and how many replicas have it. */
+  /** how many replicas have it, */
   readonly replicas?: number;
+  /** and how many there are that are in sync. */
+  readonly of?: number;
 }
 
 export interface HistoryMessage {

@@ -3,7 +3,7 @@
  * Sizes in bytes are those of UTF-8; text must be well-formed (no half surrogate pairs).
  */
 import { isChannelName } from './channel-name.js';
-import type { Durability } from './frames.js';
+import type { Durability, ReplicasWanted } from './frames.js';
 import type { Tags } from './payload.js';
 import type { Position } from './position.js';
 import { utf8Length } from './utf8.js';
@@ -31,6 +31,8 @@ export interface FrameShape {
   readonly optional: Readonly<Record<string, Rule>>;
   /** Optional fields of which at most one may be there. */
   readonly atMostOne?: readonly string[];
+  /** A field that means nothing unless another one has this value. */
+  readonly onlyWith?: { readonly field: string; readonly needs: string; readonly value: string };
 }
 
 export type ParsedFrame<Frame> =
@@ -48,7 +50,15 @@ export function findProblem(fields: Record<string, unknown>, shape: FrameShape):
     if (fields[name] !== undefined && !rule.check(fields[name])) return `${name} must be ${rule.is}`;
   }
   const starts = shape.atMostOne?.filter((name) => fields[name] !== undefined);
-  return starts && starts.length > 1 ? `at most one of ${shape.atMostOne?.join(', ')}` : undefined;
+  if (starts && starts.length > 1) return `at most one of ${shape.atMostOne?.join(', ')}`;
+  return shape.onlyWith && findMisplaced(fields, shape.onlyWith);
+}
+
+function findMisplaced(
+  fields: Record<string, unknown>,
+  { field, needs, value }: NonNullable<FrameShape['onlyWith']>,
+): string | undefined {
+  return fields[field] === undefined || fields[needs] === value ? undefined : `${field} needs ${needs} ${value}`;
 }
 
 export function isRequestId(value: unknown): value is number {
@@ -105,6 +115,10 @@ export function isDurability(value: unknown): value is Durability {
   return value === 'stored' || value === 'replicated';
 }
 
+export function isReplicasWanted(value: unknown): value is ReplicasWanted {
+  return value === 'all' || (Number.isSafeInteger(value) && (value as number) >= 1);
+}
+
 export function isHistoryLimit(value: unknown): value is number {
   return Number.isInteger(value) && (value as number) >= 1 && (value as number) <= MAX_HISTORY_LIMIT;
 }
@@ -123,4 +137,5 @@ export const TAGS: Rule = {
   check: isTags,
 };
 export const DURABILITY: Rule = { is: 'stored or replicated', check: isDurability };
+export const REPLICAS_WANTED: Rule = { is: 'an integer from 1 on, or all', check: isReplicasWanted };
 export const HISTORY_LIMIT: Rule = { is: `an integer from 1 to ${MAX_HISTORY_LIMIT}`, check: isHistoryLimit };

@@ -77,7 +77,14 @@ export const SERVER_FRAMES: Readonly<Record<ServerFrame['type'], FrameShape>> = 
   unsubscribed: { required: { channel: CHANNEL }, optional: { id: REQUEST_ID, code: STRING, message: STRING } },
   published: {
     required: { id: REQUEST_ID, channel: CHANNEL },
-    optional: { epoch: EPOCH, offset: COUNT, duplicate: BOOLEAN, durability: DURABILITY, replicas: COUNT },
+    optional: {
+      epoch: EPOCH,
+      offset: COUNT,
+      duplicate: BOOLEAN,
+      durability: DURABILITY,
+      replicas: COUNT,
+      of: COUNT,
+    },
   },
   history: { required: { id: REQUEST_ID, channel: CHANNEL, messages: HISTORY_ITEMS, more: BOOLEAN }, optional: {} },
   presence: {

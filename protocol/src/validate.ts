@@ -7,6 +7,7 @@ export {
   isHistoryLimit,
   isKey,
   isPosition,
+  isReplicasWanted,
   isRequestId,
   isTags,
   MAX_EPOCH_LENGTH,
@@ -14,5 +15,6 @@ export {
   MAX_KEY_BYTES,
   MAX_TAGS,
   MAX_TAGS_BYTES,
+  REPLICAS_WANTED,
 } from './rules.js';
 export { HISTORY_ITEM, parseServerFrame, SERVER_FRAMES } from './server-frames.js';

@@ -194,7 +194,11 @@ class HttpPublisher implements UntypedPublisher {
   }
 
   /** What is the same for all of the channels, once, so that later changes of `data` do not matter. */
-  #encode(channels: readonly string[], data: unknown, { key, tags, durability }: PublishOptions = {}): Encoded {
+  #encode(
+    channels: readonly string[],
+    data: unknown,
+    { key, tags, durability, replicas }: PublishOptions = {},
+  ): Encoded {
     if (this.#isClosed) throw new FanfareClientError('closed', 'the publisher was closed');
     if (key !== undefined && !isKey(key)) throw refusal('a key has 1 to 128 bytes');
     const kinds = channels.map((channel) => this.#check(channel, data));
@@ -207,7 +211,8 @@ class HttpPublisher implements UntypedPublisher {
     } catch (cause) {
       throw refusal(`data cannot be encoded: ${(cause as Error).message}`, cause);
     }
-    const rest = JSON.stringify({ key: ownKey, tags: tags satisfies Tags | undefined, durability }).slice(1, -1);
+    const others = { key: ownKey, tags: tags satisfies Tags | undefined, durability, replicas };
+    const rest = JSON.stringify(others).slice(1, -1);
     return { fields: `"data":${json}${rest && `,${rest}`}`, key: ownKey };
   }
 

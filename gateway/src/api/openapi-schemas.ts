@@ -32,6 +32,10 @@ const message = {
   },
   tags,
   durability: { enum: ['stored', 'replicated'], description: 'What to wait for. Default: stored.' },
+  replicas: {
+    oneOf: [{ type: 'integer', minimum: 1 }, { const: 'all' }],
+    description: 'How many replicas, only with durability replicated. Default: all that are in sync, one at least.',
+  },
 };
 const channel = { type: 'string', minLength: 1, maxLength: 255 };
 const missing = { ...list(text()), description: 'Gateways that did not answer in time; absent if all did.' };
@@ -53,8 +57,13 @@ export const SCHEMAS = {
       epoch: text('Durable channels only.'),
       offset: count('Durable channels only.'),
       duplicate: flag('The key was seen: this is the position of the first, nothing new was delivered.'),
-      durability: { enum: ['stored', 'replicated'], description: 'What was reached, if replicated was asked for.' },
+      durability: {
+        enum: ['stored', 'replicated'],
+        description:
+          'What was reached: stored, if fewer replicas have it than were asked for. It is in the log in any case.',
+      },
       replicas: count('Replicas that have it, if replicated was asked for.'),
+      of: count('Replicas in sync, or were so within the last 10 s, if replicated was asked for.'),
     }),
     additionalProperties: false,
   },

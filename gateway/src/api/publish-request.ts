@@ -5,10 +5,11 @@ import {
   MalformedFrameError,
   type Payload,
   type RawFrame,
+  type ReplicasWanted,
   type Tags,
 } from '@fanfare/protocol';
 import { parsePublishBody } from '@fanfare/protocol/raw';
-import { isDurability, isKey, isTags } from '@fanfare/protocol/validate';
+import { isDurability, isKey, isReplicasWanted, isTags, REPLICAS_WANTED } from '@fanfare/protocol/validate';
 import type { NewMessage } from '../broker/record.js';
 import { oversize } from '../channels/publishing.js';
 import { FanfareError } from '../errors.js';
@@ -21,8 +22,15 @@ export const MAX_BATCH = 1000;
 export interface PublishItem {
   readonly channel: ChannelPolicy;
   readonly message: NewMessage;
+  readonly safety: Safety;
+}
+
+/** How safe a message has to be before it is answered. */
+export interface Safety {
   /** What was asked for, if anything. */
   readonly durability: Durability | undefined;
+  /** What it waits for; `undefined`: for no replica. */
+  readonly replicas: ReplicasWanted | undefined;
 }
 
 export type PublishRequest =
@@ -52,7 +60,8 @@ export function readPublishRequest(body: Uint8Array, decide: Decide): PublishReq
     payload ||
     fields.key !== undefined ||
     fields.tags !== undefined ||
-    fields.durability !== undefined
+    fields.durability !== undefined ||
+    fields.replicas !== undefined
   ) {
     throw invalid('with messages, all else stands in its items');
   }
@@ -73,31 +82,34 @@ function readChannels(
   const names = fields.channels;
   if (!Array.isArray(names)) throw invalid('channels must be an array of channel names');
   if (names.length > MAX_BATCH) throw invalid(`channels has more than ${MAX_BATCH} names`);
-  const { message, durability } = readMessage(fields, payload);
-  return names.map((name: unknown) => attempt(() => itemFor(name, message, durability, channels)));
+  const { message, safety } = readMessage(fields, payload);
+  return names.map((name: unknown) => attempt(() => itemFor(name, message, safety, channels)));
 }
 
 function readItem(fields: RawFrame['fields'], payload: Payload | undefined, channels: ChannelFinder): PublishItem {
-  const { message, durability } = readMessage(fields, payload);
-  return itemFor(fields.channel, message, durability, channels);
+  const { message, safety } = readMessage(fields, payload);
+  return itemFor(fields.channel, message, safety, channels);
 }
 
-function itemFor(
-  name: unknown,
-  message: NewMessage,
-  durability: Durability | undefined,
-  channels: ChannelFinder,
-): PublishItem {
-  return { channel: channels.find(name, message.payload), message, durability };
+function itemFor(name: unknown, message: NewMessage, safety: Safety, channels: ChannelFinder): PublishItem {
+  return { channel: channels.find(name, message.payload), message, safety };
 }
 
-function readMessage({ key, tags, durability }: RawFrame['fields'], payload: Payload | undefined) {
+function readMessage(fields: RawFrame['fields'], payload: Payload | undefined) {
+  const { key, tags } = fields;
   if (payload === undefined) throw invalid('data is missing');
   if (key !== undefined && !isKey(key)) throw invalid('key must be 1 to 128 bytes of text');
   if (tags !== undefined && !isTags(tags)) throw invalid('tags must map short texts to short texts');
-  if (durability !== undefined && !isDurability(durability)) throw invalid('durability must be stored or replicated');
   const message: NewMessage = { payload, key: key as string | undefined, tags: tags as Tags | undefined };
-  return { message, durability: durability as Durability | undefined };
+  return { message, safety: readSafety(fields) };
+}
+
+function readSafety({ durability, replicas }: RawFrame['fields']): Safety {
+  if (durability !== undefined && !isDurability(durability)) throw invalid('durability must be stored or replicated');
+  if (replicas !== undefined && !isReplicasWanted(replicas)) throw invalid(`replicas must be ${REPLICAS_WANTED.is}`);
+  if (durability === 'replicated') return { durability, replicas: replicas ?? 'all' };
+  if (replicas !== undefined) throw invalid('replicas needs durability replicated');
+  return { durability, replicas: undefined };
 }
 
 /** Looks each channel of a request up once: a batch names the same one many times. */

@@ -1,6 +1,7 @@
+import type { ReplicasWanted } from '@fanfare/protocol';
 import { describe, expect, it } from 'vitest';
 import { type ApiHarness, createApiHarness } from '../../test/support/api-harness.js';
-import type { ChannelSpec } from '../broker/broker.js';
+import type { ChannelSpec, Reached } from '../broker/broker.js';
 import type { LogRecord, NewMessage } from '../broker/record.js';
 import { FanfareError } from '../errors.js';
 
@@ -16,15 +17,17 @@ function published({ stats }: ApiHarness) {
 }
 
 /** A harness whose broker notes each publish, and fails where `fail` says so. */
-function watched(fail: (channel: string) => Error | undefined = () => undefined) {
-  const calls: { channel: string; count: number; durability: string | undefined }[] = [];
+function watched(fail: (channel: string) => Error | undefined = () => undefined, reached?: Reached) {
+  const calls: { channel: string; count: number; replicas: ReplicasWanted | undefined }[] = [];
   const harness = createApiHarness(({ broker }) => ({
     broker: {
       ...broker,
       publish(channel, messages: readonly NewMessage[], options) {
-        calls.push({ channel: channel.name, count: messages.length, durability: options?.durability });
+        calls.push({ channel: channel.name, count: messages.length, replicas: options?.replicas });
         const error = fail(channel.name);
-        return error ? Promise.reject(error) : broker.publish(channel, messages, options);
+        if (error) return Promise.reject(error);
+        const outcomes = broker.publish(channel, messages, options);
+        return reached ? outcomes.then((all) => all.map((one) => ({ ...one, reached }))) : outcomes;
       },
     },
   }));
@@ -84,9 +87,23 @@ describe('publishing one message', () => {
   it('says which durability was reached where a replica was asked for', async () => {
     const { harness, calls } = watched();
     const { json } = await harness.publish({ channel: 'demo:a', data: 1, durability: 'replicated' });
-    expect(json).toMatchObject({ offset: 1, durability: 'stored', replicas: 0 });
+    expect(json).toMatchObject({ offset: 1, durability: 'stored', replicas: 0, of: 0 });
     await harness.publish({ channel: 'demo:a', data: 1, durability: 'stored' });
-    expect(calls.map((call) => call.durability)).toEqual(['replicated', undefined]);
+    expect(calls.map((call) => call.replicas)).toEqual(['all', undefined]);
+  });
+
+  it.each([
+    ['all', 2, 2, 'replicated'],
+    ['all', 1, 2, 'stored'],
+    ['all', 0, 0, 'stored'],
+    [1, 1, 2, 'replicated'],
+    [2, 1, 2, 'stored'],
+    [3, 2, 2, 'stored'],
+  ] as const)('waits for replicas: %s, of which %i of %i have it: %s', async (replicas, count, of, durability) => {
+    const { harness, calls } = watched(undefined, { replicas: count, of });
+    const { status, json } = await harness.publish({ channel: 'demo:a', data: 1, durability: 'replicated', replicas });
+    expect(calls.map((call) => call.replicas)).toEqual([replicas]);
+    expect([status, json]).toMatchObject([200, { offset: 1, durability, replicas: count, of }]);
   });
 
   it.each([
@@ -102,6 +119,10 @@ describe('publishing one message', () => {
     ['an empty key', '{"channel":"demo:a","data":1,"key":""}', 400, 'bad_request'],
     ['a key of 129 bytes', `{"channel":"demo:a","data":1,"key":"${'é'.repeat(64)}x"}`, 400, 'bad_request'],
     ['tags that are no texts', '{"channel":"demo:a","data":1,"tags":{"a":1}}', 400, 'bad_request'],
+    ['no replicas', '{"channel":"demo:a","data":1,"durability":"replicated","replicas":0}', 400, 'bad_request'],
+    ['some replicas', '{"channel":"demo:a","data":1,"durability":"replicated","replicas":"some"}', 400, 'bad_request'],
+    ['replicas of what is only stored', '{"channel":"demo:a","data":1,"replicas":1}', 400, 'bad_request'],
+    ['replicas beside messages', '{"messages":[],"replicas":1}', 400, 'bad_request'],
     ['another durability', '{"channel":"demo:a","data":1,"durability":"fast"}', 400, 'bad_request'],
     ['data too deep', `{"channel":"demo:a","data":${'['.repeat(129)}${']'.repeat(129)}}`, 400, 'bad_request'],
     ['a namespace that is not configured', '{"channel":"chat:a","data":1}', 404, 'unknown_channel'],
@@ -221,18 +242,25 @@ describe('publishing a batch', () => {
     expect(harness.stats.publishFailures.get('unavailable')).toBe(2);
   });
 
-  it('waits for a replica where one item asks, and tells it to that one only', async () => {
-    const { harness, calls } = watched();
+  it('waits for what any of the items asks, and tells each whether it has what it asked for', async () => {
+    const { harness, calls } = watched(undefined, { replicas: 2, of: 3 });
     const { json } = await harness.publish({
       messages: [
         { channel: 'demo:a', data: 1 },
-        { channel: 'demo:a', data: 2, durability: 'replicated' },
+        { channel: 'demo:a', data: 2, durability: 'replicated', replicas: 1 },
+        { channel: 'demo:a', data: 3, durability: 'replicated', replicas: 3 },
+        { channel: 'demo:b', data: 4, durability: 'replicated', replicas: 1 },
+        { channel: 'demo:b', data: 5, durability: 'replicated' },
       ],
     });
-    const [first, second] = json.results as Record<string, unknown>[];
+    const [first, ...others] = json.results as Record<string, unknown>[];
     expect(Object.keys(first as object)).toEqual(['channel', 'epoch', 'offset']);
-    expect(second).toMatchObject({ offset: 2, durability: 'stored', replicas: 0 });
-    expect(calls).toEqual([{ channel: 'demo:a', count: 2, durability: 'replicated' }]);
+    expect(others.map(({ durability }) => durability)).toEqual(['replicated', 'stored', 'replicated', 'stored']);
+    expect(others).toMatchObject(others.map(() => ({ replicas: 2, of: 3 })));
+    expect(calls).toEqual([
+      { channel: 'demo:a', count: 3, replicas: 3 },
+      { channel: 'demo:b', count: 2, replicas: 'all' },
+    ]);
   });
 
   it('takes 1000 items, not 1001, and an empty one', async () => {

@@ -1,4 +1,5 @@
 /** `POST /v1/publish`: the hot path of the HTTP API. */
+import { isReached, mostWanted } from '../broker/broker.js';
 import type { Caller } from '../channels/access.js';
 import type { Publishing, PublishOutcome } from '../channels/publishing.js';
 import { FanfareError } from '../errors.js';
@@ -23,8 +24,8 @@ export function publish(
 }
 
 async function publishOne(item: PublishItem, caller: Caller, publishing: Publishing): Promise<HttpResponse> {
-  const { channel, message, durability } = item;
-  const [outcome] = await publishing.publish(caller, channel, [message], durability);
+  const { channel, message, safety } = item;
+  const [outcome] = await publishing.publish(caller, channel, [message], safety.replicas);
   if (outcome instanceof FanfareError) return toProblem(outcome);
   return {
     status: 200,
@@ -44,10 +45,10 @@ async function publishMany(
     groupByChannel(items).map(async (indexes) => {
       const group = indexes.map((index) => items[index] as PublishItem);
       const { channel } = group[0] as PublishItem;
-      // Where one asks for a replica the others wait with it.
-      const isReplicated = group.some(({ durability }) => durability === 'replicated');
+      // Where one asks for replicas the others wait with it.
+      const replicas = mostWanted(group.map(({ safety }) => safety.replicas));
       const messages = group.map(({ message }) => message);
-      const outcomes = await publishing.publish(caller, channel, messages, isReplicated ? 'replicated' : 'stored');
+      const outcomes = await publishing.publish(caller, channel, messages, replicas);
       const name = JSON.stringify(channel.name);
       indexes.forEach((index, nth) => {
         results[index] = toResult(name, group[nth] as PublishItem, outcomes[nth] as PublishOutcome);
@@ -70,14 +71,17 @@ function groupByChannel(items: readonly (PublishItem | FanfareError)[]): readonl
 }
 
 /** @param name of the channel, as JSON. */
-function toResult(name: string, { channel, durability }: PublishItem, outcome: PublishOutcome): string {
+function toResult(name: string, { channel, safety }: PublishItem, outcome: PublishOutcome): string {
   if (outcome instanceof FanfareError) return toErrorItem(outcome);
-  const { position, duplicate, replicas, durability: reached = durability } = outcome;
+  const { position, duplicate, reached } = outcome;
+  const { durability, replicas } = safety;
   let text = `{"channel":${name}`;
   if (position) text += `,"epoch":"${position.epoch}","offset":${position.offset}`;
   if (duplicate) text += ',"duplicate":true';
-  // The others of a batch wait for a replica with the one that asked for it, and are not told.
-  if (durability && channel.durable) text += `,"durability":"${durability === 'stored' ? durability : reached}"`;
-  if (durability === 'replicated' && replicas !== undefined) text += `,"replicas":${replicas}`;
+  // The others of a batch wait for replicas with the one that asked for them, and are not told.
+  if (replicas !== undefined && reached) {
+    const { replicas: count, of } = reached;
+    text += `,"durability":"${isReached(reached, replicas) ? 'replicated' : 'stored'}","replicas":${count},"of":${of}`;
+  } else if (durability === 'stored' && channel.durable) text += ',"durability":"stored"';
   return `${text}}`;
 }

@@ -9,7 +9,8 @@
  * done, not delivered) while its shard is down, `outcome_unknown` for a publish whose reply was lost
  * and which had no key.
  */
-import type { Durability, LogPosition, LogRecord, NewMessage } from './record.js';
+import type { ReplicasWanted } from '@fanfare/protocol';
+import type { LogPosition, LogRecord, NewMessage } from './record.js';
 
 /** A channel and the settings of its namespace. */
 export interface ChannelSpec {
@@ -60,8 +61,11 @@ export interface Broker {
 export const NEW_IDENTITY_MS = 300_000;
 
 export interface PublishOptions {
-  /** Default `stored`. */
-  readonly durability?: Durability | undefined;
+  /**
+   * Wait for a moment until so many replicas have it too, but for no more than there are. Publishes that leave together
+   * may wait together. Default: for none. Ignored on live channels.
+   */
+  readonly replicas?: ReplicasWanted | undefined;
 }
 
 export type PublishOutcome = Published | Error;
@@ -71,10 +75,31 @@ export interface Published {
   readonly position?: LogPosition;
   /** The key was seen within the window: this is the first one's position, nothing was delivered. */
   readonly duplicate?: boolean;
-  /** Replicas known to have it; only with `durability: "replicated"`. */
-  readonly replicas?: number;
-  /** What was reached; only with `durability: "replicated"`. */
-  readonly durability?: Durability;
+  /** Only if replicas were asked for. */
+  readonly reached?: Reached;
+}
+
+/** What replicas have of a message that is in the log. */
+export interface Reached {
+  /** Replicas known to have it. */
+  readonly replicas: number;
+  /** Replicas of which any may be promoted: those in sync, and those that were a moment ago. */
+  readonly of: number;
+}
+
+/** Whether it is safe with as many replicas as were asked for. */
+export function isReached({ replicas, of }: Reached, wanted: ReplicasWanted): boolean {
+  return replicas >= (wanted === 'all' ? Math.max(1, of) : wanted);
+}
+
+/** What has to be waited for where messages leave together; no less than any of them wants. */
+export function mostWanted(wanted: readonly (ReplicasWanted | undefined)[]): ReplicasWanted | undefined {
+  let most: ReplicasWanted | undefined;
+  for (const one of wanted) {
+    if (one === 'all') return one;
+    if (one !== undefined && one > ((most as number | undefined) ?? 0)) most = one;
+  }
+  return most;
 }
 
 /** Calls for one subscribed channel. None may throw; none comes after `unsubscribe` was called. */

@@ -1,4 +1,4 @@
-import type { Durability, Payload, RawMessage, Tags } from '@fanfare/protocol';
+import type { Payload, RawMessage, Tags } from '@fanfare/protocol';
 
 /**
  * Where a log entry stands. `epoch` is an integer below 2^53 (decimal digits on the wire); order of
@@ -37,5 +37,3 @@ export interface LogRecord extends RawMessage, LogPosition {
   /** Bytes it occupies in a buffer or tail, about. */
   readonly size: number;
 }
-
-export type { Durability };

@@ -108,10 +108,10 @@ describe('a publish', () => {
       asked.push(options);
       return messages.map(() => ({}));
     });
-    for (const durability of ['stored', 'replicated', undefined] as const) {
-      await publishing.publish(caller, CHANNEL, [message('1')], durability);
+    for (const replicas of [2, 'all', undefined] as const) {
+      await publishing.publish(caller, CHANNEL, [message('1')], replicas);
     }
-    expect(asked).toEqual([undefined, { durability: 'replicated' }, undefined]);
+    expect(asked).toEqual([{ replicas: 2 }, { replicas: 'all' }, undefined]);
   });
 });
 

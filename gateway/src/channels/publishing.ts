@@ -1,6 +1,6 @@
 /** Publishes messages to a channel, whoever asks: access, size, the broker, backpressure, outcomes. */
-import type { Durability, Payload } from '@fanfare/protocol';
-import type { Broker, Published, PublishOptions } from '../broker/broker.js';
+import type { Payload, ReplicasWanted } from '@fanfare/protocol';
+import type { Broker, Published } from '../broker/broker.js';
 import type { NewMessage } from '../broker/record.js';
 import { FanfareError, toFanfareError } from '../errors.js';
 import type { ChannelPolicy } from '../namespaces.js';
@@ -30,8 +30,6 @@ export interface PublishingOptions {
   /** Told of faults that should not happen. */
   readonly onFault: (message: string, error?: unknown) => void;
 }
-
-const REPLICATED: PublishOptions = { durability: 'replicated' };
 
 export class Publishing {
   readonly #access: ChannelAccess;
@@ -66,16 +64,17 @@ export class Publishing {
   /**
    * Publishes messages to a channel that {@link decide} and {@link oversize} let through: one call of the broker, which
    * keeps their order. Never rejects: each message has its own outcome, in the order given.
+   * @param replicas what all of them wait for; default: for none
    */
   publish(
     caller: Caller,
     channel: ChannelPolicy,
     messages: readonly NewMessage[],
-    durability?: Durability,
+    replicas?: ReplicasWanted,
   ): Promise<readonly PublishOutcome[]> {
     const settle = (outcomes: readonly (Published | Error | undefined)[]) =>
       messages.map((message, index) => this.#settle(caller, channel, message, outcomes[index]));
-    return this.#broker.publish(channel, messages, durability === 'replicated' ? REPLICATED : undefined).then(
+    return this.#broker.publish(channel, messages, replicas === undefined ? undefined : { replicas }).then(
       (outcomes) => {
         // Whoever publishes faster than this gateway can send is answered later.
         const room = this.#room();

@@ -9,7 +9,7 @@ import type {
   UnsubscribeFrame,
 } from '@fanfare/protocol';
 import type { Action, ChannelGrant } from '../auth/authenticator.js';
-import type { Published, PublishOutcome } from '../broker/broker.js';
+import { isReached, type Published, type PublishOutcome } from '../broker/broker.js';
 import type { Caller, Decision } from '../channels/access.js';
 import type { Channels } from '../channels/channels.js';
 import type { Clock } from '../clock.js';
@@ -187,37 +187,34 @@ function unsubscribe(client: Client, { id, channel }: UnsubscribeFrame): void {
 
 async function publish(
   client: Client,
-  { id, channel, key, tags, durability }: PublishFrame,
+  { id, channel, key, tags, durability, replicas }: PublishFrame,
   payload: Payload,
   channels: Channels,
 ): Promise<void> {
   const message = { payload, user: client.identity?.user, key, tags };
   const { publishing } = channels;
+  const wanted = durability === 'replicated' ? (replicas ?? 'all') : undefined;
   const { policy, outcome } = await client.memberships.turns.publish(
     channel,
     // A subscribe before it may bring the token that allows it; the application may be asked.
     () => publishing.permit(client, channel, message),
     async (permitted) => {
-      const [one] = await publishing.publish(client, permitted.channel, [permitted.message], durability);
+      const [one] = await publishing.publish(client, permitted.channel, [permitted.message], wanted);
       return { policy: permitted.channel, outcome: one as PublishOutcome };
     },
   );
   // An unforeseen fault was reported where it happened.
   if (outcome instanceof FanfareError) return client.replyError(id, outcome);
-  const {
-    position,
-    duplicate,
-    replicas,
-    durability: reached = policy.durable ? durability : undefined,
-  } = outcome as Published;
+  const { position, duplicate, reached } = outcome as Published;
   client.replySoon({
     type: 'published',
     id,
     channel,
     ...(position && { epoch: String(position.epoch), offset: position.offset }),
     ...(duplicate && { duplicate }),
-    ...(reached && { durability: reached }),
-    ...(replicas !== undefined && { replicas }),
+    ...(policy.durable && durability === 'stored' && { durability }),
+    ...(wanted !== undefined &&
+      reached && { durability: isReached(reached, wanted) ? 'replicated' : 'stored', ...reached }),
   });
 }
 

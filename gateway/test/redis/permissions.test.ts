@@ -54,7 +54,7 @@ async function exercise(url: string): Promise<string[]> {
   await publishOne(broker, channel, json('durable', { key: 'k' }));
   await publishOne(broker, channel, json('repeated', { key: 'k' }));
   await broker.publish(live, [json('live')]);
-  await broker.publish(channel, [json('replicated')], { durability: 'replicated' });
+  await broker.publish(channel, [json('replicated')], { replicas: 'all' });
   await expect.poll(() => told).toContain('replicated');
   await delay(1_200); // a heartbeat
   const { entries } = await broker.read(channel, { after: { epoch: 0, offset: 0 }, limit: 10 });

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Broker, ChannelSpec, PublishOutcome } from '../../src/broker/broker.js';
+import { type Broker, type ChannelSpec, isReached, type PublishOutcome } from '../../src/broker/broker.js';
 import { systemClock } from '../../src/clock.js';
 import { shardOf, slotOfShard } from '../../src/redis/keys.js';
 import {
@@ -47,7 +47,7 @@ class SteadyPublisher {
   #isStopping = false;
 
   constructor(broker: Broker, { hasKeys, isReplicated }: PublisherOptions = {}) {
-    this.#running = this.#run(broker, hasKeys ?? false, isReplicated ? 'replicated' : 'stored');
+    this.#running = this.#run(broker, hasKeys ?? false, isReplicated ?? false);
   }
 
   get acknowledged(): number[] {
@@ -63,10 +63,10 @@ class SteadyPublisher {
     await this.#running;
   }
 
-  async #run(broker: Broker, hasKeys: boolean, durability: 'stored' | 'replicated'): Promise<void> {
+  async #run(broker: Broker, hasKeys: boolean, isReplicated: boolean): Promise<void> {
     for (let n = 1; !this.#isStopping; n++) {
       const message = json(n, hasKeys ? { key: `k${n}` } : {});
-      const [outcome] = await broker.publish(this.channel, [message], { durability });
+      const [outcome] = await broker.publish(this.channel, [message], isReplicated ? { replicas: 'all' } : {});
       this.outcomes.set(n, outcome as PublishOutcome);
       await delay(5);
     }
@@ -75,7 +75,9 @@ class SteadyPublisher {
 
 /** Those that a replica is known to have. */
 function reachedBy({ outcomes }: SteadyPublisher) {
-  return [...outcomes].filter(([, outcome]) => !(outcome instanceof Error) && outcome.durability === 'replicated');
+  return [...outcomes].filter(
+    ([, outcome]) => !(outcome instanceof Error) && outcome.reached && isReached(outcome.reached, 'all'),
+  );
 }
 
 /** Each was stored at most once, in order, and what was acknowledged is in the log. */

@@ -1,6 +1,7 @@
+import type { ReplicasWanted } from '@fanfare/protocol';
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { Broker, ChannelSpec } from '../../src/broker/broker.js';
+import type { Broker, ChannelSpec, Published } from '../../src/broker/broker.js';
 import { systemClock } from '../../src/clock.js';
 import { channelKeys } from '../../src/redis/keys.js';
 import {
@@ -126,10 +127,10 @@ describe('a reply that is cut off', () => {
   it('is retried with a key also where a replica is asked for', async () => {
     const channel = durableChannel();
     const cut = proxy.cutReplyTo('"during"');
-    const options = { durability: 'replicated' } as const;
+    const options = { replicas: 'all' } as const;
     const [outcome] = await broker.publish(channel, [json('during', { key: 'k' })], options);
     await cut;
-    expect(outcome).toMatchObject({ position: { offset: 1 }, replicas: 0, durability: 'stored' });
+    expect(outcome).toMatchObject({ position: { offset: 1 }, reached: { replicas: 0, of: 0 } });
     expect(await values(reader, channel)).toEqual(['during']);
   });
 });
@@ -179,8 +180,8 @@ describe('one call for several channels', () => {
     let answered = 0;
     const publishAll = async (channel: ChannelSpec) => {
       while (Date.now() < until) {
-        const [outcome] = await broker.publish(channel, [json(1)], { durability: 'replicated' });
-        expect(outcome).toMatchObject({ durability: 'stored', replicas: 0 });
+        const [outcome] = await broker.publish(channel, [json(1)], { replicas: 'all' });
+        expect(outcome).toMatchObject({ reached: { replicas: 0, of: 0 } });
         answered++;
       }
     };
@@ -415,7 +416,7 @@ describe('replicated publishes', () => {
   let servers: StandaloneServers;
   let replica: RedisNode;
   let broker: Broker;
-  const replicated = { durability: 'replicated' } as const;
+  const replicated = { replicas: 'all' } as const;
 
   beforeAll(async () => {
     servers = await startRedis({ replicas: 1 });
@@ -430,7 +431,7 @@ describe('replicated publishes', () => {
   it('say that the replica has them', async () => {
     const channel = durableChannel();
     const [outcome] = await broker.publish(channel, [json(1)], replicated);
-    expect(outcome).toMatchObject({ position: { offset: 1 }, replicas: 1, durability: 'replicated' });
+    expect(outcome).toMatchObject({ position: { offset: 1 }, reached: { replicas: 1, of: 1 } });
     const [log] = await servers.node.client.keys(`*:l:${channel.name}`);
     expect(await replica.client.exists(log as string)).toBe(1);
   });
@@ -443,40 +444,50 @@ describe('replicated publishes', () => {
     replica.pause();
     try {
       const [outcome] = await broker.publish(channel, [json(1)], replicated);
-      expect(outcome).toMatchObject({ position: { offset: 2 }, replicas: 0, durability: 'stored' });
+      expect(outcome).toMatchObject({ position: { offset: 2 }, reached: { replicas: 0, of: 1 } });
       expect(await stranger.wait(1, 100)).toBe(1);
       stranger.disconnect();
       await broker.publish(channel, [json(2, { key: 'during' })]);
       const [again] = await broker.publish(channel, [json(2, { key: 'during' })], replicated);
-      expect(again).toMatchObject({ duplicate: true, replicas: 0, durability: 'stored' });
+      expect(again).toMatchObject({ duplicate: true, reached: { replicas: 0, of: 1 } });
     } finally {
       replica.resume();
     }
     const [outcome] = await broker.publish(channel, [json(3)], replicated);
-    expect(outcome).toMatchObject({ replicas: 1, durability: 'replicated' });
+    expect(outcome).toMatchObject({ reached: { replicas: 1, of: 1 } });
     expect(await values(broker, channel)).toEqual([0, 1, 2, 3]);
   });
 
-  it('wait for all replicas that are in sync, because any of them may be promoted', async () => {
+  it('wait for all replicas that may be promoted, or for as many as asked, but for none that is not there', async () => {
     const pair = await startRedis({ replicas: 2 });
-    const own = await startBroker(pair.node.port);
+    const own = await startBroker(pair.node.port, { timings: { replicaMemoryMs: 1_000 } });
+    const reachedBy = async (replicas: ReplicasWanted) => {
+      const [outcome] = await own.publish(durableChannel(), [json(1)], { replicas });
+      return (outcome as Published).reached;
+    };
     try {
-      const publishReplicated = async () => (await own.publish(durableChannel(), [json(1)], replicated))[0];
-      await until('both are there', async () => /connected_slaves:2/.test(await pair.node.client.info('replication')));
       await until('both are in sync', async () => (await pair.node.client.wait(2, 100)) === 2);
-      expect(await publishReplicated()).toMatchObject({ replicas: 2, durability: 'replicated' });
+      expect(await reachedBy('all')).toEqual({ replicas: 2, of: 2 });
+      expect((await reachedBy(1))?.of).toBe(2);
+      await pair.node.client.config('RESETSTAT');
+      expect(await reachedBy(7)).toEqual({ replicas: 2, of: 2 });
+      // Seven are not there: two were waited for, with one command.
+      expect(await calls(pair.node.client, 'wait')).toBe(1);
       const [frozen] = pair.replicas as [RedisNode];
       frozen.pause();
       try {
-        expect(await publishReplicated()).toMatchObject({ replicas: 1, durability: 'stored' });
-        // One that is not heard of is not in sync any more, and nobody waits for it.
-        await until('it does not count', async () => {
-          const outcome = await publishReplicated();
-          return !(outcome instanceof Error) && outcome?.durability === 'replicated' && outcome.replicas === 1;
-        });
+        expect(await reachedBy('all')).toEqual({ replicas: 1, of: 2 });
+        expect(await reachedBy(1)).toEqual({ replicas: 1, of: 2 });
+        // One that is not heard of for long is not promoted, and nobody waits for it.
+        await until('it does not count', async () => (await reachedBy('all'))?.of === 1);
+        expect(await reachedBy('all')).toEqual({ replicas: 1, of: 1 });
       } finally {
         frozen.resume();
       }
+      await until('it counts again', async () => (await reachedBy('all'))?.of === 2);
+      // As in a planned failover: the master sees it leave, and goes on.
+      await frozen.client.call('REPLICAOF', 'NO', 'ONE');
+      expect(await reachedBy('all')).toEqual({ replicas: 1, of: 2 });
     } finally {
       await own.close();
       await pair.stop();

@@ -137,7 +137,7 @@ export class FaultyBroker implements Broker {
   }
 
   publish(channel: ChannelSpec, messages: readonly NewMessage[], options?: PublishOptions): Promise<PublishOutcome[]> {
-    const stored = channel.durable && options?.durability === 'replicated';
+    const stored = channel.durable && options?.replicas !== undefined;
     return new Promise((resolve, reject) => {
       if (this.#closed) return reject(unavailable());
       this.#publishes.add(() => {

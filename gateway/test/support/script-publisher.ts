@@ -79,7 +79,7 @@ export async function store(
   const publishes = messages.map((message) => ({
     body: encodeBody(message),
     key: message.key,
-    isReplicated: false,
+    replicas: undefined,
     giveUpAt: 0,
     settle() {},
     mayBeDone: false,

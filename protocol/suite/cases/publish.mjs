@@ -81,6 +81,25 @@ export const publish = [
       const published = await client.ask(request, 'published');
       assert.ok(['stored', 'replicated'].includes(published.durability));
       assert.ok(Number.isInteger(published.replicas));
+      assert.ok(published.replicas <= published.of);
+    },
+  },
+  {
+    name: 'replicas are a number from 1 on or all, and go with replicated only',
+    async run(target) {
+      const client = await RawClient.connect(target);
+      const request = { type: 'publish', channel: durableChannel(target), data: 1, durability: 'replicated' };
+      for (const replicas of [1, 'all', 99]) {
+        const { durability, replicas: count, of } = await client.ask({ ...request, replicas }, 'published');
+        assert.equal(durability === 'replicated', count >= (replicas === 'all' ? Math.max(1, of) : replicas));
+      }
+      const refused = [
+        { replicas: 0 },
+        { replicas: 'some' },
+        { replicas: 1, durability: 'stored' },
+        { replicas: 1, durability: undefined },
+      ];
+      for (const wrong of refused) await client.refused({ ...request, ...wrong }, 'bad_request');
     },
   },
   {

@@ -15,7 +15,7 @@ const MEMORY = 'memory';
 /**
  * The broker of a single process: everything is lost with it. Pushes come inside `publish`, before
  * its promise resolves. Payload bytes handed to `publish` belong to the broker from then on.
- * A replica is never reached: `durability: "replicated"` is answered as `stored`, 0 replicas.
+ * There are no replicas: of those that are asked for 0 of 0 are reached.
  */
 export function createMemoryBroker(options: MemoryBrokerOptions): Broker {
   const log = 'log' in options ? options.log : new MemoryLog(options);
@@ -51,8 +51,8 @@ export function createMemoryBroker(options: MemoryBrokerOptions): Broker {
     async publish(channel, messages, publishOptions) {
       ensureOpen();
       const outcomes = log.publish(channel, messages);
-      const replicated = channel.durable && publishOptions?.durability === 'replicated';
-      return replicated ? outcomes.map(storedOnly) : outcomes;
+      const isReplicated = channel.durable && publishOptions?.replicas !== undefined;
+      return isReplicated ? outcomes.map(storedOnly) : outcomes;
     },
 
     async subscribe(channel, listener) {
@@ -91,5 +91,5 @@ export function createMemoryBroker(options: MemoryBrokerOptions): Broker {
 
 /** The outcome of a publish that asked for replicas where there are none. */
 export function storedOnly(outcome: PublishOutcome): PublishOutcome {
-  return outcome instanceof Error ? outcome : { ...outcome, durability: 'stored', replicas: 0 };
+  return outcome instanceof Error ? outcome : { ...outcome, reached: { replicas: 0, of: 0 } };
 }

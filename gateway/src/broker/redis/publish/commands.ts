@@ -2,13 +2,10 @@
 
 import { type Command, CommandWriter, command } from '../../../redis/resp.js';
 import type { Script } from '../../../redis/script.js';
-import type { Published } from '../../broker.js';
+import type { Reached } from '../../broker.js';
 import { encodePush, encodeRecord } from '../../record-codec.js';
 import { type Appended, parsePublishReply, publishFlags, publishScript, pushScript } from '../scripts/scripts.js';
 import type { Batch, Publish } from './lane.js';
-
-/** A replica that was not heard of for longer is not in sync, s: as Redis has it for `min-replicas-max-lag`, but sooner. */
-const MAX_LAG_S = 2;
 
 const ASKING = command('ASKING');
 
@@ -87,13 +84,6 @@ export function waitCommand(replicas: number, timeoutMs: number): Command {
 
 export const REPLICATION_INFO = command('INFO', 'replication');
 
-/** How many replicas are in sync, by the reply to `REPLICATION_INFO`; `undefined` if that is an error. */
-export function replicasInSync(reply: unknown): number | undefined {
-  if (!Buffer.isBuffer(reply)) return undefined;
-  const lags = reply.toString('latin1').matchAll(/^slave\d+:.*\bstate=online\b.*\blag=(\d+)/gm);
-  return [...lags].filter(([, lag]) => Number(lag) <= MAX_LAG_S).length;
-}
-
 /** What became of each batch: what was appended, or why nothing was. */
 export function readStored(reply: unknown, batches: readonly Batch[]): (readonly Appended[] | Error)[] {
   if (reply instanceof Error) return batches.map(() => reply);
@@ -110,18 +100,7 @@ export function settleStored(
   for (let i = 0; i < publishes.length; i++) {
     const { position, duplicate } = appended[i] as Appended;
     const { settle } = publishes[i] as Publish;
-    if (duplicate || reached) settle({ position, ...(duplicate && { duplicate }), ...reached });
+    if (duplicate || reached) settle({ position, ...(duplicate && { duplicate }), ...(reached && { reached }) });
     else settle({ position });
   }
-}
-
-export type Reached = Pick<Published, 'replicas' | 'durability'>;
-
-/**
- * An error in place of the count (the master was demoted, the connection cut) acknowledges nothing.
- * @param needed any of the replicas in sync may be promoted: all of them have to have it
- */
-export function reachedBy(count: unknown, needed: number): Reached {
-  const replicas = typeof count === 'number' ? count : 0;
-  return { replicas, durability: replicas >= needed ? 'replicated' : 'stored' };
 }

@@ -19,7 +19,7 @@ const RETRIES = { clock, retry: { minMs: 100, maxMs: 1000 } };
 function publish(text: string, rest: Partial<Publish> = {}): Publish & { outcome?: PublishOutcome } {
   const one: Publish & { outcome?: PublishOutcome } = {
     body: Buffer.from(text),
-    isReplicated: false,
+    replicas: undefined,
     giveUpAt: 5000,
     mayBeDone: false,
     settle: (outcome) => {
@@ -55,7 +55,7 @@ it('takes about a megabyte, and a larger message alone', () => {
 });
 
 it('does not mix stored and replicated messages, nor change their order', () => {
-  const replicated = { isReplicated: true };
+  const replicated = { replicas: 'all' } as const;
   const lane = laneOf(publish('a'), publish('b', replicated), publish('c', replicated), publish('d'));
   expect(lane.isReplicated).toBe(false);
   expect([lane.begin(), lane.begin(), lane.begin()].map(texts)).toEqual([['a'], ['b', 'c'], ['d']]);

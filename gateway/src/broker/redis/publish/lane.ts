@@ -1,3 +1,4 @@
+import type { ReplicasWanted } from '@fanfare/protocol';
 import type { Clock } from '../../../clock.js';
 import { Fifo } from '../../../fifo.js';
 import { Backoff, type BackoffTimings } from '../../../redis/backoff.js';
@@ -12,7 +13,8 @@ import { outcomeUnknown, unavailable } from './outcomes.js';
 
 /** One message on its way. */
 export interface Publish extends ScriptMessage {
-  readonly isReplicated: boolean;
+  /** What it waits for; `undefined`: for no replica. */
+  readonly replicas: ReplicasWanted | undefined;
   /** When it is given up, ms of the clock; never before that of one published earlier. */
   readonly giveUpAt: number;
   /** Called once. */
@@ -109,7 +111,7 @@ export class PublishLane {
 
   /** Whether what goes next waits for a replica. */
   get isReplicated(): boolean {
-    return this.#queue.at(0)?.isReplicated ?? false;
+    return this.#queue.at(0)?.replicas !== undefined;
   }
 
   /** Not to be sent before this time, ms of the clock. */
@@ -138,7 +140,7 @@ export class PublishLane {
     let bytes = 0;
     for (; count < MAX_BATCH_MESSAGES; count++) {
       const next = this.#queue.at(count);
-      if (!next || next.isReplicated !== isReplicated) break;
+      if (!next || (next.replicas !== undefined) !== isReplicated) break;
       bytes += next.body.length;
       if (count > 0 && bytes > MAX_BATCH_BYTES) break;
     }

@@ -1,3 +1,4 @@
+import type { ReplicasWanted } from '@fanfare/protocol';
 import type { Cancel, Clock } from '../../../clock.js';
 import { FanfareError } from '../../../errors.js';
 import type { BackoffTimings } from '../../../redis/backoff.js';
@@ -8,28 +9,23 @@ import { faultKind, firstWord, NotSentError } from '../../../redis/reply-errors.
 import type { Command } from '../../../redis/resp.js';
 import type { RetryHint, Routes } from '../../../redis/routes.js';
 import type { Topology } from '../../../redis/topology/topology.js';
-import type { ChannelSpec, PublishOptions, PublishOutcome } from '../../broker.js';
+import { type ChannelSpec, mostWanted, type PublishOptions, type PublishOutcome, type Reached } from '../../broker.js';
 import type { NewMessage } from '../../record.js';
 import { encodeBody } from '../../record-codec.js';
-import {
-  REPLICATION_INFO,
-  type Reached,
-  reachedBy,
-  readStored,
-  replicasInSync,
-  settleStored,
-  waitCommand,
-} from './commands.js';
+import { REPLICATION_INFO, readStored, settleStored, waitCommand } from './commands.js';
 import { type Job, takeJobs } from './jobs.js';
 import { type Batch, type Publish, PublishLane } from './lane.js';
 import { outcomeUnknown, unavailable } from './outcomes.js';
+import { Replicas } from './replicas.js';
 
 /** Numbers of the publishing side; times in ms. */
 export interface PublisherTimings {
   /** How long a publish is retried. Default 15,000. */
   readonly giveUpMs: number;
-  /** How long a replicated publish waits for its replica. Default 1000. */
+  /** How long a replicated publish waits for its replicas. Default 1000. */
   readonly replicaMs: number;
+  /** How long a replica that was in sync counts as one that may be promoted once it is no longer. Default 10,000. */
+  readonly replicaMemoryMs: number;
   /** Waits before a retry, random below a ceiling that doubles. Default 20 up to 500. */
   readonly retry: BackoffTimings;
 }
@@ -37,6 +33,7 @@ export interface PublisherTimings {
 export const PUBLISHER_TIMINGS: PublisherTimings = {
   giveUpMs: 15_000,
   replicaMs: 1_000,
+  replicaMemoryMs: 10_000,
   retry: { minMs: 20, maxMs: 500 },
 };
 
@@ -101,8 +98,8 @@ export class RedisPublisher {
   readonly #waiting = new Set<PublishLane>();
   /** Replicated batches leave together: these wait until the round before is answered. */
   readonly #parked = new Set<PublishLane>();
-  /** How many replicas were in sync with the master behind a link when it was asked last. */
-  readonly #inSync = new WeakMap<CommandLink, number>();
+  /** Those of the master behind a link, as it was asked last. */
+  readonly #replicas = new WeakMap<CommandLink, Replicas>();
   /** Whether a script call may name keys of one slot only. */
   #isBySlot: boolean;
   #isFlushScheduled = false;
@@ -122,16 +119,16 @@ export class RedisPublisher {
   publish(
     channel: ChannelSpec,
     messages: readonly NewMessage[],
-    { durability }: PublishOptions = {},
+    { replicas }: PublishOptions = {},
   ): Promise<PublishOutcome[]> {
     if (messages.length === 0) return Promise.resolve([]);
-    const isReplicated = channel.durable && durability === 'replicated';
+    const wanted = channel.durable ? replicas : undefined;
     const giveUpAt = this.#clock.now() + this.#timings.giveUpMs;
     const lane = this.#laneOf(channel);
     return new Promise((resolve) => {
       const call = new Call(messages.length, resolve);
       for (let i = 0; i < messages.length; i++) {
-        this.#add(lane, messages[i] as NewMessage, isReplicated, giveUpAt, call, i);
+        this.#add(lane, messages[i] as NewMessage, wanted, giveUpAt, call, i);
       }
       this.#makeReady(lane);
     });
@@ -169,7 +166,7 @@ export class RedisPublisher {
   #add(
     lane: PublishLane,
     message: NewMessage,
-    isReplicated: boolean,
+    replicas: PublishOptions['replicas'],
     giveUpAt: number,
     call: Call,
     index: number,
@@ -191,7 +188,7 @@ export class RedisPublisher {
       giveBack();
       call.settle(index, outcome);
     };
-    lane.add({ body, key: message.key, isReplicated, giveUpAt, settle, mayBeDone: false });
+    lane.add({ body, key: message.key, replicas, giveUpAt, settle, mayBeDone: false });
   }
 
   #makeReady(lane: PublishLane): void {
@@ -231,11 +228,13 @@ export class RedisPublisher {
   #send(link: CommandLink, jobs: readonly Job[]): void {
     const commands: Command[] = [];
     for (const job of jobs) for (const one of job.commands) commands.push(one);
-    const isReplicated = jobs[0]?.batches[0]?.publishes[0]?.isReplicated;
-    const asked = this.#inSync.get(link) ?? 1;
-    if (isReplicated) commands.push(REPLICATION_INFO, waitCommand(asked, this.#timings.replicaMs));
+    // All that leaves together waits for replicas, or nothing of it does.
+    const isReplicated = jobs[0]?.batches[0]?.publishes[0]?.replicas !== undefined;
+    const wanted = isReplicated ? wantedBy(jobs) : undefined;
+    const asked = wanted === undefined ? 0 : this.#replicasOf(link).toWaitFor(wanted);
+    if (wanted !== undefined) commands.push(REPLICATION_INFO, waitCommand(asked, this.#timings.replicaMs));
     const replies = link.send(commands);
-    const acknowledged = isReplicated ? this.#reached(link, asked, replies) : undefined;
+    const acknowledged = wanted === undefined ? undefined : this.#reached(link, wanted, asked, replies);
     let at = 0;
     for (const job of jobs) {
       const own = replies.slice(at, at + job.commands.length);
@@ -246,15 +245,37 @@ export class RedisPublisher {
     void acknowledged?.then(() => this.#unpark());
   }
 
-  /** What replicas have of what was sent; the last replies are those to `REPLICATION_INFO` and WAIT. */
-  async #reached(link: CommandLink, asked: number, replies: readonly Promise<unknown>[]): Promise<Reached> {
-    const [info, count] = await Promise.all(replies.slice(-2));
-    const needed = Math.max(1, replicasInSync(info) ?? asked);
-    this.#inSync.set(link, needed);
+  /**
+   * What replicas have of what was sent; the last replies are those to `REPLICATION_INFO` and WAIT. An error in place of
+   * the count (the master was demoted, the connection cut) acknowledges nothing.
+   */
+  async #reached(
+    link: CommandLink,
+    wanted: ReplicasWanted,
+    asked: number,
+    replies: readonly Promise<unknown>[],
+  ): Promise<Reached> {
+    const replicas = this.#replicasOf(link);
+    const deadline = this.#clock.now() + this.#timings.replicaMs;
+    const [info, first] = await Promise.all(replies.slice(-2));
+    const now = this.#clock.now();
+    if (Buffer.isBuffer(info)) replicas.note(info.toString('latin1'), now);
+    const needed = replicas.toWaitFor(wanted);
     // There are more of them than it was asked for.
-    const isShort = typeof count === 'number' && count < needed && asked < needed;
-    const [again] = isShort ? link.send([waitCommand(needed, this.#timings.replicaMs)]) : [];
-    return reachedBy(again ? await again : count, needed);
+    const isShort = typeof first === 'number' && first < needed && asked < needed && now < deadline;
+    const [again] = isShort ? link.send([waitCommand(needed, Math.ceil(deadline - now))]) : [];
+    const last = again ? await again : first;
+    const count = typeof last === 'number' ? last : 0;
+    return { replicas: count, of: Math.max(count, replicas.count) };
+  }
+
+  #replicasOf(link: CommandLink): Replicas {
+    let replicas = this.#replicas.get(link);
+    if (!replicas) {
+      replicas = new Replicas(this.#timings.replicaMemoryMs);
+      this.#replicas.set(link, replicas);
+    }
+    return replicas;
   }
 
   #unpark(): void {
@@ -375,4 +396,10 @@ export class RedisPublisher {
     }
     if (this.#waiting.size > 0 || this.#parked.size > 0) this.#tickLater();
   }
+}
+
+function wantedBy(jobs: readonly Job[]): ReplicasWanted | undefined {
+  return mostWanted(
+    jobs.flatMap(({ batches }) => batches.flatMap(({ publishes }) => publishes.map((one) => one.replicas))),
+  );
 }
