@@ -34,7 +34,8 @@ const costs = [];
 for (const size of [64, 512]) {
   for (const payload of payloads(size)) {
     for (const dialect of DIALECTS) {
-      const message = () => dialect.encodeMessage(CHANNEL, { offset: offset++, time: TIME, payload });
+      const message = () =>
+        dialect.encodeRaw({ type: 'message', channel: CHANNEL, offset: offset++, data: payload, time: TIME });
       const frames = Array.from({ length: 32 }, message);
       costs.push({
         payload: `${size} B of ${payload.format}`,

@@ -4,3 +4,4 @@ export * from './dialects/dialect.js';
 export * from './frames.js';
 export * from './payload.js';
 export * from './position.js';
+export * from './raw-frames.js';

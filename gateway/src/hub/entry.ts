@@ -46,10 +46,12 @@ export class Entry implements Outgoing {
   }
 
   #encode(dialect: RawDialect): Wire {
-    const { time, user, key, tags, payload } = this.record;
+    const { time, user, key, tags, payload: data } = this.record;
+    const channel = this.#channel;
     try {
-      if (this.#durable) return dialect.encodeMessage(this.#channel, this.record);
-      return dialect.encodeMessage(this.#channel, { time, user, key, tags, payload });
+      if (!this.#durable) return dialect.encodeRaw({ type: 'message', channel, data, time, user, key, tags });
+      const { offset, prev } = this.record;
+      return dialect.encodeRaw({ type: 'message', channel, offset, prev, data, time, user, key, tags });
     } catch {
       return dialect.encode(this.#unreadable());
     }

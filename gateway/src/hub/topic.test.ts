@@ -1,4 +1,4 @@
-import type { RawDialect, RawMessage } from '@fanfare/protocol';
+import type { RawDialect, RawServerFrame } from '@fanfare/protocol';
 import { RAW_DIALECTS } from '@fanfare/protocol/raw';
 import { describe, expect, it } from 'vitest';
 import { plainMember } from '../../test/support/plain-member.js';
@@ -74,9 +74,9 @@ describe('an entry', () => {
     const encoded: string[] = [];
     const counting = dialects.map((dialect) => ({
       ...dialect,
-      encodeMessage(channel: string, message: RawMessage) {
+      encodeRaw(frame: RawServerFrame) {
         encoded.push(dialect.name);
-        return dialect.encodeMessage(channel, message);
+        return dialect.encodeRaw(frame);
       },
     }));
     const entry = new Entry('a', record(1), true);

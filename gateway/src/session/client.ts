@@ -1,4 +1,4 @@
-import type { ClientFrame, CloseCode, Payload, RawDialect, ServerFrame } from '@fanfare/protocol';
+import type { ClientFrame, CloseCode, Payload, RawDialect, RawServerFrame } from '@fanfare/protocol';
 import type { ChannelGrant, Identity } from '../auth/authenticator.js';
 import type { Caller } from '../channels/access.js';
 import type { FanfareError } from '../errors.js';
@@ -45,9 +45,14 @@ export interface Client extends Caller {
   run(command: Command, bytes: number): void;
 
   /** Sends a reply or notice. Never dropped: while the socket lags it waits. */
-  reply(frame: ServerFrame): void;
+  reply(frame: RawServerFrame): void;
   /** Sends a reply that need not keep its place among the others, together with those of the same turn. */
-  replySoon(frame: ServerFrame): void;
+  replySoon(frame: RawServerFrame): void;
+  /**
+   * Sends a reply that is too large to wait among those of a socket that lags: once the client has read what it was
+   * sent. Resolves then, or when it is gone.
+   */
+  replyDrained(frame: RawServerFrame): Promise<void>;
   /** Takes it off a channel, and tells it why. */
   takeOff(channel: string, why: FanfareError): void;
   /** Sends an `error`. @param id of the request that failed, if it could be read */

@@ -222,18 +222,15 @@ async function history(client: Client, frame: HistoryFrame, channels: Channels):
   const { id, channel, after, before, limit } = frame;
   const policy = await permitted(client, 'history', channel, channels);
   await client.memberships.turns.settled(channel);
-  const { writer } = client;
-  await writer.oneOfFew(async () => {
+  await client.writer.oneOfFew(async () => {
     if (client.isClosed) return;
     // While it waits its place is taken: a dead part of the store must not hold up the channels of the others.
     const page = await channels.reading.history(policy, { after, before, limit: limit ?? 100, failFast: true });
     if (!page.ok) throw new FanfareError('bad_request', `${page.reason}: the position cannot be used`);
-    const messages = page.messages.map((message) => ({ ...message, epoch: String(message.epoch) }));
-    const wire = client.dialect.encodeHistory(id, channel, messages, page.more);
-    // Too large to wait among the replies of a socket that lags: sent like a replay.
-    do {
-      await writer.drained();
-    } while (!writer.sendReplayed(wire) && !client.isClosed);
+    const messages = page.messages.map(({ epoch, offset, prev, payload: data, time, user, key, tags }) => {
+      return { epoch: String(epoch), offset, prev, data, time, user, key, tags };
+    });
+    await client.replyDrained({ type: 'history', id, channel, messages, more: page.more });
   });
 }
 

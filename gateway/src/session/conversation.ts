@@ -3,7 +3,7 @@
  * how a connection opens, which message of the client is which command, and what the client is told. Today's is in
  * `fanfare/`; others are registered in the composition root.
  */
-import type { CloseCode, RawDialect, ServerFrame, Wire } from '@fanfare/protocol';
+import type { CloseCode, RawDialect, RawServerFrame, Wire } from '@fanfare/protocol';
 import type { UpgradeRequest } from '../transport/transport.js';
 import type { Client } from './client.js';
 
@@ -31,5 +31,5 @@ export interface Speaker {
   /** One whole message of the client; `data` is lent for the call. Not called once the client is closed. */
   onMessage(data: Uint8Array, binary: boolean): void;
   /** What the client is sent for a frame; `undefined`: nothing. */
-  toWire(frame: ServerFrame): Wire | undefined;
+  toWire(frame: RawServerFrame): Wire | undefined;
 }

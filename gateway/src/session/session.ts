@@ -1,4 +1,4 @@
-import type { CloseCode, RawDialect, ServerFrame, Wire } from '@fanfare/protocol';
+import type { CloseCode, RawDialect, RawServerFrame, Wire } from '@fanfare/protocol';
 import type { ChannelGrant, Grants, Identity } from '../auth/authenticator.js';
 import { FanfareError } from '../errors.js';
 import type { ChannelPolicy } from '../namespaces.js';
@@ -220,14 +220,22 @@ export class Session implements SocketSession, Client, Living, MembershipListene
 
   // --- what it is sent -----------------------------------------------------------------------------
 
-  reply(frame: ServerFrame): void {
+  reply(frame: RawServerFrame): void {
     const wire = this.#speaker.toWire(frame);
     if (wire !== undefined) this.writer.send(wire);
   }
 
-  replySoon(frame: ServerFrame): void {
+  replySoon(frame: RawServerFrame): void {
     const wire = this.#speaker.toWire(frame);
     if (wire !== undefined) this.writer.sendSoon(wire);
+  }
+
+  async replyDrained(frame: RawServerFrame): Promise<void> {
+    const wire = this.#speaker.toWire(frame);
+    if (wire === undefined) return;
+    do {
+      await this.writer.drained();
+    } while (!this.writer.sendReplayed(wire) && !this.#isClosed);
   }
 
   replyError(id: number | undefined, error: FanfareError): void {

@@ -1,6 +1,6 @@
 import type { Frame } from '../frames.js';
-import type { Payload, RawMessage } from '../payload.js';
-import type { Position } from '../position.js';
+import type { Payload } from '../payload.js';
+import type { PayloadFrame, RawServerFrame } from '../raw-frames.js';
 
 /** What goes into one WebSocket frame: text for JSON, bytes for MessagePack. */
 export type Wire = string | Uint8Array;
@@ -37,14 +37,21 @@ export interface RawFrame {
   readonly payload: Payload | undefined;
 }
 
+/** Whether a frame can have payloads in it; the others look the same in any encoder. */
+export function holdsPayloads(frame: RawServerFrame): frame is PayloadFrame {
+  return 'data' in frame || 'messages' in frame;
+}
+
 /** The gateway's side of a dialect: payloads pass through without being parsed or copied twice. */
 export interface RawDialect extends Dialect {
   /** Bytes are lent: the result holds copies. @throws {MalformedFrameError} */
   decodeRaw(wire: Uint8Array): RawFrame;
-  /** One `message` frame. A payload of the other format is transcoded. */
-  encodeMessage(channel: string, message: RawMessage): Uint8Array;
-  /** One `history` reply. */
-  encodeHistory(id: number, channel: string, messages: readonly (RawMessage & Position)[], more: boolean): Wire;
+  /**
+   * A frame with its payloads, each spliced in where `data` stands, its members in their order; those that are
+   * `undefined` are left out. A payload of the other format is transcoded. @throws {MalformedFrameError} if a
+   * payload is not what its format says.
+   */
+  encodeRaw(frame: RawServerFrame): Wire;
   /**
    * Encoded frames of this dialect, at least one, as what one WebSocket frame holds: an array of them in
    * this order; one alone stays as it is. They are copied, not parsed, so none may be an array itself.

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { RawMessage } from '../payload.js';
+import type { Payload } from '../payload.js';
 import { MalformedFrameError } from './dialect.js';
 import { jsonRawDialect, parsePublishBody } from './json-raw.js';
 
@@ -139,30 +139,45 @@ describe('reading a publish body', () => {
 });
 
 describe('writing messages', () => {
-  const message: RawMessage = { time: 1763800000000, payload: { format: 'json', bytes: bytes('{ "n":1.0 }') } };
+  const data: Payload = { format: 'json', bytes: bytes('{ "n":1.0 }') };
+  const time = 1763800000000;
 
   it('splices the payload and writes only what is there', () => {
-    expect(text(jsonRawDialect.encodeMessage('a"b', message))).toBe(
+    expect(text(jsonRawDialect.encodeRaw({ type: 'message', channel: 'a"b', offset: undefined, data, time }))).toBe(
       '{"type":"message","channel":"a\\"b","data":{ "n":1.0 },"time":1763800000000}',
     );
     expect(
-      text(jsonRawDialect.encodeMessage('é', { ...message, offset: 0, user: 'ü', key: 'k', tags: { a: '"' } })),
+      text(
+        jsonRawDialect.encodeRaw({
+          type: 'message',
+          channel: 'é',
+          offset: 0,
+          data,
+          time,
+          user: 'ü',
+          key: 'k',
+          tags: { a: '"' },
+        }),
+      ),
     ).toBe(
       '{"type":"message","channel":"é","offset":0,"data":{ "n":1.0 },"time":1763800000000,"user":"ü","key":"k","tags":{"a":"\\""}}',
     );
   });
 
   it('writes history items with their epoch', () => {
-    const items = [
-      { ...message, epoch: '17', offset: 1 },
-      { ...message, epoch: '18', offset: 2 },
+    const messages = [
+      { epoch: '17', offset: 1, data, time },
+      { epoch: '18', offset: 2, data, time },
     ];
-    expect(text(jsonRawDialect.encodeHistory(5, 'a', items, true))).toBe(
+    const reply = { type: 'history', id: 5, channel: 'a' } as const;
+    expect(text(jsonRawDialect.encodeRaw({ ...reply, messages, more: true }))).toBe(
       '{"type":"history","id":5,"channel":"a","messages":[' +
         '{"epoch":"17","offset":1,"data":{ "n":1.0 },"time":1763800000000},' +
         '{"epoch":"18","offset":2,"data":{ "n":1.0 },"time":1763800000000}],"more":true}',
     );
-    expect(text(jsonRawDialect.encodeHistory(5, 'a', [], false))).toContain('"messages":[],"more":false}');
+    expect(text(jsonRawDialect.encodeRaw({ ...reply, messages: [], more: false }))).toContain(
+      '"messages":[],"more":false}',
+    );
   });
 
   it('never hands out bytes that a later frame overwrites', () => {
@@ -171,7 +186,7 @@ describe('writing messages', () => {
       fc.property(sizes, (lengths) => {
         const frames = lengths.map((length) => {
           const payload = { format: 'json' as const, bytes: bytes(JSON.stringify('x'.repeat(length))) };
-          return jsonRawDialect.encodeMessage('a', { time: length, payload });
+          return jsonRawDialect.encodeRaw({ type: 'message', channel: 'a', data: payload, time: length });
         });
         frames.forEach((frame, i) => {
           expect(JSON.parse(text(frame))).toMatchObject({ data: 'x'.repeat(lengths[i] as number), time: lengths[i] });

@@ -1,8 +1,8 @@
-import { MAX_DEPTH, type Payload, type RawMessage } from '../payload.js';
+import { MAX_DEPTH, type Payload } from '../payload.js';
 import { encodeUtf8 } from '../utf8.js';
 import { isSpelledBinary, mayHoldBinary, reviveBinary } from './binary.js';
 import { type ByteWriter, buildBytes, copyBytes } from './byte-writer.js';
-import { MalformedFrameError, type RawDialect, type RawFrame, type Wire } from './dialect.js';
+import { holdsPayloads, MalformedFrameError, type RawDialect, type RawFrame, type Wire } from './dialect.js';
 import { asObject, idOf, isObject, jsonDialect, parseJson, readText } from './json.js';
 import { JsonCursor } from './json-cursor.js';
 import { transcode } from './transcode.js';
@@ -21,20 +21,10 @@ export const jsonRawDialect: RawDialect = {
     if (read instanceof MalformedFrameError) throw new MalformedFrameError(read.message, idOf(frame));
     return read;
   },
-  encodeMessage: (channel, message) =>
-    buildBytes((writer) => {
-      writer.text(`{"type":"message","channel":${JSON.stringify(channel)},`);
-      writeMessageFields(writer, message);
-    }),
-  encodeHistory: (id, channel, messages, more) =>
-    buildBytes((writer) => {
-      writer.text(`{"type":"history","id":${id},"channel":${JSON.stringify(channel)},"messages":[`);
-      messages.forEach((message, index) => {
-        writer.text(`${index === 0 ? '' : ','}{"epoch":${JSON.stringify(message.epoch)},`);
-        writeMessageFields(writer, message);
-      });
-      writer.text(`],"more":${more}}`);
-    }),
+  encodeRaw(frame) {
+    if (!holdsPayloads(frame)) return jsonDialect.encode(frame);
+    return buildBytes((writer) => writeRaw(writer, frame));
+  },
   join(frames) {
     if (frames.length === 1) return frames[0] as Wire;
     const pieces = asBytes(frames);
@@ -165,15 +155,44 @@ function frameOrThrow(frame: RawFrame | MalformedFrameError): RawFrame {
   return frame;
 }
 
-/** The members that `message` frames and `history` items share, and the closing brace. */
-function writeMessageFields(writer: ByteWriter, { offset, prev, time, user, key, tags, payload }: RawMessage): void {
-  let start = offset === undefined ? '' : `"offset":${offset},`;
-  if (prev !== undefined) start += `"prev":${prev},`;
-  writer.text(`${start}"data":`);
-  writer.bytes(transcode(payload, 'json').bytes);
-  let rest = `,"time":${time}`;
-  if (user !== undefined) rest += `,"user":${JSON.stringify(user)}`;
-  if (key !== undefined) rest += `,"key":${JSON.stringify(key)}`;
-  if (tags !== undefined) rest += `,"tags":${JSON.stringify(tags)}`;
-  writer.text(`${rest}}`);
+/** A frame, or one of its messages, member by member; payloads are spliced in where they stand. */
+function writeRaw(writer: ByteWriter, frame: object): void {
+  const members = frame as Readonly<Record<string, unknown>>;
+  let text = '';
+  let isFirst = true;
+  for (const name in members) {
+    const value = members[name];
+    if (value === undefined) continue;
+    text += isFirst ? `{"${name}":` : leadOf(name);
+    isFirst = false;
+    if (name === 'data') {
+      writer.text(text);
+      writer.bytes(transcode(value as Payload, 'json').bytes);
+      text = '';
+    } else if (name === 'messages') {
+      writer.text(`${text}[`);
+      for (const [index, message] of (value as readonly object[]).entries()) {
+        if (index > 0) writer.byte(COMMA);
+        writeRaw(writer, message);
+      }
+      text = ']';
+    } else if (typeof value === 'number') {
+      text += value;
+    } else {
+      text += name === 'type' ? `"${value}"` : JSON.stringify(value);
+    }
+  }
+  writer.text(`${text}}`);
 }
+
+/** What stands before the value of a member: put together once a name, for there are few names and many messages. */
+function leadOf(name: string): string {
+  let lead = leads.get(name);
+  if (lead === undefined) {
+    lead = `,"${name}":`;
+    leads.set(name, lead);
+  }
+  return lead;
+}
+
+const leads = new Map<string, string>();

@@ -1,11 +1,11 @@
-import { MAX_DEPTH, type Payload, type RawMessage } from '../payload.js';
+import { MAX_DEPTH, type Payload } from '../payload.js';
 import { setOwn } from './binary.js';
 import { type ByteWriter, buildBytes, copyBytes } from './byte-writer.js';
-import { MalformedFrameError, type RawDialect, type RawFrame, type Wire } from './dialect.js';
+import { holdsPayloads, MalformedFrameError, type RawDialect, type RawFrame, type Wire } from './dialect.js';
 import { idOf } from './json.js';
 import { msgpackDialect } from './msgpack.js';
 import { MsgpackReader } from './msgpack-reader.js';
-import { writeArrayHeader, writeMapHeader, writeNumber, writeString, writeValue } from './msgpack-writer.js';
+import { writeArrayHeader, writeMapHeader, writeString, writeValue } from './msgpack-writer.js';
 import { transcode } from './transcode.js';
 
 /** The gateway's MessagePack dialect: `data` keeps its bytes on the way in and out. */
@@ -19,35 +19,10 @@ export const msgpackRawDialect: RawDialect = {
       throw error instanceof MalformedFrameError ? new MalformedFrameError(error.message, idOf(fields)) : error;
     }
   },
-  encodeMessage: (channel, message) =>
-    buildBytes((writer) => {
-      writeMapHeader(writer, 2 + fieldCount(message));
-      writeString(writer, 'type');
-      writeString(writer, 'message');
-      writeString(writer, 'channel');
-      writeString(writer, channel);
-      writeMessageFields(writer, message);
-    }),
-  encodeHistory: (id, channel, messages, more) =>
-    buildBytes((writer) => {
-      writeMapHeader(writer, 5);
-      writeString(writer, 'type');
-      writeString(writer, 'history');
-      writeString(writer, 'id');
-      writeNumber(writer, id);
-      writeString(writer, 'channel');
-      writeString(writer, channel);
-      writeString(writer, 'messages');
-      writeArrayHeader(writer, messages.length);
-      for (const message of messages) {
-        writeMapHeader(writer, 1 + fieldCount(message));
-        writeString(writer, 'epoch');
-        writeString(writer, message.epoch);
-        writeMessageFields(writer, message);
-      }
-      writeString(writer, 'more');
-      writeValue(writer, more);
-    }),
+  encodeRaw(frame) {
+    if (!holdsPayloads(frame)) return msgpackDialect.encode(frame);
+    return buildBytes((writer) => writeRaw(writer, frame));
+  },
   join(frames) {
     if (frames.length === 1) return frames[0] as Wire;
     const head = buildBytes((writer) => writeArrayHeader(writer, frames.length));
@@ -81,41 +56,24 @@ function readFrame(wire: Uint8Array, fields: RawFrame['fields']): Payload | unde
   return payload;
 }
 
-/** The members that `message` frames and `history` items share. */
-function writeMessageFields(writer: ByteWriter, { offset, prev, time, user, key, tags, payload }: RawMessage): void {
-  if (offset !== undefined) {
-    writeString(writer, 'offset');
-    writeNumber(writer, offset);
+/** A frame, or one of its messages, member by member; payloads are spliced in where they stand. */
+function writeRaw(writer: ByteWriter, frame: object): void {
+  const members = frame as Readonly<Record<string, unknown>>;
+  let size = 0;
+  for (const name in members) if (members[name] !== undefined) size++;
+  writeMapHeader(writer, size);
+  for (const name in members) {
+    const value = members[name];
+    if (value === undefined) continue;
+    writeString(writer, name);
+    if (name === 'data') {
+      writer.bytes(transcode(value as Payload, 'msgpack').bytes);
+    } else if (name === 'messages') {
+      const messages = value as readonly object[];
+      writeArrayHeader(writer, messages.length);
+      for (const message of messages) writeRaw(writer, message);
+    } else {
+      writeValue(writer, value);
+    }
   }
-  if (prev !== undefined) {
-    writeString(writer, 'prev');
-    writeNumber(writer, prev);
-  }
-  writeString(writer, 'data');
-  writer.bytes(transcode(payload, 'msgpack').bytes);
-  writeString(writer, 'time');
-  writeNumber(writer, time);
-  if (user !== undefined) {
-    writeString(writer, 'user');
-    writeString(writer, user);
-  }
-  if (key !== undefined) {
-    writeString(writer, 'key');
-    writeString(writer, key);
-  }
-  if (tags !== undefined) {
-    writeString(writer, 'tags');
-    writeValue(writer, tags);
-  }
-}
-
-function fieldCount({ offset, prev, user, key, tags }: RawMessage): number {
-  return (
-    2 +
-    Number(offset !== undefined) +
-    Number(prev !== undefined) +
-    Number(user !== undefined) +
-    Number(key !== undefined) +
-    Number(tags !== undefined)
-  );
 }

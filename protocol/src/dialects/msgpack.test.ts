@@ -206,22 +206,30 @@ describe('the MessagePack dialect', () => {
   it('writes messages that read like those of the JSON dialect', () => {
     const payload = { format: 'msgpack' as const, bytes: encodeMsgpack({ n: new Uint8Array([1]) }) };
     const message = { offset: 42, time: 1763800000000, user: 'u', key: 'k', tags: { a: 'b' }, payload };
-    const { payload: _, ...rest } = message;
-    const wire = msgpackRawDialect.encodeMessage('a', message);
+    const { payload: data, ...rest } = message;
+    const wire = msgpackRawDialect.encodeRaw({ type: 'message', channel: 'a', data, ...rest });
     expect(msgpackDialect.decode(wire)).toEqual({
       type: 'message',
       channel: 'a',
       data: { n: new Uint8Array([1]) },
       ...rest,
     });
-    expect(hex(wire)).toContain('a474696d65cf0000019aaaac2600');
-    expect(msgpackDialect.decode(msgpackRawDialect.encodeMessage('a', { time: 1, payload }))).toEqual({
+    expect(hex(wire as Uint8Array)).toContain('a474696d65cf0000019aaaac2600');
+    expect(
+      msgpackDialect.decode(msgpackRawDialect.encodeRaw({ type: 'message', channel: 'a', data, time: 1 })),
+    ).toEqual({
       type: 'message',
       channel: 'a',
       data: { n: new Uint8Array([1]) },
       time: 1,
     });
-    const history = msgpackRawDialect.encodeHistory(3, 'a', [{ ...message, epoch: '17' }], false);
+    const history = msgpackRawDialect.encodeRaw({
+      type: 'history',
+      id: 3,
+      channel: 'a',
+      messages: [{ epoch: '17', data, ...rest }],
+      more: false,
+    });
     expect(msgpackDialect.decode(history)).toEqual({
       type: 'history',
       id: 3,
@@ -233,7 +241,8 @@ describe('the MessagePack dialect', () => {
 
   it('reads a history reply whose data nests as deep as data may', () => {
     const bytes = unhex(`${'91'.repeat(127)}90`);
-    const message = { epoch: '1', offset: 1, time: 1, payload: { format: 'msgpack' as const, bytes } };
-    expect(() => msgpackDialect.decode(msgpackRawDialect.encodeHistory(1, 'a', [message], false))).not.toThrow();
+    const messages = [{ epoch: '1', offset: 1, data: { format: 'msgpack' as const, bytes }, time: 1 }];
+    const wire = msgpackRawDialect.encodeRaw({ type: 'history', id: 1, channel: 'a', messages, more: false });
+    expect(() => msgpackDialect.decode(wire)).not.toThrow();
   });
 });

@@ -1,4 +1,4 @@
-import type { ClientFrame, CloseCode, Payload, ServerFrame, Wire } from '@fanfare/protocol';
+import type { ClientFrame, CloseCode, Payload, RawServerFrame, Wire } from '@fanfare/protocol';
 import type { Identity } from '../../auth/authenticator.js';
 import type { Clock } from '../../clock.js';
 import { FanfareError, toFanfareError } from '../../errors.js';
@@ -57,8 +57,8 @@ export class FanfareSpeaker implements Speaker {
     }
   }
 
-  toWire(frame: ServerFrame): Wire {
-    return this.#client.dialect.encode(frame);
+  toWire(frame: RawServerFrame): Wire {
+    return this.#client.dialect.encodeRaw(frame);
   }
 
   #receive(data: Uint8Array): void {
