@@ -1,4 +1,5 @@
 import type { Position, Tags } from '@fanfare/protocol';
+import type { ChannelState, StateOptions } from './channel-state.js';
 import type { AnySpec, InOf, KindOf } from './channels/spec.js';
 import type { Token } from './connection.js';
 import type { DurableMessage, Message, MessageOf, OwnTags } from './message.js';
@@ -98,6 +99,11 @@ export interface DurableChannel<Name extends string, Spec extends AnySpec, M = M
    * if the position cannot be used: `expired`, `unrecoverable` or `diverged`.
    */
   history(options?: HistoryOptions): Promise<HistoryPage<M>>;
+  /**
+   * A snapshot, and every message after it applied once and in order; loaded again by itself where continuity breaks.
+   * The way to use a durable channel that cannot be used wrongly.
+   */
+  state<State>(options: StateOptions<State, M>): ChannelState<State>;
 }
 
 /** A channel of messages that grow. */
@@ -113,6 +119,8 @@ export interface Channel<T = unknown> {
   publish(data: T, options?: PublishOptions): Promise<PublishResult>;
   /** @see DurableChannel.history */
   history(options?: HistoryOptions): Promise<HistoryPage<DurableMessage<T>>>;
+  /** @see DurableChannel.state */
+  state<State>(options: StateOptions<State, DurableMessage<T>>): ChannelState<State>;
   /** @see DurableChannel.presence */
   presence(options?: PresenceOptions): Promise<readonly PresentMember[]>;
 }

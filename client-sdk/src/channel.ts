@@ -1,9 +1,12 @@
 import { isChannelName, type Position } from '@fanfare/protocol';
 import { isPosition } from '@fanfare/protocol/validate';
+import type { BackoffOptions } from './backoff.js';
+import { type ChannelState, FollowedState, type StateHost, type StateOptions } from './channel-state.js';
 import type { Channel, HistoryOptions, HistoryPage, PresenceOptions, SubscribeOptions } from './channel-types.js';
 import type { Declaration } from './channels/declared.js';
 import type { Kind } from './channels/spec.js';
 import { checkNumber } from './check-number.js';
+import type { Clock } from './clock.js';
 import { FanfareClientError, invalidData } from './errors.js';
 import { type DurableMessage, type Message, messageOfHistory } from './message.js';
 import { type PresentMember, readPresence } from './presence.js';
@@ -17,6 +20,8 @@ export interface ChannelHost {
   readonly publisher: Publisher;
   readonly requests: Requests;
   readonly requestTimeoutMs: number;
+  readonly clock: Clock;
+  readonly backoff: BackoffOptions;
   /** Whether schemas check what is published too. */
   readonly checksPublishes: boolean;
   subscribe(
@@ -25,6 +30,7 @@ export interface ChannelHost {
     handler: ((message: Message) => unknown) | undefined,
     options: SubscribeOptions,
   ): Subscription;
+  readonly onOutage: StateHost['onOutage'];
   onError(error: FanfareClientError): void;
 }
 
@@ -75,6 +81,19 @@ export class ChannelHandle implements Channel {
     );
     const messages = reply.messages.map((item) => messageOfHistory(this.name, item));
     return { messages: messages.flatMap((message) => this.#parsed(message)), more: reply.more };
+  }
+
+  state<State>(options: StateOptions<State, DurableMessage>): ChannelState<State> {
+    const { clock, backoff, onOutage } = this.#host;
+    const host: StateHost = {
+      channel: this.name,
+      clock,
+      backoff,
+      onOutage,
+      subscribe: (handler, since) => this.subscribe(handler, { since }),
+      onError: (error) => this.#host.onError(error),
+    };
+    return new FollowedState(host, options as StateOptions<State, Message>);
   }
 
   async presence({ timeoutMs = this.#host.requestTimeoutMs }: PresenceOptions = {}): Promise<readonly PresentMember[]> {

@@ -10,7 +10,7 @@ import { type ClientOptions, type ResolvedOptions, resolveOptions } from './clie
 import type { Cancel } from './clock.js';
 import { Connection, type ConnectionState, type StateChange } from './connection.js';
 import { Emitter } from './emitter.js';
-import { closedError, errorOfFrame, errorOfLoss, FanfareClientError } from './errors.js';
+import { closedError, errorOfFrame, errorOfLoss, FanfareClientError, handlerFailed } from './errors.js';
 import type { Message } from './message.js';
 import { watchNetwork } from './network.js';
 import { Publisher } from './publishing.js';
@@ -201,6 +201,8 @@ class FanfareClient implements UntypedClient {
     this.#host = {
       requests: this.#requests,
       requestTimeoutMs,
+      clock,
+      backoff,
       publisher: new Publisher({
         requests: this.#requests,
         clock,
@@ -209,6 +211,10 @@ class FanfareClient implements UntypedClient {
       }),
       checksPublishes: options.validate === 'both',
       subscribe: (...args) => this.#subscribe(...args),
+      onOutage: (listener) => {
+        if (this.#ended) queueMicrotask(() => this.#ended && listener(this.#ended));
+        return this.on('state', ({ state }) => state !== 'connected' && listener(this.#ended));
+      },
       onError: (error) => this.#onError(error),
     };
   }
@@ -389,12 +395,6 @@ class FanfareClient implements UntypedClient {
 
 function refusal(message: string): FanfareClientError {
   return new FanfareClientError('bad_request', message);
-}
-
-function handlerFailed(cause: unknown, channel?: string): FanfareClientError {
-  const where = channel === undefined ? '' : ` of ${channel}`;
-  const detail = { cause, ...(channel !== undefined && { channel }) };
-  return new FanfareClientError('handler_failed', `a listener${where} failed: ${cause}`, detail);
 }
 
 /** One line; what a listener threw, with where. */

@@ -20,6 +20,9 @@ import type { Issue } from './channels/standard-schema.js';
  * - `no_websocket`: this runtime has no WebSocket, and the `ws` package is not installed. The client has failed.
  * - `handler_failed`: a listener of the application threw or rejected; `cause` is what it threw.
  * - `token_failed`: the `token` function threw or rejected; `cause` is what it threw.
+ * - `load_failed`: the `load` function of a state threw or rejected; `cause` is what it threw.
+ * - `store_failed`: a store of positions threw or rejected; `cause` is what it threw.
+ * - `user_changed`: not sent: another user is connected now than when it was published.
  * - `malformed_frame`: the gateway sent something that is no frame.
  * - `invalid_data`: data is not what the channel's schema allows; `issues` says what is wrong.
  * - `wrong_kind`: the channel was declared live and is durable at the gateway, or the other way round.
@@ -33,6 +36,9 @@ export type ClientErrorCode =
   | 'no_websocket'
   | 'handler_failed'
   | 'token_failed'
+  | 'load_failed'
+  | 'store_failed'
+  | 'user_changed'
   | 'malformed_frame'
   | 'invalid_data'
   | 'wrong_kind';
@@ -125,6 +131,13 @@ export function errorOfLoss(url: string, code = 1006, reason = '', retryInMs = 0
 /** A query may hold a token. */
 function withoutQuery(url: string): string {
   return url.replace(/\?.*/, '');
+}
+
+/** What a listener or a function of the application threw. */
+export function handlerFailed(cause: unknown, channel?: string): FanfareClientError {
+  const where = channel === undefined ? '' : ` of ${channel}`;
+  const detail = { cause, ...(channel !== undefined && { channel }) };
+  return new FanfareClientError('handler_failed', `a listener${where} failed: ${cause}`, detail);
 }
 
 export function closedError(): FanfareClientError {

@@ -14,6 +14,7 @@ export type {
 export { formatPosition, parsePosition } from '@fanfare/protocol';
 export { jsonDialect } from '@fanfare/protocol/json';
 export type { BackoffOptions } from './backoff.js';
+export type { ChannelState, Snapshot, StateOptions, StateStatus, StateView } from './channel-state.js';
 export type {
   Channel,
   ChannelByKind,
