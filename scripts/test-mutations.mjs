@@ -1,68 +1,175 @@
 /**
- * `npm run test:mutations [-- words]`: puts named faults into the source, one at a time, and runs the suite that
- * has to notice each; with words, only those whose name or file has one of them. First the suites must pass
- * without a fault. Prints a line per fault; exits with 1 if one is not noticed, or its place is gone. Takes some
- * seconds a fault, some minutes in all. The faults that random interleavings notice are in `gateway/test/interleaving-mutations.test.ts`.
+ * `npm run test:mutations [-- words]`: puts named faults into a copy of the source, one at a time, and runs the suite
+ * that has to notice each. `--help` says more. The faults that random interleavings notice are in
+ * `gateway/test/interleaving-mutations.test.ts`.
  */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { MUTATIONS } from './mutations/named.mjs';
+import { parseArgs } from 'node:util';
+import { copyWorkspace } from './mutations/copy.mjs';
+import { MUTATIONS } from './mutations/index.mjs';
+import { ensureTestPrograms } from './test-programs.mjs';
 import { build, fail, root } from './workspace.mjs';
 
-/** No suite takes longer; a fault that makes one hang is noticed by that. */
-const TIMEOUT_MS = 180_000;
+const HELP = `npm run test:mutations [-- [--jobs n] [--part k/n] [--list] [words]]
 
-await build();
-const words = process.argv.slice(2);
-const chosen = MUTATIONS.filter(
-  ({ name, file }) => words.length === 0 || words.some((word) => name.includes(word) || file.includes(word)),
-);
-if (chosen.length === 0) fail(`no mutation has ${words.join(' or ')} in its name or file`);
+Puts named faults into a copy of the source, one at a time; the suite that is named with each must fail. Before that
+the suites must pass without a fault. The workspace itself is never changed. Prints a line for each fault; exits with
+1 if one is not noticed, if the text that it changes is not there exactly once, or if a suite cannot be loaded.
+
+  words       only faults that have one of these in their name, file or suite
+  --jobs n    so many at a time, each in a copy of its own (2)
+  --part k/n  only the k-th of n parts of them, for runs that must be short
+  --list      prints what there is, and tries nothing
+
+Takes some 5 s for each fault and job: about 5 minutes in all on two cores. No suite may take longer than 2 minutes: a
+fault with which it does counts as noticed, and its processes are ended.
+`;
+
+/** No suite takes longer; a fault that makes one hang is noticed by that. */
+const TIMEOUT_MS = 120_000;
+
+const { values: flags, positionals: words } = parseArgs({
+  allowPositionals: true,
+  options: {
+    help: { type: 'boolean' },
+    list: { type: 'boolean' },
+    jobs: { type: 'string', default: '2' },
+    part: { type: 'string', default: '1/1' },
+  },
+});
+if (flags.help) {
+  process.stdout.write(HELP);
+  process.exit();
+}
+
+const chosen = choose();
 for (const { name, file, from } of chosen) {
   const places = readFileSync(path.join(root, file), 'utf8').split(from).length - 1;
   if (places !== 1) fail(`${name}: the text to change stands ${places} times in ${file}`);
 }
+const equivalent = chosen.filter((one) => one.equivalent !== undefined);
+const tried = chosen.filter((one) => one.equivalent === undefined);
+if (flags.list) {
+  for (const { file, name, suite } of tried) process.stdout.write(`${file}: ${name} (${suite})\n`);
+  tellEquivalent();
+  process.exit();
+}
 
+await build();
+await ensureTestPrograms();
 const folder = mkdtempSync(path.join(tmpdir(), 'fanfare-mutations-'));
+/** Groups of processes under way. */
+const running = new Set();
+const stop = () => {
+  for (const pid of running) process.kill(-pid, 'SIGKILL');
+  rmSync(folder, { recursive: true, force: true });
+  process.exit(1);
+};
+process.on('SIGINT', stop);
+process.on('SIGTERM', stop);
 try {
-  const sound = await runSuites([...new Set(chosen.map(({ suite }) => suite))]);
-  if (sound !== 'passed') fail(`the suites do not pass without a fault: ${sound}`);
-  let missed = 0;
-  for (const { name, file, suite } of chosen) {
-    const outcome = await runSuites([suite], name);
-    const isNoticed = outcome === 'failed' || outcome === 'hung';
-    if (!isNoticed) missed++;
-    process.stdout.write(
-      `${isNoticed ? 'noticed' : 'MISSED'}  ${file}: ${name} (${path.basename(suite)} ${outcome})\n`,
-    );
-  }
-  process.stdout.write(`${chosen.length - missed} noticed, ${missed} missed\n`);
-  process.exitCode = missed > 0 ? 1 : 0;
+  const copies = Array.from({ length: Math.max(1, Number(flags.jobs)) }, (_, n) => path.join(folder, `copy-${n + 1}`));
+  for (const copy of copies) copyWorkspace(copy);
+  await expectSound(copies[0]);
+  const missed = [];
+  const waiting = [...tried];
+  await Promise.all(
+    copies.map(async (copy) => {
+      for (let next = waiting.shift(); next; next = waiting.shift()) {
+        const outcome = await runWith(copy, next);
+        const isNoticed = outcome === 'failed' || outcome === 'hung';
+        if (!isNoticed) missed.push(next);
+        const { file, name, suite } = next;
+        process.stdout.write(
+          `${isNoticed ? 'noticed' : 'MISSED'}  ${file}: ${name} (${path.basename(suite)} ${outcome})\n`,
+        );
+      }
+    }),
+  );
+  tellEquivalent();
+  const noticed = tried.length - missed.length;
+  process.stdout.write(`${noticed} noticed, ${equivalent.length} equivalent, ${missed.length} missed\n`);
+  process.exitCode = missed.length > 0 ? 1 : 0;
 } finally {
   rmSync(folder, { recursive: true });
 }
 
-/** @returns `failed` only if a test did: a suite that cannot be loaded has noticed nothing */
-async function runSuites(suites, mutation = '') {
-  const report = path.join(folder, 'report.json');
-  rmSync(report, { force: true });
-  const vitest = path.join(root, 'node_modules/vitest/vitest.mjs');
-  const config = path.join(root, 'scripts/mutations/vitest.config.ts');
-  const args = ['run', '--config', config, '--reporter=json', `--outputFile=${report}`, ...suites];
-  const child = spawn(process.execPath, [vitest, ...args], {
-    cwd: root,
-    stdio: 'ignore',
-    env: { ...process.env, FANFARE_MUTATION: mutation },
-    timeout: TIMEOUT_MS,
-    killSignal: 'SIGKILL',
-  });
-  const [code, signal] = await new Promise((resolve) => child.on('close', (...end) => resolve(end)));
-  if (signal) return 'hung';
+function choose() {
+  const named = MUTATIONS.filter(
+    ({ name, file, suite }) =>
+      words.length === 0 || words.some((word) => [name, file, suite].some((text) => text.includes(word))),
+  );
+  const [part, parts] = flags.part.split('/').map(Number);
+  if (!(part >= 1 && part <= parts)) fail(`--part ${flags.part}: expected k/n, as in 1/3`);
+  const chosen = named.filter((_, i) => i % parts === part - 1);
+  if (chosen.length === 0) fail(`no mutation has ${words.join(' or ')} in its name, file or suite`);
+  return chosen;
+}
+
+function tellEquivalent() {
+  for (const { file, name, equivalent: why } of equivalent) {
+    process.stdout.write(`equivalent  ${file}: ${name}: ${why}\n`);
+  }
+}
+
+/** Ends the process unless all suites pass as they are. */
+async function expectSound(copy) {
+  const whole = tried.filter(({ tests }) => tests === undefined);
+  const parts = tried.filter(({ tests }) => tests !== undefined);
+  for (const [mutations, tests] of [
+    [whole, undefined],
+    [parts, parts.map(({ tests }) => tests).join('|')],
+  ]) {
+    if (mutations.length === 0) continue;
+    const suites = [...new Set(mutations.map(({ suite }) => suite))];
+    const sound = await runSuites(copy, suites, tests);
+    if (sound !== 'passed') fail(`the suites do not pass without a fault: ${sound}`);
+  }
+}
+
+async function runWith(copy, { file, from, to, suite, tests }) {
+  const target = path.join(copy, file);
+  const source = readFileSync(target, 'utf8');
+  writeFileSync(
+    target,
+    source.replace(from, () => to),
+  );
   try {
-    const { numFailedTests } = JSON.parse(readFileSync(report, 'utf8'));
-    return numFailedTests > 0 ? 'failed' : code === 0 ? 'passed' : 'not loaded';
+    return await runSuites(copy, [suite], tests, ['--bail=1']);
+  } finally {
+    writeFileSync(target, source);
+  }
+}
+
+/** @returns `failed` only if a test did: a suite that cannot be loaded has noticed nothing */
+async function runSuites(copy, suites, tests, more = []) {
+  const report = path.join(copy, 'report.json');
+  rmSync(report, { force: true });
+  const args = ['run', '--reporter=json', `--outputFile=${report}`, '--testTimeout=20000', ...more, ...suites];
+  if (tests !== undefined) args.push('--testNamePattern', tests);
+  const child = spawn(process.execPath, [path.join(copy, 'node_modules/vitest/vitest.mjs'), ...args], {
+    cwd: copy,
+    stdio: 'ignore',
+    // A group of its own: what its tests have started ends with it.
+    detached: true,
+  });
+  running.add(child.pid);
+  let isHung = false;
+  const timeout = setTimeout(() => {
+    isHung = true;
+    process.kill(-child.pid, 'SIGKILL');
+  }, TIMEOUT_MS);
+  const code = await new Promise((resolve) => child.on('close', resolve));
+  clearTimeout(timeout);
+  running.delete(child.pid);
+  if (isHung) return 'hung';
+  try {
+    const { numFailedTests, numPassedTests } = JSON.parse(readFileSync(report, 'utf8'));
+    if (numFailedTests > 0) return 'failed';
+    return code === 0 && numPassedTests > 0 ? 'passed' : 'not loaded';
   } catch {
     return 'not loaded';
   }

@@ -173,6 +173,43 @@ describe('presence', () => {
     expect(told()).toEqual(['join ada', 'leave ada', 'join s2']);
   });
 
+  it('what comes while the list is read is told behind it, unless the list shows it', async () => {
+    const revs: number[] = [];
+    let reads = 0;
+    const { store, listen, settle, told } = start((inner) => ({
+      start() {},
+      close: () => inner.close(),
+      add: (...args) => inner.add(...args),
+      remove: (...args) => inner.remove(...args),
+      async list(...args) {
+        const before = await inner.list(...args);
+        if (reads++ > 0) return before;
+        await inner.add(CHANNEL, { session: 's1', user: 'bob' });
+        inner.remove(CHANNEL, 's1');
+        await turn();
+        // This list shows that nobody is there any more; this member joins behind it.
+        const rev = revs.at(-1) as number;
+        await inner.add(CHANNEL, ada('s2'));
+        await turn();
+        return { ...before, rev };
+      },
+      watch: (channel, real) =>
+        inner.watch(channel, {
+          onChange(change) {
+            revs.push(change.rev);
+            real.onChange(change);
+          },
+          onInterrupted: () => real.onInterrupted(),
+          onResumed: () => real.onResumed(),
+        }),
+    }));
+    await listen();
+    expect(told()).toEqual(['join ada']);
+    await store.add(CHANNEL, { session: 's3' });
+    await settle();
+    expect([told(), reads]).toEqual([['join ada', 'join s3'], 1]);
+  });
+
   it('pages of a channel that somebody listens to are those of the store', async () => {
     const { presence, listen, store, settle } = start();
     for (let i = 0; i < 25; i++) await presence.enter(CHANNEL, { session: `s${String(i).padStart(2, '0')}` });

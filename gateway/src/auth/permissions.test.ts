@@ -59,6 +59,15 @@ describe('permissions', () => {
     expect(allowed('news')).toEqual(['subscribe']);
   });
 
+  it('of one channel add up, too: a claim for it and its place among those that a session is put on', () => {
+    const permissions = new Permissions([
+      ['chat:1', ['publish']],
+      ['chat:1', ['subscribe']],
+    ]);
+    expect(permissions.allows('publish', 'chat:1')).toBe(true);
+    expect(permissions.allows('subscribe', 'chat:1')).toBe(true);
+  });
+
   it('know no name by inheritance', () => {
     expect(new Permissions([]).allows('subscribe', 'constructor')).toBe(false);
   });

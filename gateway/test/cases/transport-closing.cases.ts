@@ -222,8 +222,12 @@ export function transportClosingCases(name: 'uws' | 'ws', create: CreateTranspor
     const accepted = await sendUntilDropped(session.socket, 20_000);
     session.socket.close(4001, 'lagging');
     expect(server.transport.subscribers('t')).toBe(0);
+    // It comes while the rest still waits, and is told to nobody.
+    client.sendBytes(encodeFrame(OPCODES.text, 'late'));
+    await delay(20);
     client.resume();
     expect(await client.closed).toEqual({ code: 4001, reason: 'lagging' });
+    expect(session.messages).toEqual([]);
     expect(client.messages).toHaveLength(accepted);
     await until(() => session.closes.length === 1);
     expect(session.closes[0]?.code).toBe(4001);

@@ -1,0 +1,48 @@
+/** Faults in the resume rules and the broker of a single process. */
+import { of } from './of.mjs';
+
+export default [
+  ...of('gateway/src/broker/resume.ts', 'gateway/src/broker/resume.test.ts', [
+    ['an epoch of the lineage never ends', 'lineage[i + 1]?.baseOffset ?? head.offset', 'head.offset'],
+    ['at a border the newer epoch', 'if (entry.baseOffset < offset) return', 'if (entry.baseOffset <= offset) return'],
+    ['a hole in the log is overlooked', 'next?.offset !== at.offset + 1', 'next === undefined'],
+    ['a hole behind a lost position is told as expired', "diverged ? 'diverged' : 'expired'", "'expired'"],
+    ['a position in words is believed', '&& String(number) === epoch', ''],
+    [
+      'the page after a position holds it, too',
+      'if (isBefore(position, entries[middle]',
+      'if (!isBefore(entries[middle] as LogPosition, position) || isBefore(position, entries[middle]',
+    ],
+  ]),
+  ...of('gateway/src/broker/memory/channel-log.ts', 'gateway/src/broker/memory/channel-log.test.ts', [
+    ['time goes backwards', 'this.#lastTimeMs = Math.max(this.#lastTimeMs, nowMs);', 'this.#lastTimeMs = nowMs;'],
+    ['the log keeps everything', 'if (surplus > historySize * TRIM_SLACK) this.#records.splice(0, surplus);', ''],
+    [
+      'an entry that is too large for a page is none',
+      'if (bytes > maxBytes && end > start) break;',
+      'if (bytes > maxBytes) break;',
+    ],
+    ['a fork loses nothing', 'this.#records.length = this.#indexAfter(baseOffset);', ''],
+    ['epochs that began in what was lost are kept', '.filter(begins)', ''],
+    [
+      'a new epoch starts its offsets anew',
+      'this.#head = { epoch, offset: baseOffset };',
+      'this.#head = { epoch, offset: 0 };',
+    ],
+    ['a lineage of sixteen', '&& !isNeeded(lineage[from + 1])', ''],
+    [
+      'a page backwards says that nothing is before it',
+      'backwards ? start > 0 : end < records.length];',
+      'end < records.length];',
+    ],
+  ]),
+  ...of('gateway/src/broker/memory/memory-log.ts', 'gateway/test/broker-memory.test.ts', [
+    ['a key is not remembered', 'if (key !== undefined) this.keys.remember(channel.name, key, position, nowMs);', ''],
+    ['a live key is not remembered', 'this.keys.remember(channel.name, key, { epoch: 0, offset: 0 }, nowMs);', ''],
+    ['what is subscribed is not ended', 'state.listeners.delete(listener);', ''],
+  ]),
+  ...of('gateway/src/broker/memory/key-window.ts', 'gateway/src/broker/memory/memory-log.test.ts', [
+    ['keys hold for ever', 'if (entry.expiresAt > nowMs) return;', 'return;'],
+    ['there is always room for another key', 'if (this.entries.size < this.#maxKeys) return 0;', 'return 0;'],
+  ]),
+];

@@ -1,0 +1,42 @@
+/** Faults in the client. */
+import { of } from './of.mjs';
+
+export default [
+  ...of('client-sdk/src/audience.ts', 'client-sdk/src/audience.test.ts', [
+    ['who pauses is given messages', "if (member.flow !== 'flowing') return false;", ''],
+    [
+      'one offset in two epochs is one place',
+      "if (stood.offset === at.offset && stood.epoch !== at.epoch) member.flow = 'behind';",
+      '',
+    ],
+    ['who is behind is not put to the test first', "this.#furthestBack('behind') ?? ", ''],
+    ['who saw what an ended epoch lost is not told', 'if (!here) this.#checkAhead(member, since, at);', ''],
+  ]),
+  ...of('client-sdk/src/inbox.ts', 'client-sdk/src/iterate.test.ts', [
+    ['a slow loop is never full', 'return this.#size >= this.#capacity;', 'return false;'],
+    ['nobody hears of room', 'this.#hooks.onRoom();', ''],
+    ['a loop that is left goes on', 'this.#hooks.onReturn();', ''],
+  ]),
+  ...of('client-sdk/src/requests.ts', 'client-sdk/src/publish.test.ts', [
+    ['what may be done is sent again without a key', 'request.readOnly || request.repeatable?.()', 'true'],
+    ['a key is believed for ever', 'now - (request.ambiguousSince ?? now) >= idempotencyMs', 'now < 0'],
+    [
+      'a refusal of a second sending is believed',
+      'isAmbiguous(request) ? outcomeUnknown(`sent twice',
+      'false ? outcomeUnknown(`sent twice',
+    ],
+    [
+      'there is no bound to what waits',
+      'if (this.#queue.length + this.#open.size + this.#resting.size >= maxPending) {',
+      'if (maxPending < 0) {',
+    ],
+  ]),
+  ...of('client-sdk/src/send-window.ts', 'client-sdk/src/publish.test.ts', [
+    [
+      'rate_limited is not heeded',
+      'this.#hold = this.#clock.after(delayMs, () => {\n      this.#hold = undefined;',
+      'this.#clock.after(delayMs, () => {',
+    ],
+    ['the window has no end', 'this.#open >= Math.floor(this.#size)', 'this.#open < 0'],
+  ]),
+];
