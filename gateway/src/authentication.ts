@@ -17,34 +17,61 @@ export interface Authentication {
   readonly authenticator: Authenticator;
   /** Asked where a namespace says `hook`; absent: nobody is. */
   readonly application: Application | undefined;
+  /** What is asked over the network, and whether it answers. */
+  services(): readonly { readonly service: string; readonly isUp: boolean }[];
+  /** Keys at hand of the JWKS URL; `undefined`: none is configured. */
+  jwksKeys(): number | undefined;
 }
 
 export function createAuthentication(config: Config, clock: Clock, logger: Logger): Authentication {
-  const application = createApplication(config, clock, logger);
-  if (verifiesTokens(config)) return { application, authenticator: createJwtAuthenticator(config, clock, logger) };
-  if (application) return { application, authenticator: createHookAuthenticator(application) };
-  // In development a page may bring the token that it will need later.
-  const tokens = config.mode === 'development' ? 'ignored' : 'refused';
-  return { application, authenticator: createOpenAuthenticator({ tokens }) };
+  let answers = true;
+  const application = createApplication(config, clock, (problem) => {
+    answers = problem === undefined;
+    if (answers) logger.info({}, 'the application answers again');
+    else logger.error({ problem }, 'the application does not answer: clients that need it are told to come again');
+  });
+  const { jwtJwksUrl } = config;
+  const remoteKeys = jwtJwksUrl === undefined ? undefined : createRemoteKeys(jwtJwksUrl, clock, logger);
+  return {
+    application,
+    authenticator: createAuthenticator(config, clock, application, remoteKeys),
+    services: () => [
+      ...(application ? [{ service: 'auth_hook', isUp: answers }] : []),
+      ...(remoteKeys ? [{ service: 'jwks', isUp: remoteKeys.state.problem === undefined }] : []),
+    ],
+    jwksKeys: () => remoteKeys?.state.keys,
+  };
 }
 
-function createApplication({ auth: { hook } }: Config, clock: Clock, logger: Logger): Application | undefined {
+function createAuthenticator(
+  config: Config,
+  clock: Clock,
+  application: Application | undefined,
+  remoteKeys: RemoteKeys | undefined,
+): Authenticator {
+  if (verifiesTokens(config)) return createJwtAuthenticator(config, clock, remoteKeys);
+  if (application) return createHookAuthenticator(application);
+  // In development a page may bring the token that it will need later.
+  return createOpenAuthenticator({ tokens: config.mode === 'development' ? 'ignored' : 'refused' });
+}
+
+function createApplication(
+  { auth: { hook } }: Config,
+  clock: Clock,
+  onState: (problem: string | undefined) => void,
+): Application | undefined {
   const { url, secret, timeoutMs, cacheMs } = hook;
   if (url === undefined) return undefined;
-  const onState = (problem: string | undefined) => {
-    if (problem === undefined) logger.info({}, 'the application answers again');
-    else logger.error({ problem }, 'the application does not answer: clients that need it are told to come again');
-  };
   return createHook({ url, secret, timeoutMs, cacheMs, clock, onState });
 }
 
-function createJwtAuthenticator(config: Config, clock: Clock, logger: Logger): Authenticator {
-  const { jwtSecret, jwtPreviousSecret, jwtPublicKey, jwtJwksUrl, jwtIssuer, jwtAudience } = config;
+function createJwtAuthenticator(config: Config, clock: Clock, remoteKeys: RemoteKeys | undefined): Authenticator {
+  const { jwtSecret, jwtPreviousSecret, jwtPublicKey, jwtIssuer, jwtAudience } = config;
   const verifier = createTokenVerifier({
     clock,
     secrets: [jwtSecret, jwtPreviousSecret].filter((secret) => secret !== undefined),
     publicKeys: jwtPublicKey === undefined ? [] : parsePublicKeys(jwtPublicKey),
-    remoteKeys: jwtJwksUrl === undefined ? undefined : createRemoteKeys(jwtJwksUrl, clock, logger),
+    remoteKeys,
     issuer: jwtIssuer,
     audience: jwtAudience,
     clockToleranceMs: config.jwtClockToleranceMs,

@@ -117,6 +117,7 @@ export async function createWebhooks(parts: WebhookParts): Promise<Webhooks | un
   if (!redis)
     return new Webhooks({
       queue: new MemoryQueue({ endpoint, clock, instance, types, maxEvents }),
+      endpoint,
       types,
       node,
       clock,
@@ -134,7 +135,7 @@ export async function createWebhooks(parts: WebhookParts): Promise<Webhooks | un
     gateways,
     onFault,
   });
-  return new Webhooks({ queue, types, node, clock, wake: (shard) => queue.wake(shard) });
+  return new Webhooks({ queue, endpoint, types, node, clock, wake: (shard) => queue.wake(shard) });
 }
 
 interface PresenceParts {

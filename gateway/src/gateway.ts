@@ -8,7 +8,7 @@ import { KeyRates } from './api/key-rates.js';
 import { createPresenceRoutes } from './api/presence.js';
 import type { StaticFiles } from './api/static-files.js';
 import { createOriginCheck } from './auth/origin.js';
-import { createAuthentication } from './authentication.js';
+import { type Authentication, createAuthentication } from './authentication.js';
 import { createChannels } from './channels/channels.js';
 import { type Clock, sleep, systemClock } from './clock.js';
 import type { Config } from './config/config.js';
@@ -21,6 +21,7 @@ import { BrokerFleet } from './fleet/broker-fleet.js';
 import { Hub } from './hub/hub.js';
 import { withStalls } from './hub/stalls.js';
 import { openListeners } from './listeners.js';
+import { LimitLog } from './observability/limit-log.js';
 import type { Logger } from './observability/logger.js';
 import { createMetrics, type Metrics, type MetricsOptions, shared } from './observability/metrics.js';
 import { type Part, startParts } from './parts.js';
@@ -84,6 +85,7 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
   let engine: Engine | undefined;
   let hub: Hub | undefined;
   let webhooksNow: Webhooks | undefined;
+  let authentication: Authentication | undefined;
   const brokerHealth = () => engine?.broker.health() ?? [];
   const stalls = () => hub?.stalls() ?? [];
   const http: HttpDependencies = {
@@ -103,6 +105,11 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
         brokerStats: () => engine?.broker.stats?.() ?? {},
         brokerRefusals: () => engine?.broker.refusals?.() ?? {},
         webhookStats: () => webhooksNow?.queue.stats,
+        services: () => [
+          ...(authentication?.services() ?? []),
+          ...(webhooksNow ? [{ service: 'webhooks', isUp: webhooksNow.isUp }] : []),
+        ],
+        jwksKeys: () => authentication?.jwksKeys(),
         logLinesLost: options.logLinesLost,
       },
       options.worker,
@@ -124,6 +131,7 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
     const { sessions, presence, handlers, parts } = assembled;
     hub = assembled.hub;
     webhooksNow = assembled.webhooks;
+    authentication = assembled.authentication;
     // First the parts: until it is known who was shut out, nobody is let in.
     const closeParts = await startParts(parts);
     listeners.serve(handlers);
@@ -169,7 +177,8 @@ async function assemble(config: Config, { clock, logger, http, transport, option
   const { broker, redis } = engine;
   const { namespaces, limits, timings, node } = config;
   const { stats, onFault, isAllowedOrigin } = http;
-  const { authenticator, application } = createAuthentication(config, clock, logger);
+  const authentication = createAuthentication(config, clock, logger);
+  const { authenticator, application } = authentication;
   const revocations = new Revocations({
     store: await createRevocationStore(redis),
     clock,
@@ -245,6 +254,7 @@ async function assemble(config: Config, { clock, logger, http, transport, option
   const parts: Part[] = [
     engine,
     hub,
+    new LimitLog(stats, clock, logger),
     webhooks?.queue ?? {},
     sessions,
     fleet,
@@ -272,7 +282,7 @@ async function assemble(config: Config, { clock, logger, http, transport, option
       isWebSocketPath: (path) => conversations.some((one) => one.serves(path)),
     }),
   };
-  return { hub, webhooks, sessions, presence, handlers, parts };
+  return { hub, webhooks, authentication, sessions, presence, handlers, parts };
 }
 
 function createSharedMetrics(

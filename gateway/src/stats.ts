@@ -1,8 +1,9 @@
 /**
  * What a gateway counts: plain numbers, incremented where things happen (`stats.commands++`) and read
- * when `/metrics` is asked. Imports nothing but types, so that every layer may count.
+ * when `/metrics` is asked. Imports next to nothing, so that every layer may count.
  */
 import type { ErrorCode, ResetReason } from '@fanfare/protocol';
+import { Histogram, LATENCY_BOUNDS_MS } from './histogram.js';
 
 export interface Stats {
   // --- connections ---
@@ -33,16 +34,19 @@ export interface Stats {
   readonly publishedDurable: Map<string, number>;
   /** Of live channels, by entrance. */
   readonly publishedLive: Map<string, number>;
+  /** Bytes of their payloads, by entrance. */
+  readonly publishedBytes: Map<string, number>;
   /** Publishes answered with the first position because their key was seen. */
   duplicates: number;
   /** Publishes that failed, by code; all entrances together. */
   readonly publishFailures: Map<ErrorCode, number>;
   // --- fan-out ---
-  /** Messages handed to the transport for fan-out, once a dialect. */
-  framesFlushed: number;
-  bytesFlushed: number;
-  /** Frames times subscribers: what left for clients by fan-out. */
-  deliveries: number;
+  /** What left for clients by fan-out, by dialect. */
+  readonly fanOut: Map<string, FanOut>;
+  /** From the time of a message in the log to its flush, ms. */
+  readonly flushLatency: Histogram;
+  /** How far the clock of the broker is ahead of this gateway's, ms, as the self-probe measured. */
+  brokerClockAheadMs: number;
   /** Times a durable channel was published to faster than it could be sent, and went on from its log. */
   queueOverflows: number;
   /** Messages of live channels that were dropped for everybody, because they came faster than they could be sent. */
@@ -58,6 +62,8 @@ export interface Stats {
   joinsFromTail: number;
   /** Pages of the log sent to clients that caught up. */
   replayPages: number;
+  /** Messages sent to single clients that caught up. */
+  replayed: number;
   /** Subscribes with `since` that continued without a hole. */
   resumesRecovered: number;
   /** Resumes and replays that had to tell a reset, by reason. */
@@ -87,11 +93,23 @@ export interface Stats {
   readonly httpResponses: Map<number, number>;
 }
 
+/** What left in one dialect. */
+export interface FanOut {
+  /** Messages handed to the transport. */
+  messages: number;
+  bytes: number;
+  /** Messages times subscribers. */
+  deliveries: number;
+  deliveredBytes: number;
+}
+
 /** Those that every gateway has: they are told as 0 before their first publish. */
 const ENTRANCES: readonly (readonly [entrance: string, published: number])[] = [
   ['ws', 0],
   ['http', 0],
 ];
+
+const DIALECTS = ['json', 'msgpack'];
 
 export function createStats(): Stats {
   return {
@@ -108,11 +126,12 @@ export function createStats(): Stats {
     errors: new Map(),
     publishedDurable: new Map(ENTRANCES),
     publishedLive: new Map(ENTRANCES),
+    publishedBytes: new Map(ENTRANCES),
     duplicates: 0,
     publishFailures: new Map(),
-    framesFlushed: 0,
-    bytesFlushed: 0,
-    deliveries: 0,
+    fanOut: new Map(DIALECTS.map((dialect) => [dialect, noFanOut()])),
+    flushLatency: new Histogram(LATENCY_BOUNDS_MS),
+    brokerClockAheadMs: 0,
     queueOverflows: 0,
     liveDropped: 0,
     lagged: 0,
@@ -120,6 +139,7 @@ export function createStats(): Stats {
     joins: 0,
     joinsFromTail: 0,
     replayPages: 0,
+    replayed: 0,
     resumesRecovered: 0,
     resets: new Map(),
     channels: 0,
@@ -136,7 +156,21 @@ export function createStats(): Stats {
   };
 }
 
-/** Adds one under a key. */
-export function count<Key>(counts: Map<Key, number>, key: Key): void {
-  counts.set(key, (counts.get(key) ?? 0) + 1);
+/** Adds one, or `by`, under a key. */
+export function count<Key>(counts: Map<Key, number>, key: Key, by = 1): void {
+  counts.set(key, (counts.get(key) ?? 0) + by);
+}
+
+/** The counters of a dialect. */
+export function fanOutOf({ fanOut }: Pick<Stats, 'fanOut'>, dialect: string): FanOut {
+  let sums = fanOut.get(dialect);
+  if (!sums) {
+    sums = noFanOut();
+    fanOut.set(dialect, sums);
+  }
+  return sums;
+}
+
+function noFanOut(): FanOut {
+  return { messages: 0, bytes: 0, deliveries: 0, deliveredBytes: 0 };
 }

@@ -4,9 +4,12 @@ import type { PublishListener } from './publishing.js';
 
 /** Counts outcomes by entrance and kind of channel, for `/metrics`. */
 export function createPublishCounter(stats: Stats): PublishListener {
-  return ({ caller, channel, outcome }) => {
+  return ({ caller: { entrance }, channel, message, outcome }) => {
     if (outcome instanceof FanfareError) count(stats.publishFailures, outcome.code);
     else if (outcome.duplicate) stats.duplicates++;
-    else count(channel.durable ? stats.publishedDurable : stats.publishedLive, caller.entrance);
+    else {
+      count(channel.durable ? stats.publishedDurable : stats.publishedLive, entrance);
+      count(stats.publishedBytes, entrance, message.payload.bytes.length);
+    }
   };
 }

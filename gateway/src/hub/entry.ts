@@ -7,6 +7,8 @@ export interface Outgoing {
   readonly position: LogPosition | undefined;
   /** Bytes it occupies while it waits, about. */
   readonly size: number;
+  /** When it was stored, ms since the Unix epoch, by the clock of the broker; absent: it is no message. */
+  readonly time?: number;
   /** The frame in this dialect; encoded once, however many members get it. */
   frame(dialect: RawDialect): Wire;
 }
@@ -37,6 +39,10 @@ export class Entry implements Outgoing {
 
   get size(): number {
     return this.record.size;
+  }
+
+  get time(): number {
+    return this.record.time;
   }
 
   frame(dialect: RawDialect): Wire {

@@ -295,6 +295,7 @@ class Replay {
     }
     const { member } = this.#membership;
     if (!member.sendReplayed(entry.frame(member.dialect))) return false;
+    this.#context.stats.replayed++;
     this.#position = record;
     return true;
   }

@@ -5,7 +5,7 @@ import { framesIn } from '../../test/support/frames-in.js';
 import { ManualClock } from '../../test/support/manual-clock.js';
 import { plainMember } from '../../test/support/plain-member.js';
 import type { LogRecord } from '../broker/record.js';
-import { createStats } from '../stats.js';
+import { createStats, type FanOut } from '../stats.js';
 import { Entry } from './entry.js';
 import { SendQueue } from './send-queue.js';
 import { SendScheduler } from './send-scheduler.js';
@@ -79,7 +79,31 @@ describe('the send scheduler', () => {
     push(queue, 1, 5);
     turn();
     const bytes = published.reduce((sum, { wire }) => sum + wire.length, 0);
-    expect(stats).toMatchObject({ framesFlushed: 10, deliveries: 15, bytesFlushed: bytes });
+    const sums = [...stats.fanOut.values()];
+    const total = (of: keyof FanOut) => sums.reduce((sum, one) => sum + one[of], 0);
+    expect([total('messages'), total('deliveries'), total('bytes')]).toEqual([10, 15, bytes]);
+    expect(stats.fanOut.get('json')).toMatchObject({ messages: 5, deliveries: 10 });
+    expect(stats.fanOut.get('json')?.deliveredBytes).toBe(2 * (stats.fanOut.get('json')?.bytes ?? 0));
+  });
+
+  it('observes how long messages took, by the clock of the broker, once for all dialects, and only if somebody is there', () => {
+    const { open, stats, turn, clock } = setUp();
+    stats.brokerClockAheadMs = 500;
+    const late = (ms: number) => {
+      const { record } = entry(1);
+      return new Entry('a', { ...record, time: clock.wall() + 500 - ms }, true);
+    };
+    open('nobody').push(late(7));
+    const queue = open('a', json, msgpack);
+    for (const ms of [0, 7, 3_000, -4]) queue.push(late(ms));
+    turn();
+    const { bounds, counts, sum } = stats.flushLatency;
+    expect(bounds.map((bound, index) => [bound, counts[index]]).filter(([, count]) => count)).toEqual([
+      [1, 2],
+      [10, 1],
+      [5_000, 1],
+    ]);
+    expect(sum).toBe(3_007);
   });
 
   it('moves the position of a topic to the last message that left, and no further', () => {
@@ -124,7 +148,7 @@ describe('the send scheduler', () => {
     const topic = queue.topic(json);
     push(queue, 1, 500);
     turn();
-    expect([published.length, stats.framesFlushed, topic.flushed.offset]).toEqual([0, 0, 500]);
+    expect([published.length, stats.fanOut.get('json')?.messages, topic.flushed.offset]).toEqual([0, 0, 500]);
   });
 
   it('gives a channel that has little its place beside one that has much', () => {

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.js';
-import type { Stats } from '../stats.js';
+import { fanOutOf, type Stats } from '../stats.js';
 import { MAX_PUBLISHES_PER_TURN, type Transport } from '../transport/transport.js';
 import type { Outgoing } from './entry.js';
 import type { SendQueue, SendQueueOwner } from './send-queue.js';
@@ -158,16 +158,28 @@ export class SendScheduler implements SendQueueOwner {
    */
   #send(queue: SendQueue, items: readonly Outgoing[]): number {
     let largest = 0;
+    let isHeard = false;
     for (const { name, dialect, members } of queue.topics) {
       if (members === 0) continue;
       const wire = dialect.join(items.map((item) => item.frame(dialect)));
       this.#transport.publish(name, wire, dialect.binary);
       if (wire.length > largest) largest = wire.length;
       if (queue.isUrgent) continue;
-      this.#stats.framesFlushed += items.length;
-      this.#stats.bytesFlushed += wire.length;
-      this.#stats.deliveries += items.length * members;
+      isHeard = true;
+      const sums = fanOutOf(this.#stats, dialect.name);
+      sums.messages += items.length;
+      sums.bytes += wire.length;
+      sums.deliveries += items.length * members;
+      sums.deliveredBytes += wire.length * members;
     }
+    if (isHeard) this.#observe(items);
     return largest;
+  }
+
+  /** How long they took from the log to here, by the clock of the broker. */
+  #observe(items: readonly Outgoing[]): void {
+    const { flushLatency, brokerClockAheadMs } = this.#stats;
+    const now = this.#clock.wall() + brokerClockAheadMs;
+    for (const { time } of items) if (time !== undefined) flushLatency.observe(Math.max(0, now - time));
   }
 }

@@ -42,6 +42,11 @@ export class Endpoint {
     this.#options = options;
   }
 
+  /** Whether the application did not take the last batch. */
+  get isDown(): boolean {
+    return this.#failures > 0;
+  }
+
   /**
    * Runs a task that may send, when it is its turn: a few at a time, and while the application is known to be down
    * not before it is worth another try. So what the task takes to send, it need not hold for long.

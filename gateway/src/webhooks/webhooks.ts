@@ -4,12 +4,14 @@ import type { LogPosition } from '../broker/record.js';
 import type { PublishEvent } from '../channels/publishing.js';
 import type { Clock } from '../clock.js';
 import type { PresenceMember } from '../presence/presence-store.js';
+import type { Endpoint } from './endpoint.js';
 import type { EventQueue } from './event-queue.js';
 import { type EventType, eventJson } from './events.js';
 import { occupiedChannel } from './occupancy.js';
 
 export interface WebhooksOptions {
   readonly queue: EventQueue;
+  readonly endpoint: Pick<Endpoint, 'isDown'>;
   readonly types: ReadonlySet<EventType>;
   /** Name of this gateway. */
   readonly node: string;
@@ -39,6 +41,11 @@ export class Webhooks {
 
   get queue(): EventQueue {
     return this.#options.queue;
+  }
+
+  /** Whether the application takes what it is told, as far as is known. */
+  get isUp(): boolean {
+    return !this.#options.endpoint.isDown;
   }
 
   /** Whether anything is told that the stores of presence know. */

@@ -7,7 +7,7 @@ import cluster from 'node:cluster';
 import { AggregatorRegistry, Gauge } from 'prom-client';
 import { type Clock, sleep } from '../clock.js';
 import type { Logger } from '../observability/logger.js';
-import { shared } from '../observability/metrics.js';
+import { shared, WORKERS_MISSING } from '../observability/metrics.js';
 import { probePort } from '../transport/listen-probe.js';
 import { type MetricsReply, WORKER_VARIABLE } from './messages.js';
 import { WORKER_TIMINGS, WorkerHandle, type WorkerTimings } from './worker-handle.js';
@@ -135,8 +135,7 @@ class WorkerGroup {
     const metrics = answers.filter((answer) => answer !== undefined);
     const registry = AggregatorRegistry.aggregate(metrics);
     new Gauge({
-      name: 'fanfare_workers_missing',
-      help: 'Workers that the other metrics are without: they start, hang or are dead',
+      ...WORKERS_MISSING,
       labelNames: ['node'],
       registers: [registry],
     }).set({ node }, count - metrics.length);

@@ -57,6 +57,9 @@ it('connections of an address', async () => {
   await first.close();
   await expect.poll(() => open(gateway, from('203.0.113.1')).catch(() => undefined)).toBeDefined();
   await expect.poll(() => hits(gateway, 'connectionsPerIp')).toBeGreaterThan(0);
+  await expect
+    .poll(gateway.output, { timeout: 5_000 })
+    .toMatch(/warn .*a limit is hit.* limit=connectionsPerIp hits=1/);
 });
 
 it('connections of a user, who may still refresh; publishes of a user over all of them', async () => {

@@ -1,0 +1,97 @@
+/**
+ * What the gateway itself does for a message between the broker and the transport: step rule, tail, encoding, queue,
+ * counters. No sockets: what uWebSockets.js does for each subscriber comes on top.
+ * Needs `npm run build`. Run it with: node gateway/bench/fan-out.mjs
+ */
+import { RAW_DIALECTS } from '@fanfare/protocol/raw';
+import { systemClock } from '../dist/clock.js';
+import { Hub } from '../dist/hub/hub.js';
+import { createStats } from '../dist/stats.js';
+
+const ROUND_MS = 300;
+const ROUNDS = 9;
+const payload = { format: 'json', bytes: Buffer.from(JSON.stringify('x'.repeat(62))) };
+const cpuUs = () => {
+  const { user, system } = process.cpuUsage();
+  return user + system;
+};
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+/** A broker that has one subscriber, to which the benchmark pushes. */
+function createPusher() {
+  let listener;
+  return {
+    push: (record) => listener.onRecord(record),
+    broker: {
+      name: 'memory',
+      async subscribe(_, given) {
+        listener = given;
+        return { shard: 'bench', unsubscribe: async () => {} };
+      },
+      read: async () => ({
+        head: { epoch: 1, offset: 0 },
+        lineage: [{ epoch: 1, baseOffset: 0 }],
+        entries: [],
+        more: false,
+      }),
+      health: () => [],
+    },
+  };
+}
+
+async function measure(durable, batch) {
+  const { push, broker } = createPusher();
+  const transport = { publish() {} };
+  const hub = new Hub({ broker, transport, clock: systemClock, stats: createStats(), onFault: console.error });
+  const member = {
+    id: 'bench',
+    dialect: RAW_DIALECTS.json,
+    subscribe() {},
+    unsubscribe() {},
+    sendReplayed: () => true,
+    cork: (callback) => callback(),
+    isLagging: false,
+    isDrained: true,
+    drained: async () => {},
+    oneOfFew: (task) => task(),
+  };
+  const policy = { name: 'chat:room-42', durable, historySize: 100, historyTtlMs: 60_000 };
+  const membership = hub.enter(policy, member);
+  await membership.channel.join(membership, undefined, () => {});
+  let offset = 0;
+  const rounds = [];
+  for (let round = 0; round <= ROUNDS; round++) {
+    let messages = 0;
+    let busyUs = 0;
+    const end = performance.now() + ROUND_MS;
+    while (performance.now() < end) {
+      const begin = cpuUs();
+      for (let turns = 0; turns < 50; turns++) {
+        for (let nth = 0; nth < batch; nth++) {
+          offset++;
+          push({ epoch: durable ? 1 : 0, offset: durable ? offset : 0, time: Date.now(), payload, size: 120 });
+        }
+        await turn();
+      }
+      busyUs += cpuUs() - begin;
+      messages += 50 * batch;
+    }
+    rounds.push((busyUs * 1e3) / messages);
+  }
+  await hub.close();
+  // The first one warms up. CPU time of the best one: whatever else runs on the machine only adds to it.
+  return Math.round(Math.min(...rounds.slice(1)));
+}
+
+const costs = [];
+for (const durable of [true, false]) {
+  for (const batch of [1, 8, 64]) {
+    costs.push({
+      channel: durable ? 'durable' : 'live',
+      'messages a turn': batch,
+      'ns a message': await measure(durable, batch),
+    });
+  }
+}
+console.table(costs);
+process.exit(0);
