@@ -19,6 +19,7 @@ import { Revocations } from './control/revocations.js';
 import { createPresenceStore, createRevocationStore, createWebhooks, type Engine, startEngine } from './engines.js';
 import { BrokerFleet } from './fleet/broker-fleet.js';
 import { Hub } from './hub/hub.js';
+import { StallLog } from './hub/stall-log.js';
 import { withStalls } from './hub/stalls.js';
 import { openListeners } from './listeners.js';
 import { LimitLog } from './observability/limit-log.js';
@@ -255,6 +256,7 @@ async function assemble(config: Config, { clock, logger, http, transport, option
     engine,
     hub,
     new LimitLog(stats, clock, logger),
+    new StallLog({ stalls: () => hub.stalls(), clock, log: logger }),
     webhooks?.queue ?? {},
     sessions,
     fleet,

@@ -1,0 +1,48 @@
+import type { Cancel, Clock } from '../clock.js';
+import type { Stall } from './stalls.js';
+
+export interface StallLogOptions {
+  readonly stalls: () => readonly Stall[];
+  readonly clock: Pick<Clock, 'after'>;
+  readonly log: Record<'info' | 'warn', (context: object, message: string) => void>;
+}
+
+const LOOK_MS = 1_000;
+
+/** Tells the log that channels of a part of the broker stand still, and why: once when it begins, once when it is over. */
+export class StallLog {
+  readonly #options: StallLogOptions;
+  /** Parts of which the log was told. */
+  readonly #told = new Set<string>();
+  #cancel: Cancel | undefined;
+
+  constructor(options: StallLogOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#cancel = this.#options.clock.after(LOOK_MS, () => {
+      this.#look();
+      this.start();
+    });
+  }
+
+  close(): void {
+    this.#cancel?.();
+  }
+
+  #look(): void {
+    const { stalls, log } = this.#options;
+    const standing = stalls();
+    for (const { shard, channels, forMs, reason } of standing) {
+      if (this.#told.has(shard)) continue;
+      this.#told.add(shard);
+      log.warn({ shard, channels, forMs: Math.round(forMs), reason }, 'channels stand still');
+    }
+    for (const shard of this.#told) {
+      if (standing.some((one) => one.shard === shard)) continue;
+      this.#told.delete(shard);
+      log.info({ shard }, 'no channels stand still any more');
+    }
+  }
+}
