@@ -6,6 +6,8 @@ it('is a list whose front is taken, whatever is done to it', () => {
   const step = fc.oneof(
     fc.record({ push: fc.integer({ min: 1, max: 2000 }) }),
     fc.record({ take: fc.integer({ min: 0, max: 1500 }) }),
+    fc.record({ peek: fc.integer({ min: 0, max: 1500 }) }),
+    fc.record({ drop: fc.integer({ min: 0, max: 1500 }) }),
     fc.constant({ shift: true }),
     fc.record({ putBack: fc.integer({ min: 0, max: 1500 }) }),
   );
@@ -21,7 +23,11 @@ it('is a list whose front is taken, whatever is done to it', () => {
           list.push(item);
         }
       } else if ('take' in one) expect(fifo.take(one.take)).toEqual(list.splice(0, one.take));
-      else if ('shift' in one) expect(fifo.shift()).toBe(list.shift());
+      else if ('peek' in one) expect(fifo.peek(one.peek)).toEqual(list.slice(0, one.peek));
+      else if ('drop' in one) {
+        fifo.drop(one.drop);
+        list.splice(0, one.drop);
+      } else if ('shift' in one) expect(fifo.shift()).toBe(list.shift());
       else {
         const items = some(one.putBack);
         fifo.putBack(items);

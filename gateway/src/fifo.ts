@@ -31,11 +31,20 @@ export class Fifo<T> {
     return item;
   }
 
+  /** The oldest ones, at most this many; they stay. */
+  peek(count: number): T[] {
+    return this.#items.slice(this.#first, this.#first + count) as T[];
+  }
+
   /** Removes the oldest ones, at most this many. */
-  take(count: number): T[] {
-    const end = Math.min(this.#first + count, this.#items.length);
-    const taken = this.#items.slice(this.#first, end) as T[];
-    this.#dropTo(end);
+  drop(count: number): void {
+    this.#dropTo(Math.min(this.#first + count, this.#items.length));
+  }
+
+  /** Removes the oldest ones, at most this many, and returns them. */
+  take(count = this.length): T[] {
+    const taken = this.peek(count);
+    this.drop(count);
     return taken;
   }
 

@@ -1,5 +1,6 @@
 import type { RawDialect } from '@fanfare/protocol';
 import type { LogPosition } from '../broker/record.js';
+import { Fifo } from '../fifo.js';
 import type { Outgoing } from './entry.js';
 import { Topic } from './topic.js';
 
@@ -28,8 +29,7 @@ export class SendQueue {
   #topics: readonly Topic[] = [];
   /** Where a topic begins that is opened now. */
   #flushed: LogPosition | undefined;
-  #items: Outgoing[] = [];
-  #next = 0;
+  readonly #items = new Fifo<Outgoing>();
   #bytes = 0;
   #publishes = 0;
   #awake = false;
@@ -71,7 +71,7 @@ export class SendQueue {
   }
 
   get pending(): number {
-    return this.#items.length - this.#next;
+    return this.#items.length;
   }
 
   /**
@@ -129,7 +129,7 @@ export class SendQueue {
    */
   take(share: number, room: number): readonly Outgoing[] {
     const count = this.#fitting(share, this.pending) || this.#fitting(room, Math.min(1, this.pending));
-    return this.#items.slice(this.#next, this.#next + count);
+    return this.#items.peek(count);
   }
 
   /** For the scheduler: these, the next ones, were handed to the transport. */
@@ -139,14 +139,7 @@ export class SendQueue {
     const { position } = items.at(-1) as Outgoing;
     if (position) this.startAt(position);
     this.#count(-size);
-    this.#next += items.length;
-    if (this.#next === this.#items.length) {
-      this.#items = [];
-      this.#next = 0;
-    } else if (this.#next >= 1024) {
-      this.#items.splice(0, this.#next);
-      this.#next = 0;
-    }
+    this.#items.drop(items.length);
     if (this.#waiting.length === 0) return;
     const waiting = this.#waiting;
     this.#waiting = [];
@@ -170,7 +163,7 @@ export class SendQueue {
       if (members === 0) continue;
       let bytes = 0;
       for (let nth = 0; nth < count; nth++) {
-        bytes += (this.#items[this.#next + nth] as Outgoing).frame(dialect).length;
+        bytes += (this.#items.at(nth) as Outgoing).frame(dialect).length;
         if (bytes + JOIN_BYTES * nth > room) count = nth;
       }
     }

@@ -1,6 +1,7 @@
 import type { LineageEntry } from '../broker/broker.js';
 import type { LogPosition, LogRecord } from '../broker/record.js';
 import { epochAt } from '../broker/resume.js';
+import { Fifo } from '../fifo.js';
 import { Entry } from './entry.js';
 
 /** The last entries of a channel, with their frames: feeds clients that missed little without a log read. */
@@ -10,8 +11,7 @@ export class Tail {
   readonly #maxBytes: number;
   /** The position right before the first entry. */
   #before: LogPosition;
-  #entries: Entry[] = [];
-  #first = 0;
+  readonly #entries = new Fifo<Entry>();
   #bytes = 0;
 
   constructor(channel: string, maxEntries: number, maxBytes: number, at: LogPosition) {
@@ -24,8 +24,7 @@ export class Tail {
   /** Empties it; the next entry follows `at`. */
   reset(at: LogPosition): void {
     this.#before = at;
-    this.#entries = [];
-    this.#first = 0;
+    this.#entries.drop(this.#entries.length);
     this.#bytes = 0;
   }
 
@@ -35,7 +34,7 @@ export class Tail {
     const offset = first ? first.offset - 1 : head.offset;
     this.reset(first ? { epoch: epochAt(lineage, offset), offset } : head);
     for (const record of records) {
-      const expected = this.#before.offset + (this.#entries.length - this.#first) + 1;
+      const expected = this.#before.offset + this.#entries.length + 1;
       if (record.offset !== expected) this.reset({ epoch: record.epoch, offset: record.offset - 1 });
       this.push(record);
     }
@@ -46,16 +45,11 @@ export class Tail {
     const entry = new Entry(this.#channel, record, true);
     this.#entries.push(entry);
     this.#bytes += record.size;
-    while (this.#entries.length - this.#first > this.#maxEntries || this.#bytes > this.#maxBytes) {
-      const oldest = this.#entries[this.#first] as Entry;
-      (this.#entries as (Entry | undefined)[])[this.#first++] = undefined;
-      this.#before = oldest.record;
-      this.#bytes -= oldest.record.size;
-      if (this.#first === this.#entries.length) break;
-    }
-    if (this.#first > this.#maxEntries) {
-      this.#entries.splice(0, this.#first);
-      this.#first = 0;
+    while (this.#entries.length > this.#maxEntries || this.#bytes > this.#maxBytes) {
+      const { record: oldest } = this.#entries.shift() as Entry;
+      this.#before = oldest;
+      this.#bytes -= oldest.size;
+      if (this.#entries.isEmpty) break;
     }
     return entry;
   }
@@ -69,22 +63,20 @@ export class Tail {
     const index = position.offset - this.#before.offset;
     if (index < 0) return undefined;
     const at = index === 0 ? this.#before : this.#at(index - 1);
-    return at?.epoch === position.epoch && at.offset === position.offset
-      ? this.#entries[this.#first + index]
-      : undefined;
+    return at?.epoch === position.epoch && at.offset === position.offset ? this.#entries.at(index) : undefined;
   }
 
   /** Where someone stands who wants all from this time on, ms; `undefined` if that may lie before the tail. */
   since(timeMs: number): LogPosition | undefined {
     if (this.#before.offset > 0 && !((this.#at(0)?.time ?? Number.POSITIVE_INFINITY) < timeMs)) return undefined;
-    let low = this.#first;
+    let low = 0;
     let high = this.#entries.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if ((this.#entries[middle] as Entry).record.time < timeMs) low = middle + 1;
+      if ((this.#at(middle) as LogRecord).time < timeMs) low = middle + 1;
       else high = middle;
     }
-    return low === this.#first ? this.#before : (this.#entries[low - 1] as Entry).record;
+    return low === 0 ? this.#before : this.#at(low - 1);
   }
 
   /** Where someone stands who wants what comes after this offset. */
@@ -93,6 +85,6 @@ export class Tail {
   }
 
   #at(index: number): LogRecord | undefined {
-    return index < 0 ? undefined : this.#entries[this.#first + index]?.record;
+    return index < 0 ? undefined : this.#entries.at(index)?.record;
   }
 }

@@ -1,10 +1,11 @@
 import type { Clock } from '../clock.js';
+import { Fifo } from '../fifo.js';
 
 /** Those who wait until a socket has drained. One after another: each sends something, and then it may not be drained. */
 export class DrainQueue {
   readonly #clock: Clock;
   readonly #isDrained: () => boolean;
-  #waiting: (() => void)[] = [];
+  readonly #waiting = new Fifo<() => void>();
   #isEnded = false;
 
   constructor(clock: Clock, isDrained: () => boolean) {
@@ -19,7 +20,7 @@ export class DrainQueue {
 
   /** It may have drained. */
   wake(): void {
-    if (this.#waiting.length === 0 || !this.#isDrained()) return;
+    if (this.#waiting.isEmpty || !this.#isDrained()) return;
     this.#waiting.shift()?.();
     this.#clock.soon(() => this.wake());
   }
@@ -27,6 +28,6 @@ export class DrainQueue {
   /** There is nothing to wait for any more. */
   end(): void {
     this.#isEnded = true;
-    for (const resolve of this.#waiting.splice(0)) resolve();
+    for (const resolve of this.#waiting.take()) resolve();
   }
 }

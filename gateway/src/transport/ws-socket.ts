@@ -1,6 +1,7 @@
 import type { Socket as NetSocket } from 'node:net';
 import type { WebSocket } from 'ws';
 import { type Cancel, systemClock } from '../clock.js';
+import { Fifo } from '../fifo.js';
 import type { DropListener, DropNotices } from './drop-notices.js';
 import type { TopicTable } from './topic-table.js';
 import { FORCED_CLOSE_MS, fitCloseReason, type SendResult, type Socket, type SocketSession } from './transport.js';
@@ -16,6 +17,12 @@ export interface WsSocketContext<S extends SocketSession> {
   readonly maxBufferedBytes: number;
   readonly topics: TopicTable<WsSocket<S>>;
   readonly notices: DropNotices;
+}
+
+/** A frame that Node has not been given yet. */
+interface Waiting {
+  readonly frame: Uint8Array | string;
+  readonly binary: boolean;
 }
 
 interface Closing {
@@ -36,7 +43,7 @@ export class WsSocket<S extends SocketSession> implements Socket, DropListener {
   readonly #context: WsSocketContext<S>;
   readonly #topics = new Set<string>();
   readonly #onWritten = () => this.#progress();
-  #waiting: { readonly frame: Uint8Array | string; readonly binary: boolean }[] = [];
+  readonly #waiting = new Fifo<Waiting>();
   #waitingBytes = 0;
   /** Whether a send was told `buffered` and not all bytes have left since. */
   #behind = false;
@@ -71,7 +78,7 @@ export class WsSocket<S extends SocketSession> implements Socket, DropListener {
       this.#dropUntold = true;
       return 'dropped';
     }
-    if (this.#waiting.length > 0 || this.#ws.bufferedAmount > WRITE_AHEAD_BYTES) {
+    if (!this.#waiting.isEmpty || this.#ws.bufferedAmount > WRITE_AHEAD_BYTES) {
       this.#waiting.push({ frame, binary });
       this.#waitingBytes += Buffer.byteLength(frame);
     } else {
@@ -125,13 +132,11 @@ export class WsSocket<S extends SocketSession> implements Socket, DropListener {
   #progress(): void {
     if (!this.#behind || this.#state === 'closed') return;
     this.activeAtMs = performance.now();
-    let taken = 0;
-    while (taken < this.#waiting.length && this.#ws.bufferedAmount <= WRITE_AHEAD_BYTES) {
-      const { frame, binary } = this.#waiting[taken++] as { frame: Uint8Array | string; binary: boolean };
+    while (!this.#waiting.isEmpty && this.#ws.bufferedAmount <= WRITE_AHEAD_BYTES) {
+      const { frame, binary } = this.#waiting.shift() as Waiting;
       this.#waitingBytes -= Buffer.byteLength(frame);
       this.#ws.send(frame, { binary }, this.#onWritten);
     }
-    this.#waiting.splice(0, taken);
     if (this.bufferedBytes === 0) this.#behind = false;
     if (this.#state === 'open') {
       this.tellDrop();
@@ -144,7 +149,7 @@ export class WsSocket<S extends SocketSession> implements Socket, DropListener {
   #closed(code: number, reason: string): void {
     this.#leave();
     this.#state = 'closed';
-    this.#waiting = [];
+    this.#waiting.drop(this.#waiting.length);
     this.#waitingBytes = 0;
     this.#closing?.cancelForce();
     // Peers echo the code of a close handshake, seldom the reason.
