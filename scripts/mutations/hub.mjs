@@ -3,7 +3,7 @@ import { of } from './of.mjs';
 
 export default [
   ...of('gateway/src/hub/tail.ts', 'gateway/src/hub/tail.test.ts', [
-    ['a tail has no bound in entries', 'this.#entries.length - this.#first > this.#maxEntries || ', ''],
+    ['a tail has no bound in entries', 'this.#entries.length > this.#maxEntries || ', ''],
     ['a tail has no bound in bytes', ' || this.#bytes > this.#maxBytes', ''],
     ['a tail has holes', 'if (record.offset !== expected) this.reset', 'if (record.offset < 0) this.reset'],
     ['a tail ends before the head', 'if (records.at(-1)?.offset !== head.offset) this.reset(head);', ''],
