@@ -11,6 +11,8 @@ const PROGRAMS = [
   ['chromium', 'chromium'],
   ['haproxy', 'haproxy'],
   ['nginx', 'nginx'],
+  ['caddy', 'caddy'],
+  ['openssl', 'openssl'],
 ];
 
 /** Asked by Debian before a package starts its service; 101 forbids it (invoke-rc.d(8)). */

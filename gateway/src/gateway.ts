@@ -121,6 +121,7 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
   // First of all, so that whoever asks is told, and nobody restarts a gateway that only waits.
   const listeners = await openListeners(config, {
     logger,
+    clock,
     http,
     handlers: { onUpgrade: () => WAITING, onRequest: createWaitingApi(http) },
     isShared: options.worker !== undefined,

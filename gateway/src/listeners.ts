@@ -1,10 +1,14 @@
 /** Where a gateway listens: its transport, and a port aside for health and metrics if one is configured. */
 import { createHealthApi, type HttpDependencies } from './api/api.js';
+import { CertificateRenewal } from './certificate-renewal.js';
+import type { Clock } from './clock.js';
 import type { Config } from './config/config.js';
 import { readDescriptorLimit, ShortageLog } from './observability/descriptors.js';
 import type { Logger } from './observability/logger.js';
 import { watchRefusals } from './observability/refusals.js';
 import type { Session } from './session/session.js';
+import { count } from './stats.js';
+import { type CertificateFiles, readCertificate } from './transport/certificate.js';
 import { createClientAddress } from './transport/client-address.js';
 import type {
   Transport,
@@ -28,6 +32,7 @@ export interface Listeners {
 
 export interface ListenersOptions {
   readonly logger: Logger;
+  readonly clock: Clock;
   readonly http: HttpDependencies;
   /** Answer until others `serve`. */
   readonly handlers: TransportHandlers<Session>;
@@ -52,9 +57,9 @@ const FEW_CONNECTIONS = 8_000;
 
 const CROWDED: UpgradeResult<Session> = { accept: false, status: 503, body: 'too many connections' };
 
-/** @throws if a port is taken, with one clear line. */
+/** @throws if a port is taken or the certificate can't be used, with one clear line. */
 export async function openListeners(config: Config, options: ListenersOptions): Promise<Listeners> {
-  const { logger, http, isShared } = options;
+  const { logger, clock, http, isShared } = options;
   let { handlers } = options;
   const descriptors = readDescriptorLimit();
   const shortage = descriptors && new ShortageLog(descriptors, logger);
@@ -63,6 +68,9 @@ export async function openListeners(config: Config, options: ListenersOptions): 
     shortage?.refused();
     return CROWDED;
   };
+  const tls = certificateFiles(config);
+  // Says what is wrong with it in better words than any transport.
+  if (tls) readCertificate(tls);
   const transport: Transport = pickTransport(config, logger)<Session>(
     {
       maxFrameBytes: 4 * config.limits.frameBytes,
@@ -70,6 +78,10 @@ export async function openListeners(config: Config, options: ListenersOptions): 
       maxBodyBytes: Math.max(MIN_BODY_LIMIT_BYTES, config.namespaces.maxMessageBytes + BODY_OVERHEAD_BYTES),
       idleTimeoutMs: 2 * (config.timings.pingIntervalMs + config.timings.pongTimeoutMs),
       clientAddress: createClientAddress(config.trustedProxies),
+      ...(tls && { tls }),
+      httpHeadMs: config.limits.httpHeadMs,
+      httpRequestMs: config.limits.httpRequestMs,
+      onSlow: (limit) => count(http.stats.limitsHit, limit),
       ...(descriptors && { maxConnections: descriptors.connections }),
       onConnections(open, isRefused) {
         if (isRefused) http.stats.refusedConnections++;
@@ -89,7 +101,11 @@ export async function openListeners(config: Config, options: ListenersOptions): 
           onUpgrade: () => ({ accept: false, status: 404, body: 'not found' }),
           onRequest: createHealthApi(http),
         });
+  const renewal =
+    tls &&
+    new CertificateRenewal({ files: tls, checkMs: config.tls.checkMs, transport, clock, stats: http.stats, logger });
   const close = async () => {
+    renewal?.close();
     await aside?.close();
     await transport.close();
   };
@@ -100,6 +116,7 @@ export async function openListeners(config: Config, options: ListenersOptions): 
     const { host, port, healthPort = 0 } = config;
     const main = await transport.listen({ host, port, shared: isShared });
     const other = await aside?.listen({ host, port: healthPort, shared: isShared });
+    renewal?.start();
     return {
       transport,
       port: main.port,
@@ -113,6 +130,11 @@ export async function openListeners(config: Config, options: ListenersOptions): 
     await close();
     throw error;
   }
+}
+
+/** Both or none: the configuration was checked. */
+function certificateFiles({ tls: { cert, key } }: Config): CertificateFiles | undefined {
+  return cert !== undefined && key !== undefined ? { cert, key } : undefined;
 }
 
 /** `auto` takes uWebSockets.js where its addon loads. */

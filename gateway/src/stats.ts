@@ -88,6 +88,8 @@ export interface Stats {
   readonly controlled: Map<string, number>;
   /** Revocations that hold now. */
   revocations: number;
+  /** When the certificate ends that new connections are shown, seconds since the Unix epoch; 0 where TLS ends elsewhere. */
+  certificateEndSeconds: number;
   // --- HTTP ---
   /** Answers by status. */
   readonly httpResponses: Map<number, number>;
@@ -152,6 +154,7 @@ export function createStats(): Stats {
     limitsHit: new Map(),
     controlled: new Map(),
     revocations: 0,
+    certificateEndSeconds: 0,
     httpResponses: new Map(),
   };
 }

@@ -46,7 +46,7 @@ export const serve: Command = {
       const workers = await Promise.race([starting, stopped]);
       // Those that were started end by themselves once this process is gone.
       if (typeof workers === 'string') return stoppedEarly(logger, workers);
-      logger.info({ url: urlOf(host, workers.port), workers: count, mode, broker, version: VERSION }, 'listening');
+      logger.info({ url: urlOf(config, workers.port), workers: count, mode, broker, version: VERSION }, 'listening');
       warn(config, logger);
       logger.info({ signal: await stopped }, 'stopping');
       await workers.stop();
@@ -77,7 +77,7 @@ export const serve: Command = {
       return stoppedEarly(logger, gateway);
     }
     const { port, healthPort, transport } = gateway;
-    logger.info({ url: urlOf(host, port), healthPort, mode, broker, transport, version: VERSION }, 'listening');
+    logger.info({ url: urlOf(config, port), healthPort, mode, broker, transport, version: VERSION }, 'listening');
     if (!primary) warn(config, logger);
     primary?.reportReady();
     logger.info({ signal: await stopped }, 'stopping');
@@ -109,7 +109,7 @@ function flagsOfWorker({ FANFARE_PORT = '', FANFARE_NODE = '' }: Io['env']): rea
   return ['--port', FANFARE_PORT, '--node', FANFARE_NODE];
 }
 
-function urlOf(host: string, port: number): string {
+function urlOf({ host, tls }: Config, port: number): string {
   const name = host === '127.0.0.1' ? 'localhost' : host.includes(':') ? `[${host}]` : host;
-  return `http://${name}:${port}`;
+  return `${tls.cert === undefined ? 'http' : 'https'}://${name}:${port}`;
 }

@@ -10,7 +10,7 @@ type Problem = readonly [path: string, why: string];
  * @param isRefused whether a setting was refused already, or something in it: what it would say is not known then
  */
 export function checkTogether(config: Config, said: Said, isRefused: (name: string) => boolean): Problem[] {
-  const { mode, apiKeys, workers, redisUrl, port, healthPort, limits, namespaces, webhooks } = config;
+  const { mode, apiKeys, workers, redisUrl, port, healthPort, limits, namespaces, webhooks, tls } = config;
   const problems: Problem[] = [];
   if (mode === 'production' && !isRefused('apiKeys') && !isRefused('mode')) {
     if (apiKeys.length === 0) problems.push(['apiKeys', 'production needs at least one API key (FANFARE_API_KEYS)']);
@@ -21,6 +21,13 @@ export function checkTogether(config: Config, said: Said, isRefused: (name: stri
   }
   if (healthPort !== undefined && healthPort !== 0 && healthPort === port && !isRefused('port')) {
     problems.push(['healthPort', 'must differ from port']);
+  }
+  for (const [has, lacks] of [
+    ['cert', 'key'],
+    ['key', 'cert'],
+  ] as const) {
+    if (tls[has] !== undefined && tls[lacks] === undefined && !isRefused('tls'))
+      problems.push([`tls.${lacks}`, `needed where tls.${has} is set`]);
   }
   problems.push(...checkIdentity(config));
   if (webhooks.url !== undefined && webhooks.secret.length === 0 && !isRefused('webhooks')) {

@@ -143,6 +143,18 @@ export const SETTINGS = {
     'addresses and networks (`10.0.0.0/8`) of the proxies in front, whose `X-Forwarded-For` is believed: the address of a client is the last one in it that is not theirs; from anybody else it is ignored',
     { perMode: [[], []] },
   ),
+  tls: {
+    cert: setting(
+      text('the path of a PEM file'),
+      'file with the certificate (PEM, those that signed it behind it) with which `port` speaks TLS: `https`, `wss`; none: TLS ends in front, or nowhere',
+    ),
+    key: setting(text('the path of a PEM file'), 'file with its private key (PEM, not encrypted)'),
+    checkMs: setting(
+      duration(100, 3_600_000),
+      'how often it is looked whether the two files have changed; new connections then get the new certificate, and nobody is cut off',
+      { default: 10_000 },
+    ),
+  },
   namespaces: setting(
     {
       schema: z.record(namespaceName, tableSchema(NAMESPACE_SETTINGS), { error: 'expected an object' }),
@@ -226,6 +238,16 @@ export const SETTINGS = {
       limit(10_000_000),
       'connections of a gateway process that have not said `connect` yet; beyond it the one that has waited longest is closed',
       { default: 10_000 },
+    ),
+    httpHeadMs: setting(
+      timeLimit(),
+      'how long the head of an HTTP request, and the TLS handshake before it, may take; `uws` has a limit of its own, 10 to 12 s',
+      { default: 10_000 },
+    ),
+    httpRequestMs: setting(
+      timeLimit(),
+      'how long an HTTP request may take to come whole; `uws` besides ends a sender that stands still for 10 s, or sends less than 16 KiB a second',
+      { default: 30_000 },
     ),
     publishesPerSecondPerUser: setting(
       limit(1_000_000),

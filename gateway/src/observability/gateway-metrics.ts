@@ -39,6 +39,12 @@ function describeConnections(is: Instruments, stats: Stats): void {
     () => by(stats.controlled),
   );
   is.gauge(
+    'fanfare_tls_certificate_end_seconds',
+    'When the certificate ends that new connections are shown, seconds since the Unix epoch, where the gateway speaks TLS',
+    () => stats.certificateEndSeconds || undefined,
+    'min',
+  );
+  is.gauge(
     'fanfare_revocations',
     'Revoked users and tokens that this gateway knows of',
     () => stats.revocations,

@@ -1,5 +1,11 @@
 import { BodyRoom, IncomingBody } from './http-body.js';
-import type { SocketSession, TransportHandlers, TransportOptions } from './transport.js';
+import {
+  DEFAULT_HTTP_REQUEST_MS,
+  type SlowLimit,
+  type SocketSession,
+  type TransportHandlers,
+  type TransportOptions,
+} from './transport.js';
 
 type RequestHandler = TransportHandlers<SocketSession>['onRequest'];
 
@@ -11,6 +17,8 @@ export class HttpContext {
   /** From now on an answer is the last one of its connection, and says so. */
   isStopping = false;
   readonly clientAddress: NonNullable<TransportOptions['clientAddress']>;
+  readonly requestMs: number;
+  readonly onSlow: (limit: SlowLimit) => void;
   readonly #maxBodyBytes: number;
   readonly #room: BodyRoom;
 
@@ -18,6 +26,8 @@ export class HttpContext {
     const { maxBodyBytes, maxBodiesBytes = 8 * maxBodyBytes, clientAddress = (peer: string) => peer } = options;
     this.clientAddress = clientAddress;
     this.handler = handler;
+    this.requestMs = options.httpRequestMs ?? DEFAULT_HTTP_REQUEST_MS;
+    this.onSlow = options.onSlow ?? (() => {});
     this.#maxBodyBytes = maxBodyBytes;
     this.#room = new BodyRoom(maxBodiesBytes);
   }

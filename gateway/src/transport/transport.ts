@@ -1,3 +1,5 @@
+import type { CertificateFiles } from './certificate.js';
+
 /**
  * The transport port: accepts WebSocket connections and HTTP requests, sends bytes, has topics.
  * It knows nothing of frames, channels or sessions. Adapters: `uws.ts`, `ws.ts`; the suite in
@@ -22,6 +24,11 @@ export interface Transport {
   readonly isCrowded: boolean;
   /** HTTP requests that are not answered yet; those given up by the peer count until they are. */
   readonly openRequests: number;
+  /**
+   * New connections get the certificate that its files hold now; those that are open keep theirs. Does nothing without `tls`.
+   * @throws if it can't be used; then nothing has changed.
+   */
+  renewCertificate(): void;
   /** From now on each HTTP connection ends with its next answer; new ones are accepted as before. */
   endConnectionsWithAnswers(): void;
   /** Stops accepting; open sockets stay, HTTP connections end with their next answer. */
@@ -54,11 +61,20 @@ export interface TransportOptions {
   readonly maxBodyBytes: number;
   /** Most bytes that the bodies of all open requests take up; one beyond is `no_room`. Default 8 times `maxBodyBytes`. */
   readonly maxBodiesBytes?: number;
+  /** TLS is spoken, by the certificate in these files. Default: it is not. */
+  readonly tls?: CertificateFiles;
   /**
-   * How long a peer may take to send an HTTP request, or stand still while it is answered, ms. Default
-   * 30 s; uWebSockets.js has limits of its own: 10 s without a byte, and a least throughput.
+   * How long a peer may take for the head of an HTTP request, and for the TLS handshake before it, ms. Default
+   * 10 s. uWebSockets.js has a limit of its own: 10 to 12 s from the connection to the head.
    */
-  readonly httpTimeoutMs?: number;
+  readonly httpHeadMs?: number;
+  /**
+   * How long a peer may take to send a whole HTTP request, or stand still while it is answered, ms. Default 30 s. uWebSockets.js
+   * besides ends a peer that sends less than 16 KiB a second of a body, and one that stands still for 10 s.
+   */
+  readonly httpRequestMs?: number;
+  /** Told of a peer that one of these ended. Not called by uWebSockets.js for its own limits. */
+  readonly onSlow?: (limit: SlowLimit) => void;
   /** Most connections at a time, HTTP and WebSocket; one beyond is closed as soon as it is accepted. Default: no limit. */
   readonly maxConnections?: number;
   /** Told how many connections there are when one came or went, and whether one was closed for being one too many. */
@@ -71,6 +87,12 @@ export interface TransportOptions {
   /** A socket without any traffic for this long is terminated (backstop of the heartbeat), ms. */
   readonly idleTimeoutMs: number;
 }
+
+/** The options that end slow peers. */
+export type SlowLimit = 'httpHeadMs' | 'httpRequestMs';
+
+export const DEFAULT_HTTP_HEAD_MS = 10_000;
+export const DEFAULT_HTTP_REQUEST_MS = 30_000;
 
 /** `sent`: with the kernel. `buffered`: accepted, waiting in the process. `dropped`: not accepted. */
 export type SendResult = 'sent' | 'buffered' | 'dropped';

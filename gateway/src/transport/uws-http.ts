@@ -38,6 +38,8 @@ class Exchange implements HttpRequest {
   #watched = false;
   #body: IncomingBody | undefined;
   #isReading = false;
+  /** Ends a body that does not come whole in time; of one that comes at once nobody asks for a timer. */
+  #deadline: NodeJS.Timeout | undefined;
   /** Whether all of the request has come: a connection closed before is reset, and the answer may be lost. */
   #isWhole: boolean;
   readonly #context: HttpContext;
@@ -81,11 +83,20 @@ class Exchange implements HttpRequest {
     this.#response?.onData((lent, isLast) => {
       if (!this.#isReading) return;
       const problem = body.add(new Uint8Array(lent), isLast);
-      if (!problem && !isLast) return;
+      if (!problem && !isLast) {
+        this.#deadline ??= setTimeout(() => this.#giveUp(), this.#context.requestMs).unref();
+        return;
+      }
+      clearTimeout(this.#deadline);
       this.#isReading = false;
       this.#isWhole = isLast;
       this.answer(handler(problem ?? body.bytes));
     });
+  }
+
+  #giveUp(): void {
+    this.#context.onSlow('httpRequestMs');
+    this.#response?.close();
   }
 
   answer(answer: HttpAnswer): void {
@@ -104,6 +115,7 @@ class Exchange implements HttpRequest {
     this.#watched = true;
     this.#response?.onAborted(() => {
       this.#response = undefined;
+      clearTimeout(this.#deadline);
       if (!this.#isReading) return;
       this.#isReading = false;
       this.#end();

@@ -1,4 +1,4 @@
-import type { HttpResponse, us_listen_socket } from 'uWebSockets.js';
+import type { HttpResponse, TemplatedApp, us_listen_socket } from 'uWebSockets.js';
 import { ConnectionGate } from './connection-gate.js';
 import { DropNotices } from './drop-notices.js';
 import { HttpContext } from './http-context.js';
@@ -26,6 +26,9 @@ export { loadUws } from './uws-addon.js';
  * 8-960 s; responses carry `Date` and `uWebSockets` headers; what follows of a body that was refused is
  * dropped natively, to its end, since a response that was ended can no longer be closed.
  *
+ * A renewed certificate is a second app beside the first, which keeps its connections. The port is left and taken anew
+ * within one turn: who connects in that very moment may be refused, and comes again.
+ *
  * Not in our hands either: of a socket that was closed while nothing waited, `onClose` comes at once, and
  * a peer that never finishes the handshake keeps its descriptor for some 16 s; HTTP/1.0 and request
  * targets in absolute form are refused with 505 in words of its own; idle HTTP connections are closed after
@@ -43,63 +46,95 @@ export function createUwsTransport<S extends SocketSession>(
   const uws = loaded.addon;
   const notices = new DropNotices();
   const gate = new ConnectionGate(options);
-  let listening: us_listen_socket | undefined;
+  /** Where it listens, or means to. */
+  let address: Required<ListenAddress> | undefined;
   const { clientAddress = (peer: string) => peer } = options;
   /** From the accepted upgrade to `open`, which comes inside of it. */
   let openSession: ((socket: Socket) => S) | undefined;
   let openAddress = '';
 
-  const app = uws.App();
-  app.ws<UwsUserData<S>>('/*', {
-    compression: uws.DISABLED,
-    maxPayloadLength: options.maxFrameBytes,
-    maxBackpressure: options.maxBufferedBytes,
-    closeOnBackpressureLimit: 0,
-    idleTimeout: idleTimeoutSeconds(options.idleTimeoutMs),
-    sendPingsAutomatically: false,
-    upgrade(response, request, context) {
-      const peer = addressText(response.getRemoteAddressAsText());
-      openAddress = clientAddress(peer, request.getHeader('x-forwarded-for'));
-      const result = handlers.onUpgrade({
-        path: request.getUrl(),
-        query: request.getQuery() ?? '',
-        subprotocols: listItems(request.getHeader('sec-websocket-protocol')),
-        header: (name) => request.getHeader(name),
-        remoteAddress: openAddress,
-      });
-      if (!result.accept) {
-        response
-          .writeStatus(statusLine(result.status))
-          .writeHeader('Content-Type', 'text/plain')
-          .end(`${result.body}\n`);
-        return;
-      }
-      openSession = result.session;
-      const key = request.getHeader('sec-websocket-key');
-      response.upgrade<UwsUserData<S>>({}, key, result.subprotocol ?? '', '', context);
-    },
-    open(ws: UwsWebSocket<S>) {
-      const socket = new UwsSocket(ws, notices, openAddress);
-      ws.socket = socket;
-      socket.session = (openSession as (socket: Socket) => S)(socket);
-      openSession = undefined;
-    },
-    message: (ws: UwsWebSocket<S>, message, isBinary) => ws.socket?.onMessage(message, isBinary),
-    dropped: (ws: UwsWebSocket<S>) => ws.socket?.onDropped(),
-    drain: (ws: UwsWebSocket<S>) => ws.socket?.onDrain(),
-    close(ws: UwsWebSocket<S>, code, reason) {
-      gate.leave();
-      ws.socket?.onClose(code, reason);
-    },
-  });
-  // Of an HTTP connection that became a WebSocket it does not tell the end.
-  const onConnection = (response: HttpResponse, change: number) => {
-    if (change < 0) gate.leave();
-    else if (!gate.enter()) response.close();
-  };
-  app.filter((response, change) => onConnection(response, Number(change)));
   const http = new HttpContext(options, (request) => handlers.onRequest(request));
-  app.any('/*', (response, request) => serveUws(response, request, http));
+
+  /** @throws if the certificate can't be used. */
+  function createGeneration(): Generation {
+    const { tls } = options;
+    const app = tls ? uws.SSLApp({ cert_file_name: tls.cert, key_file_name: tls.key }) : uws.App();
+    const generation: Generation = { app, listening: undefined, open: 0 };
+    const onConnection = (change: number): boolean => {
+      generation.open += change;
+      if (generation.open === 0) former.delete(generation);
+      if (change > 0) return gate.enter();
+      gate.leave();
+      return true;
+    };
+    app.ws<UwsUserData<S>>('/*', {
+      compression: uws.DISABLED,
+      maxPayloadLength: options.maxFrameBytes,
+      maxBackpressure: options.maxBufferedBytes,
+      closeOnBackpressureLimit: 0,
+      idleTimeout: idleTimeoutSeconds(options.idleTimeoutMs),
+      sendPingsAutomatically: false,
+      upgrade(response, request, context) {
+        const peer = addressText(response.getRemoteAddressAsText());
+        openAddress = clientAddress(peer, request.getHeader('x-forwarded-for'));
+        const result = handlers.onUpgrade({
+          path: request.getUrl(),
+          query: request.getQuery() ?? '',
+          subprotocols: listItems(request.getHeader('sec-websocket-protocol')),
+          header: (name) => request.getHeader(name),
+          remoteAddress: openAddress,
+        });
+        if (!result.accept) {
+          response
+            .writeStatus(statusLine(result.status))
+            .writeHeader('Content-Type', 'text/plain')
+            .end(`${result.body}\n`);
+          return;
+        }
+        openSession = result.session;
+        const key = request.getHeader('sec-websocket-key');
+        response.upgrade<UwsUserData<S>>({}, key, result.subprotocol ?? '', '', context);
+      },
+      open(ws: UwsWebSocket<S>) {
+        const socket = new UwsSocket(ws, notices, openAddress);
+        ws.socket = socket;
+        socket.session = (openSession as (socket: Socket) => S)(socket);
+        openSession = undefined;
+      },
+      message: (ws: UwsWebSocket<S>, message, isBinary) => ws.socket?.onMessage(message, isBinary),
+      dropped: (ws: UwsWebSocket<S>) => ws.socket?.onDropped(),
+      drain: (ws: UwsWebSocket<S>) => ws.socket?.onDrain(),
+      close(ws: UwsWebSocket<S>, code, reason) {
+        onConnection(-1);
+        ws.socket?.onClose(code, reason);
+      },
+    });
+    // Of an HTTP connection that became a WebSocket it does not tell the end.
+    const onChange = (response: HttpResponse, change: number) => {
+      if (!onConnection(change)) response.close();
+    };
+    app.filter((response, change) => onChange(response, Number(change)));
+    app.any('/*', (response, request) => serveUws(response, request, http));
+    return generation;
+  }
+
+  /** Those with an older certificate, as long as they have connections. */
+  const former = new Set<Generation>();
+  let current = createGeneration();
+
+  /** Whether it worked. */
+  function startListening(generation: Generation, { host, port, shared }: Required<ListenAddress>): boolean {
+    const mode = shared ? LISTEN_SHARED : LISTEN_EXCLUSIVE;
+    (generation.app as unknown as ListenWithMode).listen(host, port, mode, (socket) => {
+      generation.listening = socket || undefined;
+    });
+    return generation.listening !== undefined;
+  }
+
+  function endListening(generation: Generation): void {
+    if (generation.listening !== undefined) uws.us_listen_socket_close(generation.listening);
+    generation.listening = undefined;
+  }
 
   return {
     name: 'uws',
@@ -108,25 +143,37 @@ export function createUwsTransport<S extends SocketSession>(
       // With port 0 uSockets sets neither SO_REUSEADDR nor SO_REUSEPORT: nobody could share the port,
       // and a successor could not have it while connections linger.
       const named = port === 0 ? await probePort(host, 0) : port;
-      const socket = await new Promise<us_listen_socket | false>((resolve) => {
-        (app as unknown as ListenWithMode).listen(host, named, shared ? LISTEN_SHARED : LISTEN_EXCLUSIVE, resolve);
-      });
-      if (socket === false) {
+      address = { host, port: named, shared };
+      if (!startListening(current, address)) {
         // It does not say why it failed; the probe does.
         await probePort(host, named);
         throw new Error(`cannot listen on ${host}:${named}`);
       }
-      listening = socket;
       return { port: named };
+    },
+
+    renewCertificate() {
+      if (!options.tls) return;
+      const next = createGeneration();
+      // A port that is taken exclusively has to be left before it can be taken again, both within this turn.
+      endListening(current);
+      if (current.open > 0) former.add(current);
+      current = next;
+      if (address && !startListening(current, address)) throw new Error(`cannot listen on port ${address.port} again`);
     },
 
     publish(topic, frame, binary) {
       notices.tell();
-      app.publish(topic, frame, binary);
+      current.app.publish(topic, frame, binary);
+      for (const { app } of former) app.publish(topic, frame, binary);
       notices.tell();
     },
 
-    subscribers: (topic) => app.numSubscribers(topic),
+    subscribers(topic) {
+      let count = current.app.numSubscribers(topic);
+      for (const { app } of former) count += app.numSubscribers(topic);
+      return count;
+    },
 
     get isCrowded() {
       return gate.isCrowded;
@@ -142,17 +189,25 @@ export function createUwsTransport<S extends SocketSession>(
 
     stopListening() {
       http.isStopping = true;
-      if (listening !== undefined) uws.us_listen_socket_close(listening);
-      listening = undefined;
+      endListening(current);
+      address = undefined;
     },
 
     async close() {
-      listening = undefined;
-      app.close();
+      for (const { app } of [current, ...former]) app.close();
+      current.listening = address = undefined;
       // Every `onClose` comes before this.
       await new Promise((resolve) => setImmediate(resolve));
     },
   };
+}
+
+/** An app of uWebSockets.js keeps the certificate that it was made with: a new one needs a new app, beside it. */
+interface Generation {
+  readonly app: TemplatedApp;
+  listening: us_listen_socket | undefined;
+  /** Connections, HTTP and WebSocket. */
+  open: number;
 }
 
 // The options are bits of uSockets (`libusockets.h`); the types lack the overload with host and options.

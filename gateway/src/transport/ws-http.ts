@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { IncomingBody } from './http-body.js';
 import type { HttpContext } from './http-context.js';
-import { hasBody } from './http-headers.js';
+import { hasBody, statusLine } from './http-headers.js';
 import type { HttpBody, HttpResponse } from './transport.js';
 import { plainAddress } from './ws-socket.js';
 
@@ -22,9 +23,34 @@ export function headerOf(message: IncomingMessage, name: string): string {
 
 /** Answers one HTTP request; nobody is asked for an answer if the upload is given up. */
 export async function serveWs(message: IncomingMessage, response: ServerResponse, context: HttpContext): Promise<void> {
+  const { socket } = message;
   context.open++;
+  answering.add(socket);
   await serve(message, response, context);
+  answering.delete(socket);
   context.open--;
+}
+
+/** Sockets whose request was handed over and is not answered yet; those of them whose body is still coming. */
+const answering = new WeakSet<Socket>();
+const reading = new WeakSet<Socket>();
+
+/** What Node says to these; any other is 400. */
+const BAD_REQUEST_STATUS: Readonly<Record<string, number>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: 408,
+  HPE_HEADER_OVERFLOW: 431,
+};
+
+/** Ends a connection that brought no request, or none in time. Nothing is written into an answer that may have begun. */
+export function refuseBadRequest(error: NodeJS.ErrnoException, socket: Socket, { onSlow }: HttpContext): void {
+  const isReading = reading.has(socket);
+  if (error.code === 'ERR_TLS_HANDSHAKE_TIMEOUT') onSlow('httpHeadMs');
+  if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') onSlow(isReading ? 'httpRequestMs' : 'httpHeadMs');
+  if (socket.writable && (isReading || !answering.has(socket))) {
+    const status = BAD_REQUEST_STATUS[error.code ?? ''] ?? 400;
+    socket.write(`HTTP/1.1 ${statusLine(status)}\r\nConnection: close\r\n\r\n`);
+  }
+  socket.destroy(error);
 }
 
 async function serve(message: IncomingMessage, response: ServerResponse, context: HttpContext): Promise<void> {
@@ -73,7 +99,9 @@ function write(response: ServerResponse, answer: HttpResponse, { isStopping }: H
 }
 
 function read(message: IncomingMessage, body: IncomingBody): Promise<HttpBody | 'aborted'> {
-  return new Promise((resolve) => {
+  const { socket } = message;
+  reading.add(socket);
+  return new Promise<HttpBody | 'aborted'>((resolve) => {
     // Where it is known: 0 from the start, and never again, for a body in chunks.
     let left = Number(headerOf(message, 'content-length'));
     const onData = (chunk: Buffer) => {
@@ -87,7 +115,7 @@ function read(message: IncomingMessage, body: IncomingBody): Promise<HttpBody | 
     message.on('data', onData);
     message.on('end', () => resolve(body.bytes));
     message.on('close', () => resolve('aborted'));
-  });
+  }).finally(() => reading.delete(socket));
 }
 
 /**

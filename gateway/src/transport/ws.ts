@@ -1,7 +1,9 @@
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer, Server as TlsServer } from 'node:https';
 import type { Socket as NetSocket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type ServerOptions, WebSocketServer } from 'ws';
+import { readCertificate } from './certificate.js';
 import { ConnectionGate } from './connection-gate.js';
 import { DropNotices } from './drop-notices.js';
 import { HttpContext } from './http-context.js';
@@ -9,6 +11,7 @@ import { listItems } from './http-headers.js';
 import { toListenError } from './listen-probe.js';
 import { TopicTable } from './topic-table.js';
 import {
+  DEFAULT_HTTP_HEAD_MS,
   FORCED_CLOSE_MS,
   type SocketSession,
   type Transport,
@@ -16,13 +19,14 @@ import {
   type TransportOptions,
   type UpgradeResult,
 } from './transport.js';
-import { headerOf, serveWs, splitTarget } from './ws-http.js';
+import { headerOf, refuseBadRequest, serveWs, splitTarget } from './ws-http.js';
 import { plainAddress, WsSocket, type WsSocketContext } from './ws-socket.js';
 
 /** How often idle sockets are looked for, ms; less if the idle timeout is short. */
 const IDLE_SWEEP_MS = 4_000;
 
-const HTTP_TIMEOUT_MS = 30_000;
+/** How often slow requests are looked for, ms; less if they may take less. */
+const MAX_CHECK_MS = 5_000;
 /** An idle HTTP connection has to outlive what balancers keep open (AWS ALB, nginx: 60 s), ms. */
 const KEEP_ALIVE_MS = 75_000;
 
@@ -71,16 +75,17 @@ export function createWsTransport<S extends SocketSession>(
     handleProtocols: () => accepted?.subprotocol ?? false,
   };
   const upgrader = new WebSocketServer(upgraderOptions);
-  const { httpTimeoutMs = HTTP_TIMEOUT_MS } = options;
+  const { httpHeadMs = DEFAULT_HTTP_HEAD_MS, tls } = options;
   const http = new HttpContext(options, (request) => handlers.onRequest(request));
-  const server = createServer(
-    { connectionsCheckingInterval: httpTimeoutMs / 4 },
-    (message, response) => void serveWs(message, response, http),
-  );
+  const httpOptions = { connectionsCheckingInterval: Math.min(MAX_CHECK_MS, httpHeadMs / 4, http.requestMs / 4) };
+  const serveHttp = (message: IncomingMessage, response: ServerResponse) => void serveWs(message, response, http);
+  const secure =
+    tls && createTlsServer({ ...httpOptions, ...readCertificate(tls), handshakeTimeout: httpHeadMs }, serveHttp);
+  const server = secure ?? createServer(httpOptions, serveHttp);
 
-  server.requestTimeout = httpTimeoutMs;
-  server.headersTimeout = httpTimeoutMs;
-  server.timeout = httpTimeoutMs;
+  server.requestTimeout = http.requestMs;
+  server.headersTimeout = Math.min(httpHeadMs, http.requestMs);
+  server.timeout = http.requestMs;
   // Node tells it to clients, as `Keep-Alive`.
   server.keepAliveTimeout = KEEP_ALIVE_MS;
 
@@ -93,6 +98,10 @@ export function createWsTransport<S extends SocketSession>(
     socket.once('close', () => gate.leave());
     if (!gate.enter()) socket.destroy();
   });
+
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) =>
+    refuseBadRequest(error, socket as NetSocket, http),
+  );
 
   server.on('upgrade', (message, stream: Duplex, head) => {
     const net = stream as NetSocket;
@@ -153,6 +162,10 @@ export function createWsTransport<S extends SocketSession>(
       return gate.isCrowded;
     },
 
+    renewCertificate() {
+      if (tls) secure?.setSecureContext(readCertificate(tls));
+    },
+
     get openRequests() {
       return http.open;
     },
@@ -185,7 +198,12 @@ export function createWsTransport<S extends SocketSession>(
  * Java's HttpClient and `curl --http2`, may be ignored (RFC 9110 section 7.8): it comes in once more,
  * without that header.
  */
-function serveWithoutUpgrade(server: Server, message: IncomingMessage, socket: NetSocket, rest: Buffer): void {
+function serveWithoutUpgrade(
+  server: Server | TlsServer,
+  message: IncomingMessage,
+  socket: NetSocket,
+  rest: Buffer,
+): void {
   const { method, url, httpVersion, rawHeaders } = message;
   let head = `${method} ${url} HTTP/${httpVersion}\r\n`;
   for (let i = 0; i < rawHeaders.length; i += 2) {
@@ -193,5 +211,5 @@ function serveWithoutUpgrade(server: Server, message: IncomingMessage, socket: N
     if (!/^(upgrade|connection)$/i.test(name)) head += `${name}: ${rawHeaders[i + 1]}\r\n`;
   }
   socket.unshift(Buffer.concat([Buffer.from(`${head}\r\n`, 'latin1'), rest]));
-  server.emit('connection', socket);
+  server.emit(server instanceof TlsServer ? 'secureConnection' : 'connection', socket);
 }

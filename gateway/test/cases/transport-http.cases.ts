@@ -421,7 +421,7 @@ export function transportHttpCases(name: 'uws' | 'ws', create: CreateTransport):
     it('ends a peer that sends its request too slowly, or does not take its answer, and no WebSocket', async ({
       onTestFinished,
     }) => {
-      const options = { httpTimeoutMs: 400 };
+      const options = { httpRequestMs: 400 };
       const server = await serve(create, onTestFinished, {
         options,
         onRequest: () => textResponse(200, 'z'.repeat(50_000_000)),
@@ -473,7 +473,7 @@ export function transportHttpCases(name: 'uws' | 'ws', create: CreateTransport):
   }
 
   it('says how long an idle connection lives, and no other timeout cuts it short', async ({ onTestFinished }) => {
-    const server = await serve(create, onTestFinished, { options: { httpTimeoutMs: 500 } });
+    const server = await serve(create, onTestFinished, { options: { httpHeadMs: 500, httpRequestMs: 500 } });
     const ask = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n';
     const client = openTcp(server.port);
     client.write(ask);

@@ -5,6 +5,7 @@ import { transportClosingCases } from './transport-closing.cases.js';
 import { transportHttpCases } from './transport-http.cases.js';
 import { transportListeningCases } from './transport-listening.cases.js';
 import { transportMessageCases } from './transport-message.cases.js';
+import { transportTlsCases } from './transport-tls.cases.js';
 
 /** What every adapter of the transport port has to do; run once for each. */
 export function transportCases(name: 'uws' | 'ws', create: CreateTransport): void {
@@ -13,4 +14,5 @@ export function transportCases(name: 'uws' | 'ws', create: CreateTransport): voi
   describe('closing', () => transportClosingCases(name, create));
   describe('HTTP', () => transportHttpCases(name, create));
   describe('listening', () => transportListeningCases(name, create));
+  describe('TLS', () => transportTlsCases(name, create));
 }

@@ -8,6 +8,8 @@ export interface FrameClientOptions {
   /** Path and query; default `/ws`. */
   readonly path?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Speaks TLS, and trusts this certificate. */
+  readonly ca?: string;
 }
 
 const TIMEOUT_MS = 20_000;
@@ -41,8 +43,8 @@ export class FrameClient {
 
   /** Opens a socket and sends `connect`; the answer is the first of {@link frames}. */
   static async open(port: number, options: FrameClientOptions = {}): Promise<FrameClient> {
-    const { token, path = '/ws', headers = {} } = options;
-    const socket = new WebSocket(`ws://127.0.0.1:${port}${path}`, { headers });
+    const { token, path = '/ws', headers = {}, ca } = options;
+    const socket = new WebSocket(`${ca ? 'wss' : 'ws'}://127.0.0.1:${port}${path}`, { headers, ...(ca && { ca }) });
     const client = new FrameClient(socket);
     await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject));
     client.send({ type: 'connect', id: 1, ...(token !== undefined && { token }) });

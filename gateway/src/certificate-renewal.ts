@@ -1,0 +1,79 @@
+/** Where a gateway speaks TLS itself: looks whether somebody renewed its certificate, and has the transport show the new one. */
+import type { Clock } from './clock.js';
+import type { Logger } from './observability/logger.js';
+import type { Stats } from './stats.js';
+import { type CertificateFiles, fingerprintOf, readCertificate } from './transport/certificate.js';
+import type { Transport } from './transport/transport.js';
+
+/** One that ends sooner than this is told of: whoever renews them does so weeks before (RFC 8739, Let's Encrypt: 30 days). */
+const SOON_MS = 7 * 24 * 3_600_000;
+
+export interface CertificateRenewalOptions {
+  readonly files: CertificateFiles;
+  /** How often it looks, ms. */
+  readonly checkMs: number;
+  readonly transport: Pick<Transport, 'renewCertificate'>;
+  readonly clock: Clock;
+  readonly stats: Pick<Stats, 'certificateEndSeconds'>;
+  readonly logger: Logger;
+}
+
+export class CertificateRenewal {
+  readonly #options: CertificateRenewalOptions;
+  /** Of the files that were last read; what can't be used is tried again each time, since its other half may be on its way. */
+  #seen = '';
+  #complaint = '';
+  #isClosed = false;
+
+  constructor(options: CertificateRenewalOptions) {
+    this.#options = options;
+  }
+
+  /** The transport was made with what the files hold now. */
+  start(): void {
+    const { files } = this.#options;
+    this.#seen = fingerprintOf(files);
+    this.#observe();
+    this.#wait();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  #wait(): void {
+    this.#options.clock.after(this.#options.checkMs, () => {
+      if (this.#isClosed) return;
+      this.#look();
+      this.#wait();
+    });
+  }
+
+  #look(): void {
+    const { files, transport, logger } = this.#options;
+    const found = fingerprintOf(files);
+    if (found === this.#seen) return;
+    try {
+      this.#observe();
+      transport.renewCertificate();
+      this.#seen = found;
+      this.#complaint = '';
+    } catch (error) {
+      const { message } = error as Error;
+      if (message === this.#complaint) return;
+      this.#complaint = message;
+      logger.error({ reason: message }, 'the renewed certificate cannot be used: clients still get the one before');
+    }
+  }
+
+  /** @throws if the files can't be used. */
+  #observe(): void {
+    const { files, clock, stats, logger } = this.#options;
+    const { names, endsAtMs } = readCertificate(files);
+    stats.certificateEndSeconds = endsAtMs / 1000;
+    const facts = { names, endsAt: new Date(endsAtMs).toISOString() };
+    if (endsAtMs < clock.wall()) logger.warn(facts, 'the certificate has ended: clients refuse it');
+    else if (endsAtMs < clock.wall() + SOON_MS) logger.warn(facts, 'the certificate ends soon');
+    else logger.info(facts, 'certificate read');
+  }
+}
