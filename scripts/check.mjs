@@ -1,5 +1,6 @@
-/** `npm run check`: format, lint, types, layers and cycles. Runs all of them, then fails if one did. */
-import { install, runTool } from './workspace.mjs';
+/** `npm run check`: format, lint, types, layers and cycles, exports. Runs all of them, then fails if one did. */
+import { unusedExports } from './exports.mjs';
+import { install, root, runTool } from './workspace.mjs';
 
 const LAYERED = ['protocol/src', 'client-sdk/src', 'gateway/src', 'gateway/demo', 'loadtest/src'];
 
@@ -11,6 +12,14 @@ const checks = [
   [
     'layers',
     () => runTool('dependency-cruiser/bin/dependency-cruise.mjs', ['--config', '.dependency-cruiser.cjs', ...LAYERED]),
+  ],
+  [
+    'exports',
+    () => {
+      const lines = unusedExports(root);
+      for (const line of lines) process.stderr.write(`${line}\n`);
+      return lines.length > 0 ? 1 : 0;
+    },
   ],
 ];
 const failed = [];

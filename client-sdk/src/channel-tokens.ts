@@ -15,7 +15,7 @@ export interface ChannelToken {
   expire(): boolean;
 }
 
-export interface ChannelTokensOptions {
+interface ChannelTokensOptions {
   readonly clock: Clock;
   readonly requests: Requests;
   readonly timeoutMs: number;

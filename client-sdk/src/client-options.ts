@@ -68,7 +68,7 @@ export interface ResolvedOptions extends Required<Omit<ClientOptions, 'token' | 
   readonly backoff: BackoffOptions;
 }
 
-export const DEFAULT_OPTIONS = {
+const DEFAULT_OPTIONS = {
   token: undefined,
   codec: jsonDialect,
   stableMs: 10_000,

@@ -35,7 +35,7 @@ export interface StateChange {
 /** A JWT, or what fetches one; called for every connection. */
 export type Token = string | (() => string | Promise<string>);
 
-export interface ConnectionOptions extends LinkOptions {
+interface ConnectionOptions extends LinkOptions {
   readonly token: Token | undefined;
   /** Name and version told to the gateway. */
   readonly name: string;
@@ -45,7 +45,7 @@ export interface ConnectionOptions extends LinkOptions {
 }
 
 /** Whoever the connection is for. In each call it may already send, close or connect again. */
-export interface ConnectionOwner {
+interface ConnectionOwner {
   /** A link is open and has greeted; what is sent now waits in the gateway until it is accepted. */
   onGreeting(): void;
   onConnected(frame: ConnectedFrame): void;

@@ -27,7 +27,7 @@ export type FirstStart = Pick<SubscribeFrame, 'rewind' | 'rewindMs'>;
 /** Tokens that turn out to have expired, in a row. */
 const MAX_EXPIRED = 5;
 
-export interface FeedOptions {
+interface FeedOptions {
   readonly clock: Clock;
   readonly stats: Stats;
   readonly backoff: BackoffOptions;

@@ -3,7 +3,7 @@ interface Reader<T> {
   reject(error: unknown): void;
 }
 
-export interface InboxHooks {
+interface InboxHooks {
   /** Half of the room is free again. */
   onRoom(): void;
   /** The reader left its loop. */
@@ -11,7 +11,7 @@ export interface InboxHooks {
 }
 
 /** Whether an item takes room: messages do, what is told between them does not. */
-export type Counts<T> = (item: T) => boolean;
+type Counts<T> = (item: T) => boolean;
 
 /** Messages, and what is told between them, on their way to a `for await` loop; at most `capacity` messages. */
 export class Inbox<T> implements AsyncIterator<T, undefined> {

@@ -35,7 +35,7 @@ export interface LinkEnd {
   readonly fatal?: FanfareClientError | undefined;
 }
 
-export interface LinkHandlers {
+interface LinkHandlers {
   /** `connect` was sent; further frames may follow right behind it. */
   onGreeting(): void;
   onConnected(frame: ConnectedFrame): void;

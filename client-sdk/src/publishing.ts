@@ -40,7 +40,7 @@ export interface PublishResult extends Partial<Position> {
   readonly of?: number;
 }
 
-export interface PublisherOptions {
+interface PublisherOptions {
   readonly requests: Requests;
   readonly clock: Pick<Clock, 'random'>;
   /** Gives every publish a key. */

@@ -5,7 +5,7 @@ import { errorOfFrame, FanfareClientError } from './errors.js';
 import type { Pulse } from './pulse.js';
 import { SendWindow } from './send-window.js';
 
-export interface RequestsOptions {
+interface RequestsOptions {
   readonly dialect: Dialect;
   readonly clock: Clock;
   readonly pulse: Pulse;
@@ -16,7 +16,7 @@ export interface RequestsOptions {
   readonly maxPending: number;
 }
 
-export interface RequestPlan {
+interface RequestPlan {
   /**
    * Ends the request from the call on, ms. One that was sent by then goes on until the gateway was
    * silent for this long: its answer is on its way.
@@ -28,8 +28,8 @@ export interface RequestPlan {
   readonly repeatable?: () => boolean;
 }
 
-export type ReplyType = 'published' | 'history' | 'presence' | 'refreshed';
-export type Reply<Type extends ReplyType> = Extract<ServerFrame, { type: Type }>;
+type ReplyType = 'published' | 'history' | 'presence' | 'refreshed';
+type Reply<Type extends ReplyType> = Extract<ServerFrame, { type: Type }>;
 
 interface Request extends RequestPlan {
   readonly id: number;

@@ -7,7 +7,7 @@ import { readPresence } from './presence.js';
 import type { Requests } from './requests.js';
 import { Roster } from './roster.js';
 
-export interface RostersOptions {
+interface RostersOptions {
   readonly clock: Clock;
   readonly requests: Requests;
   readonly backoff: BackoffOptions;

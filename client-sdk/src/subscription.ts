@@ -83,13 +83,13 @@ export interface Reading<M, Events, Info = unknown> extends AsyncIterable<M> {
 export interface Subscription<T = unknown> extends Reading<Message<T>, SubscriptionEvents<T>> {}
 
 /** What a subscription asks of the feed of its channel. */
-export interface SubscriptionFeed {
+interface SubscriptionFeed {
   pause(member: Member): void;
   resume(member: Member): void;
   leave(member: Member): void;
 }
 
-export interface LocalSubscriptionOptions {
+interface LocalSubscriptionOptions {
   readonly channel: string;
   readonly handler: ((message: Message) => unknown) | undefined;
   /** Where the application says it stands. */

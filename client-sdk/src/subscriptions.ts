@@ -10,7 +10,7 @@ import { SendWindow } from './send-window.js';
 import type { Stats } from './stats.js';
 import { TokenBucket } from './token-bucket.js';
 
-export interface SubscriptionsOptions {
+interface SubscriptionsOptions {
   readonly dialect: Dialect;
   readonly clock: Clock;
   readonly pulse: Pulse;

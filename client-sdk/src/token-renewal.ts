@@ -4,7 +4,7 @@ import type { Token } from './connection.js';
 import { FanfareClientError } from './errors.js';
 import type { Requests } from './requests.js';
 
-export interface TokenRenewalOptions {
+interface TokenRenewalOptions {
   readonly clock: Clock;
   readonly token: Token | undefined;
   readonly requests: Requests;

@@ -1,6 +1,6 @@
 import { nativeSocket, type SocketFactory, type SocketHandlers } from '@fanfare/client';
 
-export interface CableOptions {
+interface CableOptions {
   /** Sees every text frame in either direction. */
   readonly onText: (text: string) => void;
 }

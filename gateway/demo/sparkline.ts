@@ -6,7 +6,7 @@ export interface Point {
   readonly late: boolean;
 }
 
-export interface SparklineStyle {
+interface SparklineStyle {
   readonly line: string;
   /** Of what came late. */
   readonly late: string;

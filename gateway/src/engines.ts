@@ -26,7 +26,7 @@ export interface Engine {
 }
 
 /** How a gateway waits for a broker that is away. */
-export interface WaitingOptions {
+interface WaitingOptions {
   /** Gives up waiting. */
   readonly signal?: AbortSignal | undefined;
   /** It waits; told now and then. */

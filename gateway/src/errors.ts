@@ -1,6 +1,6 @@
 import { ERROR_CODES, type ErrorCode } from '@fanfare/protocol';
 
-export interface FanfareErrorOptions {
+interface FanfareErrorOptions {
   readonly cause?: unknown;
   /** When to try again, ms; told to clients as `retryAfter` and `Retry-After`. */
   readonly retryAfterMs?: number;

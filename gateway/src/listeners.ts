@@ -20,7 +20,7 @@ import type {
 import { createUwsTransport, loadUws } from './transport/uws.js';
 import { createWsTransport } from './transport/ws.js';
 
-export interface Listeners {
+interface Listeners {
   readonly transport: Transport;
   readonly port: number;
   readonly healthPort: number | undefined;
@@ -30,7 +30,7 @@ export interface Listeners {
   close(): Promise<void>;
 }
 
-export interface ListenersOptions {
+interface ListenersOptions {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly http: HttpDependencies;

@@ -1,7 +1,7 @@
 import { type Clock, pause } from './clock.js';
 import { FanfareError } from './errors.js';
 
-export interface PatienceOptions {
+interface PatienceOptions {
   readonly clock: Clock;
   /** Told of each failure, with the reason. */
   readonly onWaiting: (reason: string) => void;

@@ -13,7 +13,7 @@ import { startBareUws, startFanfare } from './servers/contender.js';
 import { startRedis } from './servers/redis.js';
 import { CLIENT_CORE, pinSelf } from './servers/server-process.js';
 
-export interface BenchOptions {
+interface BenchOptions {
   readonly extent: keyof typeof PLANS;
   /** Default: the plan's. */
   readonly rounds: number | undefined;

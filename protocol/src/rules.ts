@@ -66,19 +66,19 @@ export function isRequestId(value: unknown): value is number {
 }
 
 /** An integer from 0 to 2^53 - 1. */
-export function isCount(value: unknown): value is number {
+function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
-export function isDuration(value: unknown): value is number {
+function isDuration(value: unknown): value is number {
   return typeof value === 'number' && value >= 0 && value < Number.POSITIVE_INFINITY;
 }
 
-export function isString(value: unknown): value is string {
+function isString(value: unknown): value is string {
   return typeof value === 'string';
 }
 
-export function isBoolean(value: unknown): value is boolean {
+function isBoolean(value: unknown): value is boolean {
   return typeof value === 'boolean';
 }
 

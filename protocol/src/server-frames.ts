@@ -35,7 +35,7 @@ const HISTORY_ITEMS: Rule = {
 };
 
 /** One member of a channel. */
-export const PRESENCE_MEMBER: FrameShape = {
+const PRESENCE_MEMBER: FrameShape = {
   required: { session: STRING, sessions: COUNT },
   optional: { user: STRING },
 };

@@ -5,7 +5,7 @@ import type { PublishResult } from '../publishing.js';
 /** What the gateway says of one message of a batch. */
 export type ItemReply = Omit<PublishResult, 'key'> | { readonly error: Problem };
 
-export interface Problem {
+interface Problem {
   readonly code: ErrorCode;
   readonly message?: string;
   /** In place of `message` where it is about the whole request. */
@@ -16,11 +16,11 @@ export interface Problem {
 }
 
 /** `error` alone: nothing was done. `isUnknown`: it may or may not have been. */
-export type Answer =
+type Answer =
   | { readonly results: readonly ItemReply[] }
   | { readonly error: FanfareClientError; readonly isUnknown: boolean };
 
-export interface Call {
+interface Call {
   /** The address of the call. */
   readonly url: string;
   readonly apiKey: string;

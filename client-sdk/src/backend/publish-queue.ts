@@ -31,7 +31,7 @@ interface Item extends EncodedMessage {
   failure: FanfareClientError | undefined;
 }
 
-export interface PublishQueueOptions {
+interface PublishQueueOptions {
   /** Of the publish call, at each gateway. */
   readonly urls: readonly string[];
   readonly apiKey: string;

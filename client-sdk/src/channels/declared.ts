@@ -19,7 +19,7 @@ export interface Declaration {
 }
 
 /** What a schema makes of data. */
-export type Parse = (data: unknown) => ParseResult;
+type Parse = (data: unknown) => ParseResult;
 export type ParseResult =
   | { readonly value: unknown; readonly issues?: undefined }
   | { readonly issues: readonly Issue[] };

@@ -11,8 +11,8 @@ export const HTTP_CODES = {
   upgrade_required: { httpStatus: 426, meaning: 'the path is for WebSockets' },
 } as const;
 
-export type HttpCode = keyof typeof HTTP_CODES;
-export type ProblemCode = ErrorCode | ResetReason | HttpCode;
+type HttpCode = keyof typeof HTTP_CODES;
+type ProblemCode = ErrorCode | ResetReason | HttpCode;
 export type Header = readonly [name: string, value: string];
 
 const TITLES: Readonly<Record<number, string>> = {

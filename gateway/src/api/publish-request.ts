@@ -26,20 +26,20 @@ export interface PublishItem {
 }
 
 /** How safe a message has to be before it is answered. */
-export interface Safety {
+interface Safety {
   /** What was asked for, if anything. */
   readonly durability: Durability | undefined;
   /** What it waits for; `undefined`: for no replica. */
   readonly replicas: ReplicasWanted | undefined;
 }
 
-export type PublishRequest =
+type PublishRequest =
   | { readonly one: PublishItem }
   /** In the order given; each answered on its own. */
   | { readonly many: readonly (PublishItem | FanfareError)[] };
 
 /** The channel of this name if the caller may publish to it, else why not. */
-export type Decide = (name: string) => ChannelPolicy | FanfareError;
+type Decide = (name: string) => ChannelPolicy | FanfareError;
 
 /**
  * @throws {MalformedFrameError} if the body is no JSON object.

@@ -8,7 +8,7 @@ import type { Header } from './problem.js';
 /** Files by path: `/`, `/demo.js`. */
 export type StaticFiles = ReadonlyMap<string, StaticFile>;
 
-export interface StaticFile {
+interface StaticFile {
   readonly bytes: Uint8Array;
   readonly contentType: string;
   readonly etag: string;

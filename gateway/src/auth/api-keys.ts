@@ -49,7 +49,7 @@ export function createBackend({ name, scopes, channels }: Omit<ApiKey, 'key'>): 
 }
 
 /** Finds whose key an `Authorization` header holds; `undefined`: nobody's. */
-export type FindBackend = (authorization: string) => Backend | undefined;
+type FindBackend = (authorization: string) => Backend | undefined;
 
 /** Takes the same time whatever part of a key is right, and whichever key it is. */
 export function createBackendFinder(apiKeys: readonly ApiKey[]): FindBackend {

@@ -4,7 +4,7 @@
  */
 export type Action = 'subscribe' | 'publish' | 'presence' | 'history';
 
-export interface Credentials {
+interface Credentials {
   /** From `connect`, `?token=` or the `Authorization` header. */
   readonly token: string | undefined;
   readonly remoteAddress: string;

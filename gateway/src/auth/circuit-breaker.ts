@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.js';
 import { FanfareError } from '../errors.js';
 
-export interface CircuitBreakerOptions {
+interface CircuitBreakerOptions {
   readonly clock: Clock;
   /** So many failures in a row open it; default 5. */
   readonly failures?: number;

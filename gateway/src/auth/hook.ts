@@ -15,7 +15,7 @@ import { readClaims } from './claims.js';
 import { sign } from './signature.js';
 import { toIdentity } from './token-authenticator.js';
 
-export interface HookOptions {
+interface HookOptions {
   readonly url: string;
   /** Questions are signed with it; absent: not signed. */
   readonly secret: string | undefined;

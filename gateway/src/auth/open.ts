@@ -6,7 +6,7 @@ import { FanfareError } from '../errors.js';
 import type { Authenticator, Identity } from './authenticator.js';
 import { NO_PERMISSIONS } from './permissions.js';
 
-export interface OpenAuthenticatorOptions {
+interface OpenAuthenticatorOptions {
   /**
    * What happens to a token that nobody here can verify: ignored (development), or refused as
    * `unauthorized`, so that a client does not believe it was recognised (production).

@@ -2,8 +2,8 @@
 import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 
 /** The algorithms of public keys. A key serves one of them only, so that no token can choose how it is read. */
-export const PUBLIC_KEY_ALGORITHMS = ['RS256', 'ES256', 'EdDSA'] as const;
-export type PublicKeyAlgorithm = (typeof PUBLIC_KEY_ALGORITHMS)[number];
+const PUBLIC_KEY_ALGORITHMS = ['RS256', 'ES256', 'EdDSA'] as const;
+type PublicKeyAlgorithm = (typeof PUBLIC_KEY_ALGORITHMS)[number];
 
 export interface PublicKey {
   /** Absent: the key serves tokens with any `kid`. */

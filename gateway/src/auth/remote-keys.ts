@@ -3,7 +3,7 @@ import { type Clock, sleep } from '../clock.js';
 import { FanfareError } from '../errors.js';
 import { keysFor, keysOfSet, type PublicKey } from './public-keys.js';
 
-export interface RemoteKeysOptions {
+interface RemoteKeysOptions {
   readonly url: string;
   readonly clock: Clock;
   /** Told once when the URL begins to fail, and once when it answers again. */

@@ -5,7 +5,7 @@ import type { Claims } from './claims.js';
 import type { TokenVerifier } from './jwt.js';
 import { ANONYMOUS } from './open.js';
 
-export interface TokenAuthenticatorOptions {
+interface TokenAuthenticatorOptions {
   readonly verifier: TokenVerifier;
   /** Whether a client without a token may connect, and do what is open to anyone. */
   readonly allowAnonymous: boolean;
@@ -26,7 +26,7 @@ export function toIdentity({ permissions, ...claims }: Claims): Identity {
   return { ...claims, grants: permissions };
 }
 
-export function toChannelGrant({ permissions, user, expiresAt, issuedAt, tokenId }: Claims): ChannelGrant {
+function toChannelGrant({ permissions, user, expiresAt, issuedAt, tokenId }: Claims): ChannelGrant {
   return {
     grants: permissions,
     ...(user !== undefined && { user }),

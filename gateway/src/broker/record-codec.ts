@@ -20,7 +20,7 @@ import type { Tags } from '@fanfare/protocol';
 import { FanfareError } from '../errors.js';
 import type { Extension, LogPosition, LogRecord, NewMessage } from './record.js';
 
-export const RECORD_VERSION = 1;
+const RECORD_VERSION = 1;
 export const RECORD_HEADER_BYTES = 25;
 const BODY_PREFIX_BYTES = 2;
 const PUSH_VERSION = 2;

@@ -14,7 +14,7 @@ export interface Channels {
   readonly reading: Reading;
 }
 
-export interface ChannelsOptions {
+interface ChannelsOptions {
   readonly broker: Pick<Broker, 'publish' | 'read'>;
   readonly namespaces: Namespaces;
   /** Asked where a namespace says `hook`. Default: none. */

@@ -20,7 +20,7 @@ export interface PublishEvent {
   readonly outcome: PublishOutcome;
 }
 
-export interface PublishingOptions {
+interface PublishingOptions {
   readonly access: ChannelAccess;
   readonly broker: Pick<Broker, 'publish'>;
   /** `undefined` while this gateway sends as fast as is published to it; else publishers are answered once it resolves. */

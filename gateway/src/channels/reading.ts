@@ -6,7 +6,7 @@ import { endOf, judge, toLogPosition } from '../broker/resume.js';
 import type { ChannelPolicy } from '../namespaces.js';
 
 /** At most one of `after` and `before`; without them, the newest messages. */
-export interface HistoryRange {
+interface HistoryRange {
   /** Messages after this position; */
   readonly after?: Position | undefined;
   /** or those right before it. */

@@ -44,7 +44,7 @@ export interface Timings {
   readonly closeMs: number;
 }
 
-export const DEFAULT_TIMINGS: Timings = {
+const DEFAULT_TIMINGS: Timings = {
   pingIntervalMs: 25_000,
   pongTimeoutMs: 10_000,
   connectTimeoutMs: 10_000,

@@ -7,7 +7,7 @@ export const FRAME_OVERHEAD_BYTES = 8 * 1024;
 export const MAX_BUFFERED_BYTES = 2 ** 30;
 
 /** What was asked for of `limits`; 0 turns one off, which is as far as the transports go. */
-export interface AskedSizes {
+interface AskedSizes {
   readonly frameBytes?: number | undefined;
   readonly messageBytes?: number | undefined;
   readonly bufferedBytes?: number | undefined;

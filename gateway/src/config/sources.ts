@@ -26,7 +26,7 @@ export interface ConfigProblem {
 /** A tree of the file's shape. */
 export type Tree = Record<string, unknown>;
 
-export interface Collected {
+interface Collected {
   readonly values: Tree;
   readonly problems: ConfigProblem[];
   /** Where the value at a path of {@link Collected.values} came from. */

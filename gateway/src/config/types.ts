@@ -14,7 +14,7 @@ export interface ValueType<Value> {
 }
 
 /** The longest timer that Node takes, in ms (`setTimeout`, Node documentation): about 24 days. */
-export const MAX_TIMER_MS = 2 ** 31 - 1;
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 const asIs = (text: string): unknown => text;
 const toInteger = (text: string): unknown => (/^-?\d{1,16}$/.test(text) ? Number(text) : text);

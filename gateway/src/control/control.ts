@@ -8,7 +8,7 @@ import type { LocalControl } from './local.js';
 import type { Revocation } from './revocation.js';
 import type { Revocations } from './revocations.js';
 
-export interface ControlOptions {
+interface ControlOptions {
   readonly fleet: Assembly;
   readonly local: LocalControl;
   readonly revocations: Revocations;

@@ -4,7 +4,7 @@ import { FanfareError } from '../errors.js';
 import type { Stats } from '../stats.js';
 import { concerns, type Revocation, type RevocationStore } from './revocation.js';
 
-export interface RevocationsOptions {
+interface RevocationsOptions {
   /** Absent: they are kept in this process only. */
   readonly store?: RevocationStore | undefined;
   readonly clock: Clock;
@@ -20,7 +20,7 @@ const POLL_MS = 5_000;
 const RETRY_MS = 500;
 
 /** Most at a time: each gateway holds all of them. */
-export const MAX_REVOCATIONS = 100_000;
+const MAX_REVOCATIONS = 100_000;
 
 /**
  * What is revoked now, by all that this gateway was told and has read. Until it has read them once nobody with a token is

@@ -15,7 +15,7 @@ import {
   selectChannels,
 } from './fleet.js';
 
-export interface BrokerFleetOptions {
+interface BrokerFleetOptions {
   readonly broker: Pick<Broker, 'publish' | 'subscribe'>;
   readonly clock: Clock;
   /** Tells this gateway's processes and lives apart, even where two have one name. */

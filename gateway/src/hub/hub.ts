@@ -13,7 +13,7 @@ import type { Member } from './member.js';
 import { SendScheduler } from './send-scheduler.js';
 import { type Stall, stallsOf } from './stalls.js';
 
-export interface HubDependencies {
+interface HubDependencies {
   readonly broker: Broker;
   readonly transport: Pick<Transport, 'publish'>;
   readonly clock: Clock;

@@ -4,7 +4,7 @@ import { endOf, isBefore } from '../broker/resume.js';
 import type { Cancel, Clock } from '../clock.js';
 import type { Stats } from '../stats.js';
 
-export interface LogReaderOptions {
+interface LogReaderOptions {
   /** Most entries of a page. */
   readonly pageEntries: number;
   /** Most bytes of a page. */

@@ -23,7 +23,7 @@ import type { SendQueue } from './send-queue.js';
 import type { Tail } from './tail.js';
 
 /** What a replay needs of its channel. */
-export interface ReplayedChannel {
+interface ReplayedChannel {
   readonly spec: ChannelSpec;
   readonly queue: Pick<SendQueue, 'progress'>;
   /** The last record taken over, whether flushed yet or not. */

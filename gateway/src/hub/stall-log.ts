@@ -1,7 +1,7 @@
 import type { Cancel, Clock } from '../clock.js';
 import type { Stall } from './stalls.js';
 
-export interface StallLogOptions {
+interface StallLogOptions {
   readonly stalls: () => readonly Stall[];
   readonly clock: Pick<Clock, 'after'>;
   readonly log: Record<'info' | 'warn', (context: object, message: string) => void>;

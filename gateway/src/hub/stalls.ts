@@ -2,7 +2,7 @@ import type { ShardHealth } from '../broker/broker.js';
 import type { Clock } from '../clock.js';
 
 /** What a channel needs of its hub to tell that it stands still. */
-export interface StallContext {
+interface StallContext {
   readonly clock: Pick<Clock, 'now'>;
   readonly options: { readonly joinTimeoutMs: number };
   /** Channels that do not follow their pushes now. */

@@ -12,7 +12,7 @@ export async function withMetricsTable(page: string): Promise<string> {
   );
 }
 
-export interface MetricDescription {
+interface MetricDescription {
   readonly name: string;
   readonly type: string;
   readonly help: string;

@@ -1,6 +1,6 @@
 import { type DestinationStream, pino } from 'pino';
 
-export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
+type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
 
 /** What the gateway logs to. Fields first, then a constant message. Secrets never go in. */
 export interface Logger {
@@ -12,7 +12,7 @@ export interface Logger {
   fatal(fields: object, message: string): void;
 }
 
-export interface LoggerOptions {
+interface LoggerOptions {
   readonly level: LogLevel;
   /** `json`: one object a line. `text`: one readable line. */
   readonly format: 'json' | 'text';

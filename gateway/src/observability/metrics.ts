@@ -15,7 +15,7 @@ export interface MetricsOptions extends MetricsSources {
 }
 
 /** What the parts of a gateway count or know, asked at each scrape. */
-export interface MetricsSources {
+interface MetricsSources {
   /** Parts of the broker and whether they are `ok`, as in `Broker.health`. */
   readonly health: () => readonly { readonly shard: string; readonly state: 'ok' | 'lost' }[];
   /** Channels that stand still, by the part of the broker that serves them, as in `Hub.stalls`. Default: none. */

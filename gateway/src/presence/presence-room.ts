@@ -14,7 +14,7 @@ import {
   type PresenceStore,
 } from './presence-store.js';
 
-export interface PresenceRoomOptions {
+interface PresenceRoomOptions {
   readonly store: PresenceStore;
   readonly scheduler: SendScheduler;
   readonly clock: Clock;

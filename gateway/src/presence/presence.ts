@@ -6,7 +6,7 @@ import { decodeCursor } from './presence-cursor.js';
 import { type Listening, PresenceRoom } from './presence-room.js';
 import type { PresencePage, PresenceStore, PresentSession } from './presence-store.js';
 
-export interface PresenceOptions {
+interface PresenceOptions {
   readonly store: PresenceStore;
   readonly scheduler: SendScheduler;
   readonly clock: Clock;
@@ -14,7 +14,7 @@ export interface PresenceOptions {
   readonly timings?: Partial<PresenceServiceTimings>;
 }
 
-export interface PresenceServiceTimings {
+interface PresenceServiceTimings {
   /** How long a user whose connection broke counts as there, ms. Default 5 s. */
   readonly graceMs: number;
   /** How long a subscribe waits until its session is stored as present, ms; it goes on being tried. Default 2 s. */

@@ -8,7 +8,7 @@ import { type Command, command } from './resp.js';
 import type { Script } from './script.js';
 import { formatAddress, type RedisAddress } from './url.js';
 
-export interface CommandLinkOptions {
+interface CommandLinkOptions {
   readonly clock: Clock;
   readonly link: RedisOptions;
   readonly timings: CommandLinkTimings;

@@ -16,7 +16,7 @@ export const SHARD_COUNT_KEY = 'ff:{s0}:shards';
 export const REVOCATIONS_KEY = 'ff:{s0}:revoked';
 
 /** The names of one channel in one database; all in one slot. */
-export interface ChannelKeys {
+interface ChannelKeys {
   readonly shard: number;
   /** Stream: the log. IDs are `<epoch>-<offset>`, one field. */
   readonly log: string;
@@ -113,11 +113,6 @@ export function pushName(channel: string, db = 0): string {
 /** A sharded pub/sub name in the slot of this shard that belongs to no channel. */
 export function probeName(shard: number): string {
   return `ff:{s${shard}}:probe`;
-}
-
-/** The channel of a sharded pub/sub name; `undefined` if the name is not one of ours. */
-export function channelOfPush(name: string): string | undefined {
-  return /^ff:\{s\d+\}:c\d*:(.*)$/s.exec(name)?.[1];
 }
 
 const SLOTS = 16384;

@@ -3,7 +3,7 @@ import type { RedisLog } from './log.js';
 import { refusalOf } from './reply-errors.js';
 import { formatAddress, type RedisAddress } from './url.js';
 
-export interface RefusalsOptions {
+interface RefusalsOptions {
   readonly clock: Clock;
   readonly log?: RedisLog | undefined;
   /** Writes something in this slot that nobody reads; rejects if that is refused. */

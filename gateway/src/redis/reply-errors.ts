@@ -8,7 +8,7 @@
  * `refused`: it was not done and may be done later; `unknown`: it may or may not have been done;
  * `broken`: it was not done and never will be.
  */
-export type FaultKind = 'refused' | 'unknown' | 'broken';
+type FaultKind = 'refused' | 'unknown' | 'broken';
 
 /** A command that was not sent. */
 export class NotSentError extends Error {
@@ -16,7 +16,7 @@ export class NotSentError extends Error {
 }
 
 /** Why a server did nothing, though the command was in order. */
-export interface Refusal {
+interface Refusal {
   /** First word of the reply. */
   readonly word: string;
   /** Another server may be the one to ask now. */

@@ -6,7 +6,7 @@ import type { Script } from './script.js';
 import type { Topology, TopologyView } from './topology/topology.js';
 import { formatAddress, type RedisAddress } from './url.js';
 
-export interface RoutesOptions {
+interface RoutesOptions {
   readonly clock: Clock;
   readonly link: RedisOptions;
   readonly timings: CommandLinkTimings;

@@ -20,7 +20,7 @@ export interface CallOptions {
   readonly deadlineMs?: number;
 }
 
-export interface ShardCommandsOptions {
+interface ShardCommandsOptions {
   readonly clock: Clock;
   readonly topology: Pick<Topology, 'view'>;
   readonly routes: Routes;

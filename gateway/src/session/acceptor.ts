@@ -3,7 +3,7 @@ import type { Conversation } from './conversation.js';
 import type { Session } from './session.js';
 import type { Sessions } from './sessions.js';
 
-export interface AcceptorOptions {
+interface AcceptorOptions {
   readonly sessions: Sessions;
   /** The first that serves a path speaks there. */
   readonly conversations: readonly Conversation[];

@@ -32,7 +32,7 @@ export type CommandTable = {
   readonly [Type in CommandFrame['type']]?: CommandHandler<Extract<CommandFrame, { type: Type }>>;
 };
 
-export interface CommandDependencies {
+interface CommandDependencies {
   readonly channels: Channels;
   readonly presence: PresenceCommands;
   readonly clock: Pick<Clock, 'wall'>;
@@ -41,7 +41,7 @@ export interface CommandDependencies {
 }
 
 /** What commands do with presence. */
-export interface PresenceCommands {
+interface PresenceCommands {
   /**
    * Makes a client that is about to subscribe a member. Resolves with whether it was none before.
    * @param caller the client, with what a channel token gives it

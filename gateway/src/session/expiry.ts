@@ -2,7 +2,7 @@
 import type { Cancel, Clock } from '../clock.js';
 
 /** What can expire: a session. */
-export interface Expiring {
+interface Expiring {
   /** Takes away what has ended by now, ms since the Unix epoch. */
   expire(nowMs: number): void;
 }

@@ -8,7 +8,7 @@ import type { ChannelPolicy } from '../namespaces.js';
 import { ChannelTurns } from './channel-turns.js';
 
 /** How a client is to be brought onto a channel, and who is told what becomes of it. */
-export interface Subscribing {
+interface Subscribing {
   readonly start: Start;
   /** It wants to be a member, and to hear of the others. */
   readonly presence: boolean;
@@ -34,7 +34,7 @@ export interface MembershipListener {
 }
 
 /** Where a client stands on one of its channels. Without a log there are no positions. */
-export interface Standing {
+interface Standing {
   readonly channel: string;
   /** It gets what is published; if not, it is joining, or catching up. */
   readonly isLive: boolean;

@@ -1,7 +1,7 @@
 import { RateLimiter } from '../rate-limiter.js';
 
 /** What a connection may send a second, on average and at once; `Infinity` turns one off. */
-export interface RateLimits {
+interface RateLimits {
   readonly commandsPerSecond: number;
   /** Of frames, commands or not. */
   readonly bytesPerSecond: number;

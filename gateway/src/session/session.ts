@@ -36,7 +36,7 @@ export interface SessionOwner {
 }
 
 /** What a session is made of. */
-export interface SessionParts {
+interface SessionParts {
   readonly id: string;
   readonly socket: Socket;
   readonly entrance: string;

@@ -14,7 +14,7 @@ import { Session, type SessionOwner } from './session.js';
 /** So long publishes that came before may still take to be answered, ms. */
 const SETTLE_MS = 2_000;
 
-export interface SessionsOptions {
+interface SessionsOptions {
   readonly services: SessionServices;
   /** Name of this gateway; begins every id. */
   readonly node: string;

@@ -4,7 +4,7 @@ import { FanfareError, toFanfareError } from '../errors.js';
 import type { Client } from './client.js';
 import type { SessionListener } from './services.js';
 
-export interface StandingOptions {
+interface StandingOptions {
   readonly channels: Pick<Channels, 'access'>;
   /** Told of faults that should not happen. */
   readonly onFault: (message: string, error?: unknown) => void;

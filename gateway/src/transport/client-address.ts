@@ -1,7 +1,7 @@
 import { BlockList, isIP } from 'node:net';
 
 /** The address of whom a request is from: of the peer, or as proxies in between told it in `X-Forwarded-For`. */
-export type ClientAddress = (peer: string, forwardedFor: string) => string;
+type ClientAddress = (peer: string, forwardedFor: string) => string;
 
 /**
  * Believes what trusted proxies say, and nobody else: from right to left, the first address that is not

@@ -1,9 +1,9 @@
 import { createRequire } from 'node:module';
 
 /** The module `uWebSockets.js`, a native addon. */
-export type UwsAddon = typeof import('uWebSockets.js');
+type UwsAddon = typeof import('uWebSockets.js');
 
-export type UwsAvailability =
+type UwsAvailability =
   | { readonly addon: UwsAddon }
   | { readonly addon: undefined /** One line: why it does not load here. */; readonly reason: string };
 

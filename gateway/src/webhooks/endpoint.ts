@@ -3,7 +3,7 @@ import { Semaphore } from '../semaphore.js';
 import { type Batch, bodyOf } from './events.js';
 import { signedHeaders } from './signature.js';
 
-export interface EndpointOptions {
+interface EndpointOptions {
   readonly url: string;
   readonly keys: readonly Buffer[];
   /** How long the application has to answer, ms. */

@@ -8,7 +8,7 @@ import type { SessionListener } from '../session/services.js';
  * The channel among whose members the gateways stand that have subscribers of this channel: the first to join
  * occupies it, the last to leave vacates it. No client can name it.
  */
-export function occupancyChannel(channel: string): string {
+function occupancyChannel(channel: string): string {
   return ` occupancy ${channel}`;
 }
 

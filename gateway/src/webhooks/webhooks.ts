@@ -9,7 +9,7 @@ import type { EventQueue } from './event-queue.js';
 import { type EventType, eventJson } from './events.js';
 import { occupiedChannel } from './occupancy.js';
 
-export interface WebhooksOptions {
+interface WebhooksOptions {
   readonly queue: EventQueue;
   readonly endpoint: Pick<Endpoint, 'isDown'>;
   readonly types: ReadonlySet<EventType>;

@@ -12,7 +12,7 @@ import { probePort } from '../transport/listen-probe.js';
 import { type MetricsReply, WORKER_VARIABLE } from './messages.js';
 import { WORKER_TIMINGS, WorkerHandle, type WorkerTimings } from './worker-handle.js';
 
-export interface WorkersOptions {
+interface WorkersOptions {
   readonly count: number;
   /** Name of the gateway; workers are `<node>-1`, `<node>-2`, … */
   readonly node: string;
@@ -26,7 +26,7 @@ export interface WorkersOptions {
   readonly timings?: Partial<WorkerTimings>;
 }
 
-export interface Workers {
+interface Workers {
   readonly port: number;
   stop(): Promise<void>;
 }

@@ -16,7 +16,7 @@ export const WORKER_TIMINGS: WorkerTimings = { startMs: 60_000, silenceMs: 15_00
 /** Pings that may stay unanswered. Counted, not timed: a primary that was suspended itself accuses nobody. */
 const MAX_UNANSWERED = 5;
 
-export interface WorkerEnd {
+interface WorkerEnd {
   readonly code: number | null;
   readonly signal: string | null;
 }

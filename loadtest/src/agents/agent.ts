@@ -4,7 +4,7 @@ import { nowUs } from '../clock.js';
 import { LocalGenerator } from '../run/generator.js';
 import type { AgentReply, AgentRequest } from './agents.js';
 
-export interface Agent {
+interface Agent {
   readonly port: number;
   close(): void;
 }

@@ -8,7 +8,7 @@
  *  stream  number     due, us   length FNV-1a
  * ```
  */
-export interface Stamp {
+interface Stamp {
   /** The publishing connection. */
   readonly stream: number;
   /** Counts from 0 in each stream on each channel. */
@@ -31,7 +31,6 @@ const HEADER_LENGTH = STAMP_LENGTH + CHECKSUM_DIGITS;
 export const MIN_PAYLOAD_BYTES = HEADER_LENGTH + 2;
 /** The largest, bytes: what the length's digits can say. */
 export const MAX_PAYLOAD_BYTES = 10 ** LENGTH_DIGITS;
-export const MAX_STREAMS = 10 ** STREAM_DIGITS;
 
 const FNV_OFFSET = 0x811c9dc5;
 const FNV_PRIME = 0x01000193;

@@ -2,7 +2,7 @@ import type { TargetPlan } from '../run/plan.js';
 import { TOPOLOGIES, Topology, type TopologyKind } from '../topology/topology.js';
 import { UsageError, wholeNumber } from './flags.js';
 
-export interface LocalFlags {
+interface LocalFlags {
   readonly gateways: string;
   readonly workers: string;
   readonly program?: string | undefined;

@@ -11,7 +11,7 @@ import { isLoopback } from './target.js';
 
 type Passed = Pick<RunOptions, 'seed' | 'thresholds' | 'signal' | 'verifyEvery' | 'trouble' | 'mend' | 'notes'>;
 
-export interface RunOnOptions extends OutputFlags, Passed {
+interface RunOnOptions extends OutputFlags, Passed {
   readonly 'allow-limited'?: boolean | undefined;
   readonly processes?: string | undefined;
   /** `host:port` of each, separated by commas. */

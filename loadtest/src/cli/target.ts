@@ -1,7 +1,7 @@
 import type { TargetPlan } from '../run/plan.js';
 import { UsageError } from './flags.js';
 
-export interface TargetFlags {
+interface TargetFlags {
   readonly url: readonly string[];
   readonly 'api-url'?: readonly string[] | undefined;
   readonly 'api-key'?: string | undefined;

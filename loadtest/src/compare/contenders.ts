@@ -10,7 +10,7 @@ import type { Contender, SubscriberProtocol } from './adapter.js';
 import { baselineFolder } from './cache.js';
 import { SOCKET_IO_SERVER, WS_SERVER } from './server-scripts.js';
 
-export interface StartOptions {
+interface StartOptions {
   readonly redis: RedisServer;
   readonly print: (line: string) => void;
 }

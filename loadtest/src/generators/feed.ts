@@ -59,7 +59,7 @@ export class FeedConnection {
 }
 
 /** The reply that begins at `at`, or `undefined` until it is whole. */
-export type TakeReply = (bytes: Buffer, at: number) => Reply | undefined;
+type TakeReply = (bytes: Buffer, at: number) => Reply | undefined;
 
 interface Reply {
   readonly end: number;
@@ -83,7 +83,7 @@ export const takeHttpReply: TakeReply = (bytes, at) => {
 };
 
 /** The 101 and `published` frames count; `error` frames are faults. */
-export const takeWebSocketReply: TakeReply = (bytes, at) => {
+const takeWebSocketReply: TakeReply = (bytes, at) => {
   if (bytes[at] === 0x48) {
     const headEnd = bytes.indexOf('\r\n\r\n', at);
     return headEnd < 0 ? undefined : { end: headEnd + 4, isReply: true };

@@ -6,7 +6,7 @@ import { ReaderPool } from './reader-pool.js';
 /** Prompt and bulk subscribers connect in turn, this often. */
 const INTERLEAVED = 10;
 
-export interface LaneOptions {
+interface LaneOptions {
   readonly contender: Contender;
   readonly channels: readonly BenchChannel[];
   /** On all channels together; each channel gets as many as the others. */

@@ -27,7 +27,7 @@ export interface PublishLink {
   close(): void;
 }
 
-export interface HttpLinkOptions {
+interface HttpLinkOptions {
   /** `http:` or `https:`, without a path: the first is used, the others when it fails. */
   readonly apis: readonly URL[];
   readonly apiKey: string | undefined;
@@ -188,7 +188,7 @@ function parse(text: string): unknown {
   }
 }
 
-export interface WebSocketLinkOptions {
+interface WebSocketLinkOptions {
   readonly target: RawTarget;
   readonly dialect: Dialect;
   readonly token: string | undefined;

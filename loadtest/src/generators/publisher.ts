@@ -4,7 +4,7 @@ import { nowUs } from '../clock.js';
 import type { Tally } from '../run/tally.js';
 import type { Outgoing, PublishLink } from './publish-link.js';
 
-export interface PublisherPlan {
+interface PublisherPlan {
   readonly channels: readonly string[];
   /** One after another over all channels: so many a second, or so many in flight. */
   readonly model: { readonly rate: number } | { readonly inFlight: number };

@@ -15,7 +15,7 @@ export interface RawTarget {
   readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
-export interface RawHandlers {
+interface RawHandlers {
   onOpen(): void;
   /** A text or binary message from `begin` to `end`; the bytes are lent for the call. */
   onMessage(bytes: Buffer, begin: number, end: number): void;

@@ -5,7 +5,7 @@ import type { Receipts } from '../audit/receipts.js';
 import { nowUs } from '../clock.js';
 import type { Tally } from '../run/tally.js';
 
-export interface SdkContext {
+interface SdkContext {
   readonly tally: Tally;
   readonly isMsgpack: boolean;
   /** Where to connect; asked for every connection. */

@@ -1,7 +1,7 @@
 import { MAX_PAYLOAD_BYTES, MIN_PAYLOAD_BYTES } from '../audit/payload.js';
 
 /** How long payloads are, bytes: all the same, anything between two, around a mean, or by weight. */
-export type Sizes =
+type Sizes =
   | number
   | { readonly min: number; readonly max: number }
   | { readonly mean: number; readonly deviation: number }

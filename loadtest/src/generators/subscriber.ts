@@ -6,7 +6,7 @@ import type { Tally } from '../run/tally.js';
 import { RawConnection, type RawTarget } from './raw-connection.js';
 
 /** What subscribers of one process share. */
-export interface SubscriberContext {
+interface SubscriberContext {
   readonly tally: Tally;
   readonly dialect: Dialect;
   /** Computes the checksum of every so many-th message. */
@@ -18,7 +18,7 @@ export interface SubscriberContext {
   hasBegun(): boolean;
 }
 
-export interface SubscriberPlan {
+interface SubscriberPlan {
   readonly label: string;
   readonly index: number;
   readonly receipts: readonly Receipts[];

@@ -3,7 +3,7 @@ import type { Progress } from '../run/run.js';
 import { formatBytes, formatCount, formatMs, formatPercent, formatRate, type Paint } from './format.js';
 import { MUST_BE_ZERO } from './summary.js';
 
-export interface Terminal {
+interface Terminal {
   readonly isTTY: boolean;
   readonly columns: number;
   write(text: string): void;

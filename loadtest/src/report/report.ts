@@ -2,7 +2,7 @@ import type { Bar } from './bars.js';
 import type { CpuShares } from './cpu.js';
 import { median } from './statistics.js';
 
-export type Unit = 'deliveries/s' | 'publishes/s' | 'ms' | 'us' | 'bytes' | 'messages';
+type Unit = 'deliveries/s' | 'publishes/s' | 'ms' | 'us' | 'bytes' | 'messages';
 
 /** One comparison: what the baseline and Fanfare did in each round. */
 export interface Row {

@@ -7,7 +7,7 @@ export interface Series {
   readonly points: readonly (readonly [atMs: number, value: number])[];
 }
 
-export interface Plot {
+interface Plot {
   readonly title: string;
   readonly series: readonly Series[];
   readonly marks: readonly Mark[];

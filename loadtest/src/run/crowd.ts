@@ -9,14 +9,14 @@ import { channelCount } from '../scenario/scenario.js';
 import { channelName, type Loss, type Share, type WorkerPlan } from './plan.js';
 import type { Tally } from './tally.js';
 
-export type AnySubscriber = Subscriber | SdkSubscriber;
+type AnySubscriber = Subscriber | SdkSubscriber;
 
 /** How often connections are opened, closed and churned, ms. */
 const STROKE_MS = 20;
 /** Losses told in full; more are only counted. */
 const MAX_LOSSES = 2_000;
 
-export interface CrowdOptions {
+interface CrowdOptions {
   readonly share: Share;
   readonly plan: WorkerPlan;
   readonly tally: Tally;

@@ -15,7 +15,7 @@ interface Entry {
   readonly data: unknown;
 }
 
-export interface SettledLosses {
+interface SettledLosses {
   /** Deliveries that are missing because the log itself lost the message in a failover, as its epochs say. */
   readonly lostByLog: number;
   readonly offenders: readonly Offender[];

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 
 /** What this machine can hold, looked at before anything is opened. */
-export interface Machine {
+interface Machine {
   /** Files that one process may have open. */
   readonly filesPerProcess: number;
   /** Local ports for connections from one address to one server. */
@@ -27,7 +27,7 @@ export function inspectMachine(): Machine {
   };
 }
 
-export interface Layout {
+interface Layout {
   /** Processes that read; one more publishes, if there is more than one process. */
   readonly workers: number;
   /** Addresses of 127.0.0.0/8 for each worker to connect from; none: the system's choice. */

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { MAX_PAYLOAD_BYTES, MIN_PAYLOAD_BYTES } from '../audit/payload.js';
 
 /** `"500ms"`, `"30s"`, `"5m"`, `"1h"`, or a number of seconds; in ms. */
-export const duration = z
+const duration = z
   .union([
     z.number().nonnegative(),
     z.string().regex(/^\d+(\.\d+)?(ms|s|m|h)$/, 'takes a time such as "500ms", "30s" or "5m"'),
@@ -89,7 +89,7 @@ const stage = z.strictObject({
   publish: z.boolean().default(true),
 });
 
-export const scenarioSchema = z.strictObject({
+const scenarioSchema = z.strictObject({
   name: z.string().min(1),
   description: z.string().default(''),
   stages: z.array(stage).min(1).optional(),

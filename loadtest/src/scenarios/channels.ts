@@ -4,7 +4,7 @@ import type { FanoutResult } from './fanout.js';
 
 const STALL_MS = 20_000;
 
-export interface ChannelsCase {
+interface ChannelsCase {
   /** Bytes of a payload. */
   readonly size: number;
   /** Messages that one prompt subscriber of their channel has not received yet. */

@@ -1,7 +1,7 @@
 import type { Lane } from '../generators/lane.js';
 import { type CpuShares, watchCpu } from '../report/cpu.js';
 
-export interface FanoutCase {
+interface FanoutCase {
   /** Messages published at once. */
   readonly burst: number;
   /** Bytes of a payload. */

@@ -6,7 +6,7 @@ import type { Contender } from '../servers/contender.js';
 import { redisCommand } from '../servers/contender.js';
 import type { ServerProcess } from '../servers/server-process.js';
 
-export interface HealingResult {
+interface HealingResult {
   /** From the cut of the gateway's pub/sub connection until every channel is repaired, ms. */
   readonly healedMs: number;
   /** Share of a core that the gateway takes while nothing is published. */

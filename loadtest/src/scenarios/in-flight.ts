@@ -1,7 +1,7 @@
 import type { Lane } from '../generators/lane.js';
 import { type CpuShares, watchCpu } from '../report/cpu.js';
 
-export interface InFlightCase {
+interface InFlightCase {
   /** Messages that not every prompt subscriber has received yet. */
   readonly inFlight: number;
   /** Bytes of a payload. */

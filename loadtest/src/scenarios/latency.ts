@@ -3,13 +3,13 @@ import type { Lane } from '../generators/lane.js';
 import { type CpuShares, watchCpu } from '../report/cpu.js';
 import { percentile } from '../report/statistics.js';
 
-export interface LatencyCase {
+interface LatencyCase {
   readonly messagesPerSecond: number;
   /** Bytes of a payload. */
   readonly size: number;
 }
 
-export interface LatencyResult {
+interface LatencyResult {
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly cpu: CpuShares;

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type CpuShares, watchCpu } from '../report/cpu.js';
 import type { BenchChannel, Contender } from '../servers/contender.js';
 
-export interface PublishesCase {
+interface PublishesCase {
   readonly channel: BenchChannel;
   /** Messages a request. */
   readonly batch: number;

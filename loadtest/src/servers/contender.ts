@@ -28,7 +28,7 @@ export interface Contender {
 /** Lets {@link ServerProcess.collectGarbage} ask for a collection. */
 const COLLECT = ['--expose-gc', '--import', "data:text/javascript,process.on('SIGUSR2', () => gc())"];
 
-export interface ServerOptions {
+interface ServerOptions {
   /** Unset: without Redis. */
   readonly redisPort?: number | undefined;
   /** Further flags for Node. */

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Core of the server under test, and of Redis where it is in the path. */
-export const SERVER_CORE = 0;
+const SERVER_CORE = 0;
 /** Core of this process: subscribers and publisher. */
 export const CLIENT_CORE = 1;
 
@@ -22,7 +22,7 @@ process.once('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
 
-export interface ServerProcessOptions {
+interface ServerProcessOptions {
   /** Over those of this process. */
   readonly env?: NodeJS.ProcessEnv;
   /** Default {@link SERVER_CORE}. */

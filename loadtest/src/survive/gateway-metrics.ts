@@ -1,5 +1,5 @@
 /** What is read from a gateway's `/metrics`. */
-export interface GatewayMetrics {
+interface GatewayMetrics {
   readonly residentBytes: number;
   /** JavaScript heap in use; the rest is what Node keeps for itself, and bytes on their way. */
   readonly heapBytes: number;
@@ -15,7 +15,7 @@ export interface Sample extends GatewayMetrics {
 const INTERVAL_MS = 1_000;
 
 /** `undefined`: the gateway does not tell, at least not there. */
-export async function readMetrics(url: string): Promise<GatewayMetrics | undefined> {
+async function readMetrics(url: string): Promise<GatewayMetrics | undefined> {
   const address = new URL('/metrics', url.replace(/^ws/, 'http'));
   const response = await fetch(address).catch(() => undefined);
   if (!response?.ok) return undefined;

@@ -1,7 +1,7 @@
 import { startGateway } from '../topology/gateway-process.js';
 
 /** A gateway to survive on. */
-export interface Gateway {
+interface Gateway {
   /** `ws:` */
   readonly url: string;
   /** Lines of its log that tell of trouble. */
@@ -9,7 +9,7 @@ export interface Gateway {
   stop(): Promise<void>;
 }
 
-export interface GatewayPlan {
+interface GatewayPlan {
   readonly transport: 'uws' | 'ws';
   /** Messages that the log must hold. */
   readonly history: number;

@@ -10,7 +10,7 @@ const STROKE_MS = 10;
 /** Longer than the backoff after a few cuts in a row, so that every publish gets its answer, ms. */
 const REQUEST_TIMEOUT_MS = 120_000;
 
-export interface PublishingPlan {
+interface PublishingPlan {
   readonly url: string;
   readonly channel: string;
   readonly messages: number;

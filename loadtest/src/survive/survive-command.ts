@@ -35,7 +35,7 @@ const FREEZE_OF_RUN = [0.1, 0.8] as const;
 /** Shorter than the silence that ends a connection (ping interval and 10 s), ms. */
 const MAX_FREEZE_MS = 25_000;
 
-export interface SurviveRuns {
+interface SurviveRuns {
   /** Done one after the other. */
   readonly plans: readonly SurvivePlan[];
   /** How often. */
@@ -74,7 +74,7 @@ export function parseSurviveFlags(args: readonly string[]): SurviveRuns {
 }
 
 /** Prints the ledger of each run. @returns 0 if all were clean, else 1. */
-export async function surviveRuns({ plans, times }: SurviveRuns, print: (line: string) => void): Promise<0 | 1> {
+async function surviveRuns({ plans, times }: SurviveRuns, print: (line: string) => void): Promise<0 | 1> {
   let code: 0 | 1 = 0;
   for (const plan of Array.from({ length: times }, () => plans).flat()) {
     printPlan(plan, print);

@@ -1,7 +1,7 @@
 import type { Sample } from './gateway-metrics.js';
 import type { SurviveOutcome, SurvivePlan } from './survive.js';
 
-export interface LedgerRow {
+interface LedgerRow {
   readonly name: string;
   readonly value: number;
   /** Whether any other value than 0 is a failure. */

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
-export interface GatewayPlan {
+interface GatewayPlan {
   /** Content of its `fanfare.config.json`. */
   readonly config: object;
   /** 0: a free one. */

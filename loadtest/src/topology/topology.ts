@@ -14,7 +14,7 @@ import {
 export const TOPOLOGIES = ['memory', 'standalone', 'sentinel', 'cluster'] as const;
 export type TopologyKind = (typeof TOPOLOGIES)[number];
 
-export interface TopologyPlan {
+interface TopologyPlan {
   readonly kind: TopologyKind;
   readonly gateways: number;
   /** Processes of each gateway. */
@@ -125,7 +125,7 @@ function sentinelsOf(servers: Servers | undefined): readonly RedisNode[] {
   return servers && 'sentinels' in servers ? servers.sentinels : [];
 }
 
-export function isRunning(node: RedisNode): boolean {
+function isRunning(node: RedisNode): boolean {
   try {
     return node.pid > 0;
   } catch {

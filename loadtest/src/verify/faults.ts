@@ -6,7 +6,7 @@ import { type Servers, type Topology, type TopologyKind, until } from '../topolo
 import { type HostileKind, hostileClients } from './hostile.js';
 
 /** What a fault works with. */
-export interface FaultContext {
+interface FaultContext {
   readonly trouble: Trouble;
   /** Where clients connect to. */
   readonly urls: readonly string[];

@@ -4,7 +4,7 @@ import { RawConnection } from '../generators/raw-connection.js';
 
 export type HostileKind = 'malformed' | 'half-open' | 'deaf';
 
-export interface HostilePlan {
+interface HostilePlan {
   readonly urls: readonly string[];
   readonly kind: HostileKind;
   readonly count: number;

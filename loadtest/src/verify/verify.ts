@@ -5,7 +5,7 @@ import type { ScenarioInput } from '../scenario/scenario.js';
 import type { Topology } from '../topology/topology.js';
 import type { Fault } from './faults.js';
 
-export interface VerifyPlan {
+interface VerifyPlan {
   readonly durationMs: number;
   /** Of all groups together. */
   readonly connections: number;
@@ -38,7 +38,7 @@ export function verifyScenario({ durationMs, connections, rate }: VerifyPlan): S
   };
 }
 
-export interface TroublePlan {
+interface TroublePlan {
   readonly topology: Topology | undefined;
   readonly urls: readonly string[];
   readonly seed: number;

@@ -30,7 +30,7 @@ export function writeString(writer: ByteWriter, text: string): void {
 }
 
 /** NaN and the infinities become nil, -0 becomes 0. */
-export function writeNumber(writer: ByteWriter, value: number): void {
+function writeNumber(writer: ByteWriter, value: number): void {
   if (Number.isSafeInteger(value)) {
     if (value >= 0) writeUnsigned(writer, value);
     else writeNegative(writer, value);

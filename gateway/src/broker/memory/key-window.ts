@@ -1,6 +1,6 @@
 import type { LogPosition } from '../record.js';
 
-export interface KeyEntry {
+interface KeyEntry {
   readonly channel: string;
   readonly position: LogPosition;
   readonly expiresAt: number;

@@ -4,7 +4,7 @@ import type { Broker, PublishOutcome } from '../broker.js';
 import { MemoryLog, type MemoryLogOptions } from './memory-log.js';
 
 /** A log of its own, or one shared with other brokers of this process. */
-export type MemoryBrokerOptions = MemoryLogOptions | { readonly log: MemoryLog };
+type MemoryBrokerOptions = MemoryLogOptions | { readonly log: MemoryLog };
 
 /** How long what has expired may stay in memory where nobody reads or publishes. */
 const SWEEP_INTERVAL_MS = 60_000;

@@ -22,7 +22,7 @@ export interface MemoryLogOptions {
   readonly maxKeys?: number;
 }
 
-export type RecordListener = (record: LogRecord) => void;
+type RecordListener = (record: LogRecord) => void;
 
 /** How long a channel that was published to keeps its positions after its entries are gone. */
 const IDENTITY_TTL_MS = 30 * 24 * 3600 * 1000;
@@ -166,7 +166,7 @@ export class MemoryLog {
   }
 }
 
-export class ChannelState {
+class ChannelState {
   readonly listeners = new Set<RecordListener>();
   /** Absent on live channels. */
   log: ChannelLog | undefined;

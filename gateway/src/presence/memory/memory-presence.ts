@@ -11,7 +11,7 @@ import {
   type PresentSession,
 } from '../presence-store.js';
 
-export interface MemoryPresenceOptions {
+interface MemoryPresenceOptions {
   readonly broker: Pick<Broker, 'publish' | 'subscribe'>;
   readonly clock: Clock;
   /** Told of members who joined or left, and of channels that are occupied or vacated; for webhooks. */

@@ -1,6 +1,6 @@
 import type { SessionUpdate } from './presence-scripts.js';
 
-export interface HeldChannelOptions {
+interface HeldChannelOptions {
   /** Stores these; `false` if the lease was gone, and they have to be stored again. */
   readonly store: (sessions: readonly SessionUpdate[]) => Promise<boolean>;
   /** The sessions that are stored. */

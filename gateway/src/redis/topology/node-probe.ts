@@ -6,7 +6,7 @@ import { within } from '../deadline.js';
 import { type LinkOptions, openLink } from '../link.js';
 import type { RedisAddress } from '../url.js';
 
-export interface ProbeOptions<Answer> {
+interface ProbeOptions<Answer> {
   readonly clock: Clock;
   readonly link: LinkOptions;
   readonly handshakeMs: number;

@@ -34,7 +34,7 @@ export interface PollTimings {
   readonly retry: BackoffTimings;
 }
 
-export interface PolledTopologyOptions extends TopologyOptions {
+interface PolledTopologyOptions extends TopologyOptions {
   readonly seeds: readonly RedisAddress[];
   readonly clock: Clock;
   readonly link: LinkOptions;

@@ -4,11 +4,11 @@ import type { Agreement, Answers, Census } from './polled-topology.js';
 import { singleMasterView } from './topology.js';
 
 /** `id` is what it calls itself; by addresses it can be known under several. */
-export interface SentinelIdentity extends RedisAddress {
+interface SentinelIdentity extends RedisAddress {
   readonly id: string;
 }
 
-export interface SentinelAnswer {
+interface SentinelAnswer {
   readonly self: SentinelIdentity;
   readonly master: RedisAddress;
   /** Grows with every failover. */

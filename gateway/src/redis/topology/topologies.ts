@@ -6,7 +6,7 @@ import { PolledTopology, type PollTimings } from './polled-topology.js';
 import { SentinelCensus } from './sentinel-census.js';
 import { singleMasterView, type Topology, type TopologyOptions, type TopologyView } from './topology.js';
 
-export interface CreateTopologyOptions extends TopologyOptions {
+interface CreateTopologyOptions extends TopologyOptions {
   readonly clock: Clock;
   readonly link: LinkOptions;
   readonly timings: PollTimings;

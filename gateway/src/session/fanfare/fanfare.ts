@@ -4,7 +4,7 @@ import type { UpgradeRequest } from '../../transport/transport.js';
 import type { Conversation, Greeting } from '../conversation.js';
 import { FanfareSpeaker, type FanfareSpeakerOptions } from './speaker.js';
 
-export interface FanfareOptions extends FanfareSpeakerOptions {
+interface FanfareOptions extends FanfareSpeakerOptions {
   /** Those that clients may speak; the first one also where they name none. */
   readonly dialects: readonly [RawDialect, ...RawDialect[]];
 }

@@ -3,7 +3,7 @@ import type { Endpoint } from '../endpoint.js';
 import { BATCH_EVENTS, type EventQueue, GIVE_UP, type GiveUpRule, type QueueStats } from '../event-queue.js';
 import { type EventJson, type QueuedEvent, typeOf } from '../events.js';
 
-export interface MemoryQueueOptions {
+interface MemoryQueueOptions {
   readonly endpoint: Endpoint;
   readonly clock: Clock;
   /** Begins the ids of events; unique for this life of the gateway. */

@@ -20,7 +20,7 @@ export const WEBHOOK_SCRIPTS: readonly Script[] = [takeScript, doneScript, repla
 const MAX_DEAD_LETTERS = 10_000;
 
 /** An event with its place in the queue. */
-export interface QueueEntry {
+interface QueueEntry {
   /** `<ms>-<number>`, when it was added. */
   readonly id: string;
   readonly event: EventJson;

@@ -32,7 +32,7 @@ export function storeCommands(batches: readonly Batch[], idempotencyMs: number):
 }
 
 /** A command for live messages, and how many of the batch it is for. */
-export interface LivePush {
+interface LivePush {
   readonly commands: readonly Command[];
   readonly messages: number;
 }

@@ -10,7 +10,7 @@ export interface Job {
   readonly ends: readonly number[] | undefined;
 }
 
-export interface JobOptions {
+interface JobOptions {
   /** A script call may name keys of one slot only. */
   readonly isCluster: boolean;
   /** How long an idempotency key holds, ms. */

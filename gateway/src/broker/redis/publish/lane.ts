@@ -39,7 +39,7 @@ export interface Batch {
   readonly needsScript: boolean;
 }
 
-export interface LaneRetries {
+interface LaneRetries {
   readonly clock: Clock;
   /** Waits before a retry. */
   readonly retry: BackoffTimings;

@@ -30,14 +30,14 @@ export interface PublisherTimings {
   readonly retry: BackoffTimings;
 }
 
-export const PUBLISHER_TIMINGS: PublisherTimings = {
+const PUBLISHER_TIMINGS: PublisherTimings = {
   giveUpMs: 15_000,
   replicaMs: 1_000,
   replicaMemoryMs: 10_000,
   retry: { minMs: 20, maxMs: 500 },
 };
 
-export interface PublisherOptions {
+interface PublisherOptions {
   readonly clock: Clock;
   readonly topology: Pick<Topology, 'view'>;
   readonly routes: Routes;

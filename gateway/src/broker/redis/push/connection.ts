@@ -3,17 +3,17 @@ import { Backoff, type BackoffTimings } from '../../../redis/backoff.js';
 import { formatAddress, type RedisAddress } from '../../../redis/url.js';
 import { PushLink, type PushLinkOptions, type PushLinkTimings } from './push-link.js';
 
-export interface ShardConnectionOptions extends PushLinkOptions {
+interface ShardConnectionOptions extends PushLinkOptions {
   readonly timings: ShardConnectionTimings;
 }
 
-export interface ShardConnectionTimings extends PushLinkTimings {
+interface ShardConnectionTimings extends PushLinkTimings {
   readonly retry: BackoffTimings;
   /** Distrust rebuilds a connection at most once in this time, ms (jittered). */
   readonly distrustMs: number;
 }
 
-export interface ShardConnectionEvents {
+interface ShardConnectionEvents {
   onUp(connection: ShardConnection): void;
   /** What it carried is lost; it is being connected anew. */
   onDown(connection: ShardConnection, reason: string): void;

@@ -8,7 +8,7 @@ import { type ReadOptions, readLog, type ServedLogPage } from '../scripts/script
 import type { PushLink } from './push-link.js';
 import type { VirtualShard } from './virtual-shard.js';
 
-export interface LogReadsOptions {
+interface LogReadsOptions {
   readonly clock: Clock;
   /** How long a read waits for a master that serves before it is `unavailable`, ms. */
   readonly readWaitMs: number;

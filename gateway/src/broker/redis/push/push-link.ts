@@ -25,7 +25,7 @@ export interface PushLinkTimings {
   readonly silenceMs: number;
 }
 
-export interface PushLinkEvents {
+interface PushLinkEvents {
   /** A record was pushed; the bytes are the callee's. */
   onPush(name: string, record: Buffer): void;
   /** The server ended these subscriptions: their slot moved. */

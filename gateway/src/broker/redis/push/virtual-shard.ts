@@ -8,7 +8,7 @@ import type { PushLink } from './push-link.js';
 /** Channels named by one SSUBSCRIBE or SUNSUBSCRIBE at most. */
 const MAX_NAMES = 512;
 
-export interface VirtualShardEvents {
+interface VirtualShardEvents {
   /** The server refused a subscription (slot moved, cluster down). */
   onRefused(error: Error): void;
   /** So many interrupted channels are acknowledged again. */
