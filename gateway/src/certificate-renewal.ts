@@ -8,7 +8,7 @@ import type { Transport } from './transport/transport.js';
 /** One that ends sooner than this is told of: whoever renews them does so weeks before (RFC 8739, Let's Encrypt: 30 days). */
 const SOON_MS = 7 * 24 * 3_600_000;
 
-export interface CertificateRenewalOptions {
+interface CertificateRenewalOptions {
   readonly files: CertificateFiles;
   /** How often it looks, ms. */
   readonly checkMs: number;

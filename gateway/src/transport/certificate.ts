@@ -11,7 +11,7 @@ export interface CertificateFiles {
   readonly key: string;
 }
 
-export interface Certificate {
+interface Certificate {
   readonly cert: Buffer;
   readonly key: Buffer;
   /** When it ends, ms since the Unix epoch. */
