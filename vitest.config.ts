@@ -13,6 +13,7 @@ const alias = [
   { find: /^@fanfare\/protocol\/validate$/, replacement: source('protocol/src/validate.ts') },
   { find: /^@fanfare\/client$/, replacement: source('client-sdk/src/index.ts') },
   { find: /^@fanfare\/client\/msgpack$/, replacement: source('client-sdk/src/msgpack.ts') },
+  { find: /^@fanfare\/client\/positions$/, replacement: source('client-sdk/src/positions.ts') },
   { find: /^@fanfare\/client\/publisher$/, replacement: source('client-sdk/src/publisher.ts') },
   { find: /^@fanfare\/client\/tokens$/, replacement: source('client-sdk/src/tokens.ts') },
   { find: /^@fanfare\/client\/testing$/, replacement: source('client-sdk/src/testing/index.ts') },

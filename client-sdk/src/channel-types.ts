@@ -3,6 +3,7 @@ import type { ChannelState, StateOptions } from './channel-state.js';
 import type { AnySpec, InOf, KindOf } from './channels/spec.js';
 import type { Token } from './connection.js';
 import type { DurableMessage, Message, MessageOf, OwnTags } from './message.js';
+import type { Commit } from './positions/named.js';
 import type { InfoOf, PresentMember } from './presence.js';
 import type { PublishOptions, PublishResult } from './publishing.js';
 import type { DurableEvents, LiveEvents, Reading, Subscription } from './subscription.js';
@@ -16,6 +17,13 @@ export interface SubscribeOptions {
   readonly rewindMs?: number | undefined;
   /** Messages that may wait for a `for await` loop before the subscription pauses. Default: the client's. */
   readonly maxQueue?: number | undefined;
+  /**
+   * The name under which its position is kept, so that it goes on from there after a reload or a restart; until something is kept
+   * it begins as without. The client has to have `positions`. A channel has each name once. Durable channels only.
+   */
+  readonly resumeAs?: string | undefined;
+  /** Of one with a name: when its position is kept. Default `handled`. */
+  readonly commit?: Commit | undefined;
   /**
    * A JWT for this channel, or a function that fetches one: called before the channel is subscribed, before the token expires
    * and once it has. What it allows adds to what the connection may. Subscriptions of a channel share the newest.
@@ -52,6 +60,7 @@ export interface LiveSubscribeOptions extends SubscribeOptions {
   readonly since?: never;
   readonly rewind?: never;
   readonly rewindMs?: never;
+  readonly resumeAs?: never;
 }
 /** With the tags that are declared. */
 export interface PublishOptionsOf<Spec> extends PublishOptions {

@@ -4,6 +4,7 @@ import type { BackoffOptions } from './backoff.js';
 import { checkNumber } from './check-number.js';
 import { type Clock, MAX_DELAY_MS, systemClock } from './clock.js';
 import type { Token } from './connection.js';
+import type { Positions } from './positions/named.js';
 import { defaultSocket } from './transport/default-socket.js';
 import type { SocketFactory } from './transport/socket.js';
 import { checkUrl } from './url.js';
@@ -55,6 +56,11 @@ export interface ClientOptions {
    * `none`, for data that is trusted. What is read is then given as it comes.
    */
   readonly validate?: 'both' | 'read' | 'none';
+  /**
+   * Keeps the positions of subscriptions that have a name (`resumeAs`): `sessionPositions()`, `localPositions()` or
+   * `customPositions(store)` of `@fanfare/client/positions`. Default: none, and names are refused.
+   */
+  readonly positions?: Positions | undefined;
   /** Name and version told to the gateway. Default `fanfare-js/0.1`. */
   readonly name?: string;
   /** Opens sockets. Default: the runtime's WebSocket; where there is none (Node 20) the `ws` package. */
@@ -63,13 +69,15 @@ export interface ClientOptions {
   readonly clock?: Clock;
 }
 
-export interface ResolvedOptions extends Required<Omit<ClientOptions, 'token' | 'backoff'>> {
+export interface ResolvedOptions extends Required<Omit<ClientOptions, 'token' | 'backoff' | 'positions'>> {
   readonly token: Token | undefined;
+  readonly positions: Positions | undefined;
   readonly backoff: BackoffOptions;
 }
 
 const DEFAULT_OPTIONS = {
   token: undefined,
+  positions: undefined,
   codec: jsonDialect,
   stableMs: 10_000,
   connectTimeoutMs: 10_000,

@@ -1,4 +1,4 @@
-import type { ConnectedFrame, ServerFrame } from '@fanfare/protocol';
+import type { ConnectedFrame, Position, ServerFrame } from '@fanfare/protocol';
 import { ChannelHandle, type ChannelHost, positionOf } from './channel.js';
 import { ChannelTokens } from './channel-tokens.js';
 import type { Channel, ChannelByKind, SubscribeOptions } from './channel-types.js';
@@ -13,6 +13,7 @@ import { Emitter } from './emitter.js';
 import { closedError, errorOfFrame, errorOfLoss, FanfareClientError, handlerFailed } from './errors.js';
 import type { Message } from './message.js';
 import { watchNetwork } from './network.js';
+import { KEEP, type NamedPositions } from './positions/named.js';
 import { Publisher } from './publishing.js';
 import { Pulse } from './pulse.js';
 import { Requests } from './requests.js';
@@ -120,6 +121,7 @@ class FanfareClient implements UntypedClient {
   readonly #rosters: Rosters;
   readonly #tokens: ChannelTokens;
   readonly #renewal: TokenRenewal;
+  readonly #positions: NamedPositions | undefined;
   readonly #host: ChannelHost;
   readonly #readers = new Set<LocalSubscription>();
   #session: ConnectedFrame | undefined;
@@ -179,6 +181,11 @@ class FanfareClient implements UntypedClient {
       token,
       requests: this.#requests,
       timeoutMs: requestTimeoutMs,
+      onError: (error) => this.#onError(error),
+    });
+    this.#positions = options.positions?.[KEEP]({
+      url: options.url,
+      clock,
       onError: (error) => this.#onError(error),
     });
     this.#connection = new Connection(
@@ -270,8 +277,11 @@ class FanfareClient implements UntypedClient {
     channel: string,
     declared: Declaration | undefined,
     handler: ((message: Message) => unknown) | undefined,
-    { since, rewind, rewindMs, maxQueue = this.#options.maxQueue, presence = false, token }: SubscribeOptions,
+    options: SubscribeOptions,
   ): Subscription {
+    const { since, rewind, rewindMs, maxQueue = this.#options.maxQueue, presence = false, token, resumeAs } = options;
+    const positions = this.#positions;
+    if (resumeAs !== undefined && !positions) throw refusal('resumeAs needs the option positions');
     const start = { ...(rewind !== undefined && { rewind }), ...(rewindMs !== undefined && { rewindMs }) };
     const position = since && positionOf(since);
     if (this.#subscriptions.has(channel) && Object.keys(start).length > 0) {
@@ -279,9 +289,10 @@ class FanfareClient implements UntypedClient {
         channel,
       });
     }
+    const ownToken = token === undefined ? undefined : this.#tokens.open(channel, token);
     const reader = new LocalSubscription({
       channel,
-      handler,
+      handler: resumeAs === undefined ? handler : undefined,
       since: position,
       maxQueue,
       declared: this.#options.validate === 'none' ? undefined : declared,
@@ -291,19 +302,23 @@ class FanfareClient implements UntypedClient {
       onEnd: (ended) => {
         this.#readers.delete(ended);
         if (ended.presence) this.#rosters.close(channel);
-        if (token !== undefined) this.#tokens.close(channel);
+        if (ownToken) this.#tokens.close(channel);
+        positions?.onEnd(ended);
       },
     });
     this.#readers.add(reader);
     if (this.#ended) reader.onNoConnection(this.#ended);
-    const feed = this.#subscriptions.join(
-      channel,
-      reader,
-      start,
-      token === undefined ? undefined : this.#tokens.open(channel, token),
-    );
-    reader.attach(feed);
-    if (presence && feed.present) this.#rosters.onPresent(channel);
+    const join = (from?: Position) => {
+      if (from) reader.position = from;
+      const feed = this.#subscriptions.join(channel, reader, from ? {} : start, ownToken);
+      reader.attach(feed);
+      if (presence && feed.present) this.#rosters.onPresent(channel);
+    };
+    if (resumeAs !== undefined && positions) {
+      const fail = (error: FanfareClientError) => reader.onFailed(error);
+      return positions.open({ name: resumeAs, commit: options.commit, handler, reader, join, fail });
+    }
+    join();
     return reader;
   }
 
@@ -312,6 +327,7 @@ class FanfareClient implements UntypedClient {
     this.#session = frame;
     if (++this.#connections > 1) this.stats.reconnects++;
     this.#requests.onConnected(frame);
+    this.#positions?.onConnected(frame.user);
     this.#renewal.onConnected(frame);
   }
 

@@ -70,6 +70,7 @@ export type {
   ResetEvent,
   SubscribedEvent,
 } from './message.js';
+export type { Commit, Positions } from './positions/named.js';
 export type { InfoOf, Presence, PresenceEvents, PresentMember } from './presence.js';
 export type { PublishOptions, PublishResult } from './publishing.js';
 export type { Stats } from './stats.js';

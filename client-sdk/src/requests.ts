@@ -66,6 +66,8 @@ export class Requests {
   /** Refused, waiting for another try. */
   readonly #resting = new Map<Request, Cancel>();
   #connected: ConnectedFrame | undefined;
+  /** Who was connected last. */
+  #user: { readonly name: string | undefined } | undefined;
   #maxFrame = Number.POSITIVE_INFINITY;
   /** How long the gateway that was last there knows a key, ms. */
   #idempotencyMs = 0;
@@ -118,6 +120,8 @@ export class Requests {
   }
 
   onConnected(frame: ConnectedFrame): void {
+    if (this.#user && this.#user.name !== frame.user) this.#dropWrites();
+    this.#user = { name: frame.user };
     this.#connected = frame;
     this.#idempotencyMs = frame.idempotencyMs;
     this.#failure = undefined;
@@ -176,14 +180,26 @@ export class Requests {
   end(error: FanfareClientError): void {
     this.#ended = error;
     this.onDown();
-    for (const request of this.#queue.splice(0)) {
-      this.#reject(request, isAmbiguous(request) ? outcomeUnknown(error.message, error) : error);
-    }
+    for (const request of this.#queue.splice(0)) this.#drop(request, error);
   }
 
   /** A connection is being made after all. */
   begin(): void {
     this.#ended = undefined;
+  }
+
+  /** What the user before wanted to change, and did not get done, is not done in the name of this one. */
+  #dropWrites(): void {
+    const error = new FanfareClientError('user_changed', 'another user is connected now than when it was asked for');
+    const waiting = this.#queue.splice(0);
+    for (const request of waiting) {
+      if (request.readOnly) this.#queue.push(request);
+      else this.#drop(request, error);
+    }
+  }
+
+  #drop(request: Request, error: FanfareClientError): void {
+    this.#reject(request, isAmbiguous(request) ? outcomeUnknown(error.message, error) : error);
   }
 
   #encode(frame: Frame): Wire {

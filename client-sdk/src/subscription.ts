@@ -75,6 +75,11 @@ export interface Reading<M, Events, Info = unknown> extends AsyncIterable<M> {
    * once while the client is `closed` or `failed`.
    */
   ready(): Promise<void>;
+  /**
+   * Keeps this position under the name of the subscription (`resumeAs`); with `commit: 'manual'` nothing else does.
+   * @throws {FanfareClientError} `bad_request` if it has no name, or that is no position.
+   */
+  commit(position: Position | Message): void;
   /** Ends it, for good and at once: nothing is handed out afterwards. */
   unsubscribe(): void;
 }
@@ -161,6 +166,10 @@ export class LocalSubscription implements Subscription, Member {
     if (this.#state === 'subscribed') return Promise.resolve();
     if (this.#outage) return Promise.reject(this.#outage);
     return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }));
+  }
+
+  commit(): void {
+    throw new FanfareClientError('bad_request', 'a position is kept under a name: resumeAs', { channel: this.channel });
   }
 
   unsubscribe(): void {

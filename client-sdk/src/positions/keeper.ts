@@ -1,0 +1,125 @@
+import { FanfareClientError } from '../errors.js';
+import type { Subscription } from '../subscription.js';
+import { Bookmark } from './bookmark.js';
+import { KEEP, type NamedPositions, type NamedStart, type Positions, type PositionsHost } from './named.js';
+import { type MaybePosition, NamedSubscription } from './named-subscription.js';
+import type { PositionStore } from './store.js';
+
+export interface PositionsOptions {
+  /**
+   * A kept position that is older is dropped, and the subscription begins as one without, ms. Default 24 hours. What the log
+   * no longer reaches back to is told by `reset` in any case.
+   */
+  readonly maxAgeMs?: number;
+}
+
+const DAY_MS = 86_400_000;
+
+/** Positions in a store of your own: a database, a file, an HTTP API. */
+export function customPositions(store: PositionStore, { maxAgeMs = DAY_MS }: PositionsOptions = {}): Positions {
+  return { [KEEP]: (host) => new Keeper(host, store, maxAgeMs) };
+}
+
+/** Where a page says that it is being left. */
+interface Place {
+  addEventListener?(name: string, listener: () => void): void;
+  removeEventListener?(name: string, listener: () => void): void;
+}
+const LEAVING = ['pagehide', 'visibilitychange'];
+
+interface Named extends NamedStart {
+  readonly bookmark: Bookmark;
+}
+
+/** The named subscriptions of a client. They wait until it is known whose they are. */
+class Keeper implements NamedPositions {
+  readonly #host: PositionsHost;
+  readonly #store: PositionStore;
+  readonly #maxAgeMs: number;
+  /** By what they are kept under. */
+  readonly #named = new Map<string, Named>();
+  readonly #flush = () => {
+    for (const { bookmark } of this.#named.values()) bookmark.flush();
+  };
+  /** Known once the gateway has said so. */
+  #user: { readonly name: string | undefined } | undefined;
+
+  constructor(host: PositionsHost, store: PositionStore, maxAgeMs: number) {
+    this.#host = host;
+    this.#store = store;
+    this.#maxAgeMs = maxAgeMs;
+  }
+
+  open(start: NamedStart): Subscription {
+    const { name, reader, handler, commit = 'handled' } = start;
+    const { clock, onError } = this.#host;
+    const id = `${this.#prefix}${reader.channel} ${name}`;
+    if (this.#named.has(id)) {
+      const reason = `a subscription of ${reader.channel} is kept as ${name} already`;
+      throw new FanfareClientError('bad_request', reason, { channel: reader.channel });
+    }
+    const bookmark = new Bookmark({ store: this.#store, id, clock, onError: (cause) => this.#onStoreFailed(cause) });
+    const named = { ...start, bookmark };
+    this.#named.set(id, named);
+    if (this.#named.size === 1)
+      for (const event of LEAVING) (globalThis as Place).addEventListener?.(event, this.#flush);
+    if (this.#user) this.#begin(named);
+    const keep = ({ epoch, offset }: MaybePosition) => {
+      if (epoch !== undefined && offset !== undefined && this.#named.get(id) === named)
+        bookmark.keep({ epoch, offset }, this.#user?.name);
+    };
+    return new NamedSubscription({ reader, commit, clock, keep, onError }, handler);
+  }
+
+  onConnected(user: string | undefined): void {
+    const before = this.#user;
+    this.#user = { name: user };
+    if (before?.name === user && before) return;
+    this.#dropOthers(user).catch((cause) => this.#onStoreFailed(cause));
+    for (const named of this.#named.values()) {
+      if (before) named.bookmark.forget().catch((cause) => this.#onStoreFailed(cause));
+      else this.#begin(named);
+    }
+  }
+
+  onEnd(reader: object): void {
+    for (const [id, named] of this.#named) {
+      if (named.reader !== reader) continue;
+      this.#named.delete(id);
+      named.bookmark.close();
+    }
+    if (this.#named.size === 0)
+      for (const event of LEAVING) (globalThis as Place).removeEventListener?.(event, this.#flush);
+  }
+
+  #begin({ bookmark, join, fail, reader }: Named): void {
+    bookmark.load(this.#user?.name, this.#maxAgeMs).then(
+      (position) => reader.state === 'subscribing' && join(position),
+      // To go on without it would skip what it stands for.
+      (cause) => fail(storeFailed(cause, reader.channel)),
+    );
+  }
+
+  /** What belongs to whoever was here before, on this device. */
+  async #dropOthers(user: string | undefined): Promise<void> {
+    const store = this.#store;
+    for (const id of (await store.ids?.(this.#prefix)) ?? []) {
+      const stored = await store.load(id);
+      if (stored && stored.user !== user) await store.remove(id);
+    }
+  }
+
+  #onStoreFailed(cause: unknown): void {
+    this.#host.onError(storeFailed(cause));
+  }
+
+  /** A query may hold a token, and changes. */
+  get #prefix(): string {
+    return `fanfare ${this.#host.url.replace(/\?.*/, '')} `;
+  }
+}
+
+function storeFailed(cause: unknown, channel?: string): FanfareClientError {
+  const detail = { cause, retryable: true, ...(channel !== undefined && { channel }) };
+  return new FanfareClientError('store_failed', `the store of positions failed: ${cause}`, detail);
+}

@@ -1,0 +1,48 @@
+import type { Position } from '@fanfare/protocol';
+import type { Clock } from '../clock.js';
+import type { FanfareClientError } from '../errors.js';
+import type { Message } from '../message.js';
+import type { Reading, Subscription, SubscriptionEvents } from '../subscription.js';
+
+/** How what keeps positions is asked to do so for a client. Not of the application's concern. */
+export const KEEP: unique symbol = Symbol.for('fanfare.keepPositions');
+
+/**
+ * When the position of a named subscription is kept:
+ * - `handled` (default): once the handler has returned or its promise is fulfilled, or the loop has asked for the next message.
+ *   A message whose handling was cut short comes again.
+ * - `received`: before the handler is called. A message whose handling was cut short does not come again.
+ * - `manual`: by `commit(position)`.
+ */
+export type Commit = 'handled' | 'received' | 'manual';
+
+/** Keeps positions for a client: made by `sessionPositions`, `localPositions` or `customPositions` of `@fanfare/client/positions`. */
+export interface Positions {
+  readonly [KEEP]: (host: PositionsHost) => NamedPositions;
+}
+
+export interface PositionsHost {
+  readonly url: string;
+  readonly clock: Clock;
+  readonly onError: (error: FanfareClientError) => void;
+}
+
+/** A subscription that is to be kept under a name, before it is on its channel. */
+export interface NamedStart {
+  readonly name: string;
+  readonly commit: Commit | undefined;
+  readonly handler: ((message: Message) => unknown) | undefined;
+  readonly reader: Reading<Message, SubscriptionEvents>;
+  /** Puts it on its channel, from there, or as the application asked for. */
+  readonly join: (from: Position | undefined) => void;
+  /** It can't be had. */
+  readonly fail: (error: FanfareClientError) => void;
+}
+
+/** The named subscriptions of one client. */
+export interface NamedPositions {
+  open(start: NamedStart): Subscription;
+  onConnected(user: string | undefined): void;
+  /** A reader has ended. */
+  onEnd(reader: object): void;
+}
