@@ -1,3 +1,4 @@
+import { jsonDialect } from '@fanfare/protocol/json';
 import { describe, expect, it } from 'vitest';
 import { rejectionOf, withFakeServer, withLogServer } from '../test/support.js';
 import type { Message } from './index.js';
@@ -7,8 +8,8 @@ import { type FakeLink, settle } from './testing/index.js';
 const CHANNEL = 'chat:1';
 
 /** A connected client; publishes are answered by hand. */
-function byHand(options: Parameters<typeof withFakeServer>[0] = {}) {
-  const setup = withFakeServer(options);
+function byHand(...options: Parameters<typeof withFakeServer>) {
+  const setup = withFakeServer(...options);
   const { client, server, clock } = setup;
   client.connect();
   clock.advance(5);
@@ -73,6 +74,29 @@ describe('publish', () => {
     // The ping, the silence, and the look whether an answer is owed.
     expect(hand.clock.pending).toBe(3);
   });
+
+  it.each([jsonDialect, msgpackDialect])(
+    'names the session by which it is sent, in $name, if it is not to come back',
+    (dialect) => {
+      const hand = byHand({ codec: dialect }, { dialect });
+      const data = { bytes: new Uint8Array([1, 2]), n: 1.5 };
+      void hand.channel.publish(data, { exceptSelf: true, key: 'k' });
+      data.n = 2;
+      hand.tick();
+      const first = hand.client.session?.session;
+      hand.server.welcome = { ...hand.server.welcome, session: 's2' };
+      hand.reconnect();
+      const second = hand.client.session?.session;
+      expect(second).not.toBe(first);
+      const sent = hand.server.links.flatMap((link) => link.sent('publish'));
+      const fields = { channel: CHANNEL, key: 'k', data: { bytes: new Uint8Array([1, 2]), n: 1.5 } };
+      expect(sent).toMatchObject([
+        { ...fields, except: first },
+        { ...fields, except: second },
+      ]);
+      expect(sent[0]?.id).toBe(sent[1]?.id);
+    },
+  );
 
   it('waits for a connection, and goes out in call order', () => {
     const { client, server, clock } = withFakeServer();

@@ -5,8 +5,9 @@ export {
   type Prepared,
   type PreparedOf,
   type PublisherOptions,
+  type PublishOptions,
   type TypedPublisher,
   type UntypedPublisher,
 } from './backend/publisher.js';
 export { type ClientErrorCode, FanfareClientError, isFanfareError } from './errors.js';
-export type { PublishOptions, PublishResult } from './publishing.js';
+export type { PublishResult } from './publishing.js';

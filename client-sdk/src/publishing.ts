@@ -6,7 +6,8 @@ import type { Clock } from './clock.js';
 import { FanfareClientError } from './errors.js';
 import type { Requests } from './requests.js';
 
-export interface PublishOptions {
+/** What goes with a message, whoever publishes it. */
+export interface MessageOptions {
   /**
    * Publishes with the same key on the same channel, within the gateway's window (5 minutes unless
    * configured), are one. 1 to 128 bytes. Default: a random one, unless the client has `autoKey: false`.
@@ -21,8 +22,16 @@ export interface PublishOptions {
    * because any of them may be promoted. Default `'all'`.
    */
   readonly replicas?: ReplicasWanted | undefined;
-  /** Default: the client's `requestTimeoutMs`. */
+  /** Default: the client's or publisher's. */
   readonly timeoutMs?: number | undefined;
+}
+
+export interface PublishOptions extends MessageOptions {
+  /**
+   * Everyone but this client gets it: its page shows it already. It goes by connections: a message that had not been
+   * passed over when the connection broke comes after all; the `key` of the result tells it.
+   */
+  readonly exceptSelf?: boolean | undefined;
 }
 
 /** What the gateway acknowledged. On durable channels it is a position. */
@@ -70,7 +79,7 @@ export class Publisher {
       throw new FanfareClientError('bad_request', 'a key has 1 to 128 bytes');
     }
     const key = options.key ?? this.#nextKey(channel);
-    const { tags, durability, replicas, timeoutMs = this.#options.timeoutMs } = options;
+    const { tags, durability, replicas, exceptSelf, timeoutMs = this.#options.timeoutMs } = options;
     checkNumber('timeoutMs', timeoutMs, 1);
     const fields = {
       ...(key !== undefined && { key }),
@@ -81,7 +90,7 @@ export class Publisher {
     const reply = await this.#options.requests.call(
       'published',
       (id) => ({ type: 'publish', id, channel, data, ...fields }),
-      { timeoutMs, readOnly: false, repeatable: () => key !== undefined && !this.#live.has(channel) },
+      { timeoutMs, readOnly: false, exceptSelf, repeatable: () => key !== undefined && !this.#live.has(channel) },
     );
     this.learn(channel, reply.offset !== undefined);
     const { type: _type, id: _id, ...result } = reply;

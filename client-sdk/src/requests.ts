@@ -1,4 +1,4 @@
-import type { ConnectedFrame, Dialect, ErrorFrame, Frame, ServerFrame, Wire } from '@fanfare/protocol';
+import type { ConnectedFrame, Dialect, ErrorFrame, Frame, PublishFrame, ServerFrame, Wire } from '@fanfare/protocol';
 import { Backoff, type BackoffOptions } from './backoff.js';
 import type { Cancel, Clock } from './clock.js';
 import { errorOfFrame, FanfareClientError } from './errors.js';
@@ -24,6 +24,8 @@ interface RequestPlan {
   readonly timeoutMs: number;
   /** Whether the request changes nothing, so that it can always be sent again. */
   readonly readOnly: boolean;
+  /** The frame names the session by which it is sent, in `except`. Default false. */
+  readonly exceptSelf?: boolean | undefined;
   /** Asked when the link died under an open request that changes something: may it be sent again? */
   readonly repeatable?: () => boolean;
 }
@@ -221,14 +223,19 @@ export class Requests {
 
   #pump(): void {
     while (this.#connected !== undefined && this.#queue.length > 0 && this.#window.take()) {
-      this.#sendNext(this.#queue.shift() as Request, this.#connected.idempotencyMs);
+      this.#sendNext(this.#queue.shift() as Request, this.#connected);
     }
   }
 
-  #sendNext(request: Request, idempotencyMs: number): void {
-    const now = this.#options.clock.now();
+  #sendNext(request: Request, { idempotencyMs, session }: ConnectedFrame): void {
+    const { clock, dialect } = this.#options;
+    const now = clock.now();
+    let { wire } = request;
     try {
-      this.#checkSize(request.wire);
+      // The session is another one with each connection, while the data stays as it was.
+      if (request.exceptSelf)
+        wire = dialect.encode({ ...(dialect.decode(wire) as unknown as PublishFrame), except: session });
+      this.#checkSize(wire);
       // Beyond the window the gateway no longer knows the key.
       if (!request.readOnly && now - (request.ambiguousSince ?? now) >= idempotencyMs) {
         throw outcomeUnknown('the idempotency window has passed');
@@ -240,7 +247,7 @@ export class Requests {
     }
     request.sentAt = now;
     this.#open.set(request.id, request);
-    this.#options.send(request.wire);
+    this.#options.send(wire);
   }
 
   /** Refused, so it was not done: another try is safe. */

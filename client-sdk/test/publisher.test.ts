@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type GatewayProcess, startGatewayProcess } from '../../gateway/test/support/gateway-process.js';
 import { startRedis } from '../../gateway/test/support/redis-servers.js';
-import { defineChannels, durable, live } from '../src/index.js';
+import { createClient, defineChannels, durable, live } from '../src/index.js';
 import { createPublisher, type Outcome, type PublisherOptions } from '../src/publisher.js';
 import { rejectionOf } from './support.js';
 
@@ -80,6 +80,27 @@ const codes = (outcomes: readonly Outcome[]) => outcomes.map((one) => (one.ok ? 
 const numbers = (count: number) => Array.from({ length: count }, (_, n) => n);
 
 describe('a publisher', () => {
+  it('says whose a message is, and who does not get it', async () => {
+    const { gateway, publisher } = await withGateway();
+    const client = createClient({ url: gateway.wsUrl });
+    onTestFinished(() => client.close());
+    await client.connect();
+    const seen: unknown[] = [];
+    const subscription = client.channel('demo:own').subscribe(({ data, user }) => void seen.push([data, user]));
+    await expect.poll(() => subscription.position).toBeDefined();
+    const options = { user: 'u1', except: client.session?.session };
+    await publisher.publish('demo:own', 1, options);
+    await publisher.publishAll([publisher.message('demo:own', 2, options), publisher.message('demo:own', 3)]);
+    await client.channel('demo:own').publish(4, { exceptSelf: true });
+    await publisher.publish('demo:own', 5, { user: 'u2' });
+    await expect.poll(() => subscription.position?.offset).toBe(5);
+    expect(seen).toEqual([
+      [3, undefined],
+      [5, 'u2'],
+    ]);
+    await expect(publisher.publish('demo:own', 1, { user: '' })).rejects.toMatchObject({ code: 'bad_request' });
+  });
+
   it('publishes what is asked for at once as one request, in order, as it was then', async () => {
     const { gateway } = await withGateway();
     const relay = await startRelay(gateway.httpUrl, () => false);

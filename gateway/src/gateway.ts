@@ -191,7 +191,15 @@ async function assemble(config: Config, { clock, logger, http, transport, option
   const instance = randomUUID();
   const gateways = (): number => fleet.size;
   const webhooks = await createWebhooks({ config, redis, clock, instance, gateways, logger, onFault });
-  const hub = new Hub({ broker, transport, clock, stats, onReset: webhooks?.onReset, onFault });
+  const hub = new Hub({
+    broker,
+    transport,
+    clock,
+    stats,
+    onReset: webhooks?.onReset,
+    findMembership: (session, channel) => sessions.get(session)?.memberships.on(channel),
+    onFault,
+  });
   const channels = createChannels({
     broker: { publish: hub.publish, read: broker.read.bind(broker) },
     namespaces,
@@ -224,7 +232,7 @@ async function assemble(config: Config, { clock, logger, http, transport, option
       onFault,
     }),
   ];
-  const sessions = new Sessions({
+  const sessions: Sessions = new Sessions({
     services: {
       hub,
       authenticator: createRevocableAuthenticator(authenticator, revocations),

@@ -10,6 +10,7 @@ import {
   HISTORY_LIMIT,
   isRequestId,
   KEY,
+  NAME,
   type ParsedFrame,
   POSITION,
   REPLICAS_WANTED,
@@ -29,7 +30,7 @@ export const CLIENT_FRAMES: Readonly<Record<ClientFrame['type'], FrameShape>> = 
   unsubscribe: { required: { id: REQUEST_ID, channel: CHANNEL }, optional: {} },
   publish: {
     required: { id: REQUEST_ID, channel: CHANNEL },
-    optional: { key: KEY, tags: TAGS, durability: DURABILITY, replicas: REPLICAS_WANTED },
+    optional: { key: KEY, tags: TAGS, durability: DURABILITY, replicas: REPLICAS_WANTED, except: NAME },
     onlyWith: { field: 'replicas', needs: 'durability', value: 'replicated' },
   },
   history: {

@@ -52,6 +52,8 @@ export interface PublishFrame {
   readonly durability?: Durability;
   /** Only with `durability: "replicated"`. Default `all`. */
   readonly replicas?: ReplicasWanted;
+  /** The session that publishes, if it is not to get the message itself. */
+  readonly except?: string;
 }
 
 export interface HistoryFrame {

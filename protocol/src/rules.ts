@@ -14,6 +14,8 @@ export const MAX_KEY_BYTES = 128;
 export const MAX_TAGS = 32;
 /** Most bytes of all tags of one message, names and values together. */
 export const MAX_TAGS_BYTES = 1024;
+/** Longest name of a user or a session, bytes. */
+export const MAX_NAME_BYTES = 255;
 /** Longest epoch, characters. */
 export const MAX_EPOCH_LENGTH = 64;
 /** Most messages of one `history` reply. */
@@ -98,6 +100,13 @@ export function isKey(value: unknown): value is string {
   return bytes !== undefined && bytes <= MAX_KEY_BYTES;
 }
 
+/** The name of a user or a session. */
+export function isName(value: unknown): value is string {
+  if (typeof value !== 'string' || value.length === 0 || value.length > MAX_NAME_BYTES) return false;
+  const bytes = utf8Length(value);
+  return bytes !== undefined && bytes <= MAX_NAME_BYTES;
+}
+
 export function isTags(value: unknown): value is Tags {
   if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof Uint8Array) return false;
   const tags = Object.entries(value);
@@ -132,6 +141,7 @@ export const DURATION: Rule = { is: 'a number from 0 on', check: isDuration };
 export const STRING: Rule = { is: 'a string', check: isString };
 export const BOOLEAN: Rule = { is: 'a boolean', check: isBoolean };
 export const KEY: Rule = { is: `1 to ${MAX_KEY_BYTES} bytes of text`, check: isKey };
+export const NAME: Rule = { is: `1 to ${MAX_NAME_BYTES} bytes of text`, check: isName };
 export const TAGS: Rule = {
   is: `an object of strings, at most ${MAX_TAGS} entries and ${MAX_TAGS_BYTES} bytes`,
   check: isTags,

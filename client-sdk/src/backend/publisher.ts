@@ -8,7 +8,7 @@ import type { AnySpec, InOf } from '../channels/spec.js';
 import { checkData } from '../check-data.js';
 import { checkNumber } from '../check-number.js';
 import { FanfareClientError, invalidData } from '../errors.js';
-import type { PublishOptions, PublishResult } from '../publishing.js';
+import type { MessageOptions, PublishResult } from '../publishing.js';
 import { toBase64 } from './base64.js';
 import { type EncodedMessage, type Outcome, PublishQueue } from './publish-queue.js';
 
@@ -37,6 +37,13 @@ export interface PublisherOptions {
   readonly backoff?: BackoffOptions | undefined;
   /** Default: the runtime's. */
   readonly fetch?: typeof fetch | undefined;
+}
+
+export interface PublishOptions extends MessageOptions {
+  /** The user whose message it is, as subscribers are told: 1 to 255 bytes. Default: nobody's. */
+  readonly user?: string | undefined;
+  /** The session that does not get it, as `client.session` names it there: the one on whose behalf this is published. */
+  readonly except?: string | undefined;
 }
 
 /** A message for {@link UntypedPublisher.publishAll}. */
@@ -76,7 +83,7 @@ export interface PreparedOf<Map> extends Prepared {
 }
 
 type DataOf<Map, Name extends string> = InOf<SpecIn<Map, Name>>;
-type OptionsOf<Map, Name extends string> = PublishOptionsOf<SpecIn<Map, Name>>;
+type OptionsOf<Map, Name extends string> = PublishOptions & Pick<PublishOptionsOf<SpecIn<Map, Name>>, 'tags'>;
 type ResultOf<Spec> = Spec extends AnySpec ? Published<Spec> : never;
 
 /** With a map of channels: names, data and tags are checked by the compiler, data by its schema too. */
@@ -194,13 +201,13 @@ class HttpPublisher implements UntypedPublisher {
   }
 
   /** What is the same for all of the channels, once, so that later changes of `data` do not matter. */
-  #encode(
-    channels: readonly string[],
-    data: unknown,
-    { key, tags, durability, replicas }: PublishOptions = {},
-  ): Encoded {
+  #encode(channels: readonly string[], data: unknown, options: PublishOptions = {}): Encoded {
+    const { key, tags, durability, replicas, user, except } = options;
     if (this.#isClosed) throw new FanfareClientError('closed', 'the publisher was closed');
-    if (key !== undefined && !isKey(key)) throw refusal('a key has 1 to 128 bytes');
+    if (key !== undefined && !isSized(key, 128)) throw refusal('a key has 1 to 128 bytes');
+    for (const [name, value] of Object.entries({ user, except })) {
+      if (value !== undefined && !isSized(value, 255)) throw refusal(`${name} has 1 to 255 bytes`);
+    }
     const kinds = channels.map((channel) => this.#check(channel, data));
     const isKeyed = this.#options.autoKey !== false && kinds.some((kind) => kind !== 'live');
     const ownKey = key ?? (isKeyed ? `${this.#keyPrefix}-${(this.#keys++).toString(36)}` : undefined);
@@ -211,8 +218,8 @@ class HttpPublisher implements UntypedPublisher {
     } catch (cause) {
       throw refusal(`data cannot be encoded: ${(cause as Error).message}`, cause);
     }
-    const others = { key: ownKey, tags: tags satisfies Tags | undefined, durability, replicas };
-    const rest = JSON.stringify(others).slice(1, -1);
+    const fields = { key: ownKey, tags: tags satisfies Tags | undefined, durability, replicas, user, except };
+    const rest = JSON.stringify(fields).slice(1, -1);
     return { fields: `"data":${json}${rest && `,${rest}`}`, key: ownKey };
   }
 
@@ -255,9 +262,9 @@ function refusal(message: string, cause?: unknown): FanfareClientError {
 }
 
 /** As the gateway counts; what is no text at all it refuses itself. */
-function isKey(key: string): boolean {
-  const { length } = new TextEncoder().encode(key);
-  return length > 0 && length <= 128;
+function isSized(text: string, maxBytes: number): boolean {
+  const { length } = new TextEncoder().encode(text);
+  return length > 0 && length <= maxBytes;
 }
 
 /** Replacer for `JSON.stringify`: binary as the protocol spells it in JSON, asked for before its `toJSON` (Buffer has one). */

@@ -1,6 +1,6 @@
 /** The schemas of the OpenAPI document; a test holds real answers against them. */
 import { ERROR_CODES, RESET_REASONS } from '@fanfare/protocol';
-import { MAX_HISTORY_LIMIT, MAX_KEY_BYTES, MAX_TAGS, MAX_TAGS_BYTES } from '@fanfare/protocol/validate';
+import { MAX_HISTORY_LIMIT, MAX_KEY_BYTES, MAX_NAME_BYTES, MAX_TAGS, MAX_TAGS_BYTES } from '@fanfare/protocol/validate';
 import { HTTP_CODES } from './problem.js';
 import { MAX_BATCH } from './publish-request.js';
 
@@ -22,6 +22,7 @@ const tags = {
   description: `Labels that travel with the message: names and texts of at most ${MAX_TAGS_BYTES} bytes of UTF-8 together.`,
 };
 const time = { type: 'integer', description: 'When it was stored, ms since the Unix epoch.' };
+const name = { type: 'string', minLength: 1, maxLength: MAX_NAME_BYTES };
 const message = {
   data: { description: 'Any JSON value; an object whose only key is $binary is binary in base64.' },
   key: {
@@ -36,15 +37,16 @@ const message = {
     oneOf: [{ type: 'integer', minimum: 1 }, { const: 'all' }],
     description: 'How many replicas, only with durability replicated. Default: all that are in sync, one at least.',
   },
+  user: { ...name, description: 'Whose message it is, as subscribers are told.' },
+  except: { ...name, description: 'The session that does not get it, as connected and /v1/sessions name it.' },
 };
 const channel = { type: 'string', minLength: 1, maxLength: 255 };
 const missing = { ...list(text()), description: 'Gateways that did not answer in time; absent if all did.' };
 
-const id = { type: 'string', minLength: 1, maxLength: 255 };
 const Target = {
   type: 'object',
   oneOf: [{ required: ['user'] }, { required: ['session'] }],
-  properties: { user: id, session: id },
+  properties: { user: name, session: name },
 };
 
 export const SCHEMAS = {
@@ -90,7 +92,7 @@ export const SCHEMAS = {
       offset: count(),
       data: message.data,
       time,
-      user: text('Who published it; absent if a backend did.'),
+      user: text('Whose it is; absent: nobody’s.'),
       key: text(),
       tags,
     }),
@@ -153,8 +155,8 @@ export const SCHEMAS = {
     type: 'object',
     oneOf: [{ required: ['user'] }, { required: ['jti'] }],
     properties: {
-      user: { ...id, description: 'All tokens of this user made until now.' },
-      jti: { ...id, description: 'The token with this id.' },
+      user: { ...name, description: 'All tokens of this user made until now.' },
+      jti: { ...name, description: 'The token with this id.' },
       ttlMs: { type: 'integer', minimum: 1000, maximum: 400 * 86_400_000, default: 86_400_000 },
     },
   },

@@ -9,7 +9,16 @@ import {
   type Tags,
 } from '@fanfare/protocol';
 import { parsePublishBody } from '@fanfare/protocol/raw';
-import { isDurability, isKey, isReplicasWanted, isTags, REPLICAS_WANTED } from '@fanfare/protocol/validate';
+import {
+  isDurability,
+  isKey,
+  isName,
+  isReplicasWanted,
+  isTags,
+  MAX_NAME_BYTES,
+  REPLICAS_WANTED,
+} from '@fanfare/protocol/validate';
+import { withExcept } from '../broker/extensions.js';
 import type { NewMessage } from '../broker/record.js';
 import { oversize } from '../channels/publishing.js';
 import { FanfareError } from '../errors.js';
@@ -61,7 +70,9 @@ export function readPublishRequest(body: Uint8Array, decide: Decide): PublishReq
     fields.key !== undefined ||
     fields.tags !== undefined ||
     fields.durability !== undefined ||
-    fields.replicas !== undefined
+    fields.replicas !== undefined ||
+    fields.user !== undefined ||
+    fields.except !== undefined
   ) {
     throw invalid('with messages, all else stands in its items');
   }
@@ -96,11 +107,18 @@ function itemFor(name: unknown, message: NewMessage, safety: Safety, channels: C
 }
 
 function readMessage(fields: RawFrame['fields'], payload: Payload | undefined) {
-  const { key, tags } = fields;
+  const { key, tags, user, except } = fields;
   if (payload === undefined) throw invalid('data is missing');
   if (key !== undefined && !isKey(key)) throw invalid('key must be 1 to 128 bytes of text');
   if (tags !== undefined && !isTags(tags)) throw invalid('tags must map short texts to short texts');
-  const message: NewMessage = { payload, key: key as string | undefined, tags: tags as Tags | undefined };
+  const plain: NewMessage = {
+    payload,
+    user: readName('user', user),
+    key: key as string | undefined,
+    tags: tags as Tags | undefined,
+  };
+  const session = readName('except', except);
+  const message = session === undefined ? plain : withExcept(plain, session);
   return { message, safety: readSafety(fields) };
 }
 
@@ -110,6 +128,12 @@ function readSafety({ durability, replicas }: RawFrame['fields']): Safety {
   if (durability === 'replicated') return { durability, replicas: replicas ?? 'all' };
   if (replicas !== undefined) throw invalid('replicas needs durability replicated');
   return { durability, replicas: undefined };
+}
+
+/** The name of a user or a session. */
+function readName(field: string, value: unknown): string | undefined {
+  if (value === undefined || isName(value)) return value;
+  throw invalid(`${field} must be 1 to ${MAX_NAME_BYTES} bytes of text`);
 }
 
 /** Looks each channel of a request up once: a batch names the same one many times. */

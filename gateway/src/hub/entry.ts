@@ -1,4 +1,5 @@
 import type { EpochFrame, ErrorFrame, RawDialect, ResetFrame, Wire } from '@fanfare/protocol';
+import { exceptOf } from '../broker/extensions.js';
 import type { LogPosition, LogRecord } from '../broker/record.js';
 
 /** Something a channel sends to its members, and where they stand once they have it. */
@@ -11,6 +12,21 @@ export interface Outgoing {
   readonly time?: number;
   /** The frame in this dialect; encoded once, however many members get it. */
   frame(dialect: RawDialect): Wire;
+  /** Who does not get it. Absent: everybody does. */
+  readonly exception?: Exception | undefined;
+}
+
+/** One session that does not get what all others get. */
+export interface Exception {
+  readonly session: string;
+  /** What it is sent in its place: its position goes on. `undefined` on live channels, where there is none. */
+  frame(dialect: RawDialect): Wire | undefined;
+}
+
+/** What this session is sent of an item. `undefined`: nothing. */
+export function frameFor(item: Outgoing, session: string, dialect: RawDialect): Wire | undefined {
+  const { exception } = item;
+  return exception?.session === session ? exception.frame(dialect) : item.frame(dialect);
 }
 
 /** A frame in one dialect, and those in others: seldom more than one or two, so a list is all it takes. */
@@ -23,6 +39,7 @@ interface Encoded {
 /** A record with its frames, each encoded at first need. */
 export class Entry implements Outgoing {
   readonly record: LogRecord;
+  readonly exception: Exception | undefined;
   readonly #channel: string;
   readonly #durable: boolean;
   #encoded: Encoded | undefined;
@@ -31,6 +48,8 @@ export class Entry implements Outgoing {
     this.#channel = channel;
     this.record = record;
     this.#durable = durable;
+    const session = record.extensions && exceptOf(record);
+    this.exception = session === undefined ? undefined : this.#except(session);
   }
 
   get position(): LogPosition | undefined {
@@ -49,6 +68,12 @@ export class Entry implements Outgoing {
     for (let one = this.#encoded; one; one = one.next) if (one.dialect === dialect) return one.wire;
     this.#encoded = { dialect, wire: this.#encode(dialect), next: this.#encoded };
     return this.#encoded.wire;
+  }
+
+  #except(session: string): Exception {
+    const { offset } = this.record;
+    const frame = { type: 'position', channel: this.#channel, offset } as const;
+    return { session, frame: (dialect) => (this.#durable ? dialect.encode(frame) : undefined) };
   }
 
   #encode(dialect: RawDialect): Wire {

@@ -7,6 +7,7 @@ import type { Stats } from '../stats.js';
 import type { Transport } from '../transport/transport.js';
 import type { Channel, Membership } from './channel.js';
 import { DurableChannel } from './durable-channel.js';
+import type { FindMembership } from './exceptions.js';
 import { HUB_DEFAULTS, type HubContext, type HubOptions, type ResetListener } from './hub-options.js';
 import { LiveChannel } from './live-channel.js';
 import type { Member } from './member.js';
@@ -20,6 +21,8 @@ interface HubDependencies {
   readonly stats: Stats;
   /** Told when clients are told a reset. Default: nobody. */
   readonly onReset?: ResetListener | undefined;
+  /** By which those are found who do not get a message. Default: nobody is. */
+  readonly findMembership?: FindMembership | undefined;
   readonly onFault: (message: string, error?: unknown) => void;
   readonly options?: Partial<HubOptions>;
 }
@@ -33,11 +36,12 @@ export class Hub {
   #audit: Cancel | undefined;
   #closed = false;
 
-  constructor({ broker, transport, clock, stats, onReset = () => {}, onFault, options }: HubDependencies) {
+  constructor(dependencies: HubDependencies) {
+    const { broker, transport, clock, stats, onReset = () => {}, findMembership, onFault, options } = dependencies;
     const resolved = { ...HUB_DEFAULTS, ...options };
     this.#context = {
       broker,
-      scheduler: new SendScheduler(transport, clock, stats, resolved),
+      scheduler: new SendScheduler(transport, clock, stats, resolved, findMembership),
       clock,
       stats,
       options: resolved,

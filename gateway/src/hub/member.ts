@@ -4,6 +4,8 @@ import type { TopicMember } from './topic.js';
 
 /** One client as a channel sees it. */
 export interface Member extends TopicMember {
+  /** Names its session, in all gateways. */
+  readonly session: string;
   readonly dialect: RawDialect;
   /**
    * Sends a replayed frame, in order with everything else on the socket. `false`: it was not

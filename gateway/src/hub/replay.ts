@@ -15,7 +15,7 @@ import { pause } from '../clock.js';
 import { toFanfareError } from '../errors.js';
 import { count } from '../stats.js';
 import type { Membership } from './channel.js';
-import { Entry, epochFrame, resetFrame } from './entry.js';
+import { Entry, epochFrame, frameFor, resetFrame } from './entry.js';
 import type { HubContext } from './hub-options.js';
 import type { LogReader } from './log-reader.js';
 import type { Joined, Start } from './member.js';
@@ -294,7 +294,8 @@ class Replay {
       if (samePosition(this.#position, this.#flushed)) return false;
     }
     const { member } = this.#membership;
-    if (!member.sendReplayed(entry.frame(member.dialect))) return false;
+    const frame = frameFor(entry, member.session, member.dialect);
+    if (frame !== undefined && !member.sendReplayed(frame)) return false;
     this.#context.stats.replayed++;
     this.#position = record;
     return true;

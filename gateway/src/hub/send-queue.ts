@@ -25,20 +25,23 @@ export class SendQueue {
   /** Goes before the others, and is no delivery: pings. */
   readonly isUrgent: boolean;
   readonly #owner: SendQueueOwner;
-  readonly #name: string;
+  /** The channel, or what no channel can be called. */
+  readonly name: string;
   #topics: readonly Topic[] = [];
   /** Where a topic begins that is opened now. */
   #flushed: LogPosition | undefined;
   readonly #items = new Fifo<Outgoing>();
   #bytes = 0;
   #publishes = 0;
+  /** How many of those that wait somebody is excepted from. */
+  #exceptions = 0;
   #awake = false;
   #waiting: (() => void)[] = [];
 
-  /** @param name names its topics at the transport: a channel, or what no channel can be called */
+  /** @param name names its topics at the transport */
   constructor(owner: SendQueueOwner, name: string, isUrgent = false) {
     this.#owner = owner;
-    this.#name = name;
+    this.name = name;
     this.isUrgent = isUrgent;
   }
 
@@ -57,7 +60,7 @@ export class SendQueue {
   /** The topic of this dialect, in use from now on: whoever asks has to release it. */
   topic(dialect: RawDialect): Topic {
     for (const topic of this.#topics) if (topic.dialect === dialect) return topic.use();
-    const topic = new Topic(`${dialect.name}/${this.#name}`, dialect, this.#flushed, (unused) => {
+    const topic = new Topic(`${dialect.name}/${this.name}`, dialect, this.#flushed, (unused) => {
       this.#topics = this.#topics.filter((one) => one !== unused);
     });
     this.#topics = [...this.#topics, topic];
@@ -102,10 +105,16 @@ export class SendQueue {
 
   push(item: Outgoing): void {
     this.#items.push(item);
+    if (item.exception) this.#exceptions++;
     this.#count(item.size);
     if (this.#awake) return;
     this.#awake = true;
     this.#owner.wake(this);
+  }
+
+  /** Whether somebody does not get something of what waits. */
+  get hasExceptions(): boolean {
+    return this.#exceptions > 0;
   }
 
   /** Resolves once something more was flushed, or at once if nothing waits. */
@@ -135,7 +144,10 @@ export class SendQueue {
   /** For the scheduler: these, the next ones, were handed to the transport. */
   sent(items: readonly Outgoing[]): void {
     let size = 0;
-    for (const item of items) size += item.size;
+    for (const item of items) {
+      size += item.size;
+      if (item.exception) this.#exceptions--;
+    }
     const { position } = items.at(-1) as Outgoing;
     if (position) this.startAt(position);
     this.#count(-size);

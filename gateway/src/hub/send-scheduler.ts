@@ -1,7 +1,9 @@
 import type { Clock } from '../clock.js';
 import { fanOutOf, type Stats } from '../stats.js';
 import { MAX_PUBLISHES_PER_TURN, type Transport } from '../transport/transport.js';
+import type { Membership } from './channel.js';
 import type { Outgoing } from './entry.js';
+import { exceptedFrom, type FindMembership, publishApart } from './exceptions.js';
 import type { SendQueue, SendQueueOwner } from './send-queue.js';
 
 /**
@@ -16,6 +18,8 @@ const MAX_BYTES_PER_TURN = 15 * 1024;
  * other is fanned out, and each pays for a write to every subscriber.
  */
 const MAX_HOLD_MS = 2;
+
+const NOBODY: readonly Membership[] = [];
 
 export interface SendSchedulerOptions {
   /** Bytes that may wait in all queues together before publishers are held up. */
@@ -35,6 +39,7 @@ export class SendScheduler implements SendQueueOwner {
   readonly #clock: Clock;
   readonly #stats: Stats;
   readonly options: SendSchedulerOptions;
+  readonly #find: FindMembership;
   #ready: SendQueue[] = [];
   /** Queues that wait for more, and since when; the first one has waited longest. */
   readonly #held = new Map<SendQueue, number>();
@@ -43,11 +48,19 @@ export class SendScheduler implements SendQueueOwner {
   #bytes = 0;
   #waiting: (() => void)[] = [];
 
-  constructor(transport: Pick<Transport, 'publish'>, clock: Clock, stats: Stats, options: SendSchedulerOptions) {
+  /** @param find by which those are found who do not get a message. Default: nobody is */
+  constructor(
+    transport: Pick<Transport, 'publish'>,
+    clock: Clock,
+    stats: Stats,
+    options: SendSchedulerOptions,
+    find: FindMembership = () => undefined,
+  ) {
     this.#transport = transport;
     this.#clock = clock;
     this.#stats = stats;
     this.options = options;
+    this.#find = find;
   }
 
   /** Bytes that wait, about. */
@@ -159,10 +172,15 @@ export class SendScheduler implements SendQueueOwner {
   #send(queue: SendQueue, items: readonly Outgoing[]): number {
     let largest = 0;
     let isHeard = false;
-    for (const { name, dialect, members } of queue.topics) {
+    const excepted = queue.hasExceptions ? exceptedFrom(queue.name, items, this.#find) : NOBODY;
+    for (const topic of queue.topics) {
+      const { name, dialect, members } = topic;
       if (members === 0) continue;
       const wire = dialect.join(items.map((item) => item.frame(dialect)));
-      this.#transport.publish(name, wire, dialect.binary);
+      const publish = () => this.#transport.publish(name, wire, dialect.binary);
+      const apart = excepted.length > 0 ? excepted.filter((one) => one.topic === topic) : excepted;
+      if (apart.length === 0) publish();
+      else publishApart(topic, apart, items, publish);
       if (wire.length > largest) largest = wire.length;
       if (queue.isUrgent) continue;
       isHeard = true;

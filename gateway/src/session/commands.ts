@@ -10,6 +10,8 @@ import type {
 } from '@fanfare/protocol';
 import type { Action, ChannelGrant } from '../auth/authenticator.js';
 import { isReached, type Published, type PublishOutcome } from '../broker/broker.js';
+import { withExcept } from '../broker/extensions.js';
+import type { NewMessage } from '../broker/record.js';
 import type { Caller, Decision } from '../channels/access.js';
 import type { Channels } from '../channels/channels.js';
 import type { Clock } from '../clock.js';
@@ -187,11 +189,14 @@ function unsubscribe(client: Client, { id, channel }: UnsubscribeFrame): void {
 
 async function publish(
   client: Client,
-  { id, channel, key, tags, durability, replicas }: PublishFrame,
+  { id, channel, key, tags, durability, replicas, except }: PublishFrame,
   payload: Payload,
   channels: Channels,
 ): Promise<void> {
-  const message = { payload, user: client.identity?.user, key, tags };
+  // Whoever may publish must not hide it from others.
+  if (except !== undefined && except !== client.id) throw new FanfareError('forbidden', 'except is another session');
+  const plain: NewMessage = { payload, user: client.identity?.user, key, tags };
+  const message = except === undefined ? plain : withExcept(plain, except);
   const { publishing } = channels;
   const wanted = durability === 'replicated' ? (replicas ?? 'all') : undefined;
   const { policy, outcome } = await client.memberships.turns.publish(

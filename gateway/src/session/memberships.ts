@@ -90,6 +90,11 @@ export class Memberships {
       yield { channel, isLive, position, head };
   }
 
+  /** Its place on a channel that it is on or joining. */
+  on(channel: string): Membership | undefined {
+    return this.#memberships.get(channel);
+  }
+
   has(channel: string): boolean {
     return this.#memberships.has(channel);
   }

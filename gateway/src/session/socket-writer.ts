@@ -12,6 +12,8 @@ const PAGES_AT_A_TIME = 2;
 
 /** Whom a writer serves. */
 export interface Writing {
+  /** Names it, in all gateways. */
+  readonly id: string;
   /** Frames were dropped: whatever is published to its topics from now on must not reach the client. */
   onLag(): void;
   /** It has read everything. Returns what it has to be told before the replies that wait, if anything. */
@@ -49,6 +51,10 @@ export class SocketWriter implements Member {
     this.#clock = clock;
     this.#stats = stats;
     this.#writing = writing;
+  }
+
+  get session(): string {
+    return this.#writing.id;
   }
 
   send(wire: Wire): void {

@@ -66,6 +66,25 @@ it('disconnects a user everywhere, for good or to come back, and nobody else', a
   expect((await other.closed).code).toBe(4003);
 });
 
+it('a message reaches all but one session, whichever gateway it is on, also from the log', async () => {
+  const [one, two] = [await connect(a, { sub: 'e1' }), await connect(b, { sub: 'e2' })];
+  for (const client of [one, two]) await client.ask({ type: 'subscribe', channel: 'chat:e' });
+  const except = two.frames[0]?.session as string;
+  const messages = [1, 2, 3].map((data) => ({ channel: 'chat:e', data, user: 'e2', ...(data === 2 && { except }) }));
+  await a.publish({ messages });
+  const told = (client: FrameClient) =>
+    client.frames
+      .filter(({ offset, id }) => offset && !id)
+      .map(({ type, data, user, offset }) => [type, offset, data, user]);
+  const all = [1, 2, 3].map((n) => ['message', n, n, 'e2']);
+  const apart = [all[0], ['position', 2, undefined, undefined], all[2]];
+  await expect.poll(() => told(one)).toEqual(all);
+  await expect.poll(() => told(two)).toEqual(apart);
+  await two.ask({ type: 'unsubscribe', channel: 'chat:e' });
+  await two.ask({ type: 'subscribe', channel: 'chat:e', rewind: 10 });
+  await expect.poll(() => told(two)).toEqual([...apart, ...apart]);
+});
+
 it('takes a user off a channel, who may come back', async () => {
   const client = await connect(b, { sub: 'u1' });
   await client.ask({ type: 'subscribe', channel: 'chat:1' });

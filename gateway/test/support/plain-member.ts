@@ -17,6 +17,7 @@ export const openChannel = (name: string, durable = true): ChannelPolicy => ({
 /** A client that takes everything at once. @param onReplayed told of every replayed frame, as text */
 export function plainMember(onReplayed: (frame: string) => void = () => {}): Member {
   return {
+    session: 's1',
     dialect: RAW_DIALECTS.json,
     subscribe() {},
     unsubscribe() {},

@@ -184,4 +184,22 @@ export const publish = [
       assert.equal('durability' in pushed, false);
     },
   },
+  {
+    name: 'a client that excepts itself gets all but that message; it cannot except others',
+    async run(target) {
+      for (const dialect of DIALECTS) {
+        for (const channel of [durableChannel(target), liveChannel(target)]) {
+          const [client, other] = [await RawClient.connect(target, dialect), await RawClient.connect(target, dialect)];
+          for (const one of [client, other]) await one.ask({ type: 'subscribe', channel }, 'subscribed');
+          const request = { type: 'publish', channel, data: 'own', except: client.connected.session };
+          await other.refused(request, 'forbidden');
+          await client.ask(request, 'published');
+          await client.ask({ type: 'publish', channel, data: 'all' }, 'published');
+          const dataOf = async (one, count) => (await one.messages(channel, count)).map(({ data }) => data);
+          assert.deepEqual(await dataOf(other, 2), ['own', 'all']);
+          assert.deepEqual(await dataOf(client, 1), ['all']);
+        }
+      }
+    },
+  },
 ];

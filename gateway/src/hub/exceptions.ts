@@ -1,0 +1,42 @@
+import type { Wire } from '@fanfare/protocol';
+import type { Membership } from './channel.js';
+import { frameFor, type Outgoing } from './entry.js';
+import type { Topic } from './topic.js';
+
+/** The place of a session of this gateway on a channel, if it has one. */
+export type FindMembership = (session: string, channel: string) => Membership | undefined;
+
+/** Those on the channel who do not get one of the items, each once. */
+export function exceptedFrom(channel: string, items: readonly Outgoing[], find: FindMembership): readonly Membership[] {
+  const excepted = new Set<Membership>();
+  for (const { exception } of items) {
+    const membership = exception && find(exception.session, channel);
+    if (membership?.isLive) excepted.add(membership);
+  }
+  return [...excepted];
+}
+
+/**
+ * Publishes items to a topic while these members are off it, and sends each of them what is theirs: one publish for all
+ * others, and one send for each who is excepted. All in one synchronous step, so that their order holds.
+ */
+export function publishApart(
+  topic: Topic,
+  members: readonly Membership[],
+  items: readonly Outgoing[],
+  publish: () => void,
+): void {
+  // A socket is sent what it has pending when it leaves a topic; that may be too much for it, and then it is off for good.
+  for (const { member } of members) member.unsubscribe(topic.name);
+  publish();
+  for (const membership of members) {
+    if (!membership.isLive) continue;
+    const { member } = membership;
+    member.subscribe(topic.name);
+    const frames = items
+      .map((item) => frameFor(item, member.session, topic.dialect))
+      .filter((frame): frame is Wire => frame !== undefined);
+    // One that does not take them lags, and comes again from where it stands.
+    if (frames.length > 0) member.sendReplayed(topic.dialect.join(frames));
+  }
+}
