@@ -1,13 +1,13 @@
 /**
  * The load balancers that operators are told to use, as they are told to configure them: HAProxy as in
- * docker-compose.yml and docs/OPERATIONS.md, nginx as in docs/OPERATIONS.md; two gateways with the
+ * docker-compose.yml and docs/OPERATIONS.md, nginx and Caddy as in docs/OPERATIONS.md; two gateways with the
  * settings of docker-compose.yml; Redis.
  */
 import { createClient, type Message } from '@fanfare/client';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { compose, composeGateways, composeSettings, readRepositoryFile } from '../support/compose.js';
 import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.js';
-import { type Backend, type BalancerProcess, startHaproxy, startNginx } from '../support/proxies.js';
+import { type Backend, type BalancerProcess, startCaddy, startHaproxy, startNginx } from '../support/proxies.js';
 import { freePort, type StandaloneServers, startRedis } from '../support/redis-servers.js';
 
 const PATIENCE = { timeout: 20_000 };
@@ -44,6 +44,12 @@ const topologies: Topology[] = [
     checks: false,
     healthPort: false,
     start: (backends) => startNginx(documented('nginx'), backends),
+  },
+  {
+    name: 'Caddy as in docs/OPERATIONS.md',
+    checks: false,
+    healthPort: false,
+    start: (backends) => startCaddy(documented('caddyfile'), backends),
   },
 ];
 

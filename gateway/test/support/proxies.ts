@@ -70,9 +70,30 @@ export async function startNginx(config: string, backends: readonly Backend[]): 
   return { port, states: async () => new Map(), stop: () => endProgram(child, folder) };
 }
 
-function startProgram(program: string, args: readonly string[]): ChildProcess {
+/** @param config a whole Caddyfile with one site. */
+export async function startCaddy(config: string, backends: readonly Backend[]): Promise<BalancerProcess> {
+  const port = await freePort();
+  const folder = await mkdtemp(join(tmpdir(), 'fanfare-caddy-'));
+  let text = replaced(config, /^\S+ \{$/m, () => `http://127.0.0.1:${port} {`);
+  text = replaced(text, /gateway-(\d):\d+/g, (_, n) => `127.0.0.1:${backends[Number(n) - 1]?.port}`);
+  await writeFile(
+    join(folder, 'Caddyfile'),
+    `{\n  admin off\n  log {\n    output discard\n  }\n}\n\n${text}`,
+  );
+  const env = { HOME: folder, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder };
+  const args = ['run', '--config', join(folder, 'Caddyfile'), '--adapter', 'caddyfile'];
+  const child = startProgram('caddy', args, env);
+  await accepts(port, child);
+  return { port, states: async () => new Map(), stop: () => endProgram(child, folder) };
+}
+
+function startProgram(
+  program: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): ChildProcess {
   const child = spawn(program, args, {
-    env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` },
+    env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin`, ...env },
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   process.once('exit', () => child.kill('SIGKILL'));
