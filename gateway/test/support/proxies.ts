@@ -76,10 +76,7 @@ export async function startCaddy(config: string, backends: readonly Backend[]): 
   const folder = await mkdtemp(join(tmpdir(), 'fanfare-caddy-'));
   let text = replaced(config, /^\S+ \{$/m, () => `http://127.0.0.1:${port} {`);
   text = replaced(text, /gateway-(\d):\d+/g, (_, n) => `127.0.0.1:${backends[Number(n) - 1]?.port}`);
-  await writeFile(
-    join(folder, 'Caddyfile'),
-    `{\n  admin off\n  log {\n    output discard\n  }\n}\n\n${text}`,
-  );
+  await writeFile(join(folder, 'Caddyfile'), `{\n  admin off\n  log {\n    output discard\n  }\n}\n\n${text}`);
   const env = { HOME: folder, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder };
   const args = ['run', '--config', join(folder, 'Caddyfile'), '--adapter', 'caddyfile'];
   const child = startProgram('caddy', args, env);
