@@ -16,7 +16,7 @@ function setUp() {
   const asked: number[] = [];
   const worker = Object.assign(new EventEmitter(), {
     process: { pid: 7 as number | undefined, kill: () => void kills.push(clock.now()) },
-    isConnected: () => true,
+    isConnected: (): boolean => true,
     send: (message: FromPrimary) => void told.push(message),
   });
   const handle = new WorkerHandle(worker as unknown as Worker, clock, TIMINGS, (id) => asked.push(id));

@@ -81,7 +81,11 @@ function setUp(answers: readonly (unknown[] | string)[], options: Partial<LogRea
   } as unknown as PushLink;
   // The getter was read by the spread.
   Object.defineProperty(link, 'isOpen', { get: () => state.isOpen });
-  const shard = { slot: 1, connection: { name: 'm', link } } as unknown as VirtualShard & { connection: unknown };
+  const served: { slot: number; connection: { name: string; link: PushLink } } = {
+    slot: 1,
+    connection: { name: 'm', link },
+  };
+  const shard = served as unknown as VirtualShard;
   const reads = new LogReads({
     clock,
     readWaitMs: 1_000,
@@ -108,7 +112,7 @@ function setUp(answers: readonly (unknown[] | string)[], options: Partial<LogRea
     }
     return { outcome: await outcome, ms: clock.now() };
   };
-  return { clock, told, state, shard, run, attempts: () => n };
+  return { clock, told, state, served, run, attempts: () => n };
 }
 
 describe('a log that cannot be read', () => {
@@ -183,9 +187,9 @@ describe('a confirmed read', () => {
   });
 
   it('is not believed where the shard has another master by then', async () => {
-    const { run, shard } = setUp([page()], {
+    const { run, served } = setUp([page()], {
       async confirm() {
-        shard.connection = { name: 'n', link: linkWith(AT, page()) };
+        served.connection = { name: 'n', link: linkWith(AT, page()) };
         return true;
       },
     });
