@@ -14,7 +14,7 @@ export interface FrameClientOptions {
 
 const TIMEOUT_MS = 20_000;
 
-/** A client that speaks JSON frames over a real WebSocket, and waits for those that it is interested in. */
+/** A client that speaks JSON frames over a real WebSocket, answers pings, and waits for frames that it is interested in. */
 export class FrameClient {
   /** Every frame so far. */
   readonly frames: Fields[] = [];
@@ -36,7 +36,9 @@ export class FrameClient {
     socket.on('error', () => {});
     socket.on('message', (data) => {
       const frame = JSON.parse(String(data)) as Fields | Fields[];
-      this.frames.push(...(Array.isArray(frame) ? frame : [frame]));
+      const frames = Array.isArray(frame) ? frame : [frame];
+      this.frames.push(...frames);
+      if (frames.some(({ type }) => type === 'ping')) this.send({ type: 'pong' });
       this.#wake();
     });
   }
