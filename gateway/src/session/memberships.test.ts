@@ -3,7 +3,7 @@ import { createHub } from '../../test/support/hub-kit.js';
 import { openChannel, plainMember } from '../../test/support/plain-member.js';
 import { NO_PERMISSIONS } from '../auth/permissions.js';
 import { FanfareError } from '../errors.js';
-import { Memberships, type Subscribing } from './memberships.js';
+import { Memberships } from './memberships.js';
 
 const LIMIT = 3;
 const grant = { grants: NO_PERMISSIONS, expiresAt: 1_000 };
@@ -21,7 +21,7 @@ function setUp(over: Parameters<typeof createHub>[0] = () => ({}), options: Para
     onEntered: ({ name }, presence) => told.push(`entered ${name}${presence ? ' as a member' : ''}`),
     onLeft: (name, cause) => told.push(`left ${name}: ${cause}`),
   });
-  const subscribe = (name: string, more: Partial<Subscribing> = {}) =>
+  const subscribe = (name: string, more: Partial<Parameters<Memberships['subscribe']>[1]> = {}) =>
     memberships.subscribe(openChannel(name), {
       start: undefined,
       presence: false,

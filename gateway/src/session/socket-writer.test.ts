@@ -35,6 +35,7 @@ function setUp(room = Number.POSITIVE_INFINITY) {
     terminate() {},
   };
   const writer = new SocketWriter(socket, RAW_DIALECTS.json, clock, stats, {
+    id: 's1',
     onLag: () => log.push('(lag)'),
     onCaughtUp() {
       log.push('(caught up)');

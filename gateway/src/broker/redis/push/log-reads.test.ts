@@ -4,7 +4,7 @@ import { ManualClock } from '../../../../test/support/manual-clock.js';
 import { systemClock } from '../../../clock.js';
 import { formatAddress, type RedisAddress } from '../../../redis/url.js';
 import type { ReadRange } from '../../broker.js';
-import { LogReads, type LogReadsOptions } from './log-reads.js';
+import { LogReads } from './log-reads.js';
 import type { PushLink } from './push-link.js';
 import type { VirtualShard } from './virtual-shard.js';
 
@@ -59,7 +59,10 @@ const page = ({ role = 'master', replid = REPLID } = {}) => [
 ];
 
 /** Reads on a link whose server answers like this, one answer after the other, the last one again and again. */
-function setUp(answers: readonly (unknown[] | string)[], options: Partial<LogReadsOptions> = {}) {
+function setUp(
+  answers: readonly (unknown[] | string)[],
+  options: Partial<ConstructorParameters<typeof LogReads>[0]> = {},
+) {
   const clock = new ManualClock(0);
   const told: string[] = [];
   let n = 0;
