@@ -13,6 +13,7 @@ const PROGRAMS = [
   ['nginx', 'nginx'],
   ['caddy', 'caddy'],
   ['openssl', 'openssl'],
+  ['systemd-analyze', 'systemd'],
 ];
 
 /** Asked by Debian before a package starts its service; 101 forbids it (invoke-rc.d(8)). */
