@@ -32,6 +32,7 @@ module.exports = {
     only('sdk-knows-the-protocol-only', '^client-sdk/src/', ['^client-sdk/src/', PROTOCOL]),
     only('ports-know-the-protocol-only', PORTS, [PORTS, PROTOCOL]),
     only('hub-knows-ports', `${G}/hub/`, [PORTS, PROTOCOL, `${G}/hub/`]),
+    only('probe-knows-hub-and-ports', `${G}/probe/`, [PORTS, PROTOCOL, `${G}/(hub|probe)/`]),
     only('fleet-knows-ports', `${G}/fleet/`, [PORTS, PROTOCOL, `${G}/fleet/`]),
     only('channels-know-ports', `${G}/channels/`, [PORTS, PROTOCOL, `${G}/channels/`]),
     only('session-knows-channels-hub-and-ports', `${G}/session/`, [PORTS, PROTOCOL, `${G}/(channels|hub|session)/`]),

@@ -9,6 +9,7 @@ import { createPresenceRoutes } from './api/presence.js';
 import type { StaticFiles } from './api/static-files.js';
 import { createOriginCheck } from './auth/origin.js';
 import { type Authentication, createAuthentication } from './authentication.js';
+import type { Broker } from './broker/broker.js';
 import { createChannels } from './channels/channels.js';
 import { type Clock, sleep, systemClock } from './clock.js';
 import type { Config } from './config/config.js';
@@ -28,6 +29,7 @@ import { createMetrics, type Metrics, type MetricsOptions, shared } from './obse
 import { type Part, startParts } from './parts.js';
 import { Presence } from './presence/presence.js';
 import { SessionPresence } from './presence/session-presence.js';
+import { SelfProbe } from './probe/self-probe.js';
 import { createAcceptor } from './session/acceptor.js';
 import { createCommands } from './session/commands.js';
 import { createFanfareConversation } from './session/fanfare/fanfare.js';
@@ -87,6 +89,7 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
   let hub: Hub | undefined;
   let webhooksNow: Webhooks | undefined;
   let authentication: Authentication | undefined;
+  let probe: SelfProbe | undefined;
   const brokerHealth = () => engine?.broker.health() ?? [];
   const stalls = () => hub?.stalls() ?? [];
   const http: HttpDependencies = {
@@ -95,7 +98,10 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
     stats,
     healthElsewhere: config.healthPort !== undefined,
     phase: () => phase,
-    health: () => withStalls(brokerHealth(), stalls()),
+    health: () => {
+      const health = withStalls(brokerHealth(), stalls());
+      return probe ? probe.apply(health) : health;
+    },
     metrics: createSharedMetrics(
       {
         stats,
@@ -103,6 +109,7 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
         version: VERSION,
         health: brokerHealth,
         stalls,
+        probes: () => probe?.states() ?? [],
         brokerStats: () => engine?.broker.stats?.() ?? {},
         brokerRefusals: () => engine?.broker.refusals?.() ?? {},
         webhookStats: () => webhooksNow?.queue.stats,
@@ -134,6 +141,7 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
     hub = assembled.hub;
     webhooksNow = assembled.webhooks;
     authentication = assembled.authentication;
+    probe = assembled.probe;
     // First the parts: until it is known who was shut out, nobody is let in.
     const closeParts = await startParts(parts);
     listeners.serve(handlers);
@@ -261,9 +269,12 @@ async function assemble(config: Config, { clock, logger, http, transport, option
     }),
     channels: () => hub.channels(),
   });
+  const probe =
+    config.probe.intervalMs > 0 ? createProbe(config, { clock, logger, http }, broker, instance) : undefined;
   const parts: Part[] = [
     engine,
     hub,
+    ...(probe ? [probe] : []),
     new LimitLog(stats, clock, logger),
     new StallLog({ stalls: () => hub.stalls(), clock, log: logger }),
     webhooks?.queue ?? {},
@@ -293,7 +304,20 @@ async function assemble(config: Config, { clock, logger, http, transport, option
       isWebSocketPath: (path) => conversations.some((one) => one.serves(path)),
     }),
   };
-  return { hub, webhooks, authentication, sessions, presence, handlers, parts };
+  return { hub, webhooks, authentication, probe, sessions, presence, handlers, parts };
+}
+
+function createProbe(
+  { probe: timings }: Config,
+  { clock, logger, http: { stats, onFault } }: Pick<Surroundings, 'clock' | 'logger' | 'http'>,
+  broker: Broker,
+  instance: string,
+): SelfProbe {
+  const onState = (shard: string, reason: string | undefined) => {
+    if (reason === undefined) logger.info({ shard }, 'the self-probe comes back again');
+    else logger.error({ shard, reason }, 'the self-probe does not come back: the gateway is not ready');
+  };
+  return new SelfProbe({ broker, clock, stats, instance, timings, onState, onFault });
 }
 
 function createSharedMetrics(

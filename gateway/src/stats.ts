@@ -45,6 +45,10 @@ export interface Stats {
   readonly fanOut: Map<string, FanOut>;
   /** From the time of a message in the log to its flush, ms. */
   readonly flushLatency: Histogram;
+  /** How long self-probes took until they were read back, ms. */
+  readonly probeLatency: Histogram;
+  /** Self-probes that were not, by what became of them. */
+  readonly probeFailures: Map<string, number>;
   /** How far the clock of the broker is ahead of this gateway's, ms, as the self-probe measured. */
   brokerClockAheadMs: number;
   /** Times a durable channel was published to faster than it could be sent, and went on from its log. */
@@ -133,6 +137,8 @@ export function createStats(): Stats {
     publishFailures: new Map(),
     fanOut: new Map(DIALECTS.map((dialect) => [dialect, noFanOut()])),
     flushLatency: new Histogram(LATENCY_BOUNDS_MS),
+    probeLatency: new Histogram(LATENCY_BOUNDS_MS),
+    probeFailures: new Map(),
     brokerClockAheadMs: 0,
     queueOverflows: 0,
     liveDropped: 0,

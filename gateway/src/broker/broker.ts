@@ -51,6 +51,8 @@ export interface Broker {
   read(channel: ChannelSpec, range: ReadRange): Promise<LogPage>;
   /** The parts that can fail on their own, for `/health/ready`; never empty. */
   health(): ShardHealth[];
+  /** The part that serves a channel of this name now, as `health` names it. Absent: there is one only. */
+  shardOf?(channel: string): string;
   /** What an engine counts for those who run it, since the start, by name; for metrics alone. */
   stats?(): Readonly<Record<string, number>>;
   /** Commands that the engine's store answered and refused, since the start, by reason; for metrics alone. */

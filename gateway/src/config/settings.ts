@@ -173,6 +173,14 @@ export const SETTINGS = {
       },
     ),
   },
+  probe: {
+    intervalMs: setting(
+      duration(0, 3_600_000),
+      'how often the gateway publishes a message to a channel of its own, on each part of the broker, and reads it back; `/health/ready` tells where several in a row do not come back. 0: never',
+      { default: 5_000 },
+    ),
+    timeoutMs: setting(duration(100, 600_000), 'how long such a message may take', { default: 10_000 }),
+  },
   webhooks: {
     url: setting(
       text('an http:// or https:// URL', /^https?:\/\/\S+$/i),

@@ -90,6 +90,17 @@ function describeFanOut(is: Instruments, stats: Stats): void {
     'From the time of a message in the log to its hand-over to the transport, once a message',
     stats.flushLatency,
   );
+  is.seconds(
+    'fanfare_probe_seconds',
+    'How long messages of the self-probe took, from the publish until the gateway had them back through the broker',
+    stats.probeLatency,
+  );
+  is.counters(
+    'fanfare_probe_failures_total',
+    'Messages of the self-probe that did not come back in time: silent (stored, not pushed), unanswered, unsubscribed, refused, stalled',
+    ['reason'],
+    () => by(stats.probeFailures),
+  );
   is.gauge(
     'fanfare_broker_clock_ahead_seconds',
     'How far the clock of the broker is ahead of this gateway, as the self-probe measured',

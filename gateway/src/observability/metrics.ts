@@ -18,6 +18,8 @@ export interface MetricsOptions extends MetricsSources {
 interface MetricsSources {
   /** Parts of the broker and whether they are `ok`, as in `Broker.health`. */
   readonly health: () => readonly { readonly shard: string; readonly state: 'ok' | 'lost' }[];
+  /** Parts of the broker that are probed, and whether probes come back, as `SelfProbe.states`. Default: none. */
+  readonly probes?: () => readonly { readonly shard: string; readonly isUp: boolean }[];
   /** Channels that stand still, by the part of the broker that serves them, as in `Hub.stalls`. Default: none. */
   readonly stalls?: () => readonly { readonly shard: string; readonly channels: number }[];
   /** What the broker counts by itself, as in `Broker.stats`. */
@@ -71,13 +73,26 @@ export function createMetrics({ stats, node, version, worker, ...sources }: Metr
 }
 
 function describeBroker(is: Instruments, sources: MetricsSources): void {
-  const { health, stalls = () => [], brokerRefusals = () => ({}), brokerStats = () => ({}) } = sources;
+  const {
+    health,
+    probes = () => [],
+    stalls = () => [],
+    brokerRefusals = () => ({}),
+    brokerStats = () => ({}),
+  } = sources;
   is.gauges(
     'fanfare_broker_shard_ok',
     'Whether a part of the broker can serve (1) or is lost (0)',
     ['shard'],
     () => health().map(({ shard, state }) => [[shard], state === 'ok' ? 1 : 0]),
     // Lost to one worker is lost to its clients.
+    'min',
+  );
+  is.gauges(
+    'fanfare_probe_ok',
+    'Whether messages of the self-probe come back from a part of the broker (1), or several in a row did not (0)',
+    ['shard'],
+    () => probes().map(({ shard, isUp }) => [[shard], isUp ? 1 : 0]),
     'min',
   );
   is.gauges(

@@ -11,6 +11,8 @@ export interface TcpProxy {
    * the answer gets through. Resolves when that has happened.
    */
   cutReplyTo(text: string): Promise<void>;
+  /** Of what the server sends, pieces that hold this text are lost from now on, as they come; `undefined`: none. */
+  swallow(text: string | undefined): void;
   /** Cuts what is connected, and refuses what comes, until `open` is called. */
   block(): void;
   open(): void;
@@ -27,6 +29,7 @@ export async function startTcpProxy(targetPort: number, { chunkBytes }: TcpProxy
   const pairs = new Set<readonly [Socket, Socket]>();
   let accepted = 0;
   let isBlocked = false;
+  let swallowed: string | undefined;
   let trap: { readonly text: string; readonly sprung: () => void } | undefined;
 
   const server = createServer((client) => {
@@ -62,6 +65,7 @@ export async function startTcpProxy(targetPort: number, { chunkBytes }: TcpProxy
       await new Promise((resolve) => setTimeout(resolve, 1));
     };
     upstream.on('data', (bytes) => {
+      if (swallowed !== undefined && bytes.includes(swallowed)) return;
       if (!onReply) {
         passOn(bytes);
         return;
@@ -83,6 +87,9 @@ export async function startTcpProxy(targetPort: number, { chunkBytes }: TcpProxy
       return new Promise((sprung) => {
         trap = { text, sprung };
       });
+    },
+    swallow(text) {
+      swallowed = text;
     },
     block() {
       isBlocked = true;

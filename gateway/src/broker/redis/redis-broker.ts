@@ -88,6 +88,8 @@ export function createRedisBroker(options: RedisBrokerOptions): Broker {
 
     health: () => subscriber.health(),
 
+    shardOf: (channel) => subscriber.masterOf(channel),
+
     stats: () => ({ ...subscriber.stats }),
 
     refusals: () => deployment.refusals.counts,

@@ -195,6 +195,11 @@ export class RedisSubscriber {
     return shardHealth(this.#connections.values(), this.#shards, view ? undefined : problem, riskOf);
   }
 
+  /** The master that serves a channel of this name now, as `health` names it. */
+  masterOf(channel: string): string {
+    return this.#shardOf(channel).connection?.name ?? UNSERVED;
+  }
+
   #linkAt(address: RedisAddress): PushLink | undefined {
     const { view } = this.#topology;
     const name = view && masterAt(view, address);
