@@ -2,8 +2,8 @@
 import type { Clock } from './clock.js';
 import type { Logger } from './observability/logger.js';
 import type { Stats } from './stats.js';
-import { type CertificateFiles, fingerprintOf, readCertificate } from './transport/certificate.js';
-import type { Transport } from './transport/transport.js';
+import { fingerprintOf, readCertificate } from './transport/certificate.js';
+import type { CertificateFiles, Transport } from './transport/transport.js';
 
 /** One that ends sooner than this is told of: whoever renews them does so weeks before (RFC 8739, Let's Encrypt: 30 days). */
 const SOON_MS = 7 * 24 * 3_600_000;

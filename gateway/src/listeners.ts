@@ -8,9 +8,10 @@ import type { Logger } from './observability/logger.js';
 import { watchRefusals } from './observability/refusals.js';
 import type { Session } from './session/session.js';
 import { count } from './stats.js';
-import { type CertificateFiles, readCertificate } from './transport/certificate.js';
+import { readCertificate } from './transport/certificate.js';
 import { createClientAddress } from './transport/client-address.js';
 import type {
+  CertificateFiles,
   Transport,
   TransportHandlers,
   TransportOptions,

@@ -48,8 +48,8 @@ const hex = (bytes: Uint8Array | string) => Buffer.from(bytes as Uint8Array).toS
 const jsonForm = (frame: unknown) => JSON.parse(json.encode(frame as Frame) as string) as unknown;
 
 /** The vector in each dialect that it has. */
-function wiresOf(vector: { json?: string; msgpack?: string }): [RawDialect, Uint8Array][] {
-  const wires: [RawDialect, Uint8Array][] = [];
+function wiresOf(vector: { json?: string; msgpack?: string }): [Required<RawDialect>, Uint8Array][] {
+  const wires: [Required<RawDialect>, Uint8Array][] = [];
   if (vector.json !== undefined) wires.push([json, utf8(vector.json)]);
   if (vector.msgpack !== undefined) wires.push([msgpack, unhex(vector.msgpack)]);
   return wires;

@@ -37,6 +37,6 @@ export function publishApart(
       .map((item) => frameFor(item, member.session, topic.dialect))
       .filter((frame): frame is Wire => frame !== undefined);
     // One that does not take them lags, and comes again from where it stands.
-    if (frames.length > 0) member.sendReplayed(topic.dialect.join(frames));
+    if (frames.length > 0) member.sendReplayed(topic.pack(frames));
   }
 }

@@ -173,6 +173,7 @@ export class SendQueue {
     let count = most;
     for (const { members, dialect } of this.#topics) {
       if (members === 0) continue;
+      if (!dialect.join) count = Math.min(count, 1);
       let bytes = 0;
       for (let nth = 0; nth < count; nth++) {
         bytes += (this.#items.at(nth) as Outgoing).frame(dialect).length;

@@ -73,6 +73,19 @@ describe('the send scheduler', () => {
     );
   });
 
+  it('sends one message at a time where somebody speaks a dialect that joins none', () => {
+    const { open, published, turn } = setUp();
+    const { join: _, ...single } = { ...json, name: 'single' };
+    const queue = open('a', json, single);
+    push(queue, 1, 3);
+    turn();
+    expect(published.map(({ topic, wire }) => [topic, Buffer.from(wire)])).toEqual(
+      [1, 2, 3].flatMap((offset) =>
+        ['json/a', 'single/a'].map((topic) => [topic, Buffer.from(entry(offset).frame(json))]),
+      ),
+    );
+  });
+
   it('counts each message and its members, however they are packed', () => {
     const { open, stats, turn, published } = setUp();
     const queue = open('a', json, json, msgpack);

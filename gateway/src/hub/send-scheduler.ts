@@ -176,7 +176,7 @@ export class SendScheduler implements SendQueueOwner {
     for (const topic of queue.topics) {
       const { name, dialect, members } = topic;
       if (members === 0) continue;
-      const wire = dialect.join(items.map((item) => item.frame(dialect)));
+      const wire = topic.pack(items.map((item) => item.frame(dialect)));
       const publish = () => this.#transport.publish(name, wire, dialect.binary);
       const apart = excepted.length > 0 ? excepted.filter((one) => one.topic === topic) : excepted;
       if (apart.length === 0) publish();

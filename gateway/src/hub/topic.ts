@@ -1,4 +1,4 @@
-import type { RawDialect } from '@fanfare/protocol';
+import type { RawDialect, Wire } from '@fanfare/protocol';
 import type { LogPosition } from '../broker/record.js';
 
 /** Whoever can be on a topic of the transport. */
@@ -29,6 +29,11 @@ export class Topic {
     this.dialect = dialect;
     this.flushed = flushed;
     this.#onUnused = onUnused;
+  }
+
+  /** Frames of its dialect as one WebSocket frame; more than one only where the dialect can join them. */
+  pack(frames: readonly Wire[]): Wire {
+    return this.dialect.join?.(frames) ?? (frames[0] as Wire);
   }
 
   /** How many get what is published to it now. */

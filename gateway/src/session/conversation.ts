@@ -22,12 +22,14 @@ export interface Greeting {
   readonly dialect: RawDialect;
   /** Closes the socket as soon as it is open: a browser is told a close code, but not why an upgrade was refused. */
   readonly refusal?: { readonly code: CloseCode; readonly reason: string } | undefined;
-  /** The gateway's part of the conversation with one client, whose socket is open. */
+  /** The gateway's part of the conversation with one client, who can be sent nothing yet: see {@link Speaker.onOpen}. */
   readonly speakTo: (client: Client) => Speaker;
 }
 
 /** The gateway's part in the conversation with one client. No method may throw. */
 export interface Speaker {
+  /** The client can be sent something: what the gateway says first. Absent: it waits for the client. */
+  onOpen?(): void;
   /** One whole message of the client; `data` is lent for the call. Not called once the client is closed. */
   onMessage(data: Uint8Array, binary: boolean): void;
   /** What the client is sent for a frame; `undefined`: nothing. */

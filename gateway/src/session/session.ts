@@ -160,6 +160,11 @@ export class Session implements SocketSession, Client, Living, MembershipListene
     this.reply({ type: 'unsubscribed', channel, code, message });
   }
 
+  /** Its owner knows it: the conversation may begin. */
+  begin(): void {
+    this.#speaker.onOpen?.();
+  }
+
   // --- what it sends -------------------------------------------------------------------------------
 
   onMessage(data: Uint8Array, binary: boolean): void {

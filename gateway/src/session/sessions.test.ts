@@ -24,6 +24,22 @@ const ONE_WORD: Conversation = {
   }),
 };
 
+/** A conversation in which the gateway speaks first: whoever comes is `guest`. */
+const GREETING: Conversation = {
+  ...ONE_WORD,
+  greet: (request): Greeting => ({
+    ...ONE_WORD.greet(request),
+    speakTo: (client) => ({
+      onOpen() {
+        client.reply({ type: 'ping' });
+        client.identify({ ...ANONYMOUS, user: 'guest' });
+      },
+      onMessage() {},
+      toWire: (frame) => `${client.id}: ${frame.type}`,
+    }),
+  }),
+};
+
 function setUp() {
   const off = Number.POSITIVE_INFINITY;
   const told: string[] = [];
@@ -55,9 +71,13 @@ function setUp() {
     timings: { pingIntervalMs: 25_000, pongTimeoutMs: 10_000, connectTimeoutMs: 10_000, lagMs: 60_000 },
   });
   const closes: [code: number, reason: string][] = [];
-  const open = (remoteAddress: string, user?: string) => {
+  const sent: unknown[] = [];
+  const open = (remoteAddress: string, user?: string, conversation = ONE_WORD) => {
     const socket: Socket = {
-      send: () => 'sent',
+      send(wire) {
+        sent.push(wire);
+        return 'sent';
+      },
       cork: (callback) => callback(),
       subscribe() {},
       unsubscribe() {},
@@ -67,11 +87,11 @@ function setUp() {
       terminate() {},
     };
     const request = { path: '/', query: '', subprotocols: [], header: () => '', remoteAddress };
-    const session = sessions.open(socket, ONE_WORD, ONE_WORD.greet(request));
+    const session = sessions.open(socket, conversation, conversation.greet(request));
     if (user) session.onMessage(Buffer.from(user), false);
     return session;
   };
-  return { sessions, stats, told, closes, open };
+  return { sessions, stats, told, closes, sent, open };
 }
 
 it('finds sessions by id, user and address, from the open socket until it is gone', () => {
@@ -116,12 +136,37 @@ it('drains: everyone is sent elsewhere with a time to come back of its own, whet
 });
 
 it('a conversation may leave a frame untold', () => {
-  const { sessions, open } = setUp();
+  const { sessions, sent, open } = setUp();
   const session = open('10.0.0.1', 'ann');
-  const sent: unknown[] = [];
-  session.writer.send = (wire) => void sent.push(wire);
   session.reply({ type: 'error', code: 'internal', message: '', retryable: false });
   session.reply({ type: 'unsubscribed', channel: 'a' });
   expect(sent).toEqual(['unsubscribed']);
+  sessions.close();
+});
+
+it('a conversation may speak first, once its session is known', () => {
+  const { sessions, told, sent, open } = setUp();
+  const session = open('10.0.0.1', undefined, GREETING);
+  expect(sent).toEqual([`${session.id}: ping`]);
+  expect([...sessions.ofUser('guest')]).toEqual([session]);
+  expect(told).toEqual(['guest connected']);
+  sessions.close();
+});
+
+it('a large reply waits until the client has read, and goes the way of every other frame', async () => {
+  const { sessions, sent, open } = setUp();
+  const session = open('10.0.0.1', 'ann');
+  let isRead: () => void = () => {};
+  const read = new Promise<void>((resolve) => {
+    isRead = resolve;
+  });
+  session.writer.drained = () => read;
+  const replied = session.replyDrained({ type: 'history', id: 1, channel: 'a', messages: [], more: false });
+  expect(sent).toEqual([]);
+  isRead();
+  await replied;
+  expect(sent).toEqual(['history']);
+  await session.replyDrained({ type: 'error', code: 'internal', message: '', retryable: false });
+  expect(sent).toEqual(['history']);
   sessions.close();
 });

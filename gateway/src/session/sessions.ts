@@ -73,8 +73,13 @@ export class Sessions implements SessionOwner {
     const { refusal } = greeting;
     if (refusal) session.close(refusal.code, refusal.reason);
     else if (tooMany) this.#turnAway(session, tooMany);
-    else if (!session.isClosed && !session.identity) this.#await(session);
+    else this.#begin(session);
     return session;
+  }
+
+  #begin(session: Session): void {
+    session.begin();
+    if (!session.isClosed && !session.identity) this.#await(session);
   }
 
   /** It has to say who it is. Those who take long are closed first: nobody can keep the others out by being slow. */

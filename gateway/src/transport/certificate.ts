@@ -2,14 +2,7 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
-
-/** Paths of PEM files. */
-export interface CertificateFiles {
-  /** The certificate, then those that signed it up to the root. */
-  readonly cert: string;
-  /** Its private key, not encrypted. */
-  readonly key: string;
-}
+import type { CertificateFiles } from './transport.js';
 
 interface Certificate {
   readonly cert: Buffer;

@@ -1,5 +1,3 @@
-import type { CertificateFiles } from './certificate.js';
-
 /**
  * The transport port: accepts WebSocket connections and HTTP requests, sends bytes, has topics.
  * It knows nothing of frames, channels or sessions. Adapters: `uws.ts`, `ws.ts`; the suite in
@@ -50,6 +48,14 @@ export interface ListenAddress {
   readonly port: number;
   /** Share the port with other processes of this gateway (workers). Default false: exclusive. */
   readonly shared?: boolean;
+}
+
+/** Paths of PEM files. */
+export interface CertificateFiles {
+  /** The certificate, then those that signed it up to the root. */
+  readonly cert: string;
+  /** Its private key, not encrypted. */
+  readonly key: string;
 }
 
 export interface TransportOptions {

@@ -55,9 +55,10 @@ export interface RawDialect extends Dialect {
   /**
    * Encoded frames of this dialect, at least one, as what one WebSocket frame holds: an array of them in
    * this order; one alone stays as it is. They are copied, not parsed, so none may be an array itself.
-   * JSON adds one byte a frame and one more, MessagePack at most five bytes.
+   * JSON adds one byte a frame and one more, MessagePack at most five bytes. Absent: clients of this dialect
+   * take one frame at a time.
    */
-  join(frames: readonly Wire[]): Wire;
+  join?(frames: readonly Wire[]): Wire;
 }
 
 /** The wire bytes are no frame of this dialect, or its data is outside the data model. */

@@ -12,7 +12,7 @@ const COMMA = 0x2c;
 const CLOSE_BRACKET = 0x5d;
 
 /** The gateway's JSON dialect: `data` keeps its text, to the letter, on the way in and out. */
-export const jsonRawDialect: RawDialect = {
+export const jsonRawDialect: Required<RawDialect> = {
   ...jsonDialect,
   decodeRaw(wire) {
     const text = readText(wire);

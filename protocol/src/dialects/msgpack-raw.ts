@@ -9,7 +9,7 @@ import { writeArrayHeader, writeMapHeader, writeString, writeValue } from './msg
 import { transcode } from './transcode.js';
 
 /** The gateway's MessagePack dialect: `data` keeps its bytes on the way in and out. */
-export const msgpackRawDialect: RawDialect = {
+export const msgpackRawDialect: Required<RawDialect> = {
   ...msgpackDialect,
   decodeRaw(wire) {
     const fields: Record<string, unknown> = {};

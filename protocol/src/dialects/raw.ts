@@ -9,4 +9,4 @@ export { transcode } from './transcode.js';
 export const RAW_DIALECTS = {
   json: jsonRawDialect,
   msgpack: msgpackRawDialect,
-} as const satisfies Readonly<Record<string, RawDialect>>;
+} as const satisfies Readonly<Record<string, Required<RawDialect>>>;
