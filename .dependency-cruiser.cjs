@@ -8,7 +8,7 @@ const only = (name, from, allowed) => ({
   to: { path: '^(protocol|client-sdk|gateway|loadtest)/', pathNot: allowed },
 });
 const G = '^gateway/src';
-const PORTS = `${G}/(transport/transport|broker/(broker|record|resume)|auth/(application|authenticator)|clock|errors|fifo|histogram|namespaces|rate-limiter|stats|semaphore)\\.ts$`;
+const PORTS = `${G}/(transport/transport|broker/(broker|extensions|record|resume)|auth/(application|authenticator)|clock|errors|fifo|histogram|namespaces|rate-limiter|stats|semaphore)\\.ts$`;
 const PROTOCOL = '^protocol/src/';
 
 module.exports = {

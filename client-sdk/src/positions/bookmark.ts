@@ -5,7 +5,7 @@ import type { PositionStore, StoredPosition } from './store.js';
 /** Positions of one id are saved at most this often, ms; the last one always is. */
 const SAVE_EVERY_MS = 100;
 
-export interface BookmarkOptions {
+interface BookmarkOptions {
   readonly store: PositionStore;
   readonly id: string;
   readonly clock: Clock;

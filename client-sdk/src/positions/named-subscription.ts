@@ -13,7 +13,7 @@ type Note = Told<Omit<SubscriptionEvents, 'error'>>;
 export type MaybePosition = Pick<Message, 'epoch' | 'offset'>;
 type Handler = (message: Message) => unknown;
 
-export interface NamedSubscriptionOptions {
+interface NamedSubscriptionOptions {
   readonly reader: Reader;
   readonly commit: Commit;
   readonly clock: Clock;

@@ -17,7 +17,7 @@ export interface Outgoing {
 }
 
 /** One session that does not get what all others get. */
-export interface Exception {
+interface Exception {
   readonly session: string;
   /** What it is sent in its place: its position goes on. `undefined` on live channels, where there is none. */
   frame(dialect: RawDialect): Wire | undefined;

@@ -1,14 +1,26 @@
 import type { Wire } from '@fanfare/protocol';
-import type { Membership } from './channel.js';
 import { frameFor, type Outgoing } from './entry.js';
+import type { Member } from './member.js';
 import type { Topic } from './topic.js';
 
+/** The place on a channel of one who does not get a message that the others get. */
+export interface ExceptedPlace {
+  /** It gets what the channel sends now. */
+  readonly isLive: boolean;
+  readonly topic: Topic;
+  readonly member: Member;
+}
+
 /** The place of a session of this gateway on a channel, if it has one. */
-export type FindMembership = (session: string, channel: string) => Membership | undefined;
+export type FindMembership = (session: string, channel: string) => ExceptedPlace | undefined;
 
 /** Those on the channel who do not get one of the items, each once. */
-export function exceptedFrom(channel: string, items: readonly Outgoing[], find: FindMembership): readonly Membership[] {
-  const excepted = new Set<Membership>();
+export function exceptedFrom(
+  channel: string,
+  items: readonly Outgoing[],
+  find: FindMembership,
+): readonly ExceptedPlace[] {
+  const excepted = new Set<ExceptedPlace>();
   for (const { exception } of items) {
     const membership = exception && find(exception.session, channel);
     if (membership?.isLive) excepted.add(membership);
@@ -22,7 +34,7 @@ export function exceptedFrom(channel: string, items: readonly Outgoing[], find: 
  */
 export function publishApart(
   topic: Topic,
-  members: readonly Membership[],
+  members: readonly ExceptedPlace[],
   items: readonly Outgoing[],
   publish: () => void,
 ): void {

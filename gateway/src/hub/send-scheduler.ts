@@ -1,9 +1,8 @@
 import type { Clock } from '../clock.js';
 import { fanOutOf, type Stats } from '../stats.js';
 import { MAX_PUBLISHES_PER_TURN, type Transport } from '../transport/transport.js';
-import type { Membership } from './channel.js';
 import type { Outgoing } from './entry.js';
-import { exceptedFrom, type FindMembership, publishApart } from './exceptions.js';
+import { type ExceptedPlace, exceptedFrom, type FindMembership, publishApart } from './exceptions.js';
 import type { SendQueue, SendQueueOwner } from './send-queue.js';
 
 /**
@@ -19,7 +18,7 @@ const MAX_BYTES_PER_TURN = 15 * 1024;
  */
 const MAX_HOLD_MS = 2;
 
-const NOBODY: readonly Membership[] = [];
+const NOBODY: readonly ExceptedPlace[] = [];
 
 export interface SendSchedulerOptions {
   /** Bytes that may wait in all queues together before publishers are held up. */
