@@ -3,13 +3,14 @@ import { createHealthApi, type HttpDependencies } from './api/api.js';
 import { CertificateRenewal } from './certificate-renewal.js';
 import type { Clock } from './clock.js';
 import type { Config } from './config/config.js';
-import { readDescriptorLimit, ShortageLog } from './observability/descriptors.js';
+import { type Descriptors, limitFor, readDescriptors, ShortageLog } from './observability/descriptors.js';
 import type { Logger } from './observability/logger.js';
 import { watchRefusals } from './observability/refusals.js';
 import type { Session } from './session/session.js';
 import { count } from './stats.js';
 import { readCertificate } from './transport/certificate.js';
 import { createClientAddress } from './transport/client-address.js';
+import { KEPT_FOR_HTTP } from './transport/connection-gate.js';
 import type {
   CertificateFiles,
   Transport,
@@ -53,16 +54,13 @@ const HEALTH_TRANSPORT: TransportOptions = {
   idleTimeoutMs: 60_000,
 };
 
-/** A production gateway that may hold no more than this many is told so at its start. */
-const FEW_CONNECTIONS = 8_000;
-
 const CROWDED: UpgradeResult<Session> = { accept: false, status: 503, body: 'too many connections' };
 
 /** @throws if a port is taken or the certificate can't be used, with one clear line. */
 export async function openListeners(config: Config, options: ListenersOptions): Promise<Listeners> {
   const { logger, clock, http, isShared } = options;
   let { handlers } = options;
-  const descriptors = readDescriptorLimit();
+  const descriptors = readDescriptors();
   const shortage = descriptors && new ShortageLog(descriptors, logger);
   const decide = (request: UpgradeRequest): UpgradeResult<Session> => {
     if (!transport.isCrowded) return handlers.onUpgrade(request);
@@ -110,9 +108,7 @@ export async function openListeners(config: Config, options: ListenersOptions): 
     await aside?.close();
     await transport.close();
   };
-  if (descriptors && descriptors.connections < FEW_CONNECTIONS && config.mode === 'production') {
-    logger.warn(descriptors, 'few connections are possible: the process may not open more files (ulimit -n)');
-  }
+  if (descriptors) compareWithLimit(config.limits.connections, descriptors, logger);
   try {
     const { host, port, healthPort = 0 } = config;
     const main = await transport.listen({ host, port, shared: isShared });
@@ -131,6 +127,17 @@ export async function openListeners(config: Config, options: ListenersOptions): 
     await close();
     throw error;
   }
+}
+
+/** Says where fewer connections are possible than the configuration promises. */
+function compareWithLimit(configured: number, descriptors: Descriptors, logger: Logger): void {
+  const connections = descriptors.connections - KEPT_FOR_HTTP;
+  if (!Number.isFinite(configured) || configured <= connections) return;
+  const { limit } = descriptors;
+  logger.warn(
+    { limit, needed: limitFor(configured + KEPT_FOR_HTTP, descriptors), connections, configured },
+    'fewer connections are possible than limits.connections: the process may not open more files (ulimit -n)',
+  );
 }
 
 /** Both or none: the configuration was checked. */

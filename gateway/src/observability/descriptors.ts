@@ -11,18 +11,36 @@ const MAX_RESERVE = 256;
 /** How much has to be free again until a shortage counts as over. */
 const RELIEF = 0.9;
 
-/** What the process may have open, and what of it connections can take. `undefined`: the system does not say (only Linux does). */
-export function readDescriptorLimit(): { readonly limit: number; readonly connections: number } | undefined {
+export interface Descriptors {
+  /** What the process may have open. */
+  readonly limit: number;
+  /** What it has open. */
+  readonly open: number;
+  /** What of the limit connections can take. */
+  readonly connections: number;
+}
+
+/** `undefined`: the system does not say (only Linux does). */
+export function readDescriptors(): Descriptors | undefined {
   try {
     const [, text] = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1')) ?? [];
     if (text === undefined) return undefined;
     const limit = Number(text);
-    const reserve = Math.min(MAX_RESERVE, Math.max(MIN_RESERVE, Math.floor(limit / 8)));
-    const isOpen = readdirSync('/proc/self/fd').length;
-    return { limit, connections: Math.max(1, limit - isOpen - reserve) };
+    const open = readdirSync('/proc/self/fd').length;
+    return { limit, open, connections: Math.max(1, limit - open - reserveOf(limit / 8)) };
   } catch {
     return undefined;
   }
+}
+
+/** How large the limit has to be for so many connections. */
+export function limitFor(connections: number, { open }: Descriptors): number {
+  const used = connections + open;
+  return used + reserveOf(used / 7);
+}
+
+function reserveOf(share: number): number {
+  return Math.min(MAX_RESERVE, Math.max(MIN_RESERVE, Math.floor(share)));
 }
 
 /** Says once that connections are refused for want of descriptors, and once that it is over. */
@@ -32,7 +50,7 @@ export class ShortageLog {
   readonly #connections: number;
   readonly #logger: Pick<Logger, 'error' | 'info'>;
 
-  constructor({ limit, connections }: { limit: number; connections: number }, logger: Pick<Logger, 'error' | 'info'>) {
+  constructor({ limit, connections }: Descriptors, logger: Pick<Logger, 'error' | 'info'>) {
     this.#limit = limit;
     this.#connections = connections;
     this.#logger = logger;

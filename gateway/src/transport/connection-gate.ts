@@ -1,7 +1,7 @@
 import type { TransportOptions } from './transport.js';
 
 /** Of the connections that a transport may have, so many are kept for HTTP: health checks still get through. */
-const KEPT_FOR_HTTP = 16;
+export const KEPT_FOR_HTTP = 16;
 
 /** Counts the connections of a transport, and lets no more in than it may have. */
 export class ConnectionGate {

@@ -31,8 +31,7 @@ it.each(['uws', 'ws'])(
     await expect.poll(() => gateway.output.stdout, PATIENCE).toContain('"listening"');
     const port = Number(/"url":"[^"]*:(\d+)"/.exec(gateway.output.stdout)?.[1]);
     const lines = (text: string) => gateway.output.stdout.split('\n').filter((line) => line.includes(text));
-    const [warning] = lines('few connections are possible');
-    expect(JSON.parse(warning ?? '{}')).toMatchObject({ level: 'warn', limit: 150 });
+    expect(lines('fewer connections are possible')).toEqual([expect.stringContaining('"configured":100000')]);
 
     const client = new WebSocket(`ws://127.0.0.1:${port}/ws`);
     await once(client, 'open');
@@ -61,6 +60,32 @@ it.each(['uws', 'ws'])(
     for (const socket of [client, next]) socket.terminate();
   },
 );
+
+/** What a gateway in production says at its start about the connections that it may have, by `ulimit -n`. */
+async function saidAtStart(files: number, connections: number): Promise<Record<string, unknown> | undefined> {
+  const limited = `ulimit -n ${files}; exec ${process.execPath} ${PROGRAM} serve --port 0 --limit-connections ${connections}`;
+  const gateway = await startProcess(['bash', '-c', limited], {
+    FANFARE_MODE: 'production',
+    FANFARE_HOST: '127.0.0.1',
+    FANFARE_API_KEYS: 'k',
+    FANFARE_STOP_DELAY_MS: '0',
+  });
+  await expect.poll(() => gateway.output.stdout, PATIENCE).toContain('"listening"');
+  const line = gateway.output.stdout.split('\n').find((one) => one.includes('fewer connections are possible'));
+  gateway.child.kill('SIGKILL');
+  return line === undefined ? undefined : (JSON.parse(line) as Record<string, unknown>);
+}
+
+it('says at its start where fewer connections are possible than configured, and which limit would do', async () => {
+  const said = await saidAtStart(1_000, 900);
+  expect(said).toMatchObject({ level: 'warn', limit: 1_000, configured: 900 });
+  const { needed, connections } = said as { needed: number; connections: number };
+  // A process may have some more files open at its start than the one before.
+  expect(await saidAtStart(needed + 10, 900)).toBeUndefined();
+  expect(await saidAtStart(needed - 20, 900)).toBeDefined();
+  expect(await saidAtStart(1_000, connections - 10)).toBeUndefined();
+  expect(await saidAtStart(1_000, 0)).toBeUndefined();
+});
 
 it('keeps some connections for HTTP: a WebSocket is told that there are too many, health checks get through', async () => {
   const gateway = await startProcess(
