@@ -15,8 +15,8 @@ const FROZEN_MS = 5_000;
 /** Long enough for the flood to be published meanwhile, on a busy machine too. */
 const FLOODED_MS = 8_000;
 
-const readerThread = new Worker('reader-worker.js', { type: 'module' });
-const publisherThread = new Worker('publisher-worker.js', { type: 'module' });
+const readerThread = new Worker(`reader-worker.js${location.hash}`, { type: 'module' });
+const publisherThread = new Worker(`publisher-worker.js${location.hash}`, { type: 'module' });
 const tellReader = (command: ReaderCommand) => readerThread.postMessage(command);
 const tellPublisher = (command: PublisherCommand) => publisherThread.postMessage(command);
 

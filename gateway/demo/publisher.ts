@@ -1,4 +1,4 @@
-import { type Client, createClient } from '@fanfare/client';
+import { type Client, type ClientOptions, createClient } from '@fanfare/client';
 import { msgpackDialect } from '@fanfare/client/msgpack';
 import {
   type Announcement,
@@ -24,7 +24,7 @@ const FLOOD_BYTES = 30_000;
 
 /** Publishes over a connection of its own, in MessagePack; nothing that happens to the reader disturbs it. */
 export class Publisher {
-  readonly #url: string;
+  readonly #gateway: Pick<ClientOptions, 'url' | 'token'>;
   readonly #report: (report: PublisherReport) => void;
   readonly #client: Client;
   readonly #leadership = new Leadership(randomId(), DEFAULT_RATE, performance.now());
@@ -34,10 +34,10 @@ export class Publisher {
   #pace = 0;
   #seen = 0;
 
-  constructor(url: string, report: (report: PublisherReport) => void) {
-    this.#url = url;
+  constructor(gateway: Pick<ClientOptions, 'url' | 'token'>, report: (report: PublisherReport) => void) {
+    this.#gateway = gateway;
     this.#report = report;
-    this.#client = createClient({ url, codec: msgpackDialect });
+    this.#client = createClient({ ...gateway, codec: msgpackDialect });
     // Whoever leads next goes on from the last prices.
     this.#client.channel(TICKER).subscribe(({ data }) => this.#onTick(parseTick(data)), { rewind: 30 });
     for (const name of [CHAT, HELLO]) this.#client.channel(name).subscribe(() => this.#onSeen());
@@ -59,7 +59,7 @@ export class Publisher {
 
   /** Over one more connection, so that ticks need not queue behind it. */
   async flood(): Promise<void> {
-    const client = createClient({ url: this.#url, codec: msgpackDialect });
+    const client = createClient({ ...this.#gateway, codec: msgpackDialect });
     client.connect();
     const filler = crypto.getRandomValues(new Uint8Array(FLOOD_BYTES));
     const channel = client.channel(FLOOD);

@@ -1,4 +1,4 @@
-import { type Channel, type Client, createClient, type Message } from '@fanfare/client';
+import { type Channel, type Client, type ClientOptions, createClient, type Message } from '@fanfare/client';
 import { Cable } from './cable.js';
 import { CHAT, FLOOD, HELLO, READ, TICKER } from './channels.js';
 import { Ledger } from './ledger.js';
@@ -33,11 +33,11 @@ export class Reader {
   /** Caught up when the current interruption began; absent while there is none. */
   #caughtUpBefore: number | undefined;
 
-  constructor(url: string, report: (report: ReaderReport) => void) {
+  constructor(gateway: Pick<ClientOptions, 'url' | 'token'>, report: (report: ReaderReport) => void) {
     this.#report = report;
     this.#cable = new Cable({ onText: (text) => this.#onText(text) });
     // Soon back, so that the time offline is the one that was asked for.
-    this.#client = createClient({ url, socket: this.#cable.socket, backoff: { baseMs: 200, maxMs: 1000 } });
+    this.#client = createClient({ ...gateway, socket: this.#cable.socket, backoff: { baseMs: 200, maxMs: 1000 } });
     this.#client.on('state', ({ state, reason }) => this.#onState(state, reason));
     this.#client.on('error', ({ message }) => this.#note({ kind: 'failed', message }));
     this.#ledgers = READ.map((name) => this.#read(name));
