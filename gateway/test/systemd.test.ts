@@ -19,7 +19,11 @@ const setting = (name: string) => new RegExp(`^${name}=(.*)$`, 'm').exec(unit)?.
 const variables = (text: string) =>
   Object.fromEntries([...text.matchAll(/^(\w+)=(.*)$/gm)].map(([, name, value]) => [name as string, value as string]));
 const environmentFile = variables(readRepositoryFile('deploy/systemd/fanfare.env'));
-const filled: Readonly<Record<string, string>> = { ...environmentFile, FANFARE_API_KEYS: 'a-key-for-tests-only', FANFARE_JWT_SECRET: 'x'.repeat(32) };
+const filled: Readonly<Record<string, string>> = {
+  ...environmentFile,
+  FANFARE_API_KEYS: 'a-key-for-tests-only',
+  FANFARE_JWT_SECRET: 'x'.repeat(32),
+};
 
 let folder: string;
 let installed: string;
