@@ -15,6 +15,8 @@ const alias = [
   { find: /^@fanfare\/client\/msgpack$/, replacement: source('client-sdk/src/msgpack.ts') },
   { find: /^@fanfare\/client\/positions$/, replacement: source('client-sdk/src/positions.ts') },
   { find: /^@fanfare\/client\/publisher$/, replacement: source('client-sdk/src/publisher.ts') },
+  { find: /^@fanfare\/client\/react$/, replacement: source('client-sdk/src/react.ts') },
+  { find: /^@fanfare\/client\/store$/, replacement: source('client-sdk/src/store.ts') },
   { find: /^@fanfare\/client\/tokens$/, replacement: source('client-sdk/src/tokens.ts') },
   { find: /^@fanfare\/client\/testing$/, replacement: source('client-sdk/src/testing/index.ts') },
 ];

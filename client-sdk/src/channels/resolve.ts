@@ -30,3 +30,9 @@ export type StreamName<Map> = ChannelName<Pick<Map, StreamKeys<Map>>>;
 type StreamKeys<Map> = {
   [Key in keyof Map & string]: SpecOf<Map[Key]> extends { readonly kind: 'stream' } ? Key : never;
 }[keyof Map & string];
+
+/** Names of channels that have a log. */
+export type DurableName<Map> = ChannelName<Pick<Map, DurableKeys<Map>>>;
+type DurableKeys<Map> = {
+  [Key in keyof Map & string]: SpecOf<Map[Key]> extends { readonly kind: 'live' } ? never : Key;
+}[keyof Map & string];

@@ -1,0 +1,205 @@
+import {
+  createContext,
+  createElement,
+  type ReactNode,
+  useContext,
+  useEffect,
+  useMemo,
+  useRef,
+  useState,
+  useSyncExternalStore,
+} from 'react';
+import type { StateOptions } from '../channel-state.js';
+import type { Channel, SubscribeOptions } from '../channel-types.js';
+import type { ChannelName } from '../channels/patterns.js';
+import type { DurableName, SpecIn } from '../channels/resolve.js';
+import type { AnySpec } from '../channels/spec.js';
+import type { BaseClient, Client, Untyped, UntypedClient } from '../client.js';
+import { FanfareClientError } from '../errors.js';
+import type { MessageOf } from '../message.js';
+import type { InfoOf } from '../presence.js';
+import { constantStore, type Store } from '../store/lazy-store.js';
+import {
+  type ChannelStateView,
+  type ConnectionView,
+  channelStateStore,
+  connectionStore,
+  type LatestOptions,
+  latestStore,
+  type MessagesOptions,
+  type MessagesView,
+  messagesStore,
+  NO_MESSAGES,
+  NOBODY,
+  OFF,
+  type PresenceView,
+  presenceStore,
+  type SubscriptionView,
+  subscriptionStore,
+} from '../store/stores.js';
+
+/** What a channel of that name gives. */
+export type MessageIn<Map, Name extends string> =
+  SpecIn<Map, Name> extends infer S extends AnySpec ? MessageOf<S> : never;
+/** What members of it show of themselves. */
+type InfoIn<Map, Name extends string> = InfoOf<SpecIn<Map, Name>>;
+
+export interface ProviderProps<Map> {
+  /**
+   * A client that the application keeps, connected while the provider is mounted and left as it is then; or what makes one, once: that is
+   * closed when the provider goes.
+   */
+  readonly client: Client<Map> | (() => Client<Map>);
+  readonly children?: ReactNode;
+}
+
+export interface UseSubscriptionOptions
+  extends Pick<SubscribeOptions, 'since' | 'rewind' | 'rewindMs' | 'resumeAs' | 'commit'> {}
+
+/** No channel now: `null`, so that a hook can wait for what its name is made of. */
+type Maybe<Name> = Name | null | undefined;
+
+export interface Hooks<Map> {
+  FanfareProvider(props: ProviderProps<Map>): ReactNode;
+  /** @throws {FanfareClientError} `bad_request` outside of a provider. */
+  useClient(): Client<Map>;
+  useConnection(): ConnectionView;
+  /** Calls the newest handler for each message, and renders only when the status changes. Options count when it begins. */
+  useSubscription<const Name extends ChannelName<Map>>(
+    name: Maybe<Name>,
+    handler: (message: MessageIn<Map, Name>) => unknown,
+    options?: UseSubscriptionOptions,
+  ): SubscriptionView;
+  /** The newest messages of a channel, rendered at most once a frame; none on the server. */
+  useMessages<const Name extends ChannelName<Map>>(
+    name: Maybe<Name>,
+    options?: MessagesOptions,
+  ): MessagesView<MessageIn<Map, Name>> & {
+    /** Puts up to `count` older messages (100) before those that are there; whether there are still older ones. */
+    readonly loadOlder: (count?: number) => Promise<boolean>;
+  };
+  /** The newest message; of a durable channel at first the last one that there is. */
+  useLatest<const Name extends ChannelName<Map>>(
+    name: Maybe<Name>,
+    options?: LatestOptions,
+  ): MessageIn<Map, Name> | undefined;
+  /** A snapshot, and what comes after it. Calls the newest `load` and `apply`; a new one does not begin it anew. */
+  useChannelState<const Name extends DurableName<Map>, State>(
+    name: Maybe<Name>,
+    options: StateOptions<State, MessageIn<Map, Name>>,
+  ): ChannelStateView<State>;
+  /** Who is on the channel; whoever renders this is listed there too. */
+  usePresence<const Name extends ChannelName<Map>>(name: Maybe<Name>): PresenceView<InfoIn<Map, Name>>;
+}
+
+/**
+ * The hooks of an application, typed by its channels: `createHooks<typeof channels>()`. Nothing is opened while rendering, so a
+ * server renders what is there before a connection, and a component that is rendered twice subscribes once.
+ */
+export function createHooks<Map = Untyped>(): Hooks<Map> {
+  const Context = createContext<BaseClient | undefined>(undefined);
+
+  function useClient(): UntypedClient {
+    const client = useContext(Context);
+    if (client === undefined) throw new FanfareClientError('bad_request', 'there is no <FanfareProvider> around this');
+    return client as UntypedClient;
+  }
+
+  /** The store of what a channel has, made anew when the name or one of `keys` changes. */
+  function useStore<Made extends Store<unknown>>(
+    name: Maybe<string>,
+    make: (channel: Channel, client: BaseClient) => Made,
+    nothing: Made,
+    keys: readonly unknown[] = [],
+  ): Made {
+    const client = useClient();
+    // biome-ignore lint/correctness/useExhaustiveDependencies: what `make` depends on is in `keys`
+    return useMemo(() => (name == null ? nothing : make(client.channel(name), client)), [client, name, ...keys]);
+  }
+
+  function useNewest<Value>(value: Value): { readonly current: Value } {
+    const newest = useRef(value);
+    useEffect(() => {
+      newest.current = value;
+    });
+    return newest;
+  }
+
+  const hooks: Hooks<Untyped> = {
+    FanfareProvider({ client: given, children }) {
+      const [made] = useState(() => (typeof given === 'function' ? given() : undefined));
+      const client = made ?? (given as BaseClient);
+      const leaving = useRef<ReturnType<typeof setTimeout>>(undefined);
+      useEffect(() => {
+        clearTimeout(leaving.current);
+        client.connect();
+        return () => {
+          // A provider that is mounted twice keeps its client.
+          if (made) leaving.current = setTimeout(() => made.close());
+        };
+      }, [client, made]);
+      return createElement(Context.Provider, { value: client }, children);
+    },
+
+    useClient,
+
+    useConnection() {
+      const client = useClient();
+      return useRead(useMemo(() => connectionStore(client), [client]));
+    },
+
+    useSubscription(name, handler, options = {}) {
+      const newest = useNewest(handler);
+      const store = useStore(
+        name,
+        (channel) => subscriptionStore(channel, (message) => newest.current(message as never), options),
+        NO_SUBSCRIPTION,
+      );
+      return useRead(store);
+    },
+
+    useMessages(name, { rewind, max } = {}) {
+      const store = useStore(name, (channel) => messagesStore(channel, { rewind, max }), NO_MESSAGES, [rewind, max]);
+      const view = useRead(store);
+      return useMemo(() => ({ ...view, loadOlder: store.loadOlder }), [view, store]) as never;
+    },
+
+    useLatest(name, { rewind } = {}) {
+      const store = useStore(name, (channel) => latestStore(channel, { rewind }), NO_LATEST, [rewind]);
+      return useRead(store) as never;
+    },
+
+    useChannelState(name, options) {
+      const newest = useNewest(options as StateOptions<unknown, unknown>);
+      const store = useStore(
+        name,
+        (channel) =>
+          channelStateStore<unknown, unknown>(channel, {
+            load: (signal) => newest.current.load(signal),
+            apply: (state, message) => newest.current.apply(state, message as never),
+          }),
+        NO_STATE,
+      );
+      return useRead(store) as never;
+    },
+
+    usePresence(name) {
+      return useRead(useStore(name, (channel, client) => presenceStore(client, channel), NO_PRESENCE)) as never;
+    },
+  };
+  return hooks as unknown as Hooks<Map>;
+}
+
+const NO_SUBSCRIPTION = constantStore(OFF);
+const NO_LATEST = constantStore<unknown>(undefined);
+const NO_STATE = constantStore<ChannelStateView<unknown>>({
+  state: undefined,
+  status: 'loading',
+  error: undefined,
+  reload: () => {},
+});
+const NO_PRESENCE = constantStore<PresenceView<unknown>>(NOBODY);
+
+function useRead<Value>(store: Store<Value>): Value {
+  return useSyncExternalStore(store.subscribe, store.getSnapshot, store.getServerSnapshot);
+}

@@ -1,0 +1,55 @@
+import { onNextFrame } from './frame.js';
+
+/** A value that changes, as React's `useSyncExternalStore` and adapters of other frameworks want it. */
+export interface Store<Value> {
+  /** Calls back after each change, at most once a frame; returns what ends that. */
+  readonly subscribe: (listener: () => void) => () => void;
+  /** The same value until something changed. */
+  readonly getSnapshot: () => Value;
+  /** What a server renders, and a page before it has begun. */
+  readonly getServerSnapshot: () => Value;
+}
+
+/** Begins what brings values; `read` gives the newest, and `changed` says that there is one. Returns what ends it. */
+export type Open = (changed: () => void) => () => void;
+
+/**
+ * A store that does nothing until somebody listens, and ends a moment after nobody does: a component that is
+ * mounted twice, or moves, begins and ends in one breath.
+ */
+export function lazyStore<Value>(read: () => Value, open: Open, initial = read()): Store<Value> {
+  const listeners = new Set<() => void>();
+  let snapshot = read();
+  let close: (() => void) | undefined;
+  let leaving: ReturnType<typeof setTimeout> | undefined;
+
+  const flush = () => {
+    const value = read();
+    if (Object.is(value, snapshot)) return;
+    snapshot = value;
+    for (const listener of [...listeners]) listener();
+  };
+  return {
+    getSnapshot: () => snapshot,
+    getServerSnapshot: () => initial,
+    subscribe(listener) {
+      // The same function may be handed in twice.
+      const own = () => listener();
+      listeners.add(own);
+      clearTimeout(leaving);
+      close ??= open(() => onNextFrame(flush));
+      return () => {
+        if (!listeners.delete(own) || listeners.size > 0) return;
+        leaving = setTimeout(() => {
+          close?.();
+          close = undefined;
+        });
+      };
+    },
+  };
+}
+
+/** One that never changes. */
+export function constantStore<Value>(value: Value): Store<Value> {
+  return { subscribe: () => () => {}, getSnapshot: () => value, getServerSnapshot: () => value };
+}
