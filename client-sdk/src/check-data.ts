@@ -7,18 +7,23 @@ const NO_DATA =
 const MAX_DEPTH = 128;
 
 /**
- * Refuses what JSON would silently make something else of: NaN and infinities, `undefined` in an array, Map, Set,
- * DataView and the like. Members that are `undefined` or functions are left out, as JSON does; an object with `toJSON`
- * speaks for itself.
+ * Refuses what JSON would silently make something else of: NaN and infinities, dates that are none, `undefined` in an
+ * array, Map, Set, DataView and the like. Members that are `undefined` or functions are left out, as JSON does; of an
+ * object with `toJSON` it is what that says.
  * @throws {FanfareClientError} `bad_request`, which names the value
  */
 export function checkData(data: unknown, path = 'data', depth = 0): void {
   const kind = Object.prototype.toString.call(data).slice(8, -1);
-  const isNumber = kind === 'Number';
-  if (isNumber ? !Number.isFinite(data) : NO_DATA.test(kind)) {
+  const isNumber = /^(Number|Date)$/.test(kind);
+  if (isNumber ? !Number.isFinite(Number(data)) : NO_DATA.test(kind)) {
     throw new FanfareClientError('bad_request', `${path}: ${isNumber ? data : kind} is no data`);
   }
-  if (!/^(Object|Array)$/.test(kind) || depth > MAX_DEPTH || (data as { toJSON?: unknown }).toJSON) return;
+  if (!/^(Object|Array)$/.test(kind) || depth > MAX_DEPTH) return;
+  const { toJSON } = data as { toJSON?: unknown };
+  if (typeof toJSON === 'function') {
+    checkData(toJSON.call(data), path, depth + 1);
+    return;
+  }
   for (const [name, member] of Object.entries(Array.isArray(data) ? [...data] : (data as object))) {
     if (Array.isArray(data)) checkData(member, `${path}[${name}]`, depth + 1);
     else if (!/undefined|function|symbol/.test(typeof member)) checkData(member, `${path}.${name}`, depth + 1);

@@ -41,6 +41,9 @@ describe('publish', () => {
       code: 'bad_request',
       message: 'data.users: Map is no data',
     });
+    await expect(hand.channel.publish({ at: new Date('soon') })).rejects.toMatchObject({
+      message: 'data.at: Invalid Date is no data',
+    });
     expect(hand.sent()).toEqual([]);
   });
 

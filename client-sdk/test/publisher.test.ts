@@ -213,6 +213,19 @@ describe('a publisher', () => {
     expect(() => createPublisher({ url: 'http://host', apiKey: 'x', timeoutMs: 300_001 })).toThrow('timeoutMs');
   });
 
+  it('refuses what is no data by name, and publishes what comes behind it', async () => {
+    const { gateway, publisher } = await withGateway();
+    const invalid = publisher.publish('demo:a', { at: [new Date(Number.NaN)] });
+    const valid = publisher.publish('demo:a', { at: new Date(0) });
+    expect(await rejectionOf(invalid)).toMatchObject({
+      code: 'bad_request',
+      message: 'data.at[0]: Invalid Date is no data',
+    });
+    await valid;
+    expect(await logOf(gateway, 'demo:a')).toEqual([{ at: '1970-01-01T00:00:00.000Z' }]);
+    await publisher.close();
+  });
+
   it('says how many replicas a message waits for, and hears how many have it', async () => {
     const { publisher } = await withGateway();
     const asked = await publisher.publish('demo:a', 1, { durability: 'replicated', replicas: 2 });
