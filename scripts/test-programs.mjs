@@ -3,7 +3,7 @@ import { accessSync, constants, existsSync, rmSync, writeFileSync } from 'node:f
 import path from 'node:path';
 import { fail, run } from './workspace.mjs';
 
-/** Program, and the Debian package that has it. */
+/** Program, or what a package brings by its whole name, and the Debian package that has it. */
 const PROGRAMS = [
   ['redis-server', 'redis-server'],
   ['redis-sentinel', 'redis-sentinel'],
@@ -14,6 +14,9 @@ const PROGRAMS = [
   ['caddy', 'caddy'],
   ['openssl', 'openssl'],
   ['systemd-analyze', 'systemd'],
+  ['python3', 'python3'],
+  // PyJWT, of Debian's own Python.
+  ['/usr/lib/python3/dist-packages/jwt', 'python3-jwt'],
 ];
 
 /** Asked by Debian before a package starts its service; 101 forbids it (invoke-rc.d(8)). */
@@ -38,6 +41,7 @@ export async function ensureTestPrograms() {
 
 /** Debian keeps servers where only root's path has them; the tests look there too. */
 function isInPath(program) {
+  if (path.isAbsolute(program)) return existsSync(program);
   return [...(process.env.PATH ?? '').split(path.delimiter), '/usr/sbin'].some((folder) => {
     try {
       accessSync(path.join(folder, program), constants.X_OK);
