@@ -8,6 +8,7 @@ const source = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const alias = [
   { find: /^@fanfare\/protocol$/, replacement: source('protocol/src/index.ts') },
   { find: /^@fanfare\/protocol\/json$/, replacement: source('protocol/src/dialects/json.ts') },
+  { find: /^@fanfare\/protocol\/compact$/, replacement: source('protocol/src/dialects/compact.ts') },
   { find: /^@fanfare\/protocol\/msgpack$/, replacement: source('protocol/src/dialects/msgpack.ts') },
   { find: /^@fanfare\/protocol\/raw$/, replacement: source('protocol/src/dialects/raw.ts') },
   { find: /^@fanfare\/protocol\/validate$/, replacement: source('protocol/src/validate.ts') },

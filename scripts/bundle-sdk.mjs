@@ -10,7 +10,12 @@ import path from 'node:path';
 const TARGET = 'es2020';
 /** A file of its own, for which bundlers take the other in a page: `browser` in package.json. */
 const REPLACED = ['transport/node-socket', 'transport/node-socket.browser'];
-const PROTOCOL_ENTRIES = { '': 'index.ts', json: 'dialects/json.ts', msgpack: 'dialects/msgpack.ts' };
+const PROTOCOL_ENTRIES = {
+  '': 'index.ts',
+  json: 'dialects/json.ts',
+  compact: 'dialects/compact.ts',
+  msgpack: 'dialects/msgpack.ts',
+};
 
 export async function bundleSdk(root) {
   const sdk = path.join(root, 'client-sdk');

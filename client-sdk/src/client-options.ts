@@ -1,5 +1,5 @@
 import type { Dialect } from '@fanfare/protocol';
-import { jsonDialect } from '@fanfare/protocol/json';
+import { compactDialect } from '@fanfare/protocol/compact';
 import type { BackoffOptions } from './backoff.js';
 import { checkNumber } from './check-number.js';
 import { type Clock, MAX_DELAY_MS, systemClock } from './clock.js';
@@ -20,7 +20,11 @@ export interface ClientOptions {
    * before the token expires. Default: none (anonymous).
    */
   readonly token?: Token | undefined;
-  /** How frames are written. Default JSON; `msgpackDialect` is in `@fanfare/client/msgpack`. */
+  /**
+   * How frames are written. Default `compactDialect`: JSON in which messages say no field names; with an older
+   * gateway plain JSON. `jsonDialect` is easier to read in a browser's tools, `msgpackDialect` is in
+   * `@fanfare/client/msgpack`.
+   */
   readonly codec?: Dialect;
   /** Delays between attempts to connect and to subscribe. Default 500 ms doubling up to 20 s, full jitter. */
   readonly backoff?: Partial<BackoffOptions>;
@@ -78,7 +82,7 @@ export interface ResolvedOptions extends Required<Omit<ClientOptions, 'token' | 
 const DEFAULT_OPTIONS = {
   token: undefined,
   positions: undefined,
-  codec: jsonDialect,
+  codec: compactDialect,
   stableMs: 10_000,
   connectTimeoutMs: 10_000,
   requestTimeoutMs: 20_000,

@@ -25,7 +25,7 @@ describe('connecting', () => {
     const done = client.ready();
     clock.advance(5);
     await done;
-    expect(server.link.request).toEqual({ url: 'ws://fake/ws', subprotocol: 'fanfare.json.v1' });
+    expect(server.link.request).toEqual({ url: 'ws://fake/ws', subprotocols: ['fanfare.json.v1'] });
     expect(server.link.received).toEqual([{ type: 'connect', id: expect.any(Number), token: 'jwt', client: 'app/2' }]);
     expect(states.map(({ state }) => state)).toEqual(['connecting', 'connected']);
     expect(client.session).toMatchObject({ session: 's1', node: 'n1' });

@@ -12,6 +12,7 @@ export type {
   Wire,
 } from '@fanfare/protocol';
 export { formatPosition, parsePosition } from '@fanfare/protocol';
+export { compactDialect } from '@fanfare/protocol/compact';
 export { jsonDialect } from '@fanfare/protocol/json';
 export type { BackoffOptions } from './backoff.js';
 export type { ChannelState, Snapshot, StateOptions, StateStatus, StateView } from './channel-state.js';

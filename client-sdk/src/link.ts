@@ -80,7 +80,7 @@ export class Link {
     this.#timer = clock.after(connectTimeoutMs, () => this.#cut(`no connection within ${connectTimeoutMs} ms`));
     try {
       this.#socket = this.#options.socket(
-        { url: absoluteUrl(url), subprotocol: dialect.subprotocol },
+        { url: absoluteUrl(url), subprotocols: [dialect.subprotocol, ...(dialect.reads ?? [])] },
         {
           onOpen: () => this.#greet(),
           onMessage: (wire) => this.#receive(wire),

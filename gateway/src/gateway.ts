@@ -229,7 +229,7 @@ async function assemble(config: Config, { clock, logger, http, transport, option
   const sessionPresence = new SessionPresence(presence, channels.access);
   const conversations = [
     createFanfareConversation({
-      dialects: [RAW_DIALECTS.json, RAW_DIALECTS.msgpack],
+      dialects: [RAW_DIALECTS.json, RAW_DIALECTS.compact, RAW_DIALECTS.msgpack],
       node,
       clock,
       stats,

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { MAX_CHANNEL_BYTES } from './channel-name.js';
 import { CLOSE_CODES, ERROR_CODES, RESET_REASONS } from './codes.js';
+import { COMPACT_SUBPROTOCOL } from './dialects/compact.js';
 import { JSON_SUBPROTOCOL, jsonDialect } from './dialects/json.js';
 import { MSGPACK_SUBPROTOCOL } from './dialects/msgpack.js';
 import { MAX_DEPTH } from './payload.js';
@@ -121,6 +122,7 @@ describe('docs/PROTOCOL.md', () => {
   it('has the subprotocols', () => {
     expect(rows(section(document, '## Connection')).map(([name]) => name)).toEqual([
       JSON_SUBPROTOCOL,
+      COMPACT_SUBPROTOCOL,
       MSGPACK_SUBPROTOCOL,
     ]);
   });

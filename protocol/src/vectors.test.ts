@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Unpackr } from 'msgpackr';
 import { describe, expect, it } from 'vitest';
-import { MalformedFrameError, type RawDialect } from './dialects/dialect.js';
+import { type JoiningDialect, MalformedFrameError } from './dialects/dialect.js';
 import { RAW_DIALECTS } from './dialects/raw.js';
 import type { Frame } from './frames.js';
 import type { RawServerFrame } from './raw-frames.js';
@@ -12,6 +12,7 @@ interface FrameVector {
   direction: 'client' | 'gateway';
   frame: Record<string, unknown>;
   json?: string;
+  compact?: string;
   msgpack?: string;
   readOnly?: boolean;
   data?: { json?: string; msgpack?: string };
@@ -21,6 +22,7 @@ interface ArrayVector {
   name: string;
   frames: Record<string, unknown>[];
   json: string;
+  compact?: string;
   msgpack: string;
   readOnly?: boolean;
 }
@@ -41,16 +43,19 @@ function load<T>(file: string): T[] {
 }
 
 const vectors = [...load<FrameVector>('client-frames.json'), ...load<FrameVector>('gateway-frames.json')];
-const { json, msgpack } = RAW_DIALECTS;
+const { json, compact, msgpack } = RAW_DIALECTS;
 const utf8 = (text: string) => new TextEncoder().encode(text);
 const unhex = (hex: string) => new Uint8Array(Buffer.from(hex, 'hex'));
 const hex = (bytes: Uint8Array | string) => Buffer.from(bytes as Uint8Array).toString('hex');
 const jsonForm = (frame: unknown) => JSON.parse(json.encode(frame as Frame) as string) as unknown;
 
-/** The vector in each dialect that it has. */
-function wiresOf(vector: { json?: string; msgpack?: string }): [Required<RawDialect>, Uint8Array][] {
-  const wires: [Required<RawDialect>, Uint8Array][] = [];
-  if (vector.json !== undefined) wires.push([json, utf8(vector.json)]);
+/** The vector in each dialect that it has; what the compact one does not spell in another way it has of JSON. */
+function wiresOf(vector: { json?: string; compact?: string; msgpack?: string }): [JoiningDialect, Uint8Array][] {
+  const wires: [JoiningDialect, Uint8Array][] = [];
+  if (vector.json !== undefined) {
+    wires.push([json, utf8(vector.json)]);
+    wires.push([compact, utf8(vector.compact ?? vector.json)]);
+  }
   if (vector.msgpack !== undefined) wires.push([msgpack, unhex(vector.msgpack)]);
   return wires;
 }
@@ -96,8 +101,14 @@ describe('golden frames', () => {
       const { data, ...others } = vector.frame;
       expect(jsonForm(fields)).toEqual(others);
       expect(payload !== undefined).toBe(data !== undefined);
-      const verbatim = vector.data?.[dialect === json ? 'json' : 'msgpack'];
-      if (verbatim) expect(hex(payload?.bytes as Uint8Array)).toBe(dialect === json ? hex(utf8(verbatim)) : verbatim);
+      const verbatim = vector.data?.[dialect.binary ? 'msgpack' : 'json'];
+      if (verbatim) expect(hex(payload?.bytes as Uint8Array)).toBe(dialect.binary ? verbatim : hex(utf8(verbatim)));
+    }
+  });
+
+  it('are read in the compact dialect as in JSON, so that a client can offer both', () => {
+    for (const { json: text, frame } of vectors) {
+      if (text !== undefined) expect(jsonForm(compact.decode(utf8(text)))).toEqual(frame);
     }
   });
 
@@ -174,7 +185,7 @@ describe('what must be refused', () => {
 
   it.each(load<RefusedVector>('invalid.json').map((v) => [v.name, v] as const))('invalid: %s', (_, vector) => {
     const wires = wiresOf(vector);
-    expect(wires.length).toBe(2);
+    expect(wires.length).toBe(3);
     for (const [dialect, wire] of wires) {
       const { fields, payload } = dialect.decodeRaw(wire);
       const parsed = parseClientFrame(fields, payload !== undefined);
@@ -184,7 +195,7 @@ describe('what must be refused', () => {
 });
 
 /** What the gateway splices from raw payloads, of either format, is what the plain encoder writes. */
-function expectSplicing(dialect: RawDialect, frame: Record<string, unknown>, wire: Uint8Array): void {
+function expectSplicing(dialect: JoiningDialect, frame: Record<string, unknown>, wire: Uint8Array): void {
   for (const source of [json, msgpack]) {
     const raw = (message: Record<string, unknown>) => ({ ...message, data: payloadOf(source, message.data) });
     const { messages } = frame as { messages?: Record<string, unknown>[] };
@@ -193,7 +204,7 @@ function expectSplicing(dialect: RawDialect, frame: Record<string, unknown>, wir
   }
 }
 
-function payloadOf(dialect: RawDialect, data: unknown) {
+function payloadOf(dialect: JoiningDialect, data: unknown) {
   const wire = dialect.encode({ type: 'publish', id: 1, channel: 'a', data });
   return dialect.decodeRaw(typeof wire === 'string' ? utf8(wire) : wire).payload;
 }

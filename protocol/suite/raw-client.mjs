@@ -1,12 +1,13 @@
 /** A WebSocket client that knows the bytes of frames and nothing of what they mean. */
 import assert from 'node:assert/strict';
+import { compactDialect } from '@fanfare/protocol/compact';
 import { jsonDialect } from '@fanfare/protocol/json';
 import { msgpackDialect } from '@fanfare/protocol/msgpack';
 import { parseServerFrame } from '@fanfare/protocol/validate';
 import WebSocket from 'ws';
 import { Contiguity } from './contiguity.mjs';
 
-export const DIALECTS = [jsonDialect, msgpackDialect];
+export const DIALECTS = [jsonDialect, msgpackDialect, compactDialect];
 
 /** How long an answer may take, ms, unless the target says. */
 const ANSWER_MS = 10_000;

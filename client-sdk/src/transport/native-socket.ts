@@ -1,8 +1,8 @@
 import type { Socket, SocketFactory } from './socket.js';
 
 /** The runtime's own `WebSocket`: browsers, workers, React Native, Deno, Bun, Node 22 and later. */
-export const nativeSocket: SocketFactory = ({ url, subprotocol }, handlers): Socket => {
-  const socket = new WebSocket(url, subprotocol);
+export const nativeSocket: SocketFactory = ({ url, subprotocols }, handlers): Socket => {
+  const socket = new WebSocket(url, [...subprotocols]);
   let failure = '';
   socket.binaryType = 'arraybuffer';
   socket.onopen = () => handlers.onOpen();

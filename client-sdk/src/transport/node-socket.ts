@@ -12,7 +12,7 @@ interface WsSocket {
   on(event: 'close', listener: (code: number, reason: Uint8Array) => void): void;
   on(event: 'error', listener: (error: Error) => void): void;
 }
-type WsConstructor = new (url: string, subprotocol: string, options: { perMessageDeflate: boolean }) => WsSocket;
+type WsConstructor = new (url: string, subprotocols: string[], options: { perMessageDeflate: boolean }) => WsSocket;
 
 const OPEN = 1;
 /** How long the peer may take to answer a close frame before the link is cut, ms. */
@@ -61,8 +61,8 @@ export const nodeSocket: SocketFactory = (request, handlers): Socket => {
   };
 };
 
-function openWs(Ws: WsConstructor, { url, subprotocol }: SocketRequest, handlers: SocketHandlers): WsSocket {
-  const socket = new Ws(url, subprotocol, { perMessageDeflate: false });
+function openWs(Ws: WsConstructor, { url, subprotocols }: SocketRequest, handlers: SocketHandlers): WsSocket {
+  const socket = new Ws(url, [...subprotocols], { perMessageDeflate: false });
   const decoder = new TextDecoder();
   let failure = '';
   socket.on('open', () => handlers.onOpen());

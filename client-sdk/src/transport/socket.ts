@@ -26,7 +26,8 @@ export interface SocketHandlers {
 
 export interface SocketRequest {
   readonly url: string;
-  readonly subprotocol: string;
+  /** Offered to the gateway, the one that is wanted most first. */
+  readonly subprotocols: readonly string[];
 }
 
 /** Opens a WebSocket. May throw; that counts as a connection that failed, for good if it is a `FanfareClientError`. */

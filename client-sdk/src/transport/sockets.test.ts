@@ -36,7 +36,7 @@ async function startServer() {
 function open(factory: SocketFactory, url: string): { socket: Socket; events: Event[] } {
   const events: Event[] = [];
   const socket = factory(
-    { url, subprotocol: 'fanfare.json.v1' },
+    { url, subprotocols: ['fanfare.compact.v1', 'fanfare.json.v1'] },
     {
       onOpen: () => events.push(['open']),
       onMessage: (wire) => events.push(['message', typeof wire === 'string' ? wire : [...wire]]),
@@ -60,11 +60,11 @@ describe.each([
     return startServer();
   }
 
-  it('opens on the subprotocol, sends and receives text and binary', async () => {
+  it('offers its subprotocols, sends and receives text and binary', async () => {
     const server = await prepare();
     const { socket, events } = open(factory, server.url);
     await waitFor(() => expect(events).toEqual([['open']]));
-    expect(server.peers[0]?.protocol).toBe('fanfare.json.v1');
+    expect(server.peers[0]?.protocol).toBe('fanfare.compact.v1');
     socket.send('grüße');
     socket.send(new Uint8Array([1, 2, 255]));
     await waitFor(() => expect(server.received).toHaveLength(2));
@@ -164,7 +164,7 @@ describe('defaultSocket', () => {
     vi.stubGlobal('process', undefined);
     open(defaultSocket, 'ws://x').socket.terminate = () => {};
     vi.unstubAllGlobals();
-    expect(Native).toHaveBeenCalledWith('ws://x', 'fanfare.json.v1');
+    expect(Native).toHaveBeenCalledWith('ws://x', ['fanfare.compact.v1', 'fanfare.json.v1']);
     cleanups.length = 0;
   });
 });

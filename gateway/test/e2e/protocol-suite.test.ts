@@ -1,4 +1,6 @@
 import type { AddressInfo } from 'node:net';
+import { compactDialect } from '@fanfare/protocol/compact';
+import { jsonDialect } from '@fanfare/protocol/json';
 import { cases, type Target } from '@fanfare/protocol/suite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type RawData, WebSocket, WebSocketServer } from 'ws';
@@ -81,14 +83,16 @@ describe('the protocol suite', () => {
   });
 });
 
-/** Passes everything on, but JSON frames of the gateway through `fault`. */
+/** Passes everything on, but frames of the gateway that are text through `fault`. */
 async function startProxy(
   url: string,
   fault: (frame: Frame) => (Frame | Frame[])[],
 ): Promise<{ target: Target; close(): void }> {
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1', handleProtocols: ([first]) => first ?? false });
   server.on('connection', (client, { headers }) => {
-    const gateway = new WebSocket(url, headers['sec-websocket-protocol']?.split(',') ?? [], {
+    const offered = headers['sec-websocket-protocol'] ?? '';
+    const dialect = offered.includes('compact') ? compactDialect : jsonDialect;
+    const gateway = new WebSocket(url, offered ? offered.split(',') : [], {
       perMessageDeflate: false,
     });
     const opened = new Promise((resolve) => gateway.once('open', resolve));
@@ -96,8 +100,8 @@ async function startProxy(
     gateway.on('message', (data: RawData, binary: boolean) => {
       if (binary) client.send(data, { binary });
       else
-        for (const sent of [JSON.parse(data.toString())].flat()) {
-          for (const frame of fault(sent as Frame)) client.send(JSON.stringify(frame));
+        for (const sent of dialect.decodeAll(data.toString())) {
+          for (const frame of fault(sent as Frame)) client.send(dialect.encode(frame as never));
         }
     });
     client.on('close', () => gateway.terminate());

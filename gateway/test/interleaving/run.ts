@@ -297,7 +297,7 @@ class SimulatedClient {
     this.#client = createClient({
       url: 'ws://virtual/ws',
       clock: world,
-      socket: ({ subprotocol }, handlers) => {
+      socket: ({ subprotocols }, handlers) => {
         const line = new Line(world, choose, habits, {
           counts,
           onWire: (wire) => handlers.onMessage(wire),
@@ -313,7 +313,7 @@ class SimulatedClient {
               handlers.onClose(code, reason);
             },
           },
-          subprotocol,
+          subprotocols,
         );
         const end = (code: number) => {
           line.close();

@@ -122,7 +122,7 @@ export class VirtualGateway {
       sessions: this.#sessions,
       conversations: [
         createFanfareConversation({
-          dialects: [RAW_DIALECTS.json, RAW_DIALECTS.msgpack],
+          dialects: [RAW_DIALECTS.json, RAW_DIALECTS.compact, RAW_DIALECTS.msgpack],
           node,
           clock: world,
           stats,
@@ -152,11 +152,11 @@ export class VirtualGateway {
   /** As a client or a backend of this gateway does. */
   publish: Broker['publish'] = (...call) => this.#hub.publish(...call);
 
-  connect(client: ClientEnd, subprotocol: string): VirtualSocket {
+  connect(client: ClientEnd, subprotocols: readonly string[]): VirtualSocket {
     const result = this.#accept({
       path: '/ws',
       query: '',
-      subprotocols: [subprotocol],
+      subprotocols,
       header: () => '',
       remoteAddress: '127.0.0.1',
     });

@@ -10,9 +10,9 @@ export class SdkWire {
   #isBlocked = false;
 
   /** For the SDK's option `socket`. */
-  readonly socket: SocketFactory = ({ url, subprotocol }, handlers) => {
+  readonly socket: SocketFactory = ({ url, subprotocols }, handlers) => {
     if (this.#isBlocked) throw new Error('blocked by the test');
-    const ws = new WebSocket(url, subprotocol, { perMessageDeflate: false });
+    const ws = new WebSocket(url, [...subprotocols], { perMessageDeflate: false });
     ws.once('upgrade', ({ socket }) => {
       this.#tcp = socket;
     });

@@ -10,6 +10,8 @@ export interface Dialect {
   /** Tells it from the other dialects of a gateway, also in the names of topics. */
   readonly name: string;
   readonly subprotocol: string;
+  /** Further subprotocols that a client of this dialect can speak as well, whichever of them the gateway takes. */
+  readonly reads?: readonly string[];
   /** Whether its WebSocket frames are binary. */
   readonly binary: boolean;
   /** One frame, or several as one array, which only a gateway sends. */
@@ -60,6 +62,9 @@ export interface RawDialect extends Dialect {
    */
   join?(frames: readonly Wire[]): Wire;
 }
+
+/** A dialect whose clients take arrays of frames: all that there are today. */
+export type JoiningDialect = RawDialect & Required<Pick<RawDialect, 'join'>>;
 
 /** The wire bytes are no frame of this dialect, or its data is outside the data model. */
 export class MalformedFrameError extends Error {

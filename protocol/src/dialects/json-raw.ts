@@ -2,7 +2,7 @@ import { MAX_DEPTH, type Payload } from '../payload.js';
 import { encodeUtf8 } from '../utf8.js';
 import { isSpelledBinary, mayHoldBinary, reviveBinary } from './binary.js';
 import { type ByteWriter, buildBytes, copyBytes } from './byte-writer.js';
-import { holdsPayloads, MalformedFrameError, type RawDialect, type RawFrame, type Wire } from './dialect.js';
+import { holdsPayloads, type JoiningDialect, MalformedFrameError, type RawFrame, type Wire } from './dialect.js';
 import { asObject, idOf, isObject, jsonDialect, parseJson, readText } from './json.js';
 import { JsonCursor } from './json-cursor.js';
 import { transcode } from './transcode.js';
@@ -12,7 +12,7 @@ const COMMA = 0x2c;
 const CLOSE_BRACKET = 0x5d;
 
 /** The gateway's JSON dialect: `data` keeps its text, to the letter, on the way in and out. */
-export const jsonRawDialect: Required<RawDialect> = {
+export const jsonRawDialect: JoiningDialect = {
   ...jsonDialect,
   decodeRaw(wire) {
     const text = readText(wire);

@@ -13,26 +13,31 @@ export const jsonDialect: Dialect = {
   encode: encodeJson,
   decode(wire) {
     const text = asText(wire);
-    return finish(asObject(parseJson(text)), text);
+    return finishJson(asObject(parseJson(text)), text);
   },
   decodeAll(wire) {
     const text = asText(wire);
-    return framesOf(parseJson(text)).map((frame) => finish(frame, text));
+    return framesOf(parseJson(text)).map((frame) => finishJson(frame, text));
   },
 };
 
-function asText(wire: Wire): string {
+export function asText(wire: Wire): string {
   return typeof wire === 'string' ? wire : readText(wire);
 }
 
 /** Only frames with application data can hold binary. */
 function encodeJson(frame: Frame | readonly Frame[]): Wire {
   const mayHold = Array.isArray(frame) || 'data' in frame || 'messages' in frame;
-  return mayHold ? JSON.stringify(frame, spellBinary) : JSON.stringify(frame);
+  return mayHold ? stringify(frame) : JSON.stringify(frame);
+}
+
+/** JSON of what may hold binary. */
+export function stringify(value: unknown): string {
+  return JSON.stringify(value, spellBinary);
 }
 
 /** Revives the binary of a frame that was parsed from `text`. */
-function finish(frame: Record<string, unknown>, text: string): Record<string, unknown> {
+export function finishJson(frame: Record<string, unknown>, text: string): Record<string, unknown> {
   if (mayHoldBinary(text)) reviveData(frame);
   return frame;
 }

@@ -1,7 +1,7 @@
 import { MAX_DEPTH, type Payload } from '../payload.js';
 import { setOwn } from './binary.js';
 import { type ByteWriter, buildBytes, copyBytes } from './byte-writer.js';
-import { holdsPayloads, MalformedFrameError, type RawDialect, type RawFrame, type Wire } from './dialect.js';
+import { holdsPayloads, type JoiningDialect, MalformedFrameError, type RawFrame, type Wire } from './dialect.js';
 import { idOf } from './json.js';
 import { msgpackDialect } from './msgpack.js';
 import { MsgpackReader } from './msgpack-reader.js';
@@ -9,7 +9,7 @@ import { writeArrayHeader, writeMapHeader, writeString, writeValue } from './msg
 import { transcode } from './transcode.js';
 
 /** The gateway's MessagePack dialect: `data` keeps its bytes on the way in and out. */
-export const msgpackRawDialect: Required<RawDialect> = {
+export const msgpackRawDialect: JoiningDialect = {
   ...msgpackDialect,
   decodeRaw(wire) {
     const fields: Record<string, unknown> = {};

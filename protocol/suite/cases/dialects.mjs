@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { DIALECTS, RawClient } from '../raw-client.mjs';
 import { durableChannel, liveChannel, readVectors } from '../world.mjs';
 
-const [json, msgpack] = DIALECTS;
+const [json, msgpack, compact] = DIALECTS;
 
 /** Data as its JSON value: -0 is 0, binary is spelled. */
 const plain = (data) => JSON.parse(json.encode({ data })).data;
@@ -10,7 +10,9 @@ const plain = (data) => JSON.parse(json.encode({ data })).data;
 /** The data of every golden publish, in the bytes of one dialect; but for `except`, whose session is none of ours. */
 function payloadVectors(dialect) {
   return readVectors('client-frames.json')
-    .filter((vector) => vector.frame.type === 'publish' && !vector.frame.except && vector[dialect.name] !== undefined)
+    .filter(
+      (vector) => vector.frame.type === 'publish' && !vector.frame.except && wireOf(vector, dialect) !== undefined,
+    )
     .map((vector) => ({
       name: vector.name,
       wire: wireOf(vector, dialect),
@@ -18,8 +20,10 @@ function payloadVectors(dialect) {
     }));
 }
 
+/** Its bytes in this dialect, if it has them; clients spell the compact one as they spell JSON. */
 function wireOf(vector, dialect) {
-  return dialect === json ? Buffer.from(vector.json) : Buffer.from(vector.msgpack, 'hex');
+  const wire = dialect.binary ? vector.msgpack : vector.json;
+  return wire && Buffer.from(wire, dialect.binary ? 'hex' : 'utf8');
 }
 
 /** The golden frames are for this channel, which a test gateway may not have. */
@@ -33,9 +37,9 @@ function readdress(wire, channel) {
   return copy;
 }
 
-/** Publishes the golden payloads in one dialect; both must receive the same data. */
+/** Publishes the golden payloads in one dialect; all must receive the same data. */
 async function replay(target, dialect, channel) {
-  const receivers = [await RawClient.connect(target, json), await RawClient.connect(target, msgpack)];
+  const receivers = await Promise.all(DIALECTS.map((one) => RawClient.connect(target, one)));
   for (const receiver of receivers) await receiver.ask({ type: 'subscribe', channel }, 'subscribed');
   const publisher = await RawClient.connect(target, dialect);
   for (const { name, wire, data } of payloadVectors(dialect)) {
@@ -57,7 +61,7 @@ export const dialects = [
     name: 'golden client frames are understood: none is a bad_request but what the channel forbids',
     async run(target) {
       for (const dialect of DIALECTS) {
-        const vectors = readVectors('client-frames.json').filter((vector) => vector[dialect.name] !== undefined);
+        const vectors = readVectors('client-frames.json').filter((vector) => wireOf(vector, dialect) !== undefined);
         for (const vector of vectors.filter(({ frame }) => !['pong', 'presence', 'refresh'].includes(frame.type))) {
           const client = await RawClient.open(target, [dialect.subprotocol]);
           if (vector.frame.type !== 'connect') await client.ask({ type: 'connect' }, 'connected');
@@ -70,7 +74,7 @@ export const dialects = [
     },
   },
   {
-    name: 'golden payloads arrive alike in both dialects, from both',
+    name: 'golden payloads arrive alike in all dialects, from all',
     async run(target) {
       for (const prefix of [target.durable ?? 'demo:', target.live ?? 'live:']) {
         const channel = (prefix + '0'.repeat(GOLDEN_CHANNEL.length)).slice(0, GOLDEN_CHANNEL.length);
@@ -103,6 +107,20 @@ export const dialects = [
         await client.messages(channel, 1);
         const text = client.wires.find((one) => one.includes('"message"'));
         assert.ok(text.includes(`"data":${data}`), text);
+      }
+    },
+  },
+  {
+    name: 'messages of the compact dialect go by place, their data to the letter',
+    async run(target) {
+      for (const channel of [durableChannel(target), liveChannel(target)]) {
+        const client = await RawClient.connect(target, compact);
+        await client.ask({ type: 'subscribe', channel }, 'subscribed');
+        const data = '{ "n": 1.0, "big":12345678901234567890 }';
+        client.sendWire(`{"type":"publish","id":7,"channel":${JSON.stringify(channel)},"data":${data},"key":"k"}`);
+        const [{ offset = 0, time }] = await client.messages(channel, 1);
+        const text = client.wires.find((one) => one.startsWith('["'));
+        assert.equal(text, `[${JSON.stringify(channel)},${offset},${time},${data},{"key":"k"}]`);
       }
     },
   },

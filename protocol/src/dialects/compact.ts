@@ -1,0 +1,57 @@
+import type { Frame, MessageFrame } from '../frames.js';
+import type { Dialect } from './dialect.js';
+import { MalformedFrameError } from './dialect.js';
+import { asObject, asText, finishJson, isObject, JSON_SUBPROTOCOL, jsonDialect, parseJson, stringify } from './json.js';
+
+export const COMPACT_SUBPROTOCOL = 'fanfare.compact.v1';
+
+/**
+ * JSON in which messages, of which there are many, go by place: `[channel, offset, time, data]`, and behind that an
+ * object with the other fields if there are any. All other frames are those of `fanfare.json.v1`, and its frames
+ * are read as well: a client can offer both.
+ */
+export const compactDialect: Dialect = {
+  name: 'compact',
+  subprotocol: COMPACT_SUBPROTOCOL,
+  reads: [JSON_SUBPROTOCOL],
+  binary: false,
+  encode(frame) {
+    if (Array.isArray(frame)) return stringify(frame.map(byPlace));
+    return isMessage(frame as Frame) ? stringify(byPlace(frame as Frame)) : jsonDialect.encode(frame);
+  },
+  decode(wire) {
+    const text = asText(wire);
+    return finishJson(byName(parseJson(text)), text);
+  },
+  decodeAll(wire) {
+    const text = asText(wire);
+    const value = parseJson(text);
+    const frames = Array.isArray(value) && typeof value[0] !== 'string' ? value : [value];
+    if (frames.length === 0) throw new MalformedFrameError('an empty list');
+    return frames.map((frame) => finishJson(byName(frame), text));
+  },
+};
+
+function isMessage(frame: Frame): frame is MessageFrame {
+  return frame.type === 'message';
+}
+
+/** On a live channel the place of the offset holds 0, which is before the first message. */
+function byPlace(frame: Frame): unknown {
+  if (!isMessage(frame)) return frame;
+  const { type, channel, offset = 0, time, data, ...others } = frame;
+  const places = [channel, offset, time, data];
+  return Object.keys(others).length > 0 ? [...places, others] : places;
+}
+
+/**
+ * The frame as an object. What tells a message from an array of frames is checked here, the values of its fields where
+ * those of all frames are.
+ */
+function byName(value: unknown): Record<string, unknown> {
+  if (!Array.isArray(value)) return asObject(value);
+  const [channel, offset, time, data, others = {}] = value;
+  if (typeof channel !== 'string' || value.length < 4 || value.length > 5 || !isObject(others))
+    throw new MalformedFrameError('not a message');
+  return { ...others, type: 'message', channel, ...(offset !== 0 && { offset }), time, data };
+}
