@@ -77,6 +77,22 @@ describe('a hub', () => {
     await expect.poll(() => sent).toHaveLength(1);
   });
 
+  it('looks once, not at every join, for a publish that was answered and is lost', async () => {
+    const { hub, stats, publish } = createHub((memory) => ({
+      async publish(channel, messages) {
+        const { head } = await memory.read(channel, { last: true, limit: 0 });
+        return messages.map(() => ({ position: { ...head, offset: head.offset + 1 } }));
+      },
+    }));
+    await publish('1');
+    await join(hub);
+    await hub.publish(CHANNEL, [{ payload: { format: 'json', bytes: Buffer.from('2') } }]);
+    expect((await join(hub)).joined?.position?.offset).toBe(1);
+    expect(stats.repairs).toBe(1);
+    expect((await join(hub)).joined?.position?.offset).toBe(1);
+    expect(stats.repairs).toBe(1);
+  });
+
   it('does not spin where the log is behind what a client has seen of it', async () => {
     let reads = 0;
     let old: LogPage | undefined;
