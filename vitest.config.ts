@@ -85,7 +85,7 @@ export default defineConfig({
             {
               test: {
                 name: 'install',
-                include: ['client-sdk/test/install/*.test.ts'],
+                include: ['*/test/install/*.test.ts'],
                 testTimeout: 300_000,
                 hookTimeout: 120_000,
               },
