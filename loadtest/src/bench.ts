@@ -9,7 +9,7 @@ import {
 } from './bench-sections.js';
 import { type Bench, PLANS, type Plan, SECTIONS, type Section } from './plan.js';
 import { Report } from './report/report.js';
-import { startBareUws, startFanfare } from './servers/contender.js';
+import { type BenchDialect, startBareUws, startFanfare } from './servers/contender.js';
 import { startRedis } from './servers/redis.js';
 import { CLIENT_CORE, pinSelf } from './servers/server-process.js';
 
@@ -20,6 +20,7 @@ interface BenchOptions {
   readonly sections: readonly Section[];
   /** Whether Redis is in the path of both servers. */
   readonly redis: boolean;
+  readonly dialect: BenchDialect;
   readonly print: (line: string) => void;
 }
 
@@ -49,8 +50,8 @@ export async function runBench(options: BenchOptions): Promise<Report> {
     plan,
     report,
     redis,
-    startBaseline: (nodeFlags) => startBareUws({ redisPort: redis?.port, nodeFlags }),
-    startFanfare: (nodeFlags) => startFanfare({ redisPort: redis?.port, nodeFlags }),
+    startBaseline: (nodeFlags) => startBareUws({ redisPort: redis?.port, nodeFlags, dialect: options.dialect }),
+    startFanfare: (nodeFlags) => startFanfare({ redisPort: redis?.port, nodeFlags, dialect: options.dialect }),
     startPublishingGateway: () => startFanfare({ redisPort: redis?.port, core: CLIENT_CORE }),
   };
   try {

@@ -10,6 +10,7 @@ export const BENCH_USAGE = `fanfare-load bench [flags]   measures Fanfare beside
   --rounds <n>      rounds of each case (default 3; medians are printed)
   --only <list>     of ${SECTIONS.join(',')}
   --redis           with Redis in the path (needs redis-server)
+  --dialect <name>  json or compact (default: what the SDK takes); the baseline is fed frames of the same size
   --json <file>     writes every figure as JSON as well
 `;
 
@@ -19,6 +20,7 @@ const OPTIONS = {
   rounds: { type: 'string' },
   only: { type: 'string' },
   redis: { type: 'boolean', default: false },
+  dialect: { type: 'string', default: 'compact' },
   json: { type: 'string' },
 } as const;
 
@@ -29,11 +31,14 @@ export async function benchCommand(args: readonly string[]): Promise<number> {
   const only = values.only?.split(',') ?? SECTIONS;
   const unknown = only.find((name) => !SECTIONS.includes(name as Section));
   if (unknown !== undefined) throw new UsageError(`--only knows no ${unknown}`);
+  const { dialect } = values;
+  if (dialect !== 'json' && dialect !== 'compact') throw new UsageError(`--dialect knows no ${dialect}`);
   const report = await runBench({
     extent: values.quick ? 'quick' : values.full ? 'full' : 'normal',
     rounds: values.rounds === undefined ? undefined : wholeNumber('rounds', values.rounds),
     sections: only as readonly Section[],
     redis: values.redis,
+    dialect,
     print: (text) => process.stdout.write(`${text}\n`),
   });
   if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(report.toJson(), undefined, 2)}\n`);

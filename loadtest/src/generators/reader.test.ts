@@ -22,7 +22,14 @@ function frame(text: string): Buffer {
   return Buffer.concat([Buffer.from(header), Buffer.from(text)]);
 }
 
+let dialect: 'json' | 'compact' = 'json';
+
+afterEach(() => {
+  dialect = 'json';
+});
+
 function text(sequence: number): string {
+  if (dialect === 'compact') return `["bench",${sequence},1,${payload(sequence, 64)}]`;
   return `{"type":"message","channel":"bench","offset":${sequence},"data":${payload(sequence, 100)},"time":1}`;
 }
 
@@ -61,21 +68,33 @@ async function untilReceived(messages: number): Promise<void> {
   expect(reader?.messages).toBe(messages);
 }
 
-it.each([false, true])('counts every message wherever the reads cut the stream (verifies: %s)', async (verifies) => {
-  const faults: string[] = [];
-  const socket = await subscribed(verifies, { onFault: (_reader, fault) => faults.push(fault) });
-  const stream = Buffer.concat([message(1), message(2), PING, message(3), PING, PING, message(4)]);
-  for (let cut = 1; cut < stream.length; cut += 7) {
-    reader?.reset();
-    socket.write(stream.subarray(0, cut));
-    await sleep(2);
-    socket.write(stream.subarray(cut));
-    await untilReceived(4);
-  }
-  expect(faults).toEqual([]);
-});
+const WAYS = [
+  ['json', false],
+  ['json', true],
+  ['compact', false],
+  ['compact', true],
+] as const;
 
-it.each([false, true])('counts what arrays hold, wherever the reads cut them (verifies: %s)', async (verifies) => {
+it.each(WAYS)(
+  'counts every message wherever the reads cut the stream (%s, verifies: %s)',
+  async (spelling, verifies) => {
+    dialect = spelling;
+    const faults: string[] = [];
+    const socket = await subscribed(verifies, { onFault: (_reader, fault) => faults.push(fault) });
+    const stream = Buffer.concat([message(1), message(2), PING, message(3), PING, PING, message(4)]);
+    for (let cut = 1; cut < stream.length; cut += 7) {
+      reader?.reset();
+      socket.write(stream.subarray(0, cut));
+      await sleep(2);
+      socket.write(stream.subarray(cut));
+      await untilReceived(4);
+    }
+    expect(faults).toEqual([]);
+  },
+);
+
+it.each(WAYS)('counts what arrays hold, wherever the reads cut them (%s, verifies: %s)', async (spelling, verifies) => {
+  dialect = spelling;
   const faults: string[] = [];
   const socket = await subscribed(verifies, { onFault: (_reader, fault) => faults.push(fault) });
   // The digits of the offsets grow in the middle of two of them.

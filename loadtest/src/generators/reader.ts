@@ -9,6 +9,8 @@ export interface Subscribe {
   readonly port: number;
   /** Path of the WebSocket upgrade. */
   readonly path: string;
+  /** Default: none is named, which is JSON. */
+  readonly subprotocol?: string;
   /** Sent once the socket is open. */
   readonly greeting: Uint8Array;
   /** The frame that begins so says that the subscription stands; `undefined`: it stands once open. */
@@ -24,8 +26,8 @@ export interface ReaderEvents {
 
 /**
  * A subscriber that costs next to nothing: once subscribed it looks at frame headers only. A message
- * frame is one with a 16-bit length (126 bytes and more); shorter ones are control frames. How many an
- * array of them holds follows from its length and that of its first one.
+ * frame is one with a 16-bit length (126 bytes and more), or an array; others are control frames. How many an
+ * array of messages holds follows from its length and that of its first one.
  * One that `verifies` reads each message and checks that the numbers in the payloads are contiguous.
  */
 export class Reader {
@@ -66,7 +68,7 @@ export class Reader {
     });
     this.#socket.on('error', (error) => events.onFault(this, error.message));
     this.#socket.on('close', () => events.onFault(this, 'closed by the server'));
-    this.#socket.write(upgradeRequest(subscribe.port, subscribe.path));
+    this.#socket.write(upgradeRequest(subscribe.port, subscribe.path, subscribe.subprotocol));
   }
 
   /** Forgets what was counted and which number came last. */
@@ -89,9 +91,10 @@ export class Reader {
     }
     let count = at > 0 ? this.#underway : 0;
     let isCut = false;
-    while (at + 4 <= size && bytes[at + 1] === 126) {
-      const begin = at + 4;
-      const end = begin + (((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number));
+    while (at + 4 <= size && holdsMessages(bytes, at)) {
+      const length = bytes[at + 1] as number;
+      const begin = length < LONG ? at + 2 : at + 4;
+      const end = begin + (length < LONG ? length : ((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number));
       const held = messagesIn(bytes, begin, end, size);
       isCut = held === undefined;
       if (held === undefined) break;
@@ -130,7 +133,7 @@ export class Reader {
     let at = 0;
     while (at < bytes.length) {
       // A message that is only counted need not be whole.
-      if (this.#state === 'counting' && at + 4 <= bytes.length && bytes[at + 1] === 126) {
+      if (this.#state === 'counting' && at + 4 <= bytes.length && holdsMessages(bytes, at)) {
         this.#count(bytes.subarray(at), bytes.length - at);
         return;
       }
@@ -143,7 +146,7 @@ export class Reader {
   }
 
   #frame(bytes: Buffer, at: number, begin: number, end: number): void {
-    if (this.#state === 'verifying' && bytes[at + 1] === 126) {
+    if (this.#state === 'verifying' && holdsMessages(bytes, at)) {
       this.#verify(bytes.toString('latin1', begin, end));
       return;
     }
@@ -184,10 +187,21 @@ export function payload(sequence: number, size: number): string {
     .padEnd(size - 2, 'x')}"`;
 }
 
-const SEQUENCE = new RegExp(`"data":"(\\d{${SEQUENCE_DIGITS}})`, 'g');
+const SEQUENCE = new RegExp(`[:,]"(\\d{${SEQUENCE_DIGITS}})`, 'g');
 
+/** The second byte of a frame whose length is in the next two. */
+const LONG = 126;
 const OPEN_BRACKET = 0x5b;
-const SEPARATOR = Buffer.from('},{');
+const OPEN_BRACE = 0x7b;
+const QUOTE = 0x22;
+const BETWEEN_OBJECTS = Buffer.from('},{');
+const BETWEEN_ARRAYS = Buffer.from('],[');
+
+/** Whether the frame at `at`, of which four bytes are there, holds messages. */
+function holdsMessages(bytes: Buffer, at: number): boolean {
+  const length = bytes[at + 1] as number;
+  return length === LONG || (length < LONG && bytes[at + 2] === OPEN_BRACKET);
+}
 
 /**
  * How many messages the frame from `begin` to `end` holds, of which what is before `size` has arrived;
@@ -195,9 +209,11 @@ const SEPARATOR = Buffer.from('},{');
  * their offsets, which grow: so the first one is the shortest, by less than an array has messages.
  */
 function messagesIn(bytes: Buffer, begin: number, end: number, size: number): number | undefined {
-  if (begin >= size) return undefined;
-  if (bytes[begin] !== OPEN_BRACKET) return 1;
-  const comma = bytes.indexOf(SEPARATOR, begin) + 1;
+  if (begin + 2 > size) return undefined;
+  // A message of the compact dialect is an array that begins with the name of its channel.
+  if (bytes[begin] !== OPEN_BRACKET || bytes[begin + 1] === QUOTE) return 1;
+  const separator = bytes[begin + 1] === OPEN_BRACE ? BETWEEN_OBJECTS : BETWEEN_ARRAYS;
+  const comma = bytes.indexOf(separator, begin) + 1;
   if (comma > 0 && comma + 2 <= size) return Math.floor((end - begin - 1) / (comma - begin));
   return end <= size ? 1 : undefined;
 }

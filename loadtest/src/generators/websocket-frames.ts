@@ -56,7 +56,7 @@ export function frameBounds(bytes: Buffer, at: number): { begin: number; end: nu
 }
 
 /** A WebSocket opening handshake. The key need not be random for a client that trusts the server. */
-export function upgradeRequest(port: number, path: string): string {
+export function upgradeRequest(port: number, path: string, subprotocol?: string): string {
   return [
     `GET ${path} HTTP/1.1`,
     `Host: 127.0.0.1:${port}`,
@@ -64,6 +64,7 @@ export function upgradeRequest(port: number, path: string): string {
     'Connection: Upgrade',
     'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
     'Sec-WebSocket-Version: 13',
+    ...(subprotocol ? [`Sec-WebSocket-Protocol: ${subprotocol}`] : []),
     '\r\n',
   ].join('\r\n');
 }

@@ -1,5 +1,7 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { COMPACT_SUBPROTOCOL } from '@fanfare/protocol/compact';
+import { JSON_SUBPROTOCOL } from '@fanfare/protocol/json';
 import { FeedConnection, httpPost, openWebSocketFeed, takeHttpReply, takeRedisReply } from '../generators/feed.js';
 import { payload, type Subscribe } from '../generators/reader.js';
 import { textFrame } from '../generators/websocket-frames.js';
@@ -28,7 +30,12 @@ export interface Contender {
 /** Lets {@link ServerProcess.collectGarbage} ask for a collection. */
 const COLLECT = ['--expose-gc', '--import', "data:text/javascript,process.on('SIGUSR2', () => gc())"];
 
+/** In which dialect subscribers of Fanfare read; the baseline is fed frames of the same size. */
+export type BenchDialect = 'json' | 'compact';
+
 interface ServerOptions {
+  /** Default `compact`, which the SDK takes. */
+  readonly dialect?: BenchDialect | undefined;
   /** Unset: without Redis. */
   readonly redisPort?: number | undefined;
   /** Further flags for Node. */
@@ -37,7 +44,11 @@ interface ServerOptions {
   readonly core?: number;
 }
 
-export async function startBareUws({ redisPort, nodeFlags = [] }: ServerOptions = {}): Promise<Contender> {
+export async function startBareUws({
+  redisPort,
+  nodeFlags = [],
+  dialect = 'compact',
+}: ServerOptions = {}): Promise<Contender> {
   const script = fileURLToPath(new URL('./bare-uws.js', import.meta.url));
   const args = [...COLLECT, ...nodeFlags, script, ...(redisPort === undefined ? [] : ['--redis', String(redisPort)])];
   const { server, match } = await ServerProcess.start(process.execPath, args, /listening (\d+)/);
@@ -52,7 +63,7 @@ export async function startBareUws({ redisPort, nodeFlags = [] }: ServerOptions 
       return kind === 'http' ? FeedConnection.open(port, takeHttpReply) : openWebSocketFeed(port, '/feed');
     },
     encode(kind, channel, sequence, count, size) {
-      const frames = numbers(sequence, count).map((number) => messageFrame(channel, number, size));
+      const frames = numbers(sequence, count).map((number) => messageFrame(channel, number, size, dialect));
       if (kind === 'redis') return frames.map((frame) => redisCommand('PUBLISH', channel.name, frame)).join('');
       const messages = frames.map((frame) => `${channel.name} ${frame}`);
       if (kind === 'websocket') return Buffer.concat(messages.map(textFrame));
@@ -61,10 +72,17 @@ export async function startBareUws({ redisPort, nodeFlags = [] }: ServerOptions 
   };
 }
 
+const SUBPROTOCOLS = { json: JSON_SUBPROTOCOL, compact: COMPACT_SUBPROTOCOL } as const;
+
 const FANFARE = fileURLToPath(new URL('../../../gateway/bin/fanfare.mjs', import.meta.url));
 
 /** A gateway as `npm start` runs it, in development mode: no limits on rates. */
-export async function startFanfare({ redisPort, nodeFlags = [], core }: ServerOptions = {}): Promise<Contender> {
+export async function startFanfare({
+  redisPort,
+  nodeFlags = [],
+  core,
+  dialect = 'compact',
+}: ServerOptions = {}): Promise<Contender> {
   if (!existsSync(FANFARE)) throw new Error('the gateway is not built: npm run build');
   const env: NodeJS.ProcessEnv = {
     NODE_ENV: '',
@@ -86,6 +104,7 @@ export async function startFanfare({ redisPort, nodeFlags = [], core }: ServerOp
     subscribe: ({ name }) => ({
       port,
       path: '/ws',
+      subprotocol: SUBPROTOCOLS[dialect],
       greeting: Buffer.concat([
         textFrame('{"type":"connect","id":1,"client":"bench/1"}'),
         textFrame(JSON.stringify({ type: 'subscribe', id: 2, channel: name })),
@@ -114,7 +133,8 @@ export async function startFanfare({ redisPort, nodeFlags = [], core }: ServerOp
 }
 
 /** What a gateway would send: the baseline is fed frames of the same size. */
-function messageFrame({ name, durable }: BenchChannel, sequence: number, size: number): string {
+function messageFrame({ name, durable }: BenchChannel, sequence: number, size: number, dialect: BenchDialect): string {
+  if (dialect === 'compact') return `["${name}",${durable ? sequence : 0},${Date.now()},${payload(sequence, size)}]`;
   const offset = durable ? `"offset":${sequence},` : '';
   return `{"type":"message","channel":"${name}",${offset}"data":${payload(sequence, size)},"time":${Date.now()}}`;
 }
