@@ -29,6 +29,18 @@ export default [
     ],
     ['what is held is never let go', 'this.#clock.after(MAX_HOLD_MS, () => this.#expire());', ''],
   ]),
+  ...of('gateway/src/hub/durable-channel.ts', 'gateway/src/hub/trouble.test.ts', [
+    [
+      'a publish that is lost keeps everybody out',
+      'await this.catchUp(position).catch(() => {});',
+      'await this.catchUp(position);',
+    ],
+    [
+      'a publish that is lost is looked for at every join',
+      'if (isBefore(this.cursor, this.#published)) this.#published = this.cursor;',
+      '',
+    ],
+  ]),
   ...of('gateway/src/hub/log-reader.ts', 'gateway/src/hub/log-reader.test.ts', [
     ['a failed read leaves them waiting', 'for (const request of requests) request.reject(error);', ''],
   ]),

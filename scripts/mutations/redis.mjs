@@ -13,6 +13,16 @@ export default [
     ['a batch has no bounds', 'if (count > 0 && bytes > MAX_BATCH_BYTES) break;', ''],
     ['retries never rest', 'hint.isSoon && this.#failures <= MAX_HURRIED_RETRIES ? now', 'hint.isSoon ? now'],
   ]),
+  ...of('gateway/src/broker/redis/publish/replicas.ts', 'gateway/src/broker/redis/publish/replicas.test.ts', [
+    [
+      'a replica that left is forgotten at once',
+      'if (since === undefined) this.#missedSince.set(address, now);',
+      'if (since === undefined) this.#missedSince.delete(address);',
+    ],
+    ['a replica that hangs is in sync', 'if (Number(lag) <= MAX_LAG_S) seen', 'seen'],
+    ['replicas that are not there are waited for', 'Math.min(wanted, this.count)', 'wanted'],
+    ['where no replica is known none is waited for', 'Math.max(1, wanted', 'Math.max(0, wanted'],
+  ]),
   ...of(
     'gateway/src/broker/redis/push/channel-subscription.ts',
     'gateway/src/broker/redis/push/channel-subscription.test.ts',

@@ -12,6 +12,10 @@ export default [
     ['who is behind is not put to the test first', "this.#furthestBack('behind') ?? ", ''],
     ['who saw what an ended epoch lost is not told', 'if (!here) this.#checkAhead(member, since, at);', ''],
   ]),
+  ...of('client-sdk/src/check-data.ts', 'client-sdk/src/check-data.test.ts', [
+    ['a date that is none is data', '/^(Number|Date)$/', '/^Number$/'],
+    ['what toJSON says is not looked at', 'checkData(toJSON.call(data), path, depth + 1);', ''],
+  ]),
   ...of('client-sdk/src/inbox.ts', 'client-sdk/src/iterate.test.ts', [
     ['a slow loop is never full', 'return this.#size >= this.#capacity;', 'return false;'],
     ['nobody hears of room', 'this.#hooks.onRoom();', ''],

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
+import { FrameClient } from '../support/frame-client.js';
 import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.js';
 import { type RedisNode, startSentinel, until } from '../support/redis-servers.js';
 
@@ -73,7 +74,7 @@ class Publisher {
 it('what all replicas are said to have survives a planned failover by sentinels, two of them under load', async () => {
   const servers = await startSentinel({ replicas: 2 });
   onTestFinished(() => servers.stop());
-  const file = { namespaces: { demo: { history: { size: 100_000 } } } };
+  const file = { namespaces: { demo: { history: { size: 100_000 }, publish: 'anyone' } } };
   const settings = { REDIS_URL: servers.url };
   const [safe, quick] = await Promise.all([1, 2].map(() => startGatewayProcess({ settings, file })));
   onTestFinished(async () => {
@@ -103,6 +104,12 @@ it('what all replicas are said to have survives a planned failover by sentinels,
   // The old one is a replica again, so that there are two.
   await goesOn(100);
   for (const publisher of each) await publisher.stop();
+  // The same by WebSocket, of those that are there now.
+  const client = await FrameClient.open((safe as GatewayProcess).port);
+  const publish = { type: 'publish', channel: 'demo:ws', data: 1, durability };
+  expect(await client.ask({ ...publish, replicas: 2 })).toMatchObject({ durability, replicas: 2, of: 2 });
+  expect(await client.ask({ ...publish, replicas: 3 })).toMatchObject({ durability: 'stored', replicas: 2, of: 2 });
+  await client.close();
   const report: Record<string, object> = {};
   for (const [name, publisher] of Object.entries(publishers)) {
     report[name] = { promised: publisher.count, short: publisher.short, lost: await publisher.lost() };

@@ -33,3 +33,10 @@ it('forgets that one was missed once it is back', () => {
   replicas.note(info(), 2_100);
   expect(replicas.count).toBe(0);
 });
+
+it('waits for as many as are wanted and there are, and for one in any case', () => {
+  const replicas = new Replicas(1_000);
+  expect([replicas.toWaitFor('all'), replicas.toWaitFor(2)]).toEqual([1, 1]);
+  replicas.note(info(line(0, 1), line(1, 2)), 0);
+  expect([replicas.toWaitFor('all'), replicas.toWaitFor(1), replicas.toWaitFor(3)]).toEqual([2, 1, 2]);
+});
