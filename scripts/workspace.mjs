@@ -21,12 +21,12 @@ export function fail(line) {
 }
 
 /**
- * Runs a program in the root folder and resolves with its exit code (1 if a signal ended it).
+ * Runs a program, in the root folder unless told otherwise, and resolves with its exit code (1 if a signal ended it).
  * `quiet`: its output is shown only if it fails.
  */
-export function run(program, args, { quiet = false, env = process.env } = {}) {
+export function run(program, args, { quiet = false, env = process.env, cwd = root } = {}) {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { cwd: root, env, stdio: quiet ? ['ignore', 'pipe', 'pipe'] : 'inherit' });
+    const child = spawn(program, args, { cwd, env, stdio: quiet ? ['ignore', 'pipe', 'pipe'] : 'inherit' });
     const output = [];
     child.stdout?.on('data', (chunk) => output.push(chunk));
     child.stderr?.on('data', (chunk) => output.push(chunk));

@@ -1,5 +1,5 @@
 /** The schemas of the OpenAPI document; a test holds real answers against them. */
-import { ERROR_CODES, RESET_REASONS } from '@fanfare/protocol';
+import { ERROR_CODES, MAX_CHANNEL_BYTES, RESET_REASONS } from '@fanfare/protocol';
 import { MAX_HISTORY_LIMIT, MAX_KEY_BYTES, MAX_NAME_BYTES, MAX_TAGS, MAX_TAGS_BYTES } from '@fanfare/protocol/validate';
 import { HTTP_CODES } from './problem.js';
 import { MAX_BATCH } from './publish-request.js';
@@ -22,7 +22,7 @@ const tags = {
   description: `Labels that travel with the message: names and texts of at most ${MAX_TAGS_BYTES} bytes of UTF-8 together.`,
 };
 const time = { type: 'integer', description: 'When it was stored, ms since the Unix epoch.' };
-const name = { type: 'string', minLength: 1, maxLength: MAX_NAME_BYTES };
+export const name = { type: 'string', minLength: 1, maxLength: MAX_NAME_BYTES };
 const message = {
   data: { description: 'Any JSON value; an object whose only key is $binary is binary in base64.' },
   key: {
@@ -40,7 +40,18 @@ const message = {
   user: { ...name, description: 'Whose message it is, as subscribers are told.' },
   except: { ...name, description: 'The session that does not get it, as connected and /v1/sessions name it.' },
 };
-const channel = { type: 'string', minLength: 1, maxLength: 255 };
+/** As `isChannelName` has it, but for the size, which counts bytes of UTF-8. */
+export const channel = {
+  type: 'string',
+  minLength: 1,
+  maxLength: MAX_CHANNEL_BYTES,
+  pattern: '^[^\\u0000-\\u0020\\u007f-\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000\\ufeff]+$',
+  description: `1 to ${MAX_CHANNEL_BYTES} bytes of UTF-8 without white space and control characters.`,
+};
+/** What depends on another field. */
+const dependent = {
+  dependentSchemas: { replicas: { required: ['durability'], properties: { durability: { const: 'replicated' } } } },
+};
 const missing = { ...list(text()), description: 'Gateways that did not answer in time; absent if all did.' };
 
 const Target = {
@@ -49,10 +60,18 @@ const Target = {
   properties: { user: name, session: name },
 };
 
+/** Whatever else stands there is answered with an error of its own. */
+const either = (schema: object) => ({
+  anyOf: [schema, { description: 'Anything else: this item is answered with an error.' }],
+});
+
 export const SCHEMAS = {
-  PublishOne: object(['channel', 'data'], { channel, ...message }),
-  PublishToMany: object(['channels', 'data'], { channels: list(channel, MAX_BATCH), ...message }),
-  PublishBatch: object(['messages'], { messages: list(ref('PublishOne'), MAX_BATCH) }),
+  PublishOne: { ...object(['channel', 'data'], { channel, ...message }), ...dependent },
+  PublishToMany: {
+    ...object(['channels', 'data'], { channels: list(either(channel), MAX_BATCH), ...message }),
+    ...dependent,
+  },
+  PublishBatch: object(['messages'], { messages: list(either(ref('PublishOne')), MAX_BATCH) }),
   Published: {
     ...object(['channel'], {
       channel,

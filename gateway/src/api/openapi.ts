@@ -1,6 +1,6 @@
 /** `GET /v1/openapi.json`: the API for programs. */
 import { MAX_HISTORY_LIMIT } from '@fanfare/protocol/validate';
-import { SCHEMAS, type SchemaName } from './openapi-schemas.js';
+import { channel, name, SCHEMAS, type SchemaName } from './openapi-schemas.js';
 
 const ref = (name: SchemaName) => ({ $ref: `#/components/schemas/${name}` });
 const jsonOf = (name: SchemaName, type = 'application/json') => ({ [type]: { schema: ref(name) } });
@@ -43,6 +43,12 @@ const parameter = (name: string, description: string, schema: object = { type: '
   schema,
 });
 
+/** As `parsePosition` reads it. */
+const position = { type: 'string', pattern: '^[^-\\s]{1,64}-[0-9]{1,15}$' };
+/** Base64url: of a name, and of the key of a member, which begins with `s:` or `u:`. */
+const CHANNEL_CURSOR = { type: 'string', pattern: '^[A-Za-z0-9_-]+$' };
+const MEMBER_CURSOR = { type: 'string', pattern: '^(cz|dT)[o-r][A-Za-z0-9_-]*$' };
+
 const open = { security: [] };
 
 export function openApiDocument(version: string) {
@@ -82,9 +88,9 @@ export function openApiDocument(version: string) {
           operationId: 'history',
           summary: 'Read the log of a durable channel; without a position, its newest messages',
           parameters: [
-            parameter('channel', 'Name of the channel.', { type: 'string' }, true),
-            parameter('after', 'Messages after this position, <epoch>-<offset>.'),
-            parameter('before', 'Messages right before this position; not with after.'),
+            parameter('channel', 'Name of the channel.', channel, true),
+            parameter('after', 'Messages after this position, <epoch>-<offset>.', position),
+            parameter('before', 'Messages right before this position; not with after.', position),
             parameter('limit', 'Most messages; fewer may come though there are more.', {
               type: 'integer',
               minimum: 1,
@@ -100,8 +106,8 @@ export function openApiDocument(version: string) {
           operationId: 'presence',
           summary: 'Who is on a channel, over all gateways',
           parameters: [
-            parameter('channel', 'Name of the channel.', { type: 'string' }, true),
-            parameter('cursor', 'The cursor of the answer before.'),
+            parameter('channel', 'Name of the channel.', channel, true),
+            parameter('cursor', 'The cursor of the answer before.', MEMBER_CURSOR),
             parameter('limit', 'Most members.', {
               type: 'integer',
               minimum: 1,
@@ -118,7 +124,7 @@ export function openApiDocument(version: string) {
           summary: 'Channels with subscribers, by name',
           parameters: [
             parameter('prefix', 'Names that start with this.'),
-            parameter('cursor', 'The cursor of the answer before.'),
+            parameter('cursor', 'The cursor of the answer before.', CHANNEL_CURSOR),
           ],
           responses: { 200: ok('Channels', 'A page.'), ...problems(400, 401, 405, 500) },
         },
@@ -170,8 +176,8 @@ export function openApiDocument(version: string) {
           operationId: 'sessions',
           summary: 'The connections of a user, or one, over all gateways',
           parameters: [
-            parameter('user', 'Those of this user; either this or session.'),
-            parameter('session', 'The one with this id.'),
+            parameter('user', 'Those of this user; either this or session.', name),
+            parameter('session', 'The one with this id.', name),
           ],
           responses: { 200: ok('Sessions', 'The oldest first.'), ...problems(400, 401, 403, 405, 500, 503) },
         },

@@ -11,6 +11,7 @@ export function cursorBehind({ members, more }: PresencePage): { readonly cursor
 export function decodeCursor(cursor: string | undefined): string {
   if (cursor === undefined) return '';
   const key = Buffer.from(cursor, 'base64url').toString();
-  if (!/^[us]:/.test(key)) throw new FanfareError('bad_request', 'cursor must come from an earlier answer');
+  if (!/^[\w-]+$/.test(cursor) || !/^[us]:/.test(key))
+    throw new FanfareError('bad_request', 'cursor must come from an earlier answer');
   return key;
 }
