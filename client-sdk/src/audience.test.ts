@@ -53,13 +53,36 @@ describe('a wire that starts over', () => {
     expect(ahead.told).toEqual(['subscribed', 'recovered', 'message 6']);
   });
 
+  it('puts to the test those who are ahead in another epoch: that may be one of no log', () => {
+    const back = member(at(3, 'e2'));
+    const ahead = member(at(1_000, 'e1'));
+    const all = audience(back, ahead);
+    all.recovered(at(3, 'e2'), at(3, 'e2'));
+    expect(ahead).toMatchObject({ flow: 'behind', told: [] });
+    expect(all.start).toEqual(at(1_000, 'e1'));
+  });
+
+  it('is done with testing once it has been back where it began', () => {
+    const back = member(at(3));
+    const ahead = member(at(9, 'e2'));
+    const all = audience(back, ahead);
+    const tested: Position[] = [];
+    do {
+      const start = all.start as Position;
+      all.engage();
+      all.recovered(start, start);
+      tested.push(start);
+    } while (all.behind && tested.length < 9);
+    expect(tested).toEqual([at(3), at(9, 'e2'), at(3)]);
+    expect([back, ahead]).toMatchObject([{ position: at(3) }, { position: at(9, 'e2') }]);
+  });
+
   it('puts to the test those whose offset it comes by in another epoch', () => {
     const back = member(at(0, 'e2'));
     const ahead = member(at(1, 'e1'));
     const all = audience(back, ahead);
-    all.recovered(at(0, 'e2'), at(0, 'e2'));
     all.deliver(message(1), at(0, 'e2'), at(1, 'e2'));
-    expect(back.told).toEqual(['subscribed', 'recovered', 'message 1']);
+    expect(back.told).toEqual(['message 1']);
     expect(ahead).toMatchObject({ flow: 'behind', position: at(1, 'e1') });
     expect(all.start).toEqual(at(1, 'e1'));
   });
@@ -127,6 +150,13 @@ describe('a wire that starts over', () => {
     expect(entered).toMatchObject({ position: at(9, 'e2'), told: [] });
   });
 
+  it('puts to the test those whom an epoch passes under another name', () => {
+    const elsewhere = member(at(4));
+    const all = audience(member(at(4, 'e2')), elsewhere);
+    all.enterEpoch(at(4, 'e2'), at(5, 'e3'));
+    expect(elsewhere).toMatchObject({ flow: 'behind', position: at(4), told: [] });
+  });
+
   it('does not take along whoever leaves or pauses when told of a reset', () => {
     const all = audience();
     const leaves = member(at(6, 'e2'));
@@ -141,19 +171,47 @@ describe('a wire that starts over', () => {
     for (const one of [leaves, pauses]) expect(one).toMatchObject({ position: at(4), told: [] });
   });
 
-  it('knows two names of one place by testing both, and ends with that', () => {
+  it('tests two names of one offset, and knows them for one place once the log says so', () => {
     const one = member(at(5));
     const two = member(at(5, 'e2'));
     const all = audience(one, two);
-    all.recovered(at(5), at(5));
-    expect(two.flow).toBe('behind');
-    expect(all.start).toEqual(at(5, 'e2'));
-    all.engage();
-    all.recovered(at(5, 'e2'), at(5, 'e2'));
+    for (const tested of [at(5), at(5, 'e2'), at(5)]) {
+      expect(all.start).toEqual(tested);
+      all.engage();
+      all.recovered(tested, tested);
+    }
     expect(all.behind).toBe(false);
-    expect(one.position).toEqual(at(5, 'e2'));
+    expect([one.position, two.position]).toEqual([at(5), at(5, 'e2')]);
+    all.enterEpoch(at(5), at(5, 'e2'));
+    expect([one.position, two.position]).toEqual([at(5, 'e2'), at(5, 'e2')]);
     all.deliver(message(6), at(5, 'e2'), at(6, 'e2'));
     expect([one.told.at(-1), two.told.at(-1)]).toEqual(['message 6', 'message 6']);
+  });
+
+  it('starts over for who stands there by another name when a message comes', () => {
+    const one = member(at(5));
+    const two = member(at(5, 'e2'));
+    const all = audience(one, two);
+    for (const tested of [at(5, 'e2'), at(5), at(5, 'e2')]) all.recovered(tested, tested);
+    all.engage();
+    all.deliver(message(6), at(5, 'e2'), at(6, 'e2'));
+    expect(two.told.at(-1)).toBe('message 6');
+    expect(one).toMatchObject({ flow: 'behind', position: at(5) });
+    expect(all.start).toEqual(at(5));
+  });
+
+  it('takes two names of one offset for two places where the first was answered before a fork was known', () => {
+    const lost = member(at(5));
+    const held = member(at(5, 'e2'));
+    const all = audience(lost, held);
+    all.recovered(at(5), at(5));
+    all.engage();
+    all.recovered(at(5, 'e2'), at(5, 'e2'));
+    expect(lost.flow).toBe('behind');
+    all.engage();
+    all.reset('diverged', at(5), at(3), true);
+    expect(lost.told.at(-1)).toBe('diverged from e1-5');
+    expect(held).toMatchObject({ flow: 'behind', position: at(5, 'e2') });
   });
 });
 

@@ -40,8 +40,8 @@ export interface Member {
  */
 export class Audience {
   readonly #members = new Set<Member>();
-  /** What the wire last went on from, while nothing has come since. */
-  #proven: Position | undefined;
+  /** What the wire went on from, one after the other, while nothing has come since. */
+  #proven: Position[] = [];
 
   get size(): number {
     return this.#members.size;
@@ -83,9 +83,13 @@ export class Audience {
     for (const member of this.#members) if (member.flow !== 'paused') member.flow = 'flowing';
   }
 
-  /** The gateway has the channel, with no position to resume: everybody who took part stands at `at` now. */
+  /** The gateway has the channel, from no position of ours: who has one has to be started for, the others stand at `at`. */
   subscribed(durable: boolean, at: Position | undefined): void {
     this.#eachFlowing((member) => {
+      if (durable && member.position !== undefined && !samePosition(member.position, at)) {
+        member.flow = 'behind';
+        return;
+      }
       member.position = at;
       member.onSubscribed(durable);
     });
@@ -94,7 +98,7 @@ export class Audience {
   /** The wire goes on from `since`, by the name `at`. */
   recovered(since: Position, at: Position): void {
     const proven = this.#proven;
-    this.#proven = since;
+    this.#proven = [...proven, since];
     this.#eachFlowing((member) => {
       const stood = member.position;
       if (stood === undefined) {
@@ -102,20 +106,24 @@ export class Audience {
         member.onSubscribed(true);
         return;
       }
-      // Two names of one offset that both proved good are one place.
-      const here = samePosition(stood, since) || (stood.offset === since.offset && samePosition(stood, proven));
-      if (here) member.position = at;
-      else if (stood.offset <= since.offset) member.flow = 'behind';
-      if (member.flow === 'behind') return;
+      const isHere = samePosition(stood, since);
+      const isAhead = stood.offset > since.offset && (stood.epoch === since.epoch || stood.epoch === at.epoch);
+      // Another epoch may be a later one, or one of no log, by whatever offset.
+      const isTested = stood.offset >= since.offset && wasTested(proven, stood, since);
+      if (!isHere && !isAhead && !isTested) {
+        member.flow = 'behind';
+        return;
+      }
+      if (isHere) member.position = at;
       member.onSubscribed(true);
       if (this.#members.has(member)) member.onRecovered();
-      if (!here) this.#checkAhead(member, since, at);
+      if (!isHere) this.#checkAhead(member, since, at);
     });
   }
 
   /** The wire could not go on from `before`. `answered`: a subscribe was; otherwise it happened on the way. */
   reset(reason: ResetReason, before: Position | undefined, at: Position, answered: boolean): void {
-    this.#proven = undefined;
+    this.#proven = [];
     this.#eachFlowing((member) => {
       const stood = member.position;
       const broken = stood !== undefined && samePosition(stood, before);
@@ -134,24 +142,26 @@ export class Audience {
 
   /** The epoch of `before` ended at the offset of `at`, which names the place in the next one. */
   enterEpoch(before: Position, at: Position): void {
-    this.#proven = undefined;
+    this.#proven = [];
     this.#eachFlowing((member) => {
       const stood = member.position;
       const isPassed = stood?.epoch === before.epoch && before.offset <= stood.offset && stood.offset <= at.offset;
       if (isPassed) member.position = at;
+      // It stood there by another name, or at what a fork lost.
+      else if (stood && stood.offset <= at.offset && !samePosition(stood, at)) member.flow = 'behind';
       else this.#checkAhead(member, before, at);
     });
   }
 
   /** The message at `at`, which follows `before`; it stands for the offsets between, if there are any. */
   deliver(message: Message, before: Position, at: Position): void {
-    this.#proven = undefined;
+    this.#proven = [];
     for (const member of this.#members) if (this.#advance(member, before, at)) member.onMessage(message);
   }
 
   /** The log went on from `before` to `at` with nothing for anybody here. */
   pass(before: Position, at: Position): void {
-    this.#proven = undefined;
+    this.#proven = [];
     for (const member of this.#members) this.#advance(member, before, at);
   }
 
@@ -165,7 +175,7 @@ export class Audience {
   }
 
   down(): void {
-    this.#proven = undefined;
+    this.#proven = [];
     for (const member of this.#members) member.onDown();
   }
 
@@ -197,6 +207,11 @@ export class Audience {
     }
     // It may stand on the way, where what came covers several offsets.
     const isPassed = stood === undefined || (stood.epoch === before.epoch && stood.offset >= before.offset);
+    if (!isPassed && stood.offset === before.offset) {
+      // The same place by another name, or what a fork lost: going on from there tells which.
+      member.flow = 'behind';
+      return false;
+    }
     if (!isPassed) {
       // It was ahead, and the wire came by under another epoch: the log went on without what it saw.
       member.position = before;
@@ -221,6 +236,15 @@ export class Audience {
       if (member.flow === 'flowing' && this.#members.has(member)) act(member);
     }
   }
+}
+
+/**
+ * Whether `stood` was tested between two tests of `since`, of which the last is now: then it waits for what comes. Two
+ * names of one offset may still be two places: who answers may not know yet of the fork that lost one of them.
+ */
+function wasTested(proven: readonly Position[], stood: Position, since: Position): boolean {
+  const first = proven.findIndex((one) => samePosition(one, since));
+  return first >= 0 && proven.slice(first).some((one) => samePosition(one, stood));
 }
 
 export function samePosition(a: Position | undefined, b: Position | undefined): boolean {

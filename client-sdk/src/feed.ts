@@ -96,7 +96,13 @@ export class Feed {
 
   /** Whether its next subscribe carries a position. */
   get resumable(): boolean {
-    return this.#audience.start !== undefined;
+    return this.#start !== undefined;
+  }
+
+  /** The position of its next subscribe. Who has none and wants to begin in the past comes first, which no position gives. */
+  get #start(): Position | undefined {
+    const { rewind, rewindMs } = this.#firstStart;
+    return rewind === undefined && rewindMs === undefined ? this.#audience.start : undefined;
   }
 
   /** What to send now, if anything. */
@@ -174,7 +180,7 @@ export class Feed {
       this.#wire = 'unsubscribing';
       return { type: 'unsubscribe', id, channel };
     }
-    this.#since = this.#audience.start;
+    this.#since = this.#start;
     this.#audience.engage();
     this.#inherited = false;
     this.#doubtful = false;
@@ -293,6 +299,7 @@ export class Feed {
     }
     this.#cursor = { epoch, offset };
     this.#audience.enterEpoch(before, this.#cursor);
+    this.#startOverIfBehind();
   }
 
   onReset({ reason, epoch, offset }: ResetFrame): void {

@@ -68,10 +68,19 @@ export class Inbox<T> implements AsyncIterator<T, undefined> {
     return item;
   }
 
-  /** Drops the oldest message, of which there must be one; what was told before it stays. */
-  drop(): void {
+  /**
+   * Drops the oldest message, of which there must be one; what was told before it stays. `note`, if there is one, takes
+   * its place, unless what stands before it is such a note already.
+   */
+  drop(note?: T, isSame: (item: T) => boolean = () => false): void {
     let at = this.#head;
     while (!this.#counts(this.#items[at] as T)) at++;
+    const hasNote = at > this.#head && isSame(this.#items[at - 1] as T);
+    if (note !== undefined && !hasNote) {
+      this.#items[at] = note;
+      this.#size--;
+      return;
+    }
     const message = this.#items[at] as T;
     for (; at > this.#head; at--) this.#items[at] = this.#items[at - 1] as T;
     this.#items[at] = message;

@@ -149,6 +149,30 @@ describe('for await', () => {
     expect(lagged).toHaveLength(2);
   });
 
+  it('finds `lagged` where messages of a live channel are missing, each time', async () => {
+    const { client, clock, publish } = start();
+    const events = client
+      .channel<number>('live:x')
+      .subscribe(undefined, { maxQueue: 4 })
+      .events()
+      [Symbol.asyncIterator]();
+    const read = async (count: number) => {
+      const told: unknown[] = [];
+      for (let i = 0; i < count; i++) {
+        const { value } = await events.next();
+        told.push(value.type === 'message' ? value.event.data : value.type);
+      }
+      return told;
+    };
+    clock.advance(10);
+    await publish('live:x', ...range(1, 7));
+    expect(await read(3)).toEqual(['subscribed', 'lagged', 4]);
+    await publish('live:x', 8, 9);
+    expect(await read(3)).toEqual(['lagged', 6, 7]);
+    await publish('live:x', ...range(10, 13));
+    expect(await read(5)).toEqual(['lagged', 10, 11, 12, 13]);
+  });
+
   it('throws what ended the subscription, after what came before', async () => {
     const { server, client, clock } = withFakeServer();
     client.connect();

@@ -108,6 +108,18 @@ describe('joining', () => {
     expect(hand.subscribes()).toMatchObject([start]);
   });
 
+  it('rewinds for whom it is asked, and then starts for who has a position', () => {
+    const hand = byHand();
+    const rewound = hand.channel.subscribe(() => {}, { rewind: 5 });
+    const resumed = hand.channel.subscribe(() => {}, { since: at(9) });
+    hand.tick();
+    expect(hand.subscribes()).toMatchObject([{ rewind: 5 }]);
+    hand.subscribed(at(3));
+    expect([rewound.position, resumed.position]).toEqual([at(3), at(9)]);
+    hand.tick();
+    expect(hand.subscribes().at(-1)).toMatchObject({ since: at(9) });
+  });
+
   it('takes a message as a position to start from', () => {
     const hand = byHand();
     const message = { channel: CHANNEL, data: 1, time: 1, key: 'k', ...at(3) };

@@ -334,11 +334,14 @@ export class LocalSubscription implements Subscription, Member {
     this.#onRoom();
   }
 
+  /** A loop over events finds `lagged` where the messages are missing; listeners are told once a time. */
   #dropOldest(inbox: Inbox<Message | Note>): void {
-    inbox.drop();
+    const event: LaggedEvent = { missed: true };
+    if (this.#loop === 'messages') inbox.drop();
+    else inbox.drop({ type: 'lagged', event }, isLagged);
     if (this.#told) return;
     this.#told = true;
-    this.#tell('lagged', { missed: true });
+    this.#events.emit('lagged', event);
   }
 }
 
@@ -347,6 +350,10 @@ type Note = Told<Omit<SubscriptionEvents, 'error'>>;
 
 function isNote(item: Message | Note): item is Note {
   return 'event' in item;
+}
+
+function isLagged(item: Message | Note): boolean {
+  return isNote(item) && item.type === 'lagged';
 }
 
 function isMessage(item: Message | Note): boolean {
