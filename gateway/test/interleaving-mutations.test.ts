@@ -44,6 +44,7 @@ async function loadMutant(
       '@fanfare/protocol/raw': join(ROOT, 'protocol/src/dialects/raw.ts'),
       '@fanfare/protocol/suite/contiguity': join(ROOT, 'protocol/suite/contiguity.mjs'),
       '@fanfare/protocol/validate': join(ROOT, 'protocol/src/validate.ts'),
+      '@fanfare/client/msgpack': join(ROOT, 'client-sdk/src/msgpack.ts'),
       '@fanfare/client': join(ROOT, 'client-sdk/src/index.ts'),
     },
     plugins: [

@@ -1,6 +1,6 @@
-import type { MessageFrame, ServerFrame, Wire } from '@fanfare/protocol';
-import { jsonDialect } from '@fanfare/protocol/json';
+import type { Dialect, MessageFrame, ServerFrame, Wire } from '@fanfare/protocol';
 import { Contiguity } from '@fanfare/protocol/suite/contiguity';
+import { numberOf } from './payloads.js';
 import type { VirtualWorld } from './virtual-world.js';
 
 /** What the lines of a run do. */
@@ -26,6 +26,8 @@ export interface LineCounts {
 }
 
 export interface LineEnd {
+  /** In which the client speaks. */
+  readonly dialect: Dialect;
   readonly counts: LineCounts;
   onWire(wire: Wire): void;
   onProblem(what: string): void;
@@ -49,7 +51,7 @@ const POSITION_AFTER_MS = 1_000;
 
 /** Whether a client of a run that hides messages does not get this one. */
 export function isHidden(data: unknown): boolean {
-  return (data as number) % 3 === 1;
+  return numberOf(data) % 3 === 1;
 }
 
 /**
@@ -79,7 +81,7 @@ export class Line {
 
   /** The gateway sends this. */
   push(wire: Wire): void {
-    for (const frame of jsonDialect.decodeAll(wire) as unknown as ServerFrame[]) {
+    for (const frame of this.#end.dialect.decodeAll(wire) as unknown as ServerFrame[]) {
       this.#hold(this.#fromGateway, 'the gateway', frame);
       this.#waiting.push(frame);
     }
@@ -182,7 +184,7 @@ export class Line {
   }
 
   #send(frames: readonly ServerFrame[]): void {
-    const { counts } = this.#end;
+    const { counts, dialect } = this.#end;
     for (const frame of frames) {
       this.#hold(this.#toClient, 'the line', frame);
       if ('prev' in frame) counts.covering++;
@@ -191,16 +193,17 @@ export class Line {
     const sent = this.#habits.loses && !this.isMended ? frames.flatMap((frame) => this.#spoil(frame)) : frames;
     if (sent.length > 1 && this.#habits.joins) {
       counts.arrays++;
-      this.#end.onWire(jsonDialect.encode(sent));
+      this.#end.onWire(dialect.encode(sent));
       return;
     }
     // The client may end the connection in the middle.
-    for (const frame of sent) if (!this.#isOver) this.#end.onWire(jsonDialect.encode(frame));
+    for (const frame of sent) if (!this.#isOver) this.#end.onWire(dialect.encode(frame));
   }
 
   /** The frame never, once, or twice. */
   #spoil(frame: ServerFrame): ServerFrame[] {
-    if (frame.type !== 'message' && frame.type !== 'position') return [frame];
+    // On a live channel nobody could mend it.
+    if ((frame.type !== 'message' && frame.type !== 'position') || frame.offset === undefined) return [frame];
     const luck = this.#choose(12);
     if (luck < 2) this.#end.counts.spoiled++;
     return luck === 0 ? [] : luck === 1 ? [frame, frame] : [frame];

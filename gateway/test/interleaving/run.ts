@@ -1,18 +1,25 @@
-import { type Client, createClient, type Subscription } from '@fanfare/client';
 import type { HubOptions } from '../../src/hub/hub-options.js';
 import { FaultyLog } from '../support/faulty-broker.js';
-import { ChannelLedger, ClientLedger } from './ledger.js';
-import { Line, type LineCounts, type LineHabits, partsOf } from './line.js';
+import { BareClient } from './bare-client.js';
+import { type AnyChannelLedger, ChannelLedger, LiveChannelLedger } from './channel-ledger.js';
+import type { LineCounts, LineHabits } from './line.js';
+import { ask } from './pages.js';
+import { jsonPayload } from './payloads.js';
+import { probe } from './probe.js';
+import type { Beginning } from './reader-ledger.js';
+import { SdkClient } from './sdk-client.js';
+import type { ClientWorld, SimulatedClient } from './simulated-client.js';
 import { NAMESPACES, VirtualGateway } from './virtual-gateway.js';
-import type { VirtualSocket } from './virtual-network.js';
 import { VirtualWorld } from './virtual-world.js';
 
-export const CHANNELS = ['a', 'b'] as const;
+/** The first ones are durable; the third forgets what is more than a few messages ago, the last one everything. */
+export const CHANNELS = ['a', 'b', 'short:c', 'live:d'] as const;
 export const CLIENTS = 3;
 export const GATEWAYS = 2;
 
-/** One step of a run. Indices are taken modulo what there is. */
+/** One step of a run. Indices are taken modulo what there is; faults of the log are of durable channels. */
 export type Step =
+  /** By a backend: all in one call. */
   | {
       readonly do: 'publish';
       readonly channel: number;
@@ -20,9 +27,33 @@ export type Step =
       readonly count: number;
       readonly key?: number;
     }
+  /** By a client over its connection: one by one, without waiting for answers. */
+  | {
+      readonly do: 'send';
+      readonly channel: number;
+      readonly client: number;
+      readonly count: number;
+      readonly key?: number;
+    }
   | { readonly do: 'settle'; readonly steps: number }
   | { readonly do: 'pass'; readonly ms: number }
-  | { readonly do: 'toggle'; readonly client: number; readonly channel: number }
+  | {
+      readonly do: 'join';
+      readonly client: number;
+      readonly channel: number;
+      /** `seen`: since a position that somebody else was told; `unknown`: one of no log. */
+      readonly beginning?: { readonly rewind: number } | { readonly rewindMs: number } | 'seen' | 'unknown';
+      readonly isSlow?: boolean;
+    }
+  | { readonly do: 'leave'; readonly client: number; readonly channel: number }
+  | { readonly do: 'read'; readonly client: number; readonly count: number }
+  | {
+      readonly do: 'ask';
+      readonly client: number;
+      readonly channel: number;
+      readonly from: 'after' | 'before' | 'newest';
+      readonly limit: number;
+    }
   | { readonly do: 'cut' | 'freeze' | 'thaw'; readonly client: number }
   | {
       readonly do: 'interrupt' | 'unsubscribe' | 'resume' | 'refuse' | 'veto' | 'lose' | 'depose' | 'doubt';
@@ -38,6 +69,12 @@ export interface RunResult {
   readonly received: number;
   readonly resets: number;
   readonly lagged: number;
+  /** On live channels. */
+  readonly live: number;
+  /** Pages of the history that were judged. */
+  readonly pages: number;
+  /** What clients were acknowledged. */
+  readonly published: number;
   readonly lines: LineCounts;
   readonly trace: readonly string[];
 }
@@ -48,9 +85,12 @@ const STALL_MS = 90_000;
 /** A small network: a window of a few frames, so that slow readers lag within a short run. */
 const NETWORK = { kernelBytes: 250, maxBufferedBytes: 150 };
 
+/** A position that no log has ever given. */
+const UNKNOWN = { epoch: '7', offset: 2 };
+
 /**
- * Runs the steps over two gateways, three SDK clients and one log that fails on command, in virtual
- * time, then lets everything recover and asks for the ledger: each client was given every message
+ * Runs the steps over two gateways, three clients and one log that fails on command, in virtual
+ * time, then lets everything recover and asks for the books: each reader was given every message
  * after its position, once, in order, or a reset that the log justifies.
  */
 export async function run(steps: readonly Step[], choices: readonly number[]): Promise<RunResult> {
@@ -58,7 +98,7 @@ export async function run(steps: readonly Step[], choices: readonly number[]): P
   const choose = (options: number) =>
     choices.length === 0 ? 0 : (choices[next++ % choices.length] as number) % options;
   const world = new VirtualWorld(choose);
-  const scene = new Scene(world, choose, steps.some(isHidden));
+  const scene = new Scene(world, choose, steps);
   for (const step of steps) {
     scene.perform(step);
     if (step.do === 'settle') await world.settle(step.steps);
@@ -74,17 +114,30 @@ function isHidden(step: Step): boolean {
   return step.do === 'lose' || step.do === 'depose' || (step.do === 'fork' && !step.noticed);
 }
 
+/** Whether nothing breaks by it, and no reader wants what is not there. */
+function isCalm(step: Step): boolean {
+  if (step.do === 'join') return !step.isSlow && typeof step.beginning !== 'string';
+  return ['publish', 'send', 'settle', 'pass', 'leave', 'ask'].includes(step.do);
+}
+
 class Scene {
   readonly #world: VirtualWorld;
+  readonly #choose: (options: number) => number;
   readonly #log: FaultyLog;
-  readonly #channels: ChannelLedger[];
-  readonly #gateways: VirtualGateway[];
-  readonly #clients: SimulatedClient[];
+  readonly #channels: readonly AnyChannelLedger[];
+  readonly #durable: readonly ChannelLedger[];
+  readonly #live: readonly LiveChannelLedger[];
+  readonly #gateways: VirtualGateway[] = [];
+  /** Those that were killed too. */
+  readonly #allGateways: VirtualGateway[] = [];
+  readonly #clients: readonly SimulatedClient[];
   readonly #problems: string[] = [];
   #published = 0;
   /** Something happened that nothing told the gateways of: only then may an audit find anything. */
   readonly #hidden: boolean;
-  #nodes = 0;
+  readonly #isCalm: boolean;
+  /** Gateways may not have been able to tell whose log is the one. */
+  readonly #isDoubtful: boolean;
   readonly #readsApart: boolean;
   readonly #hub: Partial<HubOptions>;
   /** In the end every line is cut and made anew, which mends whatever stands still; else the gateways are on their own. */
@@ -92,15 +145,18 @@ class Scene {
   readonly #habits: LineHabits;
   readonly #counts: LineCounts = { arrays: 0, covering: 0, positions: 0, spoiled: 0 };
 
-  constructor(world: VirtualWorld, choose: (options: number) => number, hidden: boolean) {
+  constructor(world: VirtualWorld, choose: (options: number) => number, steps: readonly Step[]) {
     this.#world = world;
-    this.#hidden = hidden;
-    this.#readsApart = choose(3) === 0;
+    this.#choose = choose;
+    this.#hidden = steps.some(isHidden);
+    this.#isCalm = steps.every(isCalm);
+    this.#isDoubtful = this.#hidden || steps.some((step) => step.do === 'veto');
+    this.#readsApart = !this.#isCalm && choose(3) === 0;
     this.#makesAnew = choose(2) === 0;
     this.#hub = {
-      ...(choose(2) === 0 && { bufferRecords: 1 }),
+      ...(!this.#isCalm && choose(2) === 0 && { bufferRecords: 1 }),
       // Audits are for what nobody foresaw; where there is nothing of the kind, nothing may need one.
-      ...(!hidden && choose(2) === 0 && { auditMs: 24 * 3_600_000 }),
+      ...(!this.#hidden && choose(2) === 0 && { auditMs: 24 * 3_600_000 }),
     };
     this.#habits = {
       hides: choose(2) === 0,
@@ -109,23 +165,23 @@ class Scene {
       loses: choose(4) === 0,
     };
     this.#log = new FaultyLog({ clock: world });
-    this.#channels = CHANNELS.map((name) => {
-      const policy = NAMESPACES.policy(name);
-      if (!policy) throw new Error('no such namespace');
-      return new ChannelLedger(this.#log, policy, this.#habits.hides);
+    this.#channels = CHANNELS.map((name) => this.#openLedger(name));
+    this.#durable = this.#channels.filter((channel) => channel instanceof ChannelLedger);
+    this.#live = this.#channels.filter((channel) => channel instanceof LiveChannelLedger);
+    for (let i = 0; i < GATEWAYS; i++) this.#gateways.push(this.#createGateway());
+    const around: ClientWorld = {
+      world,
+      choose,
+      habits: this.#habits,
+      counts: this.#counts,
+      hidden: this.#hidden,
+      isCalm: this.#isCalm,
+      pickGateway: () => pick(this.#gateways, choose(GATEWAYS)),
+    };
+    this.#clients = Array.from({ length: CLIENTS }, (_, index) => {
+      const Software = index === CLIENTS - 1 && choose(2) === 0 ? BareClient : SdkClient;
+      return new Software(`client ${index}`, around);
     });
-    this.#gateways = Array.from({ length: GATEWAYS }, () => this.#createGateway());
-    this.#clients = Array.from(
-      { length: CLIENTS },
-      (_, index) =>
-        new SimulatedClient(`client ${index}`, {
-          world,
-          choose,
-          habits: this.#habits,
-          counts: this.#counts,
-          pickGateway: () => this.#pick(this.#gateways, choose(GATEWAYS)),
-        }),
-    );
   }
 
   perform(step: Step): void {
@@ -133,47 +189,60 @@ class Scene {
       case 'publish':
         this.#publish(step);
         break;
-      case 'toggle': {
-        const channel = this.#pick(this.#channels, step.channel);
-        this.#pick(this.#clients, step.client).toggle(channel);
+      case 'send':
+        for (let i = 0; i < step.count; i++) {
+          const key = keyOf(step);
+          pick(this.#clients, step.client).publish(pick(this.#channels, step.channel), ++this.#published, key);
+        }
+        return;
+      case 'join':
+        this.#join(step);
+        break;
+      case 'leave':
+        pick(this.#clients, step.client).leave(pick(this.#channels, step.channel));
+        break;
+      case 'read':
+        pick(this.#clients, step.client).read(step.count);
+        break;
+      case 'ask': {
+        const channel = pick(this.#durable, step.channel);
+        const { from, limit } = step;
+        const position = from === 'newest' || !channel.seen ? {} : { [from]: channel.seen };
+        pick(this.#clients, step.client).ask(channel, ask(channel, { ...position, limit }));
         break;
       }
       case 'cut':
       case 'freeze':
       case 'thaw':
-        this.#pick(this.#clients, step.client)[step.do]();
+        pick(this.#clients, step.client)[step.do]();
         break;
       case 'interrupt':
       case 'resume':
-        this.#pick(this.#gateways, step.gateway).broker[step.do](this.#pick(this.#channels, step.channel).spec.name);
+      case 'doubt':
+        pick(this.#gateways, step.gateway).broker[step.do](pick(this.#channels, step.channel).spec.name);
         break;
       case 'unsubscribe':
-        this.#pick(this.#gateways, step.gateway).broker.unsubscribed(
-          this.#pick(this.#channels, step.channel).spec.name,
-        );
+        pick(this.#gateways, step.gateway).broker.unsubscribed(pick(this.#channels, step.channel).spec.name);
         break;
       case 'refuse':
-        this.#pick(this.#gateways, step.gateway).broker.refuseNext(this.#pick(this.#channels, step.channel).spec.name);
+        pick(this.#gateways, step.gateway).broker.refuseNext(pick(this.#durable, step.channel).spec.name);
         break;
       case 'veto':
-        this.#pick(this.#gateways, step.gateway).broker.veto(this.#pick(this.#channels, step.channel).spec.name);
+        pick(this.#gateways, step.gateway).broker.veto(pick(this.#durable, step.channel).spec.name);
         break;
       case 'lose':
-        this.#pick(this.#gateways, step.gateway).broker.loseNext(this.#pick(this.#channels, step.channel).spec.name);
-        break;
-      case 'doubt':
-        this.#pick(this.#gateways, step.gateway).broker.doubt(this.#pick(this.#channels, step.channel).spec.name);
+        pick(this.#gateways, step.gateway).broker.loseNext(pick(this.#channels, step.channel).spec.name);
         break;
       case 'depose':
-        this.#pick(this.#gateways, step.gateway).broker.depose(this.#pick(this.#channels, step.channel).spec);
+        pick(this.#gateways, step.gateway).broker.depose(pick(this.#durable, step.channel).spec);
         break;
       case 'fork':
-        this.#fork(this.#pick(this.#channels, step.channel), step.lost, step.noticed);
+        this.#fork(pick(this.#durable, step.channel), step.lost, step.noticed);
         break;
       case 'trim': {
-        const channel = this.#pick(this.#channels, step.channel);
+        const channel = pick(this.#durable, step.channel);
         const toOffset = channel.view().head.offset - step.kept;
-        if (toOffset <= channel.trimmedTo) break;
+        if (toOffset <= channel.trimmedTo) return;
         channel.trimmedTo = toOffset;
         this.#log.trim(channel.spec, toOffset);
         break;
@@ -182,14 +251,16 @@ class Scene {
         const index = step.gateway % GATEWAYS;
         this.#gateways[index]?.kill();
         this.#gateways[index] = this.#createGateway();
-        break;
       }
     }
   }
 
   /** Everything works again; then the world comes to rest. */
   async recover(): Promise<void> {
-    for (const client of this.#clients) client.thaw();
+    for (const client of this.#clients) {
+      client.thaw();
+      client.read(Number.POSITIVE_INFINITY);
+    }
     await this.#world.pass(1_000);
     if (this.#makesAnew) {
       for (const gateway of this.#gateways) for (const { spec } of this.#channels) gateway.broker.interrupt(spec.name);
@@ -198,36 +269,87 @@ class Scene {
     // A link that led to a deposed master is made anew as the engine does it; healthy ones are left alone.
     for (const gateway of this.#gateways) for (const { spec } of this.#channels) gateway.broker.heal(spec.name);
     await this.#world.pass(STALL_MS);
+    for (const client of this.#clients) client.mend();
     if (this.#habits.loses) {
       // What a line lost last shows with the next message.
-      for (const client of this.#clients) client.mend();
-      for (const index of this.#channels.keys()) this.#publish({ do: 'publish', channel: index, gateway: 0, count: 3 });
+      for (const index of this.#durable.keys()) this.#publish({ do: 'publish', channel: index, gateway: 0, count: 3 });
       await this.#world.pass(30_000);
     }
+    if (this.#isDoubtful) await this.#passThoseAhead();
+    // Whether somebody is on a live channel shows with the next message.
+    for (const index of this.#live.keys())
+      this.#publish({ do: 'publish', channel: this.#durable.length + index, gateway: 0, count: 1 });
+    await this.#world.pass(1_000);
+    if (this.#choose(2) === 0) {
+      const channel = pick(this.#durable, this.#choose(this.#durable.length));
+      this.#problems.push(
+        ...(await probe(this.#world, pick(this.#gateways, this.#choose(GATEWAYS)), channel, this.#choose)),
+      );
+    }
     for (const client of this.#clients) client.finish();
-    for (const channel of this.#channels) {
-      const keys = channel.view().entries.flatMap(({ key }) => (key === undefined ? [] : [key]));
-      if (new Set(keys).size < keys.length)
-        this.#problems.push(`a key is twice in the log of ${channel.spec.name}: ${keys}`);
+    for (const channel of this.#durable) this.#problems.push(...channel.problems());
+  }
+
+  /**
+   * A gateway that could not confirm what its log had become may have taken a reader's lost position for good, while
+   * another reader of the client got the channel from elsewhere: that shows when the log comes by there.
+   */
+  async #passThoseAhead(): Promise<void> {
+    for (const [index, channel] of this.#durable.entries()) {
+      const { head } = channel.view();
+      const ends = this.#clients.flatMap((client) => client.positionsOn(channel));
+      const furthest = Math.max(...ends.map(({ epoch, offset }) => (Number(epoch) === head.epoch ? -1 : offset)));
+      if (furthest < head.offset) continue;
+      for (let offset = head.offset; offset <= furthest; offset++) {
+        this.#publish({ do: 'publish', channel: index, gateway: 0, count: 1 });
+        await this.#world.pass(10_000);
+      }
     }
   }
 
   result(): RunResult {
     const ledgers = this.#clients.flatMap((client) => client.ledgers);
+    const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, 0);
+    const resets = sum(ledgers.map((ledger) => ledger.resets));
+    const lagged = sum(this.#allGateways.map(({ stats }) => stats.lagged));
+    const isPrompt = lagged + sum(this.#allGateways.map(({ stats }) => stats.queueOverflows)) === 0;
     return {
       problems: [
         ...this.#problems,
         ...ledgers.flatMap((ledger) => ledger.problems),
         ...this.#clients.flatMap((client) => client.problems),
-        ...this.#gateways.flatMap((gateway) => gateway.faults),
+        ...this.#allGateways.flatMap((gateway) => gateway.faults),
         ...(this.#hidden ? [] : this.#gateways.flatMap((gateway) => gateway.findings())),
+        // A log that is shorter than a burst is no reason: all of it was pushed.
+        ...(this.#isCalm && isPrompt && !this.#habits.loses && resets > 0 ? [`${resets} resets for no reason`] : []),
       ],
-      received: ledgers.reduce((sum, ledger) => sum + ledger.received, 0),
-      resets: ledgers.reduce((sum, ledger) => sum + ledger.resets, 0),
-      lagged: this.#gateways.reduce((sum, { stats }) => sum + stats.lagged, 0),
+      received: sum(ledgers.map((ledger) => ledger.received)),
+      resets,
+      lagged,
+      live: sum(ledgers.map((ledger) => ('begins' in ledger && !('moved' in ledger) ? ledger.received : 0))),
+      pages: sum(this.#clients.map(({ pages }) => pages)),
+      published: sum(this.#clients.map(({ published }) => published)),
       lines: this.#counts,
       trace: this.#world.trace,
     };
+  }
+
+  #openLedger(name: string): AnyChannelLedger {
+    const policy = NAMESPACES.policy(name);
+    if (!policy) throw new Error('no such namespace');
+    if (policy.durable) return new ChannelLedger(this.#log, policy, this.#habits.hides);
+    const dropped = () => this.#allGateways.reduce((sum, { stats }) => sum + stats.liveDropped, 0);
+    return new LiveChannelLedger(this.#log, policy, dropped);
+  }
+
+  #join({ client, channel, beginning, isSlow = false }: Extract<Step, { do: 'join' }>): void {
+    const ledger = pick(this.#channels, channel);
+    const seen = ledger instanceof ChannelLedger ? ledger.seen : undefined;
+    let from: Beginning = {};
+    if (beginning === 'unknown') from = { since: UNKNOWN };
+    else if (beginning === 'seen') from = seen ? { since: seen } : {};
+    else if (beginning) from = beginning;
+    pick(this.#clients, client).join(ledger, { beginning: from, isSlow });
   }
 
   /** A promotion; what it lost is gone from the log at once. `noticed`: the gateways' links see it. */
@@ -241,141 +363,33 @@ class Scene {
     }
   }
 
-  #publish({ channel, gateway, count, key }: Extract<Step, { do: 'publish' }>): void {
-    const { spec } = this.#pick(this.#channels, channel);
-    for (let i = 0; i < count; i++) {
-      const n = ++this.#published;
-      const payload = { format: 'json' as const, bytes: Buffer.from(JSON.stringify(n)) };
-      const name = key === undefined ? undefined : `key ${key}`;
-      void this.#pick(this.#gateways, gateway).publish(spec, [{ payload, key: name }]);
+  #publish(step: Extract<Step, { do: 'publish' }>): void {
+    const { spec } = pick(this.#channels, step.channel);
+    for (let i = 0; i < step.count; i++) {
+      const message = { payload: jsonPayload(++this.#published), key: keyOf(step) };
+      void pick(this.#gateways, step.gateway).publish(spec, [message]);
     }
   }
 
   #createGateway(): VirtualGateway {
-    return new VirtualGateway(this.#world, this.#log, {
+    const gateway = new VirtualGateway(this.#world, this.#log, {
       network: NETWORK,
-      node: `node${++this.#nodes}`,
+      node: `node${this.#allGateways.length}`,
       readsApart: this.#readsApart,
       hub: this.#hub,
-    });
-  }
-
-  #pick<T>(list: readonly T[], index: number): T {
-    return list[index % list.length] as T;
-  }
-}
-
-interface ClientWorld {
-  readonly world: VirtualWorld;
-  readonly choose: (options: number) => number;
-  readonly habits: LineHabits;
-  readonly counts: LineCounts;
-  readonly pickGateway: () => VirtualGateway;
-}
-
-/** The real SDK on the virtual network. */
-class SimulatedClient {
-  /** Its lines lose nothing from now on. */
-  readonly mend: () => void;
-  readonly ledgers: ClientLedger[] = [];
-  readonly problems: string[] = [];
-  readonly #name: string;
-  readonly #loses: boolean;
-  readonly #client: Client;
-  readonly #active = new Map<string, { readonly subscription: Subscription; readonly ledger: ClientLedger }>();
-  #socket: VirtualSocket | undefined;
-  #line: Line | undefined;
-
-  constructor(name: string, { world, choose, habits, counts, pickGateway }: ClientWorld) {
-    this.#name = name;
-    this.#loses = habits.loses;
-    let isMended = false;
-    this.mend = () => {
-      isMended = true;
-      if (this.#line) this.#line.isMended = true;
-    };
-    this.#client = createClient({
-      url: 'ws://virtual/ws',
-      clock: world,
-      socket: ({ subprotocols }, handlers) => {
-        const line = new Line(world, choose, habits, {
-          counts,
-          onWire: (wire) => handlers.onMessage(wire),
-          onProblem: (what) => this.problems.push(`${name} ${what}`),
-        });
-        line.isMended = isMended;
-        const socket = pickGateway().connect(
-          {
-            onOpen: () => handlers.onOpen(),
-            onMessage: (wire) => line.push(wire),
-            onClose: (code, reason) => {
-              line.close();
-              handlers.onClose(code, reason);
-            },
-          },
-          subprotocols,
-        );
-        const end = (code: number) => {
-          line.close();
-          socket.closedByClient(code);
-        };
-        this.#socket = socket;
-        this.#line = line;
-        return { send: (wire) => socket.fromClient(wire), close: end, terminate: () => end(1006) };
+      onPushLost: (record) => {
+        if (record.epoch === 0) for (const channel of this.#live) channel.lost(record);
       },
     });
-    this.#client.on('error', (error) => this.problems.push(`${name}: ${String(error)}`));
-    this.#client.connect();
+    this.#allGateways.push(gateway);
+    return gateway;
   }
+}
 
-  toggle(channel: ChannelLedger): void {
-    const { name } = channel.spec;
-    const active = this.#active.get(name);
-    if (active) {
-      active.subscription.unsubscribe();
-      this.#active.delete(name);
-      return;
-    }
-    const ledger = new ClientLedger(`${this.#name} on ${name}`, channel, this.#loses);
-    this.ledgers.push(ledger);
-    const subscription = this.#client.channel(name).subscribe();
-    subscription.on('subscribed', ({ position }) => position && ledger.at === undefined && ledger.stands(position));
-    subscription.on('message', ({ epoch, offset, data }) => {
-      const at = { epoch: epoch as string, offset: offset as number };
-      ledger.message(at, partsOf(at.offset, data));
-    });
-    subscription.on('reset', ({ reason, position, previous }) => {
-      // `epoch` and `position` frames may have moved it.
-      ledger.moved(previous);
-      ledger.reset(reason, position);
-    });
-    subscription.on('error', (error) => this.problems.push(`${this.#name} on ${name}: ${String(error)}`));
-    this.#active.set(name, { subscription, ledger });
-  }
+function pick<T>(list: readonly T[], index: number): T {
+  return list[index % list.length] as T;
+}
 
-  cut(): void {
-    this.#socket?.cut();
-  }
-
-  freeze(): void {
-    if (this.#socket) this.#socket.frozen = true;
-  }
-
-  thaw(): void {
-    this.#socket?.thaw();
-  }
-
-  finish(): void {
-    for (const { subscription, ledger } of this.#active.values()) {
-      if (ledger.at === undefined) continue;
-      ledger.moved(subscription.position ?? ledger.at);
-      ledger.finish();
-    }
-    const { gaps, duplicatesDropped } = this.#client.stats;
-    if (!this.#loses && gaps + duplicatesDropped > 0)
-      this.problems.push(`${this.#name} took ${gaps} frames for gaps and ${duplicatesDropped} for repeated`);
-    for (const { ledger } of this.#active.values())
-      if (ledger.at === undefined) this.problems.push(`${this.#name} was never subscribed`);
-    this.#client.close();
-  }
+function keyOf({ key }: { readonly key?: number }): string | undefined {
+  return key === undefined ? undefined : `key ${key}`;
 }

@@ -1,6 +1,7 @@
 import { RAW_DIALECTS } from '@fanfare/protocol/raw';
 import { createOpenAuthenticator } from '../../src/auth/open.js';
 import type { Broker } from '../../src/broker/broker.js';
+import type { LogRecord } from '../../src/broker/record.js';
 import { createChannels } from '../../src/channels/channels.js';
 import { Hub } from '../../src/hub/hub.js';
 import type { HubOptions } from '../../src/hub/hub-options.js';
@@ -32,6 +33,8 @@ export const NAMESPACES = new Namespaces(
   new Map([
     ['', OPEN],
     ['live', { ...OPEN, durable: false }],
+    // Publishing trims what somebody may still need.
+    ['short', { ...OPEN, historySize: 4 }],
   ]),
 );
 
@@ -44,6 +47,8 @@ export interface VirtualGatewayOptions {
   readonly readsApart: boolean;
   /** What this run does otherwise. */
   readonly hub: Partial<HubOptions>;
+  /** Told of pushes that a listener of its broker does not get. */
+  readonly onPushLost: (record: LogRecord) => void;
 }
 
 /** A real hub and real sessions on a virtual network and a broker that fails on command. */
@@ -57,8 +62,13 @@ export class VirtualGateway {
   readonly #sessions: Sessions;
   readonly #accept: ReturnType<typeof createAcceptor>;
 
-  constructor(world: VirtualWorld, log: FaultyLog, { network, node, readsApart, hub }: VirtualGatewayOptions) {
+  constructor(
+    world: VirtualWorld,
+    log: FaultyLog,
+    { network, node, readsApart, hub, onPushLost }: VirtualGatewayOptions,
+  ) {
     this.broker = new FaultyBroker(log, world.schedule, readsApart);
+    this.broker.onPushLost = onPushLost;
     this.#readsApart = readsApart;
     this.#transport = new VirtualTransport(world, network);
     const { broker, stats } = this;

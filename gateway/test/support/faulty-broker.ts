@@ -112,6 +112,8 @@ export class FaultyBroker implements Broker {
   readonly #outcomes: Lane;
   /** Calls of `read` that reached the engine, per channel. */
   readonly reads = new Map<string, number>();
+  /** Told of pushes that a listener does not get. */
+  onPushLost: (record: LogRecord) => void = () => {};
   #closed = false;
 
   /**
@@ -248,6 +250,7 @@ export class FaultyBroker implements Broker {
     const line = this.#line(name);
     line.vetoed = false;
     line.refusing = 0;
+    line.losing = 0;
     if (line.frozen) this.interrupt(name);
     this.resume(name);
   }
@@ -314,14 +317,16 @@ export class FaultyBroker implements Broker {
 
   #push(name: string, listener: ChannelListener, record: LogRecord): void {
     const line = this.#line(name);
-    if (!line.up || !line.subscribed || line.frozen) return;
-    if (line.losing > 0) {
-      line.losing--;
+    const isOn = line.up && line.subscribed && !line.frozen;
+    if (!isOn || line.losing > 0) {
+      if (isOn) line.losing--;
+      this.onPushLost(record);
       return;
     }
     const { losses } = line;
     this.#arrivals.add(() => {
       if (line.losses === losses && line.listener === listener) listener.onRecord(record);
+      else this.onPushLost(record);
     }, `push ${name} ${record.epoch}-${record.offset}`);
   }
 
