@@ -23,10 +23,10 @@ async function bundle(contents: string): Promise<string> {
 }
 
 describe('a browser bundle', () => {
-  it('with JSON alone is under 18.1 KB compressed, without MessagePack and without Node', async () => {
+  it('with JSON alone is under 18.3 KB compressed, without MessagePack and without Node', async () => {
     const text = await bundle(`import { createClient } from '@fanfare/client';
       createClient({ url: '/ws' }).channel('a').subscribe(console.log);`);
-    expect(gzipSync(text, { level: 9 }).length).toBeLessThan(18_100);
+    expect(gzipSync(text, { level: 9 }).length).toBeLessThan(18_300);
     expect(text).toContain('fanfare.json.v1');
     expect(text).not.toContain('fanfare.msgpack.v1');
     expect(text).not.toMatch(/import\(|require\(/);
