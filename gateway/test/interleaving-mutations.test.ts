@@ -39,6 +39,7 @@ async function loadMutant(
     external: ['ws'],
     alias: {
       '@fanfare/protocol': join(ROOT, 'protocol/src/index.ts'),
+      '@fanfare/protocol/compact': join(ROOT, 'protocol/src/dialects/compact.ts'),
       '@fanfare/protocol/json': join(ROOT, 'protocol/src/dialects/json.ts'),
       '@fanfare/protocol/msgpack': join(ROOT, 'protocol/src/dialects/msgpack.ts'),
       '@fanfare/protocol/raw': join(ROOT, 'protocol/src/dialects/raw.ts'),

@@ -32,7 +32,7 @@ export async function probe(
           onMessage: (wire) => handlers.onMessage(wire),
           onClose: (code, reason) => handlers.onClose(code, reason),
         },
-        subprotocols[0] as string,
+        subprotocols,
       );
       const close = (code: number) => socket.closedByClient(code);
       return { send: (wire) => socket.fromClient(wire), close, terminate: () => close(1006) };

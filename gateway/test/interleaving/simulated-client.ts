@@ -1,4 +1,5 @@
 import type { Dialect, ResetReason, Wire } from '@fanfare/protocol';
+import { compactDialect } from '@fanfare/protocol/compact';
 import { jsonDialect } from '@fanfare/protocol/json';
 import { msgpackDialect } from '@fanfare/protocol/msgpack';
 import { type Acknowledgement, type AnyChannelLedger, type At, ChannelLedger } from './channel-ledger.js';
@@ -20,6 +21,8 @@ export interface ClientWorld {
   readonly isCalm: boolean;
   readonly pickGateway: () => VirtualGateway;
 }
+
+const DIALECTS = [jsonDialect, msgpackDialect, compactDialect];
 
 /** What the client's software is told of its connection. */
 interface ConnectionHandlers {
@@ -60,7 +63,7 @@ export abstract class SimulatedClient {
   constructor(name: string, around: ClientWorld) {
     this.name = name;
     this.around = around;
-    this.dialect = around.choose(2) === 0 ? jsonDialect : msgpackDialect;
+    this.dialect = DIALECTS[around.choose(DIALECTS.length)] as Dialect;
   }
 
   /** Begins to read a channel, once more where it can. */
@@ -119,7 +122,7 @@ export abstract class SimulatedClient {
           handlers.onClose(code, reason);
         },
       },
-      dialect.subprotocol,
+      [dialect.subprotocol],
     );
     this.#socket = socket;
     this.#line = line;
