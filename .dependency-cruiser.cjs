@@ -33,6 +33,13 @@ module.exports = {
     only('ports-know-the-protocol-only', PORTS, [PORTS, PROTOCOL]),
     only('hub-knows-ports', `${G}/hub/`, [PORTS, PROTOCOL, `${G}/hub/`]),
     only('probe-knows-hub-and-ports', `${G}/probe/`, [PORTS, PROTOCOL, `${G}/(hub|probe)/`]),
+    // A composition root of its own, for tests of applications: the SDK ships it.
+    only('testkit-puts-parts-together', `${G}/testkit/`, [
+      PORTS,
+      PROTOCOL,
+      `${G}/(auth|broker|channels|hub|presence|session|testkit)/`,
+      '^client-sdk/src/(index|testing/index)\\.ts$',
+    ]),
     only('fleet-knows-ports', `${G}/fleet/`, [PORTS, PROTOCOL, `${G}/fleet/`]),
     only('channels-know-ports', `${G}/channels/`, [PORTS, PROTOCOL, `${G}/channels/`]),
     only('session-knows-channels-hub-and-ports', `${G}/session/`, [PORTS, PROTOCOL, `${G}/(channels|hub|session)/`]),
@@ -107,6 +114,7 @@ module.exports = {
           `${G}/[^/]+/redis[-/]`,
           `${G}/transport/`,
           `${G}/cli`,
+          `${G}/testkit/`,
           TESTS,
         ],
       },

@@ -1,7 +1,7 @@
 /**
  * What `@fanfare/client` ships, in client-sdk/dist: each entry of its `exports` as a module and as CommonJS, with types
  * for both and the protocol inside, and the whole as one script for `<script>`. An entry `./name` is
- * `src/name.ts` or `src/name/index.ts`.
+ * `src/name.ts` or `src/name/index.ts`; `./testing` is made of the gateway's parts and stands with them.
  */
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -15,7 +15,10 @@ const PROTOCOL_ENTRIES = {
   json: 'dialects/json.ts',
   compact: 'dialects/compact.ts',
   msgpack: 'dialects/msgpack.ts',
+  raw: 'dialects/raw.ts',
 };
+/** Entries whose source stands elsewhere, without ending; types are looked for beside what was compiled. */
+const ELSEWHERE = { testing: { source: 'gateway/src/testkit/index', types: 'gateway/dist/testkit/index' } };
 
 export async function bundleSdk(root) {
   const sdk = path.join(root, 'client-sdk');
@@ -35,7 +38,8 @@ async function bundleScripts(root, dist, names, external) {
     bundle: true,
     target: TARGET,
     charset: 'utf8',
-    external,
+    // The test kit runs where tests do.
+    external: [...external, 'node:*'],
     // Fields become plain assignments; defined as the standard says they would go through a helper.
     tsconfigRaw: { compilerOptions: { useDefineForClassFields: false } },
     plugins: [sources(root)],
@@ -74,14 +78,15 @@ async function bundleScripts(root, dist, names, external) {
 async function bundleTypes(root, dist, names, external) {
   const [{ rollup }, { default: dts }] = await Promise.all([import('rollup'), import('rollup-plugin-dts')]);
   const input = Object.fromEntries(names.map((name) => [name, sourceOf(root, name, '.d.ts', 'build')]));
-  const protocol = {
-    name: 'protocol',
-    resolveId: (name) =>
-      name.startsWith('@fanfare/protocol')
-        ? path.join(root, 'protocol/dist', protocolFile(name).replace(/\.ts$/, '.d.ts'))
-        : null,
+  const ours = {
+    name: 'ours',
+    resolveId(name) {
+      if (name.startsWith('@fanfare/protocol'))
+        return path.join(root, 'protocol/dist', protocolFile(name).replace(/\.ts$/, '.d.ts'));
+      return name.startsWith('@fanfare/client') ? clientFile(root, name, '.d.ts', 'build') : null;
+    },
   };
-  const bundle = await rollup({ input, external, plugins: [protocol, dts()] });
+  const bundle = await rollup({ input, external: [...external, /^node:/], plugins: [ours, dts()] });
   for (const extension of ['d.ts', 'd.cts']) {
     const entryFileNames = `[name].${extension}`;
     await bundle.write({ dir: dist, format: 'es', entryFileNames, chunkFileNames: `types-[hash].${extension}` });
@@ -90,6 +95,15 @@ async function bundleTypes(root, dist, names, external) {
 }
 
 function sourceOf(root, name, extension, folder) {
+  const elsewhere = ELSEWHERE[name]?.[folder === 'src' ? 'source' : 'types'];
+  return elsewhere
+    ? path.join(root, elsewhere + extension)
+    : clientFile(root, `@fanfare/client/${name}`, extension, folder);
+}
+
+/** A module of the SDK, by the name under which our other packages know it. */
+function clientFile(root, specifier, extension, folder) {
+  const name = specifier.slice('@fanfare/client/'.length) || 'index';
   const file = path.join(root, 'client-sdk', folder, `${name}${extension}`);
   return existsSync(file) ? file : path.join(root, 'client-sdk', folder, name, `index${extension}`);
 }
@@ -121,6 +135,9 @@ function sources(root) {
       );
       build.onResolve({ filter: /^@fanfare\/protocol/ }, ({ path: name }) => ({
         path: path.join(root, 'protocol/src', protocolFile(name)),
+      }));
+      build.onResolve({ filter: /^@fanfare\/client/ }, ({ path: name }) => ({
+        path: clientFile(root, name, '.ts', 'src'),
       }));
       build.onLoad({ filter: /\/src\/.*\.ts$/ }, async ({ path: file }) => {
         const { default: ts } = await import('typescript');

@@ -47,12 +47,18 @@ export class VirtualClock implements Clock {
   /** Moves time on, firing what falls due on the way, in order. */
   advance(byMs: number): void {
     const end = this.#now + byMs;
-    for (let timer = this.#timers[0]; timer !== undefined && timer.at <= end; timer = this.#timers[0]) {
-      this.#timers.shift();
-      this.#now = timer.at;
-      timer.callback();
-    }
+    while (this.fireNext(end));
     this.#now = end;
+  }
+
+  /** Moves time on to the next timer and fires it, if it falls due by then; whether there was one. */
+  fireNext(untilMs: number): boolean {
+    const [timer] = this.#timers;
+    if (timer === undefined || timer.at > untilMs) return false;
+    this.#timers.shift();
+    this.#now = timer.at;
+    timer.callback();
+    return true;
   }
 }
 

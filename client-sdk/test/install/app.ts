@@ -129,10 +129,10 @@ export const RESOLUTIONS = Object.keys(MODULES_OF) as Resolution[];
 
 const TYPED = `import { createClient, type FanfareClientError, type Message } from '@fanfare/client';
 import { msgpackDialect } from '@fanfare/client/msgpack';
-import { LogServer, VirtualClock } from '@fanfare/client/testing';
+import { createTestGateway } from '@fanfare/client/testing';
 
-const clock = new VirtualClock();
-const client = createClient({ url: 'ws://host', codec: msgpackDialect, clock, socket: new LogServer({ clock }).socket });
+const { clock, socket } = createTestGateway();
+const client = createClient({ url: 'ws://host', codec: msgpackDialect, clock, socket });
 client.on('error', (error: FanfareClientError) => error.code === 'no_websocket');
 client.channel<{ n: number }>('a').subscribe(({ data, offset }: Message<{ n: number }>) => data.n + (offset ?? 0));
 `;

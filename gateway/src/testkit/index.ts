@@ -1,0 +1,16 @@
+/**
+ * What `@fanfare/client/testing` is: the gateway itself, in memory, for tests of applications. It stands here because it is
+ * made of the gateway's parts.
+ */
+export { type AnyFrame, FakeLink, FakeServer, type FakeServerOptions, VirtualClock } from '@fanfare/client/testing';
+export type { Faults, Who } from './faults.js';
+export type { FaultName } from './storm.js';
+export { TestClock } from './test-clock.js';
+export {
+  createTestGateway,
+  type TestClientOptions,
+  type TestGateway,
+  type TestGatewayOptions,
+  type TestPublishOptions,
+} from './test-gateway.js';
+export { type UnderFaultsOptions, underFaults } from './under-faults.js';

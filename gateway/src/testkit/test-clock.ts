@@ -1,0 +1,31 @@
+import { VirtualClock } from '@fanfare/client/testing';
+import type { Clock } from '../clock.js';
+
+// Test runners replace these.
+const { setImmediate: soon, setTimeout: later } = globalThis;
+
+/** The one clock of gateway and clients: stands still until it is moved, with chance that a seed repeats. */
+export class TestClock extends VirtualClock implements Clock {
+  readonly wall = (): number => this.now();
+
+  soon(callback: () => void): void {
+    this.after(0, callback);
+  }
+
+  /** Moves time on, and lets promises settle between timers. */
+  async run(ms: number): Promise<void> {
+    const endMs = this.now() + ms;
+    do await settle();
+    while (this.fireNext(endMs));
+    this.advance(endMs - this.now());
+    await settle();
+  }
+}
+
+/** Everything that promises lead to has happened. */
+function settle(): Promise<void> {
+  return new Promise((resolve) => {
+    if (soon) soon(resolve);
+    else later(resolve);
+  });
+}

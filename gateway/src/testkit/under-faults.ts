@@ -1,0 +1,36 @@
+import type { Untyped } from '@fanfare/client';
+import { Storm, type StormOptions } from './storm.js';
+import { createStormyGateway, type TestGateway, type TestGatewayOptions } from './test-gateway.js';
+
+export interface UnderFaultsOptions<Map> extends TestGatewayOptions<Map>, Omit<StormOptions, 'seed'> {
+  /** How often it is played, each time with the next seed. Default 100. */
+  readonly runs?: number;
+}
+
+/**
+ * Plays a part of an application again and again, each time with other faults while it lets time pass (`gateway.run`), then
+ * ends them (`calm`) and audits what its subscriptions were given. What the application shows is the body's to check, after `await
+ * gateway.calm()`.
+ * @throws {Error} of the first run that failed, with the seed that plays it again and the faults in it.
+ */
+export async function underFaults<const Map extends object = Untyped>(
+  { runs = 100, seed: first = 1, channels, ...storm }: UnderFaultsOptions<Map>,
+  body: (gateway: TestGateway<Map>) => unknown,
+): Promise<void> {
+  for (let seed = first; seed < first + runs; seed++) {
+    const faults = new Storm({ ...storm, seed });
+    const gateway = createStormyGateway<Map>({ seed, ...(channels && { channels }) }, faults);
+    try {
+      await body(gateway);
+      await gateway.calm();
+      gateway.audit();
+    } catch (cause) {
+      const { message } = cause as Error;
+      const list = faults.log.map((fault) => `  ${fault}`).join('\n');
+      const again = `play it alone with { seed: ${seed}, runs: 1 }`;
+      throw new Error(`seed ${seed} broke it: ${message}\n${again}; faults in it:\n${list}`, { cause });
+    } finally {
+      gateway.close();
+    }
+  }
+}
