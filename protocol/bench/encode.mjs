@@ -2,11 +2,11 @@
  * What a message costs to encode and to put into an array, and what it takes on the wire.
  * Needs `npm run build`. Run it with: node protocol/bench/encode.mjs
  */
-import { jsonRawDialect, msgpackRawDialect } from '@fanfare/protocol/raw';
+import { compactRawDialect, jsonRawDialect, msgpackRawDialect } from '@fanfare/protocol/raw';
 
 const CHANNEL = 'chat:room-42';
 const TIME = 1_763_800_000_000;
-const DIALECTS = [jsonRawDialect, msgpackRawDialect];
+const DIALECTS = [jsonRawDialect, compactRawDialect, msgpackRawDialect];
 const ROUND_MS = 150;
 const ROUNDS = 5;
 
@@ -50,11 +50,10 @@ for (const size of [64, 512]) {
 }
 console.table(costs);
 
-/** Shapes that a compact dialect could have; text, for they differ in what they leave out. */
+/** Shapes that the compact dialect could have; text, for they differ in what they leave out. */
 const SHAPES = {
-  'as it is': (data) => `{"type":"message","channel":"${CHANNEL}","offset":${offset},"data":${data},"time":${TIME}}`,
   'short keys': (data) => `{"t":"m","c":"${CHANNEL}","o":${offset},"d":${data},"s":${TIME}}`,
-  'by place': (data) => `["${CHANNEL}",${offset},${TIME},${data}]`,
+  'by place, as it is': (data) => `["${CHANNEL}",${offset},${TIME},${data}]`,
   'by place, the channel a number': (data) => `[17,${offset},${TIME},${data}]`,
 };
 const sizes = {};
