@@ -6,6 +6,9 @@ interface FanfareErrorOptions {
   readonly retryAfterMs?: number;
 }
 
+/** What a client is told of an error. Where very many are, it is no `Error`: the stack of one costs more than the rest. */
+export type ErrorAnswer = Pick<FanfareError, 'code' | 'message' | 'retryable' | 'retryAfterMs'>;
+
 /** An error that a client may see. Callers branch on `code`, never on the text. */
 export class FanfareError extends Error {
   override readonly name = 'FanfareError';

@@ -242,6 +242,11 @@ export const SETTINGS = {
     connectsPerSecond: setting(limit(1_000_000), 'new connections of a gateway process, a second', {
       perMode: [0, 2_000],
     }),
+    channelsPerSecond: setting(
+      limit(1_000_000),
+      'channels that become alive on a gateway process, a second, beside the first few that each connection asks for',
+      { perMode: [0, 2_000] },
+    ),
     pendingConnections: setting(
       limit(10_000_000),
       'connections of a gateway process that have not said `connect` yet; beyond it the one that has waited longest is closed',

@@ -72,6 +72,11 @@ export class Hub {
     return this.#channels.size;
   }
 
+  /** Whether a channel is alive here. */
+  has(channel: string): boolean {
+    return this.#channels.has(channel);
+  }
+
   /** A place on the channel, alive from now on; `membership.channel.join` brings the client there. */
   enter(policy: ChannelPolicy, member: Member): Membership {
     if (this.#closed) throw new FanfareError('unavailable', 'the gateway stops', { retryAfterMs: 1_000 });

@@ -10,6 +10,8 @@ export interface AdmissionLimits {
   readonly connectionsPerIp: number;
   readonly connectionsPerUser: number;
   readonly connectsPerSecond: number;
+  /** Channels that nobody here was on. */
+  readonly channelsPerSecond: number;
   /** Connections that have not said who they are yet; beyond it the oldest of them is closed. */
   readonly pendingConnections: number;
   /** Of all connections of a user. */
@@ -22,6 +24,7 @@ export const UNLIMITED: AdmissionLimits = {
   connectionsPerIp: OFF,
   connectionsPerUser: OFF,
   connectsPerSecond: OFF,
+  channelsPerSecond: OFF,
   pendingConnections: OFF,
   publishesPerSecondPerUser: OFF,
 };
@@ -29,17 +32,22 @@ export const UNLIMITED: AdmissionLimits = {
 /** Whoever is refused comes back spread over this time, ms. */
 const RETRY_SPREAD_MS = 5_000;
 
+/** So many channels each client may wait for, however many are asked for by all. */
+const FEW_CHANNELS = 16;
+
 export class Admission {
   readonly limits: AdmissionLimits;
   readonly #clock: Clock;
   readonly #stats: Stats;
   readonly #connects: RateLimiter;
+  readonly #channels: RateLimiter;
 
   constructor(limits: AdmissionLimits, clock: Clock, stats: Stats) {
     this.limits = limits;
     this.#clock = clock;
     this.#stats = stats;
     this.#connects = new RateLimiter(limits.connectsPerSecond, clock.now());
+    this.#channels = new RateLimiter(limits.channelsPerSecond, clock.now());
   }
 
   /** Why a connection that opens is one too many, if it is. @param open those before it */
@@ -55,6 +63,18 @@ export class Admission {
   userRefusal(ofUser: number): FanfareError | undefined {
     if (ofUser < this.limits.connectionsPerUser) return undefined;
     return this.#refuse('connectionsPerUser', `${ofUser} connections of this user already`);
+  }
+
+  /**
+   * A channel that nobody here is on is asked for. 0 if it may become alive, else after how many ms. One who waits for
+   * few channels is let in always: no queue gets long by that, and nobody can keep others out.
+   * @param joining how many channels the client waits for already
+   */
+  channelWaitMs(joining: number): number {
+    const waitMs = this.#channels.take(1, this.#clock.now());
+    if (waitMs === 0 || joining < FEW_CHANNELS) return 0;
+    count(this.#stats.limitsHit, 'channelsPerSecond');
+    return Math.round(waitMs + this.#clock.random() * RETRY_SPREAD_MS);
   }
 
   /** It took too long to say who it is, while others came. */

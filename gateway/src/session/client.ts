@@ -1,7 +1,7 @@
 import type { ClientFrame, CloseCode, Payload, RawDialect, RawServerFrame } from '@fanfare/protocol';
 import type { ChannelGrant, Identity } from '../auth/authenticator.js';
 import type { Caller } from '../channels/access.js';
-import type { FanfareError } from '../errors.js';
+import type { ErrorAnswer, FanfareError } from '../errors.js';
 import type { FrameGuard } from './frame-guard.js';
 import type { Memberships } from './memberships.js';
 import type { Charge } from './rates.js';
@@ -41,6 +41,8 @@ export interface Client extends Caller {
   identify(identity: Identity): void;
   /** Whether its rates allow a frame; it is answered with `rate_limited` if not. */
   isGranted(id: number | undefined, charge: Charge): boolean;
+  /** 0 if the client may wait for this channel now, else after how many ms. */
+  channelWaitMs(channel: string): number;
   /** Runs a command, which is answered in time. @param bytes of the frame that it came in */
   run(command: Command, bytes: number): void;
 
@@ -56,6 +58,6 @@ export interface Client extends Caller {
   /** Takes it off a channel, and tells it why. */
   takeOff(channel: string, why: FanfareError): void;
   /** Sends an `error`. @param id of the request that failed, if it could be read */
-  replyError(id: number | undefined, error: FanfareError): void;
+  replyError(id: number | undefined, error: ErrorAnswer): void;
   close(code: CloseCode, reason: string): void;
 }

@@ -109,9 +109,32 @@ function channelOf(decision: Decision): ChannelPolicy {
   return decision;
 }
 
+/** No channel has this name: tokens of a connection have turns of their own. */
+const TOKENS = '';
+
+/**
+ * Verifies a token of a connected client: one at a time, because that costs far more than to send one, and who brings bad
+ * ones again and again is sent away.
+ */
+async function verified<T>(client: Client, verify: () => T | Promise<T>): Promise<T> {
+  let result: T | undefined;
+  await client.memberships.turns.run(TOKENS, async () => {
+    if (client.isClosed) throw new FanfareError('unauthorized', 'the connection has ended');
+    try {
+      result = await verify();
+    } catch (error) {
+      const { code } = toFanfareError(error);
+      const isBad = code === 'unauthorized' || code === 'token_expired';
+      if (isBad && client.guard.badToken()) client.close(4429, 'too many bad tokens');
+      throw error;
+    }
+  });
+  return result as T;
+}
+
 /** What the token of a subscribe gives to this client. @throws {FanfareError} */
 async function readGrant(client: Client, token: string): Promise<ChannelGrant> {
-  const grant = await client.readChannelToken(token);
+  const grant = await verified(client, () => client.readChannelToken(token));
   if (grant.user !== undefined && grant.user !== client.identity?.user) {
     throw new FanfareError('forbidden', 'the token of the channel is for another user');
   }
@@ -142,6 +165,8 @@ async function subscribe(
   if (retryAfterMs > 0) {
     throw new FanfareError('rate_limited', 'too many channels to which nobody has published', { retryAfterMs });
   }
+  const openingMs = client.channelWaitMs(channel);
+  if (openingMs > 0) throw new FanfareError('rate_limited', 'too many channels at once', { retryAfterMs: openingMs });
   const hasEntered = frame.presence === true && (await presence.enter(client, policy, caller));
   if (client.isClosed) return;
   const subscribing = client.memberships.subscribe(policy, {
@@ -243,7 +268,7 @@ async function history(client: Client, frame: HistoryFrame, channels: Channels):
 async function refresh(client: Client, frame: RefreshFrame, dependencies: CommandDependencies): Promise<void> {
   if (frame.channel !== undefined) return refreshChannel(client, frame, frame.channel, dependencies);
   const { id, token } = frame;
-  const identity = await client.authenticate(token);
+  const identity = await verified(client, () => client.authenticate(token));
   if (client.isClosed) return;
   if (identity.user !== client.identity?.user) throw new FanfareError('forbidden', 'the token is for another user');
   client.reply({ type: 'refreshed', id, ...expiry(identity.expiresAt, dependencies.clock) });

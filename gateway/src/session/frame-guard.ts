@@ -14,6 +14,7 @@ export class FrameGuard {
   #refusals: Refusals | undefined;
   #malformed: Violations | undefined;
   #tooLarge: Violations | undefined;
+  #badTokens: Violations | undefined;
 
   constructor(limits: SessionLimits, clock: Clock) {
     this.#limits = limits;
@@ -76,6 +77,12 @@ export class FrameGuard {
   malformed(): boolean {
     this.#malformed ??= new Violations();
     return this.#malformed.add(this.#clock.now());
+  }
+
+  /** A token came that was refused. Returns whether that ends the connection. */
+  badToken(): boolean {
+    this.#badTokens ??= new Violations();
+    return this.#badTokens.add(this.#clock.now());
   }
 
   /** A frame over `maxFrame` came. Returns whether that ends the connection. */

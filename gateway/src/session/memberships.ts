@@ -52,6 +52,7 @@ export class Memberships {
   readonly #limit: number;
   readonly #listener: MembershipListener;
   readonly #memberships = new Map<string, Membership>();
+  #joining = 0;
   /** Channel tokens, only while there are some: most clients have none. */
   #grants: Map<string, ChannelGrant> | undefined;
   /** Channels that the gateway put it on by itself. */
@@ -65,6 +66,11 @@ export class Memberships {
     this.#member = member;
     this.#limit = limit;
     this.#listener = listener;
+  }
+
+  /** How many channels it has asked for and waits for. */
+  get joining(): number {
+    return this.#joining;
   }
 
   /** How many channels it is on or joining. */
@@ -118,7 +124,8 @@ export class Memberships {
     this.#memberships.set(name, membership);
     this.#note(name, subscribing);
     this.#untold?.delete(name);
-    return new Promise((resolve, reject) => {
+    this.#joining++;
+    return new Promise<void>((resolve, reject) => {
       let isAnswered = false;
       const onJoined = (joined: Joined) => {
         isAnswered = true;
@@ -134,6 +141,8 @@ export class Memberships {
       };
       // Over without an answer means that the connection has ended meanwhile.
       membership.channel.join(membership, start, onJoined).then(resolve, onFailed);
+    }).finally(() => {
+      this.#joining--;
     });
   }
 

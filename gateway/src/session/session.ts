@@ -1,6 +1,6 @@
 import type { CloseCode, RawDialect, RawServerFrame, Wire } from '@fanfare/protocol';
 import type { ChannelGrant, Grants, Identity } from '../auth/authenticator.js';
-import { FanfareError } from '../errors.js';
+import { type ErrorAnswer, FanfareError } from '../errors.js';
 import type { ChannelPolicy } from '../namespaces.js';
 import { count } from '../stats.js';
 import type { Socket, SocketSession } from '../transport/transport.js';
@@ -25,6 +25,8 @@ export interface SessionOwner {
   admit(identity: Identity): void;
   /** Takes a publish of its user. 0 if granted, else after how many ms it would be. */
   publishWaitMs(session: Session): number;
+  /** A channel that nobody here is on is asked for. 0 if it may become alive, else after how many ms. */
+  channelWaitMs(session: Session): number;
   /** It has said who it is: the first time, or anew with another identity than `before`. */
   onIdentified(session: Session, before: Identity | undefined): void;
   onLagging(session: Session): void;
@@ -182,6 +184,10 @@ export class Session implements SocketSession, Client, Living, MembershipListene
     return retryAfterMs === 0;
   }
 
+  channelWaitMs(channel: string): number {
+    return this.#services.hub.has(channel) ? 0 : this.#owner.channelWaitMs(this);
+  }
+
   /** Whether commands are not answered yet. */
   get isBusy(): boolean {
     return this.#openBytes > 0;
@@ -219,7 +225,7 @@ export class Session implements SocketSession, Client, Living, MembershipListene
   /** Answers what came too fast; whoever goes on regardless is sent away: refusing costs as much as serving. */
   #refuse(id: number | undefined, message: string, retryAfterMs: number): void {
     this.#services.stats.rateLimited++;
-    if (id !== undefined) this.replyError(id, new FanfareError('rate_limited', message, { retryAfterMs }));
+    if (id !== undefined) this.replyError(id, { code: 'rate_limited', message, retryable: true, retryAfterMs });
     if (this.guard.refused()) this.close(4429, 'far over the rate limit');
   }
 
@@ -243,7 +249,7 @@ export class Session implements SocketSession, Client, Living, MembershipListene
     } while (!this.writer.sendReplayed(wire) && !this.#isClosed);
   }
 
-  replyError(id: number | undefined, error: FanfareError): void {
+  replyError(id: number | undefined, error: ErrorAnswer): void {
     if (this.#isClosed) return;
     count(this.#services.stats.errors, error.code);
     this.reply({

@@ -155,6 +155,10 @@ export class Sessions implements SessionOwner {
     return known ? this.#admission.publishWaitMs(known.publishes) : 0;
   }
 
+  channelWaitMs(session: Session): number {
+    return this.#admission.channelWaitMs(session.memberships.joining);
+  }
+
   onIdentified(session: Session, before: Identity | undefined): void {
     const user = session.identity?.user;
     if (before === undefined) this.#liveness.connected(session);

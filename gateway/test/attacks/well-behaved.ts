@@ -1,4 +1,5 @@
 /** Clients that keep to the protocol while others do not, and the books of what they got. */
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Contiguity } from '@fanfare/protocol/suite/contiguity';
 import { WebSocket } from 'ws';
@@ -56,7 +57,9 @@ class Follower {
 /** What became of the well-behaved during one run. */
 export interface Book {
   readonly published: number;
-  /** Publishes that were not answered with a position, and whatever a client was told besides its messages. */
+  /** Attempts to publish that failed and were made again, with the same key. */
+  readonly retries: number;
+  /** Publishes that got no position for half a minute, and whatever a client was told besides its messages. */
   readonly faults: readonly string[];
   /** Clients that do not stand at the end of their channel. */
   readonly behind: number;
@@ -101,17 +104,17 @@ export class WellBehaved {
       isOver = true;
     });
     const faults: string[] = [];
+    let retries = 0;
     const answers: Promise<void>[] = [];
     const beganAt = performance.now();
     for (let n = 0; !isOver; n++) {
       const channel = this.#channels[n % this.#channels.length] as string;
       answers.push(
-        this.#gateway.publish({ channel, data: { sentMs: Date.now(), n } }).then(
-          ({ status, body }) => {
-            if (status !== 200) faults.push(`publish: ${JSON.stringify(body)}`);
-            else this.#heads.set(channel, Math.max(this.#heads.get(channel) ?? 0, Number(body.offset)));
+        this.#store(channel, n).then(
+          (attempts) => {
+            retries += attempts - 1;
           },
-          (error) => void faults.push(`publish: ${String(error.cause ?? error)}`),
+          (error) => void faults.push(`publish: ${String(error)}`),
         ),
       );
       await sleep(Math.max(0, beganAt + ((n + 1) * 1_000) / perSecond - performance.now()));
@@ -123,7 +126,22 @@ export class WellBehaved {
     for (const follower of this.#followers) faults.push(...follower.faults.splice(0));
     const sorted = this.#latencies.sort((a, b) => a - b);
     const p99Ms = sorted[Math.floor(sorted.length * 0.99)] ?? 0;
-    return { published: answers.length, faults, behind: this.#behind(), p99Ms, maxMs: sorted.at(-1) ?? 0 };
+    return { published: answers.length, retries, faults, behind: this.#behind(), p99Ms, maxMs: sorted.at(-1) ?? 0 };
+  }
+
+  /** As a backend should: with a key, and again until it is answered. Resolves with how many attempts it took. */
+  async #store(channel: string, n: number): Promise<number> {
+    const message = { channel, data: { sentMs: Date.now(), n }, key: randomUUID() };
+    const endsAt = Date.now() + 30_000;
+    for (let attempts = 1; ; attempts++) {
+      const answer = await this.#gateway.publish(message).catch((error) => String(error.cause ?? error));
+      if (typeof answer === 'object' && answer.status === 200) {
+        this.#heads.set(channel, Math.max(this.#heads.get(channel) ?? 0, Number(answer.body.offset)));
+        return attempts;
+      }
+      if (Date.now() > endsAt) throw new Error(JSON.stringify(answer));
+      await sleep(100);
+    }
   }
 
   /** One that comes now: how long it takes until it is on a channel, ms, with as many attempts as it needs. */

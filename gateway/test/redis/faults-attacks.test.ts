@@ -17,18 +17,22 @@ const PER_SECOND = IS_LONG ? 100 : 40;
 const ATTACK_MS = IS_LONG ? 12_000 : 700;
 const SOCKETS = IS_LONG ? 500 : 100;
 /** What an attack may cost the gateway, beyond what it holds when all is quiet, MiB. */
-const MOST_GROWTH_MIB = 400;
+const MOST_GROWTH_MIB = 800;
 const ATTACKERS = fileURLToPath(new URL('../attacks/attackers.mjs', import.meta.url));
-const ATTACKS: readonly (readonly [name: string, sockets: number])[] = [
+/** What a transport has to bear; the rest is the same above both, and the short form does it on one of them. */
+const ON_TRANSPORT: readonly (readonly [name: string, sockets: number])[] = [
   ['slow handshakes', SOCKETS],
   ['sockets that say nothing', SOCKETS],
   ['slow bodies', SOCKETS],
-  ['frame flood', 20],
-  ['malformed flood', 20],
-  ['subscription flood', 20],
   ['reconnect flood', 40],
   ['giant frames', 10],
   ['unread sockets', 100],
+];
+const ATTACKS: typeof ON_TRANSPORT = [
+  ...ON_TRANSPORT,
+  ['frame flood', 20],
+  ['malformed flood', 20],
+  ['subscription flood', 20],
   ['distinct channels', SOCKETS],
   ['distinct channels by HTTP', 1],
   ['token flood', 50],
@@ -132,20 +136,24 @@ describe.each(['uws', 'ws'])('attacks on %s', (transport) => {
     await gateway?.stop();
   });
 
-  it.each(ATTACKS)('%s', { timeout: 120_000 }, async (name, sockets) => {
-    const attacked = attack(name, sockets, gateway);
-    const newcomer = sleep(ATTACK_MS / 2).then(async () => crowd.newcomer(await tokenOf('newcomer')));
-    const both = Promise.all([attacked, newcomer]);
-    const [book, mib, [did, came]] = await Promise.all([
-      crowd.publish(PER_SECOND, both),
-      watchMemory(gateway.pid, both),
-      both,
-    ]);
-    lines.push(
-      `${name.padEnd(28)} p99 ${book.p99Ms} ms, max ${book.maxMs} ms, ${Math.round(mib)} MiB, ` +
-        `newcomer ${came.ms} ms (${came.attempts}) ${did}`,
-    );
-    expect(book).toMatchObject({ faults: [], behind: 0 });
-    expect(mib - quietMib).toBeLessThan(MOST_GROWTH_MIB);
-  });
+  it.each(IS_LONG || transport === 'uws' ? ATTACKS : ON_TRANSPORT)(
+    '%s',
+    { timeout: 120_000 },
+    async (name, sockets) => {
+      const attacked = attack(name, sockets, gateway);
+      const newcomer = sleep(ATTACK_MS / 2).then(async () => crowd.newcomer(await tokenOf('newcomer')));
+      const both = Promise.all([attacked, newcomer]);
+      const [book, mib, [did, came]] = await Promise.all([
+        crowd.publish(PER_SECOND, both),
+        watchMemory(gateway.pid, both),
+        both,
+      ]);
+      lines.push(
+        `${name.padEnd(28)} p99 ${book.p99Ms} ms, max ${book.maxMs} ms, ${Math.round(mib)} MiB, ` +
+          `newcomer ${came.ms} ms (${came.attempts}), ${book.retries} retries ${did}`,
+      );
+      expect(book).toMatchObject({ faults: [], behind: 0 });
+      expect(mib - quietMib).toBeLessThan(MOST_GROWTH_MIB);
+    },
+  );
 });
