@@ -24,7 +24,7 @@ the suites must pass without a fault. The workspace itself is never changed. Pri
   --part k/n  only the k-th of n parts of them, for runs that must be short
   --list      prints what there is, and tries nothing
 
-Takes some 5 s for each fault and job: about 5 minutes in all on two cores. No suite may take longer than 2 minutes: a
+Takes some 5 s for each fault and job: a quarter of an hour in all on two cores. No suite may take longer than 2 minutes: a
 fault with which it does counts as noticed, and its processes are ended.
 `;
 

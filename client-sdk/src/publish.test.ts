@@ -47,6 +47,25 @@ describe('publish', () => {
     expect(hand.sent()).toEqual([]);
   });
 
+  it('goes out again in the order of the calls, in whatever order they were refused', () => {
+    const hand = byHand();
+    for (const n of [1, 2]) hand.channel.publish(n).catch(() => {});
+    hand.tick();
+    hand.refuse(1, 'rate_limited', { retryable: true, retryAfter: 100 });
+    hand.refuse(0, 'rate_limited', { retryable: true, retryAfter: 100 });
+    hand.clock.advance(1_000);
+    expect(hand.sent().map(({ data }) => data)).toEqual([1, 2, 1, 2]);
+  });
+
+  it('fails where the answer is one to something else', async () => {
+    const hand = byHand();
+    const done = rejectionOf(hand.channel.publish(1));
+    hand.tick();
+    hand.server.link.send({ type: 'refreshed', id: hand.sent()[0]?.id });
+    hand.tick();
+    expect(await done).toMatchObject({ code: 'malformed_frame' });
+  });
+
   it('resolves with the position', async () => {
     const hand = byHand();
     const done = hand.channel.publish({ n: 1 }, { key: 'k', tags: { a: 'b' }, durability: 'replicated', replicas: 2 });

@@ -38,7 +38,7 @@ it.each([
 });
 
 it('gives up where it is told to', async () => {
-  const { outcome, attempts } = await start(100, away, AbortSignal.abort(new Error('stopped')));
+  const { outcome, attempts, reasons } = await start(100, away, AbortSignal.abort(new Error('stopped')));
   expect(outcome).toMatchObject({ message: 'stopped' });
-  expect(attempts).toBe(1);
+  expect([attempts, reasons]).toEqual([1, []]);
 });

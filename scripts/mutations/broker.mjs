@@ -45,4 +45,36 @@ export default [
     ['keys hold for ever', 'if (entry.expiresAt > nowMs) return;', 'return;'],
     ['there is always room for another key', 'if (this.entries.size < this.#maxKeys) return 0;', 'return 0;'],
   ]),
+  ...of('gateway/src/broker/memory/memory-log.ts', 'gateway/src/broker/memory/memory-log.test.ts', [
+    [
+      'a channel forgets where it stood with its entries',
+      'Math.max(state.entriesExpireAt, nowMs + IDENTITY_TTL_MS)',
+      'state.entriesExpireAt',
+    ],
+    [
+      'a channel nobody published to is kept as long as others',
+      'state.log.head.offset > 0 ? IDENTITY_TTL_MS : NEW_IDENTITY_MS',
+      'IDENTITY_TTL_MS',
+    ],
+    ['a look makes an identity', 'range.isPeek && isUnknown', 'false'],
+    ['what a listener publishes overtakes', 'if (this.#pushing) return;', ''],
+    ['pushes come again with the next ones', 'this.#pushes.length = 0;', ''],
+    [
+      'a listener that throws ends all pushes',
+      '    } finally {\n      this.#pushes.length = 0;\n      this.#pushing = false;\n    }',
+      '      this.#pushes.length = 0;\n      this.#pushing = false;\n    } finally {\n    }',
+    ],
+    ['keys are not swept', '    this.keys.evict(nowMs);\n', ''],
+    [
+      'a channel that was left is kept until it is swept',
+      'if (state.isForgotten(this.clock.wall())) this.channels.delete(name);',
+      '',
+    ],
+    ['there is a subscriber, and still it is forgotten', 'this.listeners.size === 0 && ', ''],
+  ]),
+  ...of('gateway/src/broker/memory/key-window.ts', 'gateway/src/broker/memory/key-window.test.ts', [
+    ['a key of another channel is taken for its own', 'channel.length', '0'],
+    ['a full window says that there is room now', 'Math.max(1, oldest.expiresAt - nowMs)', 'oldest.expiresAt - nowMs'],
+    ['a key holds a ms longer', 'if (entry.expiresAt > nowMs)', 'if (entry.expiresAt >= nowMs)'],
+  ]),
 ];

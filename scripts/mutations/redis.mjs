@@ -80,4 +80,74 @@ export default [
     ['reading renews no identity', "if renew_ttl ~= '0' and role == 'master' then", 'if false then'],
     ['the entry at the time itself is left out', ', TIME_AT) < time', ', TIME_AT) <= time'],
   ]),
+  ...of(
+    'gateway/src/broker/redis/push/channel-subscription.ts',
+    'gateway/src/broker/redis/push/channel-subscription.test.ts',
+    [
+      ['an acknowledgement of an earlier connection counts', 'if (this.#link !== link) return false;', ''],
+      ['what an earlier connection still pushes is heard', 'if (this.#link === link) this.#listener', 'this.#listener'],
+      [
+        'what was not on is interrupted',
+        "if (this.#state !== 'acknowledged') return;\n    this.#state = 'interrupted';",
+        "this.#state = 'interrupted';",
+      ],
+      ['the end of an interruption is not told', 'if (wasInterrupted) this.#listener.onResumed();', ''],
+      ['one that has ended is told of its interruption', "    this.#state = 'ended';\n", ''],
+      ['a read ends no doubt', 'this.#doubtsSinceRead = 0;', ''],
+    ],
+  ),
+  ...of('gateway/src/broker/redis/push/log-reads.ts', 'gateway/src/broker/redis/push/log-reads.test.ts', [
+    ['a replica is believed', "role !== 'master' || ", ''],
+    ['a server that took over is believed', ' || replicationId !== answering.replicationId', ''],
+    [
+      'a server that is no longer the master is asked again and again',
+      "answering.lose('it is no longer the master it was');",
+      '',
+    ],
+    ['what nobody confirmed is believed', 'checks.includes(false) || ', ''],
+    ['what was confirmed of another master is believed', ' || shard.connection?.link !== link', ''],
+    [
+      'what comes on a lost connection is believed',
+      "if (!link.isOpen) throw new Error('the connection was lost');",
+      '',
+    ],
+    ['nothing fails fast', 'range.failFast ? 0 : readWaitMs', 'readWaitMs'],
+    ['a read-only server is kept', "if (word === 'READONLY') link.lose('it is read-only');", ''],
+    ['a slot that moved is told to nobody', "if (word === 'MOVED') this.#options.onMoved();", ''],
+    ['an ASK without a host leads nowhere', 'redirection.host || link.address.host', 'redirection.host'],
+    ['who is asked is not told that it is', 'redis.asking().catch(() => {});', ''],
+    ['a fault of ours is tried again', 'if (!isPassing(reason)) {', 'if (false) {'],
+  ]),
+  ...of('gateway/src/broker/redis/push/doubts.ts', 'gateway/src/broker/redis/push/doubts.test.ts', [
+    ['a doubt waits for a second', 'if (isNew) this.#tell(shard);', ''],
+    ['a doubt ends as soon as the slot has moved', 'else if (until < this.#clock.now())', 'else'],
+    ['a doubt has no end', 'else if (until < this.#clock.now()) this.#until.delete(shard);', ''],
+  ]),
+  ...of('gateway/src/broker/redis/push/health.ts', 'gateway/src/broker/redis/push/health.test.ts', [
+    ["shards without a master are nobody's", 'if (unserved > 0) {', 'if (unserved < 0) {'],
+    ['channels that are not subscribed again are no trouble', 'if (interrupted > 0)', 'if (interrupted < 0)'],
+  ]),
+  ...of('gateway/src/redis/topology/cluster-census.ts', 'gateway/src/redis/topology/cluster-census.test.ts', [
+    ['what others say of a node outweighs what it says', 'if (isHearsay) continue;', ''],
+    [
+      'half of the masters are a majority',
+      'isMajority: votes * 2 > voters.size',
+      'isMajority: votes * 2 >= voters.size',
+    ],
+    ['the older claim of a slot wins', 'node.configEpoch > best.epoch', 'node.configEpoch < best.epoch'],
+    [
+      'a mark that stayed behind says that the slot moves',
+      'if (claims.get(slot)?.node.id === selfId) moving.add(slot);',
+      'moving.add(slot);',
+    ],
+  ]),
+  ...of('gateway/src/redis/topology/sentinel-census.ts', 'gateway/src/redis/topology/sentinel-census.test.ts', [
+    ['half of the sentinels are a majority', 'given.length * 2 > known', 'given.length * 2 >= known'],
+    ['an older failover has a vote', '.filter(({ configEpoch }) => configEpoch === epoch)', ''],
+    [
+      'a sentinel that is known by two addresses has two votes',
+      '[...new Map([...answers.values()].map((answer) => [answer.self.id, answer])).values()]',
+      '[...answers.values()]',
+    ],
+  ]),
 ];

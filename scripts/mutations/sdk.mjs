@@ -43,4 +43,39 @@ export default [
     ],
     ['the window has no end', 'this.#open >= Math.floor(this.#size)', 'this.#open < 0'],
   ]),
+  ...of('client-sdk/src/requests.ts', 'client-sdk/src/publish.test.ts', [
+    [
+      'what comes back goes behind what was asked later',
+      'this.#queue.splice(index < 0 ? this.#queue.length : index, 0, request);',
+      'this.#queue.push(request);',
+    ],
+    ['an answer of another kind is the answer', 'if (frame.type === request.replyType)', "if (frame.type !== 'error')"],
+    ['an answer frees no place', "this.#window.release(frame.type !== 'error');", ''],
+    [
+      'a deadline ends what was sent, though its answer is on its way',
+      'request.overdue = restMs > 0;',
+      'request.overdue = false;',
+    ],
+    ['text is as long as it has characters', ' || new TextEncoder().encode(wire).length > maxBytes', ''],
+    [
+      'what may have been done has failed',
+      'return !readOnly && (sentAt !== undefined || ambiguousSince !== undefined);',
+      'return false;',
+    ],
+  ]),
+  ...of('client-sdk/src/roster.ts', 'client-sdk/src/roster.test.ts', [
+    ['who was told late is there again', 'this.#departed.set(name, rev);', ''],
+    [
+      'an older join counts',
+      '    if (rev <= (known?.rev ?? this.#departed.get(name) ?? OLD)) return;\n    this.#departed.delete(name);\n    this.#members = undefined;',
+      '    this.#departed.delete(name);\n    this.#members = undefined;',
+    ],
+  ]),
+  ...of('client-sdk/src/requests.ts', 'client-sdk/src/positions.test.ts', [
+    [
+      'what waits is done in the name of another user',
+      'if (this.#user && this.#user.name !== frame.user) this.#dropWrites();',
+      '',
+    ],
+  ]),
 ];

@@ -125,6 +125,16 @@ describe('a log reader', () => {
     expect(reader.keptPage(at(4))).toBeUndefined();
   });
 
+  it('keeps a page for those of its epoch: the same offset before that is another place', async () => {
+    const { reader, reads } = setUp();
+    reader.use();
+    const page = reader.page(at(0, 0));
+    await turn();
+    reads[0]?.answer();
+    await page;
+    expect([reader.keptPage(at(4, 0)), reader.keptPage(at(4))]).toEqual([undefined, await page]);
+  });
+
   it('keeps none where nobody replays: a repair goes on its way once', async () => {
     const { reader, reads } = setUp();
     const page = reader.page(at(0));
@@ -132,5 +142,26 @@ describe('a log reader', () => {
     reads[0]?.answer();
     await page;
     expect(reader.keptPage(at(0))).toBeUndefined();
+  });
+
+  it('keeps the last few pages, as long as anybody replays', async () => {
+    const { reader, reads, clock } = setUp();
+    const first = reader.use();
+    for (let n = 0; n < 5; n++) {
+      const page = reader.page(at(10 * n));
+      await turn();
+      reads[n]?.answer();
+      await page;
+    }
+    expect(reader.keptPage(at(0))).toBeUndefined();
+    expect(firstOf(reader.keptPage(at(40)) as LogPage)).toBe(41);
+    first();
+    clock.advance(4_000);
+    const second = reader.use();
+    clock.advance(10_000);
+    expect(reader.keptPage(at(40))).toBeDefined();
+    second();
+    reader.forget();
+    expect(reader.keptPage(at(40))).toBeUndefined();
   });
 });

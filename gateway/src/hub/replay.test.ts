@@ -155,7 +155,7 @@ describe('a client', () => {
     idle.beginEpoch(2, 3);
     const border = setUp(idle);
     await border.run(since(3));
-    expect([border.sent, border.membership.isLive]).toEqual([['epoch 2-3'], true]);
+    expect([border.sent, border.membership.isLive, border.reads]).toEqual([['epoch 2-3'], true, []]);
   });
 
   it('that left is sent nothing more, and is on no topic', async () => {

@@ -186,6 +186,31 @@ describe('the send scheduler', () => {
     expect([inFirstTurn, published.length]).toEqual([32, 50]);
   });
 
+  it('lets them wait for half of the room, not for the first byte', async () => {
+    const { scheduler } = setUp({ allQueuesBytes: 100, queueBytes: 1_000 });
+    scheduler.count(200);
+    let hasRoom = false;
+    void scheduler.room()?.then(() => {
+      hasRoom = true;
+    });
+    scheduler.count(-149);
+    await Promise.resolve();
+    expect(hasRoom).toBe(false);
+    scheduler.count(-1);
+    await Promise.resolve();
+    expect(hasRoom).toBe(true);
+  });
+
+  it('sends pings before what waits', () => {
+    const { scheduler, open, published, turn } = setUp();
+    push(open('a', json), 1, 3);
+    const pings = new SendQueue(scheduler, ' ping', true);
+    pings.topic(json).enter(plainMember());
+    push(pings, 1, 1);
+    turn();
+    expect(published.map(({ topic }) => topic)).toEqual(['json/ ping', 'json/a']);
+  });
+
   it('lets publishers wait until half of what may wait has left', async () => {
     const { open, scheduler, turn } = setUp({ allQueuesBytes: 100, queueBytes: 1_000 });
     const queue = open('a', json);

@@ -2,12 +2,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { CHANNEL, createHub, join } from '../../test/support/hub-kit.js';
+import { ManualClock } from '../../test/support/manual-clock.js';
 import { openChannel } from '../../test/support/plain-member.js';
 import type { Broker, ChannelListener } from '../broker/broker.js';
 import { FanfareError } from '../errors.js';
 import type { HubOptions } from '../hub/hub-options.js';
 import { Semaphore } from '../semaphore.js';
-import { withStalls } from './stalls.js';
+import { Standstill, stallsOf, withStalls } from './stalls.js';
 
 const JOIN_MS = 150;
 const NO_MAJORITY = 'no majority confirms the master';
@@ -128,3 +129,51 @@ it('a part of the broker with channels that stand still stays ok, and says what 
 async function settled(joining: ReturnType<typeof join>): Promise<{ joined?: unknown }> {
   return joining.catch((error) => ({ joined: error }));
 }
+
+describe('a standstill', () => {
+  const setUpStandstills = () => {
+    const clock = new ManualClock(0);
+    const standing = new Set<Standstill>();
+    const stand = (shard: string, reason: string) => {
+      const one = new Standstill({ clock, options: { joinTimeoutMs: 100 }, standing }, () => shard);
+      one.reason = reason;
+      return one;
+    };
+    return { clock, standing, stand };
+  };
+
+  it('is told once it has lasted for as long as a join may wait, since it began or got ahead, until it ends', () => {
+    const { clock, standing, stand } = setUpStandstills();
+    const one = stand('s', 'why');
+    expect(one.stall).toBeUndefined();
+    one.begin();
+    clock.advance(60);
+    one.begin();
+    clock.advance(39);
+    expect([one.stall, standing.size]).toEqual([undefined, 1]);
+    clock.advance(1);
+    expect(one.stall).toEqual({ shard: 's', forMs: 100, reason: 'why' });
+    one.moved();
+    clock.advance(99);
+    expect(one.stall).toBeUndefined();
+    clock.advance(1);
+    expect(one.stall).toBeDefined();
+    one.end();
+    clock.advance(1_000);
+    expect([one.stall, standing.size]).toEqual([undefined, 0]);
+  });
+
+  it('counts its channel among those of its part, which tells how long the first has stood, and why', () => {
+    const { clock, standing, stand } = setUpStandstills();
+    stand('s', 'the first').begin();
+    clock.advance(50);
+    stand('s', 'the second').begin();
+    stand('t', 'elsewhere').begin();
+    clock.advance(100);
+    stand('s', 'too young').begin();
+    expect(stallsOf(standing)).toEqual([
+      { shard: 's', channels: 2, forMs: 150, reason: 'the first' },
+      { shard: 't', channels: 1, forMs: 100, reason: 'elsewhere' },
+    ]);
+  });
+});

@@ -123,3 +123,19 @@ it('history waits until everything before it is answered', async () => {
   await turn();
   expect(isSettled).toBe(true);
 });
+
+it('a publish is prepared once the subscribe before it is answered: what that allows it may do', async () => {
+  const { begun, task } = tasks();
+  const turns = new ChannelTurns();
+  const subscribe = task('subscribe');
+  void turns.run('a', subscribe.run);
+  const prepare = () => {
+    begun.push('prepare');
+  };
+  void turns.publish('a', prepare, task('store').run);
+  await turn();
+  expect(begun).toEqual(['subscribe']);
+  subscribe.finish();
+  await turn();
+  expect(begun).toEqual(['subscribe', 'prepare', 'store']);
+});

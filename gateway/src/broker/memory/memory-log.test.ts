@@ -52,6 +52,14 @@ describe('retention in memory', () => {
     expect(anew.epoch).toBeGreaterThan(head.epoch);
   });
 
+  it('keeps them after a single publish that nobody reads', () => {
+    const { clock, log, read } = setUp();
+    const [first] = log.publish(channel, numbered(1));
+    clock.advance(29 * DAY_MS);
+    log.sweep();
+    expect(read(channel).head).toEqual(positionOf(first));
+  });
+
   it('forgets a channel that nobody published to minutes after the last look, and does not remember a peek', () => {
     const { clock, log, read } = setUp();
     const peeked = log.read(channel, { ...everything, isPeek: true });
@@ -74,6 +82,30 @@ describe('retention in memory', () => {
     stop();
     clock.advance(NEW_IDENTITY_MS);
     expect(read(channel).head.epoch).toBeGreaterThan(head.epoch);
+  });
+});
+
+describe('what is forgotten in memory', () => {
+  class OpenLog extends MemoryLog {
+    get held() {
+      return { channels: this.channels.size, keys: this.keys.entries.size };
+    }
+  }
+
+  it('is gone with the last subscriber, or with the next sweep, and so are keys', () => {
+    const clock = new ManualClock();
+    const log = new OpenLog({ clock, idempotencyMs: 1_000 });
+    const stop = log.subscribe(liveChannel().name, () => {});
+    expect(log.held).toEqual({ channels: 1, keys: 0 });
+    stop();
+    expect(log.held).toEqual({ channels: 0, keys: 0 });
+    log.publish(durableChannel(), [json(1, { key: 'k' })]);
+    clock.advance(1_000);
+    log.sweep();
+    expect(log.held).toEqual({ channels: 1, keys: 0 });
+    clock.advance(31 * DAY_MS);
+    log.sweep();
+    expect(log.held).toEqual({ channels: 0, keys: 0 });
   });
 });
 
@@ -139,6 +171,21 @@ describe('pushes in memory', () => {
       expect(seen).toEqual([order, order]);
       if (channel.durable) expect(log.read(channel, everything).entries.map(text)).toEqual(order);
     }
+  });
+
+  it('go on after a listener that throws', () => {
+    const { log } = setUp();
+    const channel = durableChannel();
+    const seen: number[] = [];
+    let isFaulty = true;
+    log.subscribe(channel.name, ({ offset }) => {
+      if (isFaulty) throw new Error('a fault of the listener');
+      seen.push(offset);
+    });
+    expect(() => log.publish(channel, numbered(1))).toThrow('a fault of the listener');
+    isFaulty = false;
+    log.publish(channel, numbered(2));
+    expect(seen).toEqual([2, 3]);
   });
 
   it('end at once for a listener that leaves from inside a call', () => {

@@ -139,3 +139,9 @@ it.each([true, false])(
     expect(masterAt(view, { host: 'host-a', port: 2 })).toBeUndefined();
   },
 );
+
+it('half of the masters are no majority', () => {
+  const halves = { a: { slots: '0-8191' }, b: { slots: '8192-16383' } };
+  expect(agree(tells('a', halves)).isMajority).toBe(false);
+  expect(agree(tells('a', halves), tells('b', halves)).isMajority).toBe(true);
+});

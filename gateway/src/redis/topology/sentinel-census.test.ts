@@ -28,6 +28,15 @@ describe('what the sentinels say together', () => {
     expect(agree([1, 3], [1, 3]).isMajority).toBe(true);
   });
 
+  it('is no majority when half of them answer', () => {
+    const others = [sentinel(7), sentinel(8), sentinel(9)];
+    const answer = (port: number) => ({ self: sentinel(port), master: at(1), configEpoch: 1, others });
+    const answers = [1, 2, 3].map((port) => [String(port), answer(port)] as const);
+    const census = new SentinelCensus('main');
+    expect(census.agree(new Map(answers.slice(0, 2))).isMajority).toBe(false);
+    expect(census.agree(new Map(answers)).isMajority).toBe(true);
+  });
+
   it('counts one that answers under two names once', () => {
     const census = new SentinelCensus('main');
     const others = [sentinel(2), sentinel(3)];

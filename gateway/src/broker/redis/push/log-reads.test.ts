@@ -36,6 +36,18 @@ it.each([
   const link = linkWith({ host: asked, port: 1 }, `ASK 15495 ${named}:2`);
   const target = formatAddress({ host: expected, port: 2 });
   const other = linkWith({ host: expected, port: 2 }, PAGE);
+  // A server that is being given the slot lets in only who says ASKING before.
+  const said: string[] = [];
+  const { redis } = other;
+  Object.assign(other, {
+    redis: {
+      asking: async () => void said.push('ASKING'),
+      callBuffer: (command: string, ...args: string[]) => {
+        said.push('read');
+        return redis.callBuffer(command, ...args);
+      },
+    },
+  });
   const reads = new LogReads({
     clock: systemClock,
     readWaitMs: 0,
@@ -48,6 +60,7 @@ it.each([
   const shard = { slot: 15495, connection: { link } } as unknown as VirtualShard;
   const page = await reads.read(shard, CHANNEL, { last: true, limit: 0 }, {});
   expect(page.head).toEqual({ epoch: 7, offset: 3 });
+  expect(said).toEqual(['ASKING', 'read']);
 });
 
 const AT = { host: '127.0.0.1', port: 1 };
