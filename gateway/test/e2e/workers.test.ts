@@ -35,6 +35,8 @@ function startPair(transport: string, port = 0, settings: Record<string, string>
       REDIS_URL: redis.url,
       NODE: 'pair',
       MODE: 'production',
+      // More than the files that a process may have open are worth a warning.
+      LIMIT_CONNECTIONS: '500',
       HOST: '127.0.0.1',
       API_KEYS: 'key',
       LIMIT_PUBLISHES_PER_SECOND: '0',
