@@ -23,6 +23,17 @@ export function serveUws(response: NativeResponse, request: NativeRequest, conte
   else exchange.collect(context.newBody(), answer);
 }
 
+/**
+ * A header that is a list, of all its lines (RFC 9110 section 5.3): `getHeader` has the first alone, and a proxy may add what it
+ * knows in a line of its own, below the one that the client made up.
+ */
+export function listHeader(request: NativeRequest, name: string): string {
+  if (request.getHeader(name) === '') return '';
+  const lines: string[] = [];
+  request.forEach((key, value) => void (key === name && lines.push(value)));
+  return lines.join(', ');
+}
+
 /** One request and its response. */
 class Exchange implements HttpRequest {
   readonly method: string;
@@ -70,7 +81,8 @@ class Exchange implements HttpRequest {
   get remoteAddress(): string {
     if (this.#remoteAddress === undefined && this.#response !== undefined) {
       const peer = addressText(this.#response.getRemoteAddressAsText());
-      this.#remoteAddress = this.#context.clientAddress(peer, this.header('x-forwarded-for'));
+      const forwardedFor = this.#request ? listHeader(this.#request, 'x-forwarded-for') : '';
+      this.#remoteAddress = this.#context.clientAddress(peer, forwardedFor);
     }
     return this.#remoteAddress ?? '';
   }

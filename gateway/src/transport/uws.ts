@@ -13,7 +13,7 @@ import type {
   TransportOptions,
 } from './transport.js';
 import { loadUws } from './uws-addon.js';
-import { serveUws } from './uws-http.js';
+import { listHeader, serveUws } from './uws-http.js';
 import { addressText, UwsSocket, type UwsUserData, type UwsWebSocket } from './uws-socket.js';
 
 export { loadUws } from './uws-addon.js';
@@ -76,11 +76,11 @@ export function createUwsTransport<S extends SocketSession>(
       sendPingsAutomatically: false,
       upgrade(response, request, context) {
         const peer = addressText(response.getRemoteAddressAsText());
-        openAddress = clientAddress(peer, request.getHeader('x-forwarded-for'));
+        openAddress = clientAddress(peer, listHeader(request, 'x-forwarded-for'));
         const result = handlers.onUpgrade({
           path: request.getUrl(),
           query: request.getQuery() ?? '',
-          subprotocols: listItems(request.getHeader('sec-websocket-protocol')),
+          subprotocols: listItems(listHeader(request, 'sec-websocket-protocol')),
           header: (name) => request.getHeader(name),
           remoteAddress: openAddress,
         });

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { createClientAddress } from '../../src/transport/client-address.js';
@@ -242,5 +244,15 @@ export function transportMessageCases(create: CreateTransport): void {
     const { session } = await server.connect({ headers });
     expect([session.socket.remoteAddress, ...seen]).toEqual(['198.51.100.1', '198.51.100.1']);
     expect(await (await fetch(`http://127.0.0.1:${server.port}/`, { headers })).text()).toBe('198.51.100.1');
+
+    // As HAProxy does it: what it knows is in a line of its own, below the one that the client made up.
+    const lines = 'X-Forwarded-For: 203.0.113.9\r\nX-Forwarded-For: 198.51.100.2\r\n';
+    const twice = await server.connect({ headers: { 'X-Other': `1\r\n${lines.trim()}` } });
+    expect(twice.session.socket.remoteAddress).toBe('198.51.100.2');
+    const client = connect(server.port, '127.0.0.1');
+    client.write(`GET / HTTP/1.1\r\nHost: x\r\n${lines}\r\n`);
+    const [answer] = await once(client, 'data');
+    expect(String(answer)).toContain('198.51.100.2');
+    client.destroy();
   });
 }

@@ -6,6 +6,7 @@
 import { createClient, type Message } from '@fanfare/client';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { compose, composeGateways, composeSettings, readRepositoryFile } from '../support/compose.js';
+import { FrameClient } from '../support/frame-client.js';
 import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.js';
 import { type Backend, type BalancerProcess, startCaddy, startHaproxy, startNginx } from '../support/proxies.js';
 import { freePort, type StandaloneServers, startRedis } from '../support/redis-servers.js';
@@ -23,6 +24,8 @@ interface Topology {
   /** Whether the proxy asks gateways for their health, and says what it thinks. */
   readonly checks: boolean;
   readonly healthPort: boolean;
+  /** Whose address the gateway sees: the client's by `X-Forwarded-For`, or that of the proxy. */
+  readonly sees: 'client' | 'proxy';
   start(backends: readonly Backend[]): Promise<BalancerProcess>;
 }
 
@@ -31,24 +34,28 @@ const topologies: Topology[] = [
     name: 'HAProxy as in docker-compose.yml',
     checks: true,
     healthPort: true,
+    sees: 'proxy',
     start: (backends) => startHaproxy(compose.configs.haproxy?.content as string, backends),
   },
   {
     name: 'HAProxy as in docs/OPERATIONS.md',
     checks: true,
     healthPort: false,
+    sees: 'client',
     start: (backends) => startHaproxy(documented('haproxy'), backends),
   },
   {
     name: 'nginx as in docs/OPERATIONS.md',
     checks: false,
     healthPort: false,
+    sees: 'client',
     start: (backends) => startNginx(documented('nginx'), backends),
   },
   {
     name: 'Caddy as in docs/OPERATIONS.md',
     checks: false,
     healthPort: false,
+    sees: 'client',
     start: (backends) => startCaddy(documented('caddyfile'), backends),
   },
 ];
@@ -66,7 +73,7 @@ beforeAll(async () => {
 });
 afterAll(() => redis.stop());
 
-async function startComposeGateways(hasHealthPort: boolean) {
+async function startComposeGateways({ healthPort: hasHealthPort, sees }: Topology) {
   const started = composeGateways.map(async ([node, service]) => {
     const { FANFARE_PORT: _port, FANFARE_HEALTH_PORT: _health, FANFARE_HOST: _host, ...env } = composeSettings(service);
     const healthPort = hasHealthPort ? await freePort() : undefined;
@@ -75,6 +82,8 @@ async function startComposeGateways(hasHealthPort: boolean) {
         ...env,
         FANFARE_REDIS_URL: redis.url,
         FANFARE_NODE: node,
+        // Never one that passes on what it does not read.
+        ...(sees === 'client' && { FANFARE_TRUSTED_PROXIES: '127.0.0.1' }),
         ...(healthPort && { FANFARE_HEALTH_PORT: String(healthPort) }),
       },
     });
@@ -99,9 +108,22 @@ async function publishSurely(port: number, channel: string, n: number): Promise<
   }
 }
 
-describe.each(topologies)('$name', ({ checks, healthPort, start }) => {
+/** The address that a gateway has of a client who comes from 127.0.0.2 and says that it is another's. */
+async function addressSeen(port: number): Promise<unknown> {
+  const headers = { 'x-forwarded-for': '203.0.113.9' };
+  const client = await FrameClient.open(port, { localAddress: '127.0.0.2', headers });
+  const session = String(client.frames[0]?.session);
+  const url = `http://127.0.0.1:${port}/v1/sessions?session=${encodeURIComponent(session)}`;
+  const answer = await fetch(url, { headers: { authorization: 'Bearer dev' } });
+  const { sessions } = (await answer.json()) as { sessions: { address: string }[] };
+  await client.close();
+  return sessions[0]?.address;
+}
+
+describe.each(topologies)('$name', (topology) => {
+  const { checks, sees, start } = topology;
   it('serves both gateways; one of them is killed, and every subscriber still gets each message once', async () => {
-    const gateways = await startComposeGateways(healthPort);
+    const gateways = await startComposeGateways(topology);
     const proxy = await start(gateways.map(({ gateway, healthPort }) => ({ port: gateway.port, healthPort })));
     onTestFinished(() => proxy.stop());
     if (checks) {
@@ -128,6 +150,8 @@ describe.each(topologies)('$name', ({ checks, healthPort, start }) => {
     await Promise.all(subscribers.map(({ client }) => client.ready()));
     const served = new Set(subscribers.map(({ client }) => client.session?.node));
     expect(served).toEqual(new Set(gateways.map(({ node }) => node)));
+
+    expect(await addressSeen(proxy.port)).toBe(sees === 'client' ? '127.0.0.2' : '127.0.0.1');
 
     for (let n = 0; n < MESSAGES; n++) {
       if (n === MESSAGES / 3) await (gateways[0] as { gateway: GatewayProcess }).gateway.signal('SIGKILL');

@@ -10,6 +10,8 @@ export interface FrameClientOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** Speaks TLS, and trusts this certificate. */
   readonly ca?: string;
+  /** Where it connects from. */
+  readonly localAddress?: string;
 }
 
 const TIMEOUT_MS = 20_000;
@@ -45,8 +47,12 @@ export class FrameClient {
 
   /** Opens a socket and sends `connect`; the answer is the first of {@link frames}. */
   static async open(port: number, options: FrameClientOptions = {}): Promise<FrameClient> {
-    const { token, path = '/ws', headers = {}, ca } = options;
-    const socket = new WebSocket(`${ca ? 'wss' : 'ws'}://127.0.0.1:${port}${path}`, { headers, ...(ca && { ca }) });
+    const { token, path = '/ws', headers = {}, ca, localAddress } = options;
+    const socket = new WebSocket(`${ca ? 'wss' : 'ws'}://127.0.0.1:${port}${path}`, {
+      headers,
+      ...(ca && { ca }),
+      ...(localAddress && { localAddress }),
+    });
     const client = new FrameClient(socket);
     await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject));
     client.send({ type: 'connect', id: 1, ...(token !== undefined && { token }) });
