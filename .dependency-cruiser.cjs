@@ -1,4 +1,6 @@
-/** The layers of docs/ARCHITECTURE.md: which folder may import which, and no cycles. */
+/** The layers of docs/ARCHITECTURE.md: its picture, what is narrower than the picture, and no cycles. */
+const { ports, rules: picture } = require('./scripts/layers.cjs');
+
 const TESTS = '\\.test\\.ts$';
 /** Tests beside their file may use whatever they need. */
 const only = (name, from, allowed) => ({
@@ -8,11 +10,12 @@ const only = (name, from, allowed) => ({
   to: { path: '^(protocol|client-sdk|gateway|loadtest)/', pathNot: allowed },
 });
 const G = '^gateway/src';
-const PORTS = `${G}/(transport/transport|broker/(broker|extensions|record|resume)|auth/(application|authenticator)|clock|errors|fifo|histogram|namespaces|rate-limiter|stats|semaphore)\\.ts$`;
+const PORTS = ports.join('|');
 const PROTOCOL = '^protocol/src/';
 
 module.exports = {
   forbidden: [
+    ...picture,
     // An import that leads nowhere would hide from every rule below.
     { name: 'no-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },

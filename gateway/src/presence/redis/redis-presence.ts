@@ -1,7 +1,8 @@
 import type { Broker, Subscription } from '../../broker/broker.js';
 import { type Cancel, pause, sleep } from '../../clock.js';
 import type { RedisDeployment } from '../../redis/deployment.js';
-import { presenceKeys, pushName, SHARD_COUNT, shardOf } from '../../redis/keys.js';
+import { presenceKeys, pushName, shardOf } from '../../redis/keys.js';
+import { ShardSweep } from '../../redis/sweep.js';
 import { watchChanges } from '../presence-changes.js';
 import {
   memberKey,
@@ -76,11 +77,10 @@ export class RedisPresence implements PresenceStore {
   readonly #db: number;
   /** Channels with sessions of this gateway, or with ones that are to be taken off, by shard. */
   readonly #held = new Map<number, Map<string, HeldChannel>>();
+  readonly #sweeps: ShardSweep;
   /** Shards in which this gateway's lease is known to hold; the promise of a renewal under way. */
   readonly #leases = new Map<number, Promise<void> | 'held'>();
   #cancelRenewal: Cancel = () => {};
-  #cancelSweep: Cancel = () => {};
-  #nextSwept = 0;
   #isClosed = false;
 
   constructor(options: RedisPresenceOptions) {
@@ -88,18 +88,24 @@ export class RedisPresence implements PresenceStore {
     this.#timings = { ...PRESENCE_TIMINGS, ...options.timings };
     this.#db = options.deployment.link.db ?? 0;
     options.deployment.join({}, PRESENCE_SCRIPTS);
+    const { commands } = options.deployment;
+    this.#sweeps = new ShardSweep({
+      clock: this.#clock,
+      sweepMs: this.#timings.sweepMs,
+      gateways: options.gateways,
+      look: async (shard) => this.#sweep(shard, { isHeld: true, over: await overdueGateways(commands, shard) }),
+    });
   }
 
   start(): void {
-    this.#nextSwept = Math.floor(this.#clock.random() * SHARD_COUNT);
     this.#scheduleRenewal();
-    this.#scheduleSweep();
+    this.#sweeps.start();
   }
 
   async close(keepMs = 0): Promise<void> {
     this.#isClosed = true;
     this.#cancelRenewal();
-    this.#cancelSweep();
+    this.#sweeps.stop();
     if (keepMs <= this.#timings.leaseMs) return;
     const { deployment, gateway } = this.#options;
     // What cannot be reached now is given up: this gateway has to end.
@@ -206,24 +212,6 @@ export class RedisPresence implements PresenceStore {
   }
 
   // --- those who are gone ------------------------------------------------------------------------
-
-  #scheduleSweep(): void {
-    const { gateways = () => 1 } = this.#options;
-    const delayMs = (this.#timings.sweepMs * Math.max(1, gateways())) / SHARD_COUNT;
-    // Timers are not kept for less than some milliseconds: a few shards at a time instead.
-    const shards = Math.max(1, Math.ceil(100 / delayMs));
-    this.#cancelSweep = this.#clock.after(delayMs * shards, () => {
-      for (let i = 0; i < shards; i++) {
-        const shard = this.#nextSwept;
-        this.#nextSwept = (shard + 1) % SHARD_COUNT;
-        overdueGateways(this.#options.deployment.commands, shard).then(
-          (over) => this.#sweep(shard, { isHeld: true, over }),
-          () => {},
-        );
-      }
-      this.#scheduleSweep();
-    });
-  }
 
   #sweep(shard: number, { over }: Lease): void {
     for (const gateway of over) {

@@ -1,6 +1,7 @@
-import { type Cancel, pause } from '../../clock.js';
+import { pause } from '../../clock.js';
 import type { RedisDeployment } from '../../redis/deployment.js';
-import { SHARD_COUNT, shardOf } from '../../redis/keys.js';
+import { shardOf } from '../../redis/keys.js';
+import { ShardSweep } from '../../redis/sweep.js';
 import type { Delivery, Endpoint } from '../endpoint.js';
 import { type EventQueue, GIVE_UP, type GiveUpRule, type QueueStats } from '../event-queue.js';
 import { type Batch, type EventJson, typeOf } from '../events.js';
@@ -42,24 +43,31 @@ export class RedisQueue implements EventQueue {
   /** Shards whose events this gateway sends now; whether some were added meanwhile. */
   readonly #sending = new Map<number, { again: boolean }>();
   #adding = 0;
-  #nextSwept = 0;
-  #cancelSweep: Cancel = () => {};
+  readonly #sweeps: ShardSweep;
   #isClosed = false;
 
   constructor(options: RedisQueueOptions) {
     this.#options = options;
     this.#giveUp = { ...GIVE_UP, ...options.giveUp };
     options.deployment.join({}, WEBHOOK_SCRIPTS);
+    const { clock, commands } = options.deployment;
+    this.#sweeps = new ShardSweep({
+      clock,
+      sweepMs: options.sweepMs ?? SWEEP_MS,
+      gateways: options.gateways,
+      look: async (shard) => {
+        if ((await queueLength(commands, shard)) > 0) this.wake(shard);
+      },
+    });
   }
 
   start(): void {
-    this.#nextSwept = Math.floor(this.#options.deployment.clock.random() * SHARD_COUNT);
-    this.#scheduleSweep();
+    this.#sweeps.start();
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.#cancelSweep();
+    this.#sweeps.stop();
   }
 
   add(channel: string, event: EventJson): void {
@@ -146,22 +154,5 @@ export class RedisQueue implements EventQueue {
     if (!isOver) return isRefused ? refusals + 1 : 0;
     if (await settle(delivery.reason)) this.stats.dead += events.length;
     return 0;
-  }
-
-  #scheduleSweep(): void {
-    const { gateways = () => 1, sweepMs = SWEEP_MS, deployment } = this.#options;
-    const delayMs = (sweepMs * Math.max(1, gateways())) / SHARD_COUNT;
-    const shards = Math.max(1, Math.ceil(100 / delayMs));
-    this.#cancelSweep = deployment.clock.after(delayMs * shards, () => {
-      for (let i = 0; i < shards; i++) {
-        const shard = this.#nextSwept;
-        this.#nextSwept = (shard + 1) % SHARD_COUNT;
-        queueLength(deployment.commands, shard).then(
-          (length) => length > 0 && this.wake(shard),
-          () => {},
-        );
-      }
-      this.#scheduleSweep();
-    });
   }
 }
