@@ -11,7 +11,7 @@ export interface Store<Value> {
 }
 
 /** Begins what brings values; `read` gives the newest, and `changed` says that there is one. Returns what ends it. */
-export type Open = (changed: () => void) => () => void;
+type Open = (changed: () => void) => () => void;
 
 /**
  * A store that does nothing until somebody listens, and ends a moment after nobody does: a component that is

@@ -13,7 +13,7 @@ import { count, createStats, type Stats } from '../stats.js';
 import { Canary } from './canary.js';
 import { ClockComparison } from './clock-comparison.js';
 
-export interface SelfProbeOptions {
+interface SelfProbeOptions {
   readonly broker: Broker;
   readonly clock: Clock;
   readonly stats: Stats;
@@ -25,7 +25,7 @@ export interface SelfProbeOptions {
   readonly onFault: (message: string, error?: unknown) => void;
 }
 
-export interface ProbeTimings {
+interface ProbeTimings {
   /** Between two probes of a part, ms. */
   readonly intervalMs: number;
   /** How long a probe may take, ms. */
