@@ -4,7 +4,7 @@ import type { Cancel, Clock } from './clock.js';
 import { Emitter } from './emitter.js';
 import { FanfareClientError, handlerFailed } from './errors.js';
 import type { Message } from './message.js';
-import type { Subscription } from './subscription.js';
+import type { Subscription } from './subscription-types.js';
 
 /** A state as it was at a position of the channel's log. */
 export interface Snapshot<State> {

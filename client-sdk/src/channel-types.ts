@@ -6,7 +6,7 @@ import type { DurableMessage, Message, MessageOf, OwnTags } from './message.js';
 import type { Commit } from './positions/named.js';
 import type { InfoOf, PresentMember } from './presence.js';
 import type { PublishOptions, PublishResult } from './publishing.js';
-import type { DurableEvents, LiveEvents, Reading, Subscription } from './subscription.js';
+import type { DurableEvents, LiveEvents, Reading, Subscription } from './subscription-types.js';
 
 export interface SubscribeOptions {
   /** Go on after this position, e.g. that of an earlier subscription, or a durable message. Durable channels only. */

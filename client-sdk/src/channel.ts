@@ -13,7 +13,7 @@ import { type PresentMember, readPresence } from './presence.js';
 import type { Publisher, PublishOptions, PublishResult } from './publishing.js';
 import type { Requests } from './requests.js';
 import { Roster } from './roster.js';
-import type { Subscription } from './subscription.js';
+import type { Subscription } from './subscription-types.js';
 
 /** What a channel needs of its client. */
 export interface ChannelHost {

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { createClient } from './client.js';
 import type { Message, ResetEvent } from './message.js';
 import type { PublishResult } from './publishing.js';
-import type { Subscription } from './subscription.js';
+import type { Subscription } from './subscription-types.js';
 import { type FakeLog, type LogEntry, LogServer, settle, VirtualClock } from './testing/index.js';
 
 const CHANNEL = 'chat:1';

@@ -15,6 +15,7 @@ import { Backoff, type BackoffOptions } from './backoff.js';
 import type { ChannelToken } from './channel-tokens.js';
 import type { Cancel, Clock } from './clock.js';
 import { errorOfFrame, FanfareClientError } from './errors.js';
+import { FeedToken } from './feed-token.js';
 import { messageOf } from './message.js';
 import type { Stats } from './stats.js';
 
@@ -23,9 +24,6 @@ type Covering = Pick<MessageFrame, 'offset' | 'prev'>;
 
 /** Where a first join starts, if not at the end of the log; `since` is a member's position instead. */
 export type FirstStart = Pick<SubscribeFrame, 'rewind' | 'rewindMs'>;
-
-/** Tokens that turn out to have expired, in a row. */
-const MAX_EXPIRED = 5;
 
 interface FeedOptions {
   readonly clock: Clock;
@@ -62,8 +60,7 @@ export class Feed {
   /** What the unanswered subscribe resumes from. */
   #since: Position | undefined;
   #firstStart: FirstStart = {};
-  #token: ChannelToken | undefined;
-  #isFetching = false;
+  readonly #token = new FeedToken();
   /** Whether the gateway lists us, or is asked to by the unanswered subscribe. */
   #present = false;
   /** What the gateway has, or is about to answer, was asked for by members who are gone. */
@@ -107,7 +104,7 @@ export class Feed {
 
   /** What to send now, if anything. */
   get command(): 'subscribe' | 'unsubscribe' | undefined {
-    if (this.#rest !== undefined || this.#isFetching) return undefined;
+    if (this.#rest !== undefined || this.#token.isFetching) return undefined;
     const wire = this.#wire;
     if (!this.#audience.active) return wire === 'on' || wire === 'stale' ? 'unsubscribe' : undefined;
     if (wire === 'off') return 'subscribe';
@@ -122,12 +119,12 @@ export class Feed {
    */
   join(member: Member, start: FirstStart, token?: ChannelToken): void {
     if (this.empty) {
-      this.#token = undefined;
+      this.#token.forget();
       this.#firstStart = start;
       this.#inherited = this.#wire !== 'off';
       if (this.#wire === 'on') this.#wire = 'stale';
     }
-    this.#token = token ?? this.#token;
+    this.#token.take(token);
     const own = member.position;
     const elsewhere = own !== undefined && !samePosition(own, this.#cursor);
     this.#audience.add(member);
@@ -187,7 +184,7 @@ export class Feed {
     this.#wire = 'subscribing';
     this.#present = this.#audience.presence;
     const start = this.#since ? { since: this.#since } : this.#firstStart;
-    const token = this.#token?.text;
+    const token = this.#token.text;
     const others = { ...(this.#present && { presence: true }), ...(token !== undefined && { token }) };
     return { type: 'subscribe', id, channel, ...start, ...others };
   }
@@ -228,7 +225,7 @@ export class Feed {
     // A first subscribe that was refused left nothing; otherwise the old stream may still run.
     const nothingLeft = subscribing && this.#since === undefined && frame.code !== 'already_subscribed';
     this.#wire = nothingLeft ? 'off' : 'stale';
-    const isExpired = frame.code === 'token_expired' && this.#renewable();
+    const isExpired = frame.code === 'token_expired' && this.#token.expire(this.#failures.attempts);
     const final = subscribing && !frame.retryable && !isExpired && frame.code !== 'already_subscribed';
     if (final && !this.#inherited) this.#fail(errorOfFrame(frame, this.channel));
     else if (!final) this.#restFor(frame.code === 'rate_limited' ? 0 : this.#failures.next(), frame.retryAfter);
@@ -249,7 +246,7 @@ export class Feed {
       this.#wire = 'off';
       const reason = frame.message ?? 'taken off by the gateway';
       const error = new FanfareClientError(frame.code ?? 'forbidden', reason, { channel: this.channel });
-      if (error.retryable || (error.code === 'token_expired' && this.#renewable())) {
+      if (error.retryable || (error.code === 'token_expired' && this.#token.expire(this.#failures.attempts))) {
         this.#audience.down();
         this.#restFor(this.#failures.next());
       } else {
@@ -387,21 +384,12 @@ export class Feed {
     this.#rest = undefined;
   }
 
-  /** It expired; whether there may be another one. A few times only: what fetches them may hand out old ones for ever. */
-  #renewable(): boolean {
-    return this.#failures.attempts < MAX_EXPIRED && this.#token?.expire() === true;
-  }
-
   /** Fetches the token before anything is sent. */
   #fetchToken(): void {
-    const token = this.#token;
-    if (token === undefined || token.text !== undefined || this.#isFetching || this.#rest || !this.#audience.active)
-      return;
-    this.#isFetching = true;
-    const end = (error?: FanfareClientError) => {
-      this.#isFetching = false;
-      // The subscription that it was for may be gone, and others here that know nothing of it.
-      if (error && token === this.#token && !this.empty) {
+    if (!this.#token.isMissing || this.#rest || !this.#audience.active) return;
+    this.#token.fetch((error) => {
+      // The subscription that it was for may be gone.
+      if (error && !this.empty) {
         if (!error.retryable) this.#fail(error);
         else {
           this.#options.onError(error);
@@ -409,8 +397,7 @@ export class Feed {
         }
       }
       this.#changed();
-    };
-    token.fetch().then(() => end(), end);
+    });
   }
 
   #changed(): void {

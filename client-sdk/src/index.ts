@@ -46,16 +46,9 @@ export type {
   TagsOf,
 } from './channels/spec.js';
 export type { AnySchema, InputOf, Issue, OutputOf, StandardSchema } from './channels/standard-schema.js';
-export {
-  type BaseClient,
-  type Client,
-  type ClientEvents,
-  createClient,
-  type TypedClient,
-  type Untyped,
-  type UntypedClient,
-} from './client.js';
+export { createClient } from './client.js';
 export type { ClientOptions } from './client-options.js';
+export type { BaseClient, Client, ClientEvents, TypedClient, Untyped, UntypedClient } from './client-types.js';
 export type { Cancel, Clock } from './clock.js';
 export type { ConnectionState, StateChange, Token } from './connection.js';
 export { type ClientErrorCode, FanfareClientError, type FanfareClientErrorOptions, isFanfareError } from './errors.js';
@@ -83,7 +76,7 @@ export type {
   SubscriptionEvents,
   SubscriptionState,
   Told,
-} from './subscription.js';
+} from './subscription-types.js';
 export { defaultSocket } from './transport/default-socket.js';
 export { nativeSocket } from './transport/native-socket.js';
 export { nodeSocket } from './transport/node-socket.js';

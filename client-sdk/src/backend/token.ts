@@ -3,7 +3,7 @@ import { type Declared, SPEC_OF } from '../channels/declared.js';
 import type { NameOf } from '../channels/patterns.js';
 import type { SpecOf } from '../channels/spec.js';
 import { checkNumber } from '../check-number.js';
-import type { Untyped } from '../client.js';
+import type { Untyped } from '../client-types.js';
 import { FanfareClientError } from '../errors.js';
 import { toBase64 } from './base64.js';
 

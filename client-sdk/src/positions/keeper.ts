@@ -1,5 +1,5 @@
 import { FanfareClientError } from '../errors.js';
-import type { Subscription } from '../subscription.js';
+import type { Subscription } from '../subscription-types.js';
 import { Bookmark } from './bookmark.js';
 import { KEEP, type NamedPositions, type NamedStart, type Positions, type PositionsHost } from './named.js';
 import { type MaybePosition, NamedSubscription } from './named-subscription.js';

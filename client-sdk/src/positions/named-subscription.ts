@@ -5,7 +5,7 @@ import type { Clock } from '../clock.js';
 import { FanfareClientError, handlerFailed, invalidData } from '../errors.js';
 import type { Message } from '../message.js';
 import type { Presence } from '../presence.js';
-import type { Reading, Subscription, SubscriptionEvents, SubscriptionState, Told } from '../subscription.js';
+import type { Reading, Subscription, SubscriptionEvents, SubscriptionState, Told } from '../subscription-types.js';
 import type { Commit } from './named.js';
 
 type Reader = Reading<Message, SubscriptionEvents>;

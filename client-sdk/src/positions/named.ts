@@ -2,7 +2,7 @@ import type { Position } from '@fanfare/protocol';
 import type { Clock } from '../clock.js';
 import type { FanfareClientError } from '../errors.js';
 import type { Message } from '../message.js';
-import type { Reading, Subscription, SubscriptionEvents } from '../subscription.js';
+import type { Reading, Subscription, SubscriptionEvents } from '../subscription-types.js';
 
 /** How what keeps positions is asked to do so for a client. Not of the application's concern. */
 export const KEEP: unique symbol = Symbol.for('fanfare.keepPositions');

@@ -14,7 +14,7 @@ import type { Channel, SubscribeOptions } from '../channel-types.js';
 import type { ChannelName } from '../channels/patterns.js';
 import type { DurableName, SpecIn } from '../channels/resolve.js';
 import type { AnySpec } from '../channels/spec.js';
-import type { BaseClient, Client, Untyped, UntypedClient } from '../client.js';
+import type { BaseClient, Client, Untyped, UntypedClient } from '../client-types.js';
 import { FanfareClientError } from '../errors.js';
 import type { MessageOf } from '../message.js';
 import type { InfoOf } from '../presence.js';

@@ -1,12 +1,12 @@
 import type { ChannelState, StateOptions, StateView } from '../channel-state.js';
 import type { HistoryOptions, HistoryPage, SubscribeOptions } from '../channel-types.js';
 import type { Kind } from '../channels/spec.js';
-import type { BaseClient } from '../client.js';
+import type { BaseClient } from '../client-types.js';
 import type { StateChange } from '../connection.js';
 import type { FanfareClientError } from '../errors.js';
 import type { Message } from '../message.js';
 import type { Presence, PresentMember } from '../presence.js';
-import type { DurableEvents, Reading, SubscriptionState } from '../subscription.js';
+import type { DurableEvents, Reading, SubscriptionState } from '../subscription-types.js';
 import { constantStore, lazyStore, type Store } from './lazy-store.js';
 
 /** Any channel, as far as it can be read. */
