@@ -14,13 +14,11 @@ import { Audience, type Member, samePosition } from './audience.js';
 import { Backoff, type BackoffOptions } from './backoff.js';
 import type { ChannelToken } from './channel-tokens.js';
 import type { Cancel, Clock } from './clock.js';
+import { type Covering, enter, follow, type Step } from './continuity.js';
 import { errorOfFrame, FanfareClientError } from './errors.js';
 import { FeedToken } from './feed-token.js';
 import { messageOf } from './message.js';
 import type { Stats } from './stats.js';
-
-/** What frames say of the offsets that they cover. */
-type Covering = Pick<MessageFrame, 'offset' | 'prev'>;
 
 /** Where a first join starts, if not at the end of the log; `since` is a member's position instead. */
 export type FirstStart = Pick<SubscribeFrame, 'rewind' | 'rewindMs'>;
@@ -286,17 +284,11 @@ export class Feed {
   }
 
   /** The log was taken over cleanly: what follows is of a new epoch. */
-  onEpoch({ epoch, offset, prev = offset }: EpochFrame): void {
+  onEpoch(frame: EpochFrame): void {
     const before = this.#cursor;
     if (this.#wire !== 'on' || before === undefined) return;
-    if (before.epoch === epoch && offset <= before.offset) return;
-    if (prev > before.offset || offset < before.offset) {
-      this.#discontinuity();
-      return;
-    }
-    this.#cursor = { epoch, offset };
-    this.#audience.enterEpoch(before, this.#cursor);
-    this.#startOverIfBehind();
+    const at = this.#step(enter(before, frame));
+    if (at !== undefined) this.#audience.enterEpoch(before, at);
   }
 
   onReset({ reason, epoch, offset }: ResetFrame): void {
@@ -318,27 +310,22 @@ export class Feed {
     this.#changed();
   }
 
-  /**
-   * Goes over the offsets that a frame covers, from `prev` + 1 to `offset`. `undefined`: they have been seen,
-   * or some before them have not, for which it starts over.
-   */
-  #follow(before: Position, { offset, prev }: Covering): Position | undefined {
-    // Without an offset it is of a live channel, which this is not: something is wrong.
-    if (offset === undefined) {
+  /** Goes where a frame leads; `undefined` if that is nowhere, because it was seen or frames before it are missing. */
+  #step(step: Step): Position | undefined {
+    if (step === 'gap') {
       this.#discontinuity();
       return undefined;
     }
-    if (offset <= before.offset) {
-      this.#options.stats.duplicatesDropped++;
-      return undefined;
-    }
-    if ((prev ?? offset - 1) > before.offset) {
-      this.#discontinuity();
-      return undefined;
-    }
-    this.#gaps.reset();
-    this.#cursor = { epoch: before.epoch, offset };
-    return this.#cursor;
+    if (step === 'seen') return undefined;
+    this.#cursor = step;
+    return step;
+  }
+
+  #follow(before: Position, frame: Covering): Position | undefined {
+    const step = follow(before, frame);
+    if (step === 'seen') this.#options.stats.duplicatesDropped++;
+    else if (step !== 'gap') this.#gaps.reset();
+    return this.#step(step);
   }
 
   /** What came does not follow from where we stand, so the log decides: at once the first time, then with backoff. */
