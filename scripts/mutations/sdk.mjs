@@ -10,7 +10,7 @@ export default [
       '',
     ],
     ['who is behind is not put to the test first', "this.#furthestBack('behind') ?? ", ''],
-    ['who saw what an ended epoch lost is not told', 'if (!here) this.#checkAhead(member, since, at);', ''],
+    ['who saw what an ended epoch lost is not told', 'if (!isHere) this.#checkAhead(member, since, at);', ''],
   ]),
   ...of('client-sdk/src/check-data.ts', 'client-sdk/src/check-data.test.ts', [
     ['a date that is none is data', '/^(Number|Date)$/', '/^Number$/'],

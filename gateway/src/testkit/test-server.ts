@@ -24,7 +24,7 @@ import { type TestLink, type TestLinkOptions, TestTransport } from './test-trans
 /** Whether a channel has a log; `undefined`: there is no such channel. */
 export type IsDurable = (channel: string) => boolean | undefined;
 
-export interface TestServerOptions {
+interface TestServerOptions {
   readonly clock: Clock;
   readonly isDurable: IsDurable;
   readonly authenticator: Authenticator;
