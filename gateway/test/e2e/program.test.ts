@@ -55,10 +55,13 @@ it('a second gateway on the same port says so and exits 1', async () => {
 });
 
 it('in production logs JSON lines, and serves no page', async () => {
-  const { output } = await startFanfare(['serve', '--port', '0', '--host', '127.0.0.1', '--node', 'n1'], {
-    FANFARE_MODE: 'production',
-    FANFARE_API_KEYS: 'k1',
-  });
+  const { output } = await startFanfare(
+    ['serve', '--port', '0', '--host', '127.0.0.1', '--node', 'n1', '--limit-connections', '500'],
+    {
+      FANFARE_MODE: 'production',
+      FANFARE_API_KEYS: 'k1',
+    },
+  );
   await expect.poll(() => output.stdout, { timeout: 10_000 }).toContain('listening');
   await expect.poll(() => output.stdout, { timeout: 10_000 }).toContain('it can be guessed');
   const [line, warning] = output.stdout
