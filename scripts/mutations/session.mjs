@@ -123,7 +123,11 @@ export default [
       'if (atAddress >= connectionsPerIp)',
       'if (atAddress > connectionsPerIp)',
     ],
-    ['all come back at the same time', ' + this.#clock.random() * RETRY_SPREAD_MS', ''],
+    [
+      'all come back at the same time',
+      'const retryAfterMs = Math.round(waitMs + this.#clock.random() * RETRY_SPREAD_MS)',
+      'const retryAfterMs = Math.round(waitMs)',
+    ],
   ]),
   ...of('gateway/src/session/expiry.ts', 'gateway/src/session/expiry.test.ts', [
     [
