@@ -1,9 +1,10 @@
 /** The programs that the tests start besides Node: found in the path, or installed where that is ours to do. */
+import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fail, run } from './workspace.mjs';
 
-/** Program, or what a package brings by its whole name, and the Debian package that has it. */
+/** Program, and the Debian package that has it. */
 const PROGRAMS = [
   ['redis-server', 'redis-server'],
   ['redis-sentinel', 'redis-sentinel'],
@@ -13,10 +14,9 @@ const PROGRAMS = [
   ['nginx', 'nginx'],
   ['caddy', 'caddy'],
   ['openssl', 'openssl'],
-  ['systemd-analyze', 'systemd'],
   ['python3', 'python3'],
-  // PyJWT, of Debian's own Python.
-  ['/usr/lib/python3/dist-packages/jwt', 'python3-jwt'],
+  // Elsewhere there is no systemd, and its test says so.
+  ...(process.platform === 'linux' ? [['systemd-analyze', 'systemd']] : []),
 ];
 
 /** Asked by Debian before a package starts its service; 101 forbids it (invoke-rc.d(8)). */
@@ -24,6 +24,7 @@ const START_POLICY = '/usr/sbin/policy-rc.d';
 
 export async function ensureTestPrograms() {
   const missing = PROGRAMS.filter(([program]) => !isInPath(program)).map(([, name]) => name);
+  if (!hasPyJwt()) missing.push('python3-jwt');
   if (missing.length === 0) return;
   const list = missing.join(' ');
   if (process.getuid?.() !== 0 || !isInPath('apt-get')) {
@@ -39,9 +40,13 @@ export async function ensureTestPrograms() {
   });
 }
 
+/** PyJWT, of the Python in the path or of the system's: Debian's package is for the latter. */
+function hasPyJwt() {
+  return ['python3', '/usr/bin/python3'].some((python) => spawnSync(python, ['-c', 'import jwt']).status === 0);
+}
+
 /** Debian keeps servers where only root's path has them; the tests look there too. */
 function isInPath(program) {
-  if (path.isAbsolute(program)) return existsSync(program);
   return [...(process.env.PATH ?? '').split(path.delimiter), '/usr/sbin'].some((folder) => {
     try {
       accessSync(path.join(folder, program), constants.X_OK);

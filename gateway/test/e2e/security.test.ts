@@ -1,5 +1,5 @@
 /** "In ten minutes" of docs/SECURITY.md, typed as it stands: by a newcomer who has Node, Python, curl and a browser. */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -20,6 +20,11 @@ const blocks = (language: string) =>
   [...section.matchAll(new RegExp(`^   \`\`\`${language}\n([\\s\\S]*?)^   \`\`\`$`, 'gm'))].map(([, text = '']) =>
     text.replace(/^ {3}/gm, ''),
   );
+
+/** The one that has PyJWT. */
+const python = ['python3', '/usr/bin/python3'].find(
+  (program) => spawnSync(program, ['-c', 'import jwt']).status === 0,
+) as string;
 
 let folder: string;
 let secrets: Record<string, string>;
@@ -89,7 +94,7 @@ it('secures the demo: secrets, rules, tokens of two languages, a private channel
   // 4
   for (const [language, name, program] of [
     ['js', 'make-token.mjs', 'node'],
-    ['python', 'make_token.py', '/usr/bin/python3'],
+    ['python', 'make_token.py', python],
   ] as const) {
     writeFileSync(join(folder, name), blocks(language)[0] ?? '');
     const made = (await run(`${program} ${name}`)).trim();
