@@ -9,7 +9,7 @@ interface MemoryQueueOptions {
   /** Begins the ids of events; unique for this life of the gateway. */
   readonly instance: string;
   readonly types: ReadonlySet<string>;
-  /** Most events that wait; beyond it the newest are dropped. */
+  /** Most events that wait to be sent; beyond it the oldest are dropped. */
   readonly maxEvents: number;
   readonly giveUp?: Partial<GiveUpRule>;
 }
@@ -21,6 +21,8 @@ export class MemoryQueue implements EventQueue {
   readonly #giveUp: GiveUpRule;
   #waiting: (QueuedEvent & { readonly addedAtMs: number })[] = [];
   #isSending = false;
+  /** How many of those in front are on their way. */
+  #sending = 0;
   #isClosed = false;
 
   constructor(options: MemoryQueueOptions) {
@@ -37,9 +39,14 @@ export class MemoryQueue implements EventQueue {
   add(_channel: string, event: EventJson): void {
     const { types, maxEvents, instance, clock } = this.#options;
     if (!types.has(typeOf(event) ?? '')) return;
-    if (this.#waiting.length >= maxEvents || this.#isClosed) {
+    if (this.#isClosed) {
       this.stats.dropped++;
       return;
+    }
+    // Those in front are on their way.
+    if (this.#waiting.length - this.#sending >= maxEvents) {
+      this.stats.dropped++;
+      this.#waiting.splice(this.#sending, 1);
     }
     this.#waiting.push({ id: `${instance}-${++this.stats.added}`, event, addedAtMs: clock.now() });
     if (this.#isSending) return;
@@ -55,15 +62,21 @@ export class MemoryQueue implements EventQueue {
         const events = this.#waiting.slice(0, BATCH_EVENTS);
         const first = events[0];
         if (!first || this.#isClosed) return;
+        this.#sending = events.length;
         const { outcome } = await send({ id: `${first.id}_${events.at(-1)?.id}`, events });
+        this.#sending = 0;
         refusals = outcome === 'refused' ? refusals + 1 : 0;
-        const isOver =
-          outcome === 'refused'
-            ? refusals >= this.#giveUp.refusals
-            : outcome === 'down' && clock.now() - first.addedAtMs > this.#giveUp.downMs;
-        if (outcome !== 'delivered' && !isOver) return;
+        if (outcome === 'down') {
+          // Each has its own day, whatever it waits with.
+          const since = clock.now() - this.#giveUp.downMs;
+          const over = events.filter(({ addedAtMs }) => addedAtMs < since).length;
+          this.#waiting = this.#waiting.slice(over);
+          this.stats.dead += over;
+          return;
+        }
+        if (outcome === 'refused' && refusals < this.#giveUp.refusals) return;
         this.#waiting = this.#waiting.slice(events.length);
-        if (isOver) this.stats.dead += events.length;
+        if (outcome === 'refused') this.stats.dead += events.length;
         else this.stats.delivered += events.length;
         refusals = 0;
       });

@@ -135,24 +135,29 @@ export class RedisQueue implements EventQueue {
     const entries = await takeEvents(deployment.commands, shard, gateway, leaseMs);
     if (!entries || entries.length === 0) return undefined;
     const ids = entries.map(({ id }) => id);
-    const settle = (why?: string) => settleEvents(deployment.commands, shard, gateway, ids, why);
+    const settle = (some: readonly string[], why?: string) =>
+      settleEvents(deployment.commands, shard, gateway, some, why);
     const events = entries
       .filter(({ event }) => types.has(typeOf(event) ?? ''))
       .map(({ id, event }) => ({ id: `s${shard}-${id}`, event }));
     if (events.length === 0) {
-      await settle();
+      await settle(ids);
       return 0;
     }
     const delivery = await send({ id: `${events[0]?.id}_${events.at(-1)?.id}`, events });
     if (delivery.outcome === 'delivered') {
-      if (await settle()) this.stats.delivered += events.length;
+      if (await settle(ids)) this.stats.delivered += events.length;
       return 0;
     }
-    const isRefused = delivery.outcome === 'refused';
-    const ageMs = deployment.clock.wall() - Number(ids[0]?.split('-')[0]);
-    const isOver = isRefused ? refusals + 1 >= this.#giveUp.refusals : ageMs > this.#giveUp.downMs;
-    if (!isOver) return isRefused ? refusals + 1 : 0;
-    if (await settle(delivery.reason)) this.stats.dead += events.length;
+    if (delivery.outcome === 'refused') {
+      if (refusals + 1 < this.#giveUp.refusals) return refusals + 1;
+      if (await settle(ids, delivery.reason)) this.stats.dead += events.length;
+      return 0;
+    }
+    // Each has its own day, whatever it waits with. IDs begin with the time.
+    const since = deployment.clock.wall() - this.#giveUp.downMs;
+    const over = ids.filter((id) => Number(id.split('-')[0]) < since);
+    if (over.length > 0 && (await settle(over, delivery.reason))) this.stats.dead += over.length;
     return 0;
   }
 }
