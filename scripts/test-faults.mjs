@@ -1,8 +1,11 @@
 /**
  * `npm run test:faults [-- file filters or vitest flags]`: the whole-system faults in their long form (200
  * subscribers on 50 channels, 200 publishes a second, a storm of 10,000 clients), one after the other.
+ * Then chaos for a short while, as `npm run test:chaos` has it, with a seed that is printed and decides on which topology.
  * Prints the ledger of each; exits with 1 if one does not hold.
  */
+import { randomInt } from 'node:crypto';
+import { CHAOS_TOPOLOGIES, runChaos } from './run-chaos.mjs';
 import { runVitest } from './run-vitest.mjs';
 import { ensureTestPrograms } from './test-programs.mjs';
 import { build, root } from './workspace.mjs';
@@ -14,3 +17,10 @@ process.chdir(root);
 process.env.FANFARE_TEST_FAULTS = 'long';
 const args = ['--project', 'redis', '--no-file-parallelism', 'gateway/test/redis/faults'];
 process.exitCode = await runVitest([...args, ...process.argv.slice(2)]);
+
+// Who names files wants those.
+if (process.argv.length === 2) {
+  const seed = randomInt(1, 1_000_000);
+  const topology = CHAOS_TOPOLOGIES[seed % CHAOS_TOPOLOGIES.length];
+  if ((await runChaos({ seed, seconds: 35, topology })) !== 0) process.exitCode = 1;
+}

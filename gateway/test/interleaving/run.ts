@@ -136,7 +136,7 @@ class Scene {
   /** Something happened that nothing told the gateways of: only then may an audit find anything. */
   readonly #hidden: boolean;
   readonly #isCalm: boolean;
-  /** Gateways may not have been able to tell whose log is the one. */
+  /** Gateways may not have known at once whose log is the one. */
   readonly #isDoubtful: boolean;
   readonly #readsApart: boolean;
   readonly #hub: Partial<HubOptions>;
@@ -150,7 +150,7 @@ class Scene {
     this.#choose = choose;
     this.#hidden = steps.some(isHidden);
     this.#isCalm = steps.every(isCalm);
-    this.#isDoubtful = this.#hidden || steps.some((step) => step.do === 'veto');
+    this.#isDoubtful = this.#hidden || steps.some((step) => step.do === 'veto' || step.do === 'fork');
     this.#readsApart = !this.#isCalm && choose(3) === 0;
     this.#makesAnew = choose(2) === 0;
     this.#hub = {
@@ -291,7 +291,7 @@ class Scene {
   }
 
   /**
-   * A gateway that could not confirm what its log had become may have taken a reader's lost position for good, while
+   * A gateway that did not know yet what its log had become may have taken a reader's lost position for good, while
    * another reader of the client got the channel from elsewhere: that shows when the log comes by there.
    */
   async #passThoseAhead(): Promise<void> {

@@ -138,6 +138,29 @@ describe('receipts', () => {
     expect(lost(receipts)).toEqual([]);
   });
 
+  it('know no order of what was never acknowledged', () => {
+    const receipts = early();
+    for (const n of [0, 1, 3, 2, 4]) receipts.take(0, n, n + 1);
+    expect(receipts.close(ack)).toMatchObject({ excused: 1 });
+    expect(receipts.close({ ...ack, unacknowledged: [] })).toMatchObject({ excused: 0 });
+  });
+
+  it('tell the first that came of each epoch', () => {
+    const receipts = early();
+    for (const [epoch, offset] of [
+      ['1', 4],
+      ['1', 5],
+      ['2', 6],
+      ['1', 3],
+      ['2', 5],
+    ] as const)
+      receipts.enters(epoch, offset);
+    expect(receipts.epochs).toEqual([
+      { epoch: '1', offset: 3 },
+      { epoch: '2', offset: 5 },
+    ]);
+  });
+
   it('tell what a reset told of from what was lost in silence', () => {
     const receipts = early();
     receipts.take(0, 0, 1);

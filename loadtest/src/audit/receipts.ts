@@ -1,4 +1,4 @@
-import type { AckSummary } from './ack-log.js';
+import type { AckPosition, AckSummary } from './ack-log.js';
 import { Ranges } from './ranges.js';
 
 /** What was wrong with what subscribers received; everything but `received` and what was told should be 0. */
@@ -73,8 +73,20 @@ class StreamReceipts {
   missing: Ranges | undefined;
   /** Missing, as a reset told. */
   skipped: Ranges | undefined;
+  /** Received after a later one. */
+  late: Ranges | undefined;
   /** The next hole was told of. */
   isExcused = false;
+}
+
+/** What the books of one stream say. */
+interface Closed {
+  readonly lost: Ranges;
+  /** Missing, as a reset told. */
+  readonly skipped: number;
+  readonly isMisplaced: boolean;
+  /** Received after a later one, and never acknowledged: whoever sends on without an answer has no order. */
+  readonly excused: number;
 }
 
 /**
@@ -96,6 +108,9 @@ export class Receipts {
   #current = new StreamReceipts();
   /** Repetitions that a fork of the log explains: it lost what had been received, and was given it again. */
   #excusedRepetitions = 0;
+  /** Lowest offset that it received in each epoch, where that is told. */
+  readonly #epochs = new Map<string, number>();
+  #epoch: string | undefined;
   #wasReset = false;
   #wasSkipped = false;
 
@@ -109,6 +124,18 @@ export class Receipts {
     this.hasBegun = true;
     this.#startOffset = offset;
     this.#isOwedAll = this.isDurable ? offset === 0 : isEarly;
+  }
+
+  /** What is taken next is of this epoch. */
+  enters(epoch: string | undefined, offset: number): void {
+    if (epoch === this.#epoch || epoch === undefined) return;
+    this.#epoch = epoch;
+    this.#epochs.set(epoch, Math.min(offset, this.#epochs.get(epoch) ?? offset));
+  }
+
+  /** The first that it received of each epoch, as far as that was told. */
+  get epochs(): AckPosition[] {
+    return [...this.#epochs].map(([epoch, offset]) => ({ epoch, offset }));
   }
 
   /** @returns what is wrong with it, if anything is. */
@@ -130,7 +157,10 @@ export class Receipts {
       receipts.next = n + 1;
       return undefined;
     }
-    if (receipts.missing?.remove(n) || receipts.skipped?.remove(n)) return 'reordered';
+    if (receipts.missing?.remove(n) || receipts.skipped?.remove(n)) {
+      receipts.late = withRange(receipts.late, n, n + 1);
+      return 'reordered';
+    }
     if (this.#excusedRepetitions > 0) {
       this.#excusedRepetitions--;
       return undefined;
@@ -159,7 +189,7 @@ export class Receipts {
   }
 
   /** Holds a stream against what was acknowledged of it; who left early is not owed the tail. @returns what is missing */
-  close(ack: AckSummary, isOwedTail = true): { lost: Ranges; skipped: number; isMisplaced: boolean } {
+  close(ack: AckSummary, isOwedTail = true): Closed {
     const unacknowledged = new Ranges(ack.unacknowledged);
     const receipts = this.#streams.get(ack.stream);
     const missing = new Ranges(receipts?.missing?.list);
@@ -171,7 +201,9 @@ export class Receipts {
     const skipped = told.without(unacknowledged).size;
     const isWhole = receipts?.next === ack.count && lost.size + skipped + ack.unacknowledged.length === 0;
     const isComparable = isWhole && this.isDurable && this.#isOwedAll && !this.#wasReset;
-    return { lost, skipped, isMisplaced: isComparable && receipts.offsetSum !== ack.offsetSum };
+    const isMisplaced = isComparable && receipts.offsetSum !== ack.offsetSum;
+    const late = new Ranges(receipts?.late?.list);
+    return { lost, skipped, isMisplaced, excused: late.size - late.without(unacknowledged).size };
   }
 
   /** Of a stream of which nothing was received. Who came late is known to be owed the last at least. */

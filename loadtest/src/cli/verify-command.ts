@@ -1,7 +1,7 @@
 import { resolveScenario } from '../scenario/scenario.js';
 import { TOPOLOGIES, type TopologyKind } from '../topology/topology.js';
 import { type Fault, faultsFor } from '../verify/faults.js';
-import { causeTrouble, verifyScenario } from '../verify/verify.js';
+import { causeTrouble, MIXES, type Mix, verifyScenario } from '../verify/verify.js';
 import { parseFlags, timeMs, UsageError, wholeNumber } from './flags.js';
 import { localTarget, startLocal, topologyKind } from './local.js';
 import { interruption, OUTPUT_OPTIONS, OUTPUT_USAGE, parseSeed, parseThresholds } from './output.js';
@@ -15,6 +15,9 @@ fanfare-load verify --local <topology> [flags]
                         back through another gateway, go silent, send what is malformed
   --local <topology>    starts ${TOPOLOGIES.join(', ')} here, real processes, and also kills and freezes gateways
                         and servers, fails over, moves slots (needs redis-server, redis-sentinel)
+  --mix <name>          plain (default): small messages with keys, one fault at a time. chaos: large ones too, publishers
+                        without keys, over WebSockets and in batches, 20 channels a client, a history of 10, publishes that
+                        wait for replicas, and faults of clients, gateways and Redis at once. Needs a namespace \`brief\`
   --gateways <n>        of a local topology (default 2; memory: 1)
   --program <file>      another build of the gateway than the one beside this package
   --duration <time>     (default 1m)
@@ -31,6 +34,7 @@ const OPTIONS = {
   ...OUTPUT_OPTIONS,
   local: { type: 'string' },
   gateways: { type: 'string' },
+  mix: { type: 'string', default: 'plain' },
   program: { type: 'string' },
   duration: { type: 'string', default: '1m' },
   every: { type: 'string', default: '15s' },
@@ -51,14 +55,15 @@ export async function verifyCommand(args: readonly string[]): Promise<number> {
   const rate = wholeNumber('rate', values.rate);
   const thresholds = parseThresholds(values.threshold ?? []);
   const seed = parseSeed(values.seed);
-  const faults = faultsNamed(kind, values.only);
+  const mix = mixNamed(values.mix);
+  const lanes = faultsNamed(kind, values.only);
   const signal = interruption();
   const gateways = values.gateways ?? (kind === 'memory' ? '1' : '2');
   const topology = kind && (await startLocal(kind, { gateways, workers: '1', program: values.program }));
   try {
     const target = topology ? localTarget(topology) : parseTarget({ ...values, url: urls });
     await probe(target);
-    const scenario = resolveScenario(verifyScenario({ durationMs, connections, rate }));
+    const scenario = resolveScenario(verifyScenario({ mix, durationMs, connections, rate }));
     return await runOn(target, scenario, {
       ...values,
       seed,
@@ -67,7 +72,14 @@ export async function verifyCommand(args: readonly string[]): Promise<number> {
       // What is measured here is not speed.
       'allow-limited': true,
       verifyEvery: 1,
-      trouble: (trouble) => causeTrouble({ topology, urls: target.urls, seed, everyMs, durationMs, faults }, trouble),
+      trouble: (trouble) =>
+        causeTrouble(
+          {
+            ...{ topology, urls: target.urls, seed, everyMs, durationMs },
+            lanes: mix === 'chaos' ? lanes : [lanes.flat()],
+          },
+          trouble,
+        ),
       mend: async () => topology?.mend(),
       notes: [
         topology
@@ -80,9 +92,20 @@ export async function verifyCommand(args: readonly string[]): Promise<number> {
   }
 }
 
-function faultsNamed(kind: TopologyKind | undefined, only: readonly string[] | undefined): readonly Fault[] {
+function mixNamed(name: string): Mix {
+  const mix = MIXES.find((one) => one === name);
+  if (!mix) throw new UsageError(`--mix takes ${MIXES.join(' or ')}, not ${name}`);
+  return mix;
+}
+
+function faultsNamed(
+  kind: TopologyKind | undefined,
+  only: readonly string[] | undefined,
+): readonly (readonly Fault[])[] {
   const all = faultsFor(kind);
-  const chosen = only ? all.filter(({ name }) => only.some((text) => name.includes(text))) : all;
+  const isChosen = ({ name }: Fault) => only === undefined || only.some((text) => name.includes(text));
+  const chosen = all.map((faults) => faults.filter(isChosen)).filter((faults) => faults.length > 0);
   if (chosen.length > 0) return chosen;
-  throw new UsageError(`--only: no fault is named so; there are\n  ${all.map(({ name }) => name).join('\n  ')}`);
+  const names = all.flat().map(({ name }) => name);
+  throw new UsageError(`--only: no fault is named so; there are\n  ${names.join('\n  ')}`);
 }

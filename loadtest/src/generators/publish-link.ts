@@ -1,7 +1,7 @@
 import { Agent as HttpAgent, request as httpRequest } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Dialect } from '@fanfare/protocol';
+import type { Dialect, Durability } from '@fanfare/protocol';
 import type { AckPosition } from '../audit/ack-log.js';
 import { RawConnection, type RawTarget } from './raw-connection.js';
 
@@ -35,6 +35,7 @@ interface HttpLinkOptions {
   readonly batch: number;
   /** Every message has a key, and is repeated until it is acknowledged. */
   readonly sure: boolean;
+  readonly durability: Durability;
 }
 
 /** Longer than a gateway tries a publish, so that it is not asked again while it still tries. */
@@ -94,13 +95,14 @@ export class HttpLink implements PublishLink {
   }
 
   async #settle(messages: readonly Outgoing[]): Promise<void> {
-    if (!this.#options.sure) {
-      const answer = await this.#post(messages.map((message) => itemOf(message)));
+    const { sure, durability } = this.#options;
+    if (!sure) {
+      const answer = await this.#post(messages.map((message) => itemOf(message, durability)));
       settleAll(messages, answer);
       return;
     }
     const deadline = Date.now() + SURE_FOR_MS;
-    let open = messages.map((message) => ({ message, item: itemOf(message, `${this.#keys}${this.#key++}`) }));
+    let open = messages.map((message) => ({ message, item: itemOf(message, durability, this.#nextKey()) }));
     for (let attempt = 0; open.length > 0; attempt++) {
       const answer = await this.#post(open.map(({ item }) => item));
       const isLast = this.#isClosed || Date.now() > deadline;
@@ -125,6 +127,10 @@ export class HttpLink implements PublishLink {
       const delayMs = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** attempt);
       await sleep(delayMs * (0.5 + Math.random() / 2));
     }
+  }
+
+  #nextKey(): string {
+    return `${this.#keys}${this.#key++}`;
   }
 
   #post(items: readonly string[]): Promise<Answer> {
@@ -160,8 +166,14 @@ export class HttpLink implements PublishLink {
   }
 }
 
-function itemOf({ channel, payload }: Outgoing, key?: string): string {
-  return `{"channel":${JSON.stringify(channel)},"data":${payload}${key === undefined ? '' : `,"key":"${key}"`}}`;
+function itemOf({ channel, payload }: Outgoing, durability: Durability, key?: string): string {
+  const others = `${key === undefined ? '' : `,"key":"${key}"`}${wish(durability)}`;
+  return `{"channel":${JSON.stringify(channel)},"data":${payload}${others}}`;
+}
+
+/** As a field of a message; nothing where it is the default. */
+function wish(durability: Durability): string {
+  return durability === 'stored' ? '' : `,"durability":"${durability}"`;
 }
 
 function settleAll(messages: readonly Outgoing[], { status, body }: Answer): void {
@@ -192,6 +204,7 @@ interface WebSocketLinkOptions {
   readonly target: RawTarget;
   readonly dialect: Dialect;
   readonly token: string | undefined;
+  readonly durability: Durability;
 }
 
 /** Most messages without an answer. */
@@ -218,15 +231,18 @@ export class WebSocketLink implements PublishLink {
   }
 
   send(messages: readonly Outgoing[]): void {
-    const { dialect } = this.#options;
+    const { dialect, durability } = this.#options;
     for (const message of messages) {
       const id = this.#nextId++;
       this.#open.set(id, message);
       const { channel, payload } = message;
       if (dialect.binary) {
-        this.#connection?.send(dialect.encode({ type: 'publish', id, channel, data: payload.slice(1, -1) }));
+        this.#connection?.send(
+          dialect.encode({ type: 'publish', id, channel, data: payload.slice(1, -1), durability }),
+        );
       } else {
-        this.#connection?.send(`{"type":"publish","id":${id},"channel":${JSON.stringify(channel)},"data":${payload}}`);
+        const start = `{"type":"publish","id":${id},"channel":${JSON.stringify(channel)}`;
+        this.#connection?.send(`${start},"data":${payload}${wish(durability)}}`);
       }
     }
   }

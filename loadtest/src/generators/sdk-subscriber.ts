@@ -31,6 +31,7 @@ export class SdkSubscriber {
   #client: Client | undefined;
   #drop = () => {};
   #stall = (_ms: number) => {};
+  #subscriptions: readonly Subscription<unknown>[] = [];
   #mended = { gaps: 0, duplicates: 0 };
 
   constructor(
@@ -71,6 +72,7 @@ export class SdkSubscriber {
     this.#client = client;
     client.on('error', ({ message }) => tally.error(message));
     const subscriptions = this.receipts.map((receipts, index) => this.#subscribe(client, receipts, index));
+    this.#subscriptions = subscriptions;
     client.connect();
     Promise.all(subscriptions.map((one) => one.ready())).then(
       () => {
@@ -104,9 +106,11 @@ export class SdkSubscriber {
     this.#stall(ms);
   }
 
-  /** Counts what the SDK mended since the last call. */
+  /** Counts what the SDK mended since the last call, and tells where each channel goes on. */
   settle(): void {
     if (!this.#client) return;
+    for (const [index, { position }] of this.#subscriptions.entries())
+      if (position) this.receipts[index]?.enters(position.epoch, position.offset + 1);
     const { gaps, duplicatesDropped } = this.#client.stats;
     const { tally } = this.#context;
     const channel = this.receipts[0]?.channel ?? '';
@@ -160,6 +164,7 @@ export class SdkSubscriber {
     tally.audit.verified++;
     tally.latency.record(nowUs() - stamp.dueUs);
     const { stream, n } = stamp;
+    receipts.enters(epoch, offset);
     const wrong = receipts.take(stream, n, offset);
     if (wrong) tally.offend(wrong, { ...where, stream, n, detail: `message ${n} of stream ${stream}` });
   }

@@ -164,7 +164,8 @@ export class Crowd {
       const { channel, isDurable, hasBegun } = receipts;
       if (!hasBegun) continue;
       for (const ack of acks.get(channel) ?? []) {
-        const { lost, skipped, isMisplaced } = receipts.close(ack, isOwedTail);
+        const { lost, skipped, isMisplaced, excused } = receipts.close(ack, isOwedTail);
+        tally.audit.reordered -= excused;
         tally.audit.skipped += skipped;
         if (isMisplaced) {
           const detail = `stream ${ack.stream}: acknowledged at other positions than it was received at`;
@@ -177,7 +178,10 @@ export class Crowd {
         }
         tally.audit.lost += lost.size;
         if (losses.length < MAX_LOSSES) {
-          losses.push({ channel, stream: ack.stream, subscriber: one.label, ranges: lost.list.slice(0, 100) });
+          losses.push({
+            ...{ channel, stream: ack.stream, subscriber: one.label },
+            ...{ ranges: lost.list.slice(0, 100), epochs: receipts.epochs },
+          });
         }
       }
     }

@@ -30,7 +30,8 @@ const TIMEOUT_MS = 20_000;
 /**
  * Asks the log what became of what was not received. An acknowledged message that a subscriber lacks is
  * lost, unless the log forked before it: Redis replicates asynchronously, and a promotion can take back
- * what was acknowledged. Then an entry of a later epoch stands at its offset or before it.
+ * what was acknowledged. Then an entry of a later epoch stands at its offset or before it, in the log or, where that is
+ * shorter, among what the subscriber received.
  */
 export async function settleLosses(
   losses: readonly Loss[],
@@ -55,7 +56,9 @@ export async function settleLosses(
       const position = byName.get(`${loss.stream} ${n}`);
       const forked =
         position !== undefined &&
-        log?.some(({ epoch, offset }) => BigInt(epoch) > BigInt(position.epoch) && offset <= position.offset);
+        [...(log ?? []), ...loss.epochs].some(
+          ({ epoch, offset }) => BigInt(epoch) > BigInt(position.epoch) && offset <= position.offset,
+        );
       if (forked) {
         lostByLog++;
         continue;

@@ -72,6 +72,8 @@ export interface Loss {
   readonly stream: number;
   readonly subscriber: string;
   readonly ranges: readonly (readonly [from: number, to: number])[];
+  /** The first that the subscriber received of each epoch, where it knows: the log may be too short to tell. */
+  readonly epochs: readonly AckPosition[];
 }
 
 export interface WorkerReply {

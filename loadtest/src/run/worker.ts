@@ -49,12 +49,14 @@ function publisherOf({ name, group, firstStream }: Share): Publisher {
   const links = Array.from({ length: linkCount(settings) }, (_, index): PublishLink => {
     const turned = apis.map((_, turn) => new URL(apis[(index + turn) % apis.length] as string));
     const batch = settings.by === 'http-batch' ? settings.batch : 1;
-    if (settings.by !== 'websocket') return new HttpLink({ apis: turned, apiKey, batch, sure: settings.sure });
+    if (settings.by !== 'websocket')
+      return new HttpLink({ apis: turned, apiKey, batch, sure: settings.sure, durability: settings.durability });
     const namespace = group.namespace ?? (group.durable ? 'demo' : 'live');
     return new WebSocketLink({
       target: { url: new URL(urls[index % urls.length] as string), subprotocol: `fanfare.${group.dialect}.v1` },
       dialect: group.dialect === 'msgpack' ? msgpackDialect : jsonDialect,
       token: tokenFor(tokens, `load-publisher-${index}`, [namespace]),
+      durability: settings.durability,
     });
   });
   const publisher = new Publisher({

@@ -47,6 +47,8 @@ const publish = z
     connections: count.max(1000).optional(),
     /** By HTTP only: every message has a key and is repeated, at every gateway in turn, until it is acknowledged. */
     sure: z.boolean().default(false),
+    /** `replicated`: each message waits until the replicas have it too. */
+    durability: z.enum(['stored', 'replicated']).default('stored'),
   })
   .refine(({ rate, inFlight }) => (rate === undefined) !== (inFlight === undefined), {
     message: 'needs either rate (open model) or inFlight (closed model)',

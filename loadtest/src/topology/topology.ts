@@ -52,6 +52,8 @@ export class Topology {
       namespaces: {
         demo: { durable: true, history: HISTORY, ...open },
         live: { durable: false, ...open },
+        // Shorter than what is published in the course of a fault.
+        brief: { durable: true, history: { size: 10, ttl: '24h' }, ...open },
       },
       limits: { subscriptions: 0 },
     };

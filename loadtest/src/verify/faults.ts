@@ -158,12 +158,15 @@ const CLUSTER_FAULTS: readonly Fault[] = [
   },
 ];
 
-/** Every fault that a deployment can be made to suffer; `undefined`: one that is not ours. */
-export function faultsFor(kind: TopologyKind | undefined): readonly Fault[] {
-  if (kind === undefined || kind === 'memory') return CLIENT_FAULTS;
-  const shared = [...CLIENT_FAULTS, ...GATEWAY_FAULTS, ...REDIS_FAULTS];
-  if (kind === 'standalone') return [...shared, ...STANDALONE_FAULTS];
-  return [...shared, ...FAILOVER_FAULTS, ...(kind === 'cluster' ? CLUSTER_FAULTS : [])];
+/**
+ * Every fault that a deployment can be made to suffer; `undefined`: one that is not ours. By whom they are of: clients,
+ * gateways, Redis. Faults of different lists may happen at once.
+ */
+export function faultsFor(kind: TopologyKind | undefined): readonly (readonly Fault[])[] {
+  if (kind === undefined || kind === 'memory') return [CLIENT_FAULTS];
+  const ofTopology =
+    kind === 'standalone' ? STANDALONE_FAULTS : [...FAILOVER_FAULTS, ...(kind === 'cluster' ? CLUSTER_FAULTS : [])];
+  return [CLIENT_FAULTS, GATEWAY_FAULTS, [...REDIS_FAULTS, ...ofTopology]];
 }
 
 async function aMaster({ topology, random }: FaultContext): Promise<RedisNode> {

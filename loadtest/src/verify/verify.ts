@@ -5,7 +5,12 @@ import type { ScenarioInput } from '../scenario/scenario.js';
 import type { Topology } from '../topology/topology.js';
 import type { Fault } from './faults.js';
 
+/** What is published by whom, and whether faults come one by one or at once. */
+export const MIXES = ['plain', 'chaos'] as const;
+export type Mix = (typeof MIXES)[number];
+
 interface VerifyPlan {
+  readonly mix: Mix;
   readonly durationMs: number;
   /** Of all groups together. */
   readonly connections: number;
@@ -18,11 +23,8 @@ const CALM_MS = 3_000;
 /** The time between two faults varies by this share. */
 const JITTER = 1 / 3;
 
-/** Who listens while faults happen: applications' SDK in both dialects, and clients that look at the wire itself. */
-export function verifyScenario({ durationMs, connections, rate }: VerifyPlan): ScenarioInput {
-  const share = (part: number) => Math.max(1, Math.round(connections * part));
-  const channels = (part: number) => Math.max(1, Math.min(10, Math.floor(share(part) / 4)));
-  const publish = { by: 'http' as const, sure: true, rate: rate / 3, size: { min: 64, max: 1_000 } };
+/** Who listens and publishes while faults happen. */
+export function verifyScenario({ mix, durationMs, connections, rate }: VerifyPlan): ScenarioInput {
   return {
     name: 'verify',
     description: 'every acknowledged message at every subscriber, while faults happen',
@@ -30,10 +32,77 @@ export function verifyScenario({ durationMs, connections, rate }: VerifyPlan): S
       { duration: 0, publish: false },
       { duration: durationMs / 1000, publish: true },
     ],
-    groups: {
-      raw: { connections: share(0.5), channels: channels(0.5), publish },
-      sdk: { connections: share(0.3), channels: channels(0.3), client: 'sdk', publish },
-      msgpack: { connections: share(0.2), channels: channels(0.2), client: 'sdk', dialect: 'msgpack', publish },
+    groups: mix === 'plain' ? plainGroups(connections, rate) : chaosGroups(connections, rate),
+  };
+}
+
+/** Applications' SDK in both dialects, and clients that look at the wire itself. */
+function plainGroups(connections: number, rate: number): ScenarioInput['groups'] {
+  const share = (part: number) => Math.max(1, Math.round(connections * part));
+  const channels = (part: number) => Math.max(1, Math.min(10, Math.floor(share(part) / 4)));
+  const publish = { by: 'http' as const, sure: true, rate: rate / 3, size: { min: 64, max: 1_000 } };
+  return {
+    raw: { connections: share(0.5), channels: channels(0.5), publish },
+    sdk: { connections: share(0.3), channels: channels(0.3), client: 'sdk', publish },
+    msgpack: { connections: share(0.2), channels: channels(0.2), client: 'sdk', dialect: 'msgpack', publish },
+  };
+}
+
+/**
+ * What applications do besides: large messages, publishers without keys, over WebSockets and in batches, logs that are
+ * shorter than an outage, many channels a client, publishes that wait for replicas.
+ */
+function chaosGroups(connections: number, rate: number): ScenarioInput['groups'] {
+  const share = (part: number) => Math.max(2, Math.round(connections * part));
+  const small = { min: 64, max: 1_000 };
+  const large = {
+    choices: [
+      { size: 400, weight: 3 },
+      { size: 60_000, weight: 1 },
+    ],
+  };
+  return {
+    keyed: {
+      connections: share(0.2),
+      channels: 6,
+      publish: { by: 'http', sure: true, rate: rate * 0.25, size: small },
+    },
+    sockets: {
+      connections: share(0.15),
+      channels: 4,
+      publish: { by: 'websocket', connections: 4, rate: rate * 0.2, size: small },
+    },
+    msgpack: {
+      connections: share(0.15),
+      channels: 4,
+      client: 'sdk',
+      dialect: 'msgpack',
+      publish: { by: 'websocket', connections: 4, rate: rate * 0.15, size: small },
+    },
+    many: {
+      connections: share(0.15),
+      channels: 40,
+      channelsPerConnection: 20,
+      client: 'sdk',
+      publish: { by: 'http-batch', rate: rate * 0.15, size: small },
+    },
+    brief: {
+      connections: share(0.15),
+      channels: 4,
+      namespace: 'brief',
+      client: 'sdk',
+      publish: { by: 'http-batch', rate: rate * 0.1, size: small },
+    },
+    large: {
+      connections: share(0.1),
+      channels: 2,
+      publish: { by: 'http', sure: true, rate: rate * 0.05, size: large },
+    },
+    replicated: {
+      connections: share(0.1),
+      channels: 4,
+      client: 'sdk',
+      publish: { by: 'http', sure: true, durability: 'replicated', rate: rate * 0.1, size: small },
     },
   };
 }
@@ -45,14 +114,22 @@ interface TroublePlan {
   /** From one fault to the next, on average, ms. */
   readonly everyMs: number;
   readonly durationMs: number;
-  /** Those to choose from. */
-  readonly faults: readonly Fault[];
+  /** Those to choose from; one after another of each list, of different lists at once. */
+  readonly lanes: readonly (readonly Fault[])[];
 }
 
-/** Causes one fault after another, in an order that the seed decides; each comes once before one comes again. */
+/** Causes faults in an order that the seed decides; in each lane each comes once before one comes again. */
 export async function causeTrouble(plan: TroublePlan, trouble: Trouble): Promise<void> {
-  const { topology, urls, everyMs, durationMs, faults } = plan;
-  const random = seededRandom(plan.seed);
+  await Promise.all(plan.lanes.map((faults, lane) => causeOneByOne(plan, faults, plan.seed + lane * 7_919, trouble)));
+}
+
+async function causeOneByOne(
+  { topology, urls, everyMs, durationMs }: TroublePlan,
+  faults: readonly Fault[],
+  seed: number,
+  trouble: Trouble,
+): Promise<void> {
+  const random = seededRandom(seed);
   const endsAt = performance.now() + durationMs - CALM_MS;
   let bag: Fault[] = [];
   await wait(CALM_MS, trouble);

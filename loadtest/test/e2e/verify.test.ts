@@ -55,6 +55,7 @@ it('refuses what it cannot verify', async () => {
     [['verify'], 'either URLs or --local'],
     [['verify', '--local', 'cloud'], '--local takes memory'],
     [['verify', '--local', 'memory', '--only', 'earthquake'], 'no fault'],
+    [['verify', '--local', 'memory', '--mix', 'cocktail'], '--mix takes plain or chaos'],
   ] as const) {
     const { status, stderr } = await fanfareLoad(args);
     expect(stderr).toContain(message);
