@@ -35,6 +35,12 @@ module.exports = {
     only('sdk-knows-the-protocol-only', '^client-sdk/src/', ['^client-sdk/src/', PROTOCOL]),
     only('ports-know-the-protocol-only', PORTS, [PORTS, PROTOCOL]),
     only('hub-knows-ports', `${G}/hub/`, [PORTS, PROTOCOL, `${G}/hub/`]),
+    only('why-knows-channels-hub-and-fleet', `${G}/why/`, [
+      PORTS,
+      PROTOCOL,
+      `${G}/(channels|hub|why)/`,
+      `${G}/(broker/extensions|fleet/fleet)\\.ts$`,
+    ]),
     only('probe-knows-hub-and-ports', `${G}/probe/`, [PORTS, PROTOCOL, `${G}/(hub|probe)/`]),
     // A composition root of its own, for tests of applications: the SDK ships it.
     only('testkit-puts-parts-together', `${G}/testkit/`, [
@@ -50,7 +56,7 @@ module.exports = {
       PORTS,
       PROTOCOL,
       `${G}/(api|channels)/`,
-      `${G}/(auth/(api-keys|origin)|control/calls|fleet/fleet|presence/presence|presence/presence-cursor)\\.ts$`,
+      `${G}/(auth/(api-keys|origin)|control/calls|why/calls|fleet/fleet|presence/presence|presence/presence-cursor)\\.ts$`,
     ]),
     only('control-knows-sessions-and-below', `${G}/control/`, [
       PORTS,
@@ -83,7 +89,7 @@ module.exports = {
       PROTOCOL,
       `${G}/(auth|cli|config|observability|workers)/`,
       `${G}/(gateway|version)\\.ts$`,
-      `${G}/api/static-files\\.ts$`,
+      `${G}/(api/static-files|why/calls)\\.ts$`,
       `${G}/(broker/redis/checks|webhooks/redis/dead-letters)\\.ts$`,
       '^client-sdk/src/',
     ]),

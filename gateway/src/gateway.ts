@@ -7,6 +7,7 @@ import { createControlRoutes } from './api/control.js';
 import { KeyRates } from './api/key-rates.js';
 import { createPresenceRoutes } from './api/presence.js';
 import type { StaticFiles } from './api/static-files.js';
+import { createWhyRoutes } from './api/why.js';
 import { createOriginCheck } from './auth/origin.js';
 import { type Authentication, createAuthentication } from './authentication.js';
 import type { Broker } from './broker/broker.js';
@@ -19,6 +20,7 @@ import { createRevocableAuthenticator } from './control/revocable-authenticator.
 import { Revocations } from './control/revocations.js';
 import { createPresenceStore, createRevocationStore, createWebhooks, type Engine, startEngine } from './engines.js';
 import { BrokerFleet } from './fleet/broker-fleet.js';
+import { FlightRecorder } from './flight-recorder.js';
 import { Hub } from './hub/hub.js';
 import { StallLog } from './hub/stall-log.js';
 import { withStalls } from './hub/stalls.js';
@@ -41,6 +43,7 @@ import type { Transport, TransportHandlers, UpgradeResult } from './transport/tr
 import { VERSION } from './version.js';
 import { Occupancy } from './webhooks/occupancy.js';
 import type { Webhooks } from './webhooks/webhooks.js';
+import { createPublishRecorder, Why } from './why/why.js';
 
 export interface Gateway {
   readonly port: number;
@@ -199,11 +202,13 @@ async function assemble(config: Config, { clock, logger, http, transport, option
   const instance = randomUUID();
   const gateways = (): number => fleet.size;
   const webhooks = await createWebhooks({ config, redis, clock, instance, gateways, logger, onFault });
+  const recorder = new FlightRecorder(config.recordedEvents, () => clock.wall());
   const hub = new Hub({
     broker,
     transport,
     clock,
     stats,
+    recorder,
     onReset: webhooks?.onReset,
     findMembership: (session, channel) => sessions.get(session)?.memberships.on(channel),
     onFault,
@@ -214,7 +219,10 @@ async function assemble(config: Config, { clock, logger, http, transport, option
     application,
     stats,
     room: () => hub.scheduler.room(),
-    listeners: webhooks ? [webhooks.onPublished] : [],
+    listeners: [
+      ...(webhooks ? [webhooks.onPublished] : []),
+      ...(recorder.isOn ? [createPublishRecorder(recorder)] : []),
+    ],
     onFault,
   });
   const presenceStore = await createPresenceStore({ broker, redis, clock, instance, config, gateways, webhooks });
@@ -285,6 +293,7 @@ async function assemble(config: Config, { clock, logger, http, transport, option
       start: () => revocations.start(),
       close: () => revocations.close(),
     },
+    { routes: createWhyRoutes(new Why({ fleet, recorder, hub, broker, namespaces, node })) },
     {
       routes: createPresenceRoutes(channels.access, presence),
       start: () => presence.start(),

@@ -115,7 +115,7 @@ const ENTRANCES: readonly (readonly [entrance: string, published: number])[] = [
   ['http', 0],
 ];
 
-const DIALECTS = ['json', 'msgpack'];
+const DIALECTS = ['json', 'msgpack', 'compact'];
 
 export function createStats(): Stats {
   return {

@@ -25,6 +25,7 @@ const PLANTED = [
   ['gateway/src/api/planted.ts', `import '../session/planted.js';`, 'api-knows-channels-and-ports'],
   ['gateway/src/auth/planted.ts', `import '../session/planted.js';`, 'auth-knows-ports'],
   ['gateway/src/observability/planted.ts', `import '../hub/planted-layer.js';`, 'observability-knows-ports'],
+  ['gateway/src/why/planted.ts', `import '../session/planted.js';`, 'why-knows-channels-hub-and-fleet'],
   ['gateway/src/probe/planted.ts', `import '../session/planted.js';`, 'probe-knows-hub-and-ports'],
   ['gateway/src/workers/planted.ts', `import '../session/planted.js';`, 'workers-know-ports-and-observability'],
   ['gateway/src/config/planted.ts', `import '../session/planted.js';`, 'config-knows-what-it-sets'],

@@ -23,6 +23,7 @@ const tags = {
 };
 const time = { type: 'integer', description: 'When it was stored, ms since the Unix epoch.' };
 export const name = { type: 'string', minLength: 1, maxLength: MAX_NAME_BYTES };
+const moment = (description = 'ms since the Unix epoch.') => ({ type: 'integer', description });
 const message = {
   data: { description: 'Any JSON value; an object whose only key is $binary is binary in base64.' },
   key: {
@@ -184,6 +185,45 @@ export const SCHEMAS = {
     count: count('How many there are; at most 100 of each gateway are listed.'),
     missing,
   }),
+  Why: object(['channel', 'offset', 'log', 'gateways', 'missing'], {
+    channel: name,
+    offset: count(),
+    log: object(['state'], {
+      state: { enum: ['stored', 'trimmed', 'lost', 'unpublished', 'unknown'] },
+      epoch: text(),
+      time,
+      user: text(),
+      key: text(),
+      except: text('The session that does not get it.'),
+      detail: text('Why it is not known.'),
+    }),
+    gateways: list(ref('WhyGateway')),
+    missing,
+  }),
+  WhyGateway: object(['node', 'dropped', 'droppedCount', 'replayed', 'replayedCount'], {
+    node: text(),
+    since: moment('Before that everything is forgotten; absent: nothing is.'),
+    channel: object(['pending', 'subscribers'], { offset: count(), pending: count(), subscribers: count() }),
+    published: object(['at', 'by'], { at: moment('When its publisher was answered there.'), by: text() }),
+    received: object(['by', 'at'], { by: { enum: ['push', 'log'] }, at: moment() }),
+    flushed: object(['at', 'subscribers'], { at: moment(), subscribers: count() }),
+    reset: object(['at', 'reason'], { at: moment(), reason: text() }),
+    dropped: list(ref('WhyFate'), 50),
+    droppedCount: count(),
+    replayed: list(ref('WhyFate'), 50),
+    replayedCount: count(),
+    session: object(['verdict', 'events'], {
+      verdict: {
+        enum: ['sent', 'replayed', 'dropped', 'behind', 'gone', 'reset', 'excepted', 'waiting', 'unknown'],
+      },
+      at: moment(),
+      events: list(
+        object(['at', 'what', 'from', 'to'], { at: moment(), what: text(), from: count(), to: count() }),
+        50,
+      ),
+    }),
+  }),
+  WhyFate: object(['session', 'at'], { session: text(), at: moment() }),
   Session: {
     ...object(
       [

@@ -68,6 +68,8 @@ describe('the OpenAPI document holds for', () => {
     ['a revoke', '/v1/revoke', 200, publish({ jti: 't1', ttlMs: 5000 })],
     ['a revoke of no length', '/v1/revoke', 400, publish({ jti: 't1', ttlMs: 0 })],
     ['a large refresh', '/v1/refresh', 413, publish({ user: 'u1', channels: { [`${'x'.repeat(20_000)}`]: [] } })],
+    ['why', '/v1/why?channel=demo:a&offset=1&epoch=5&session=s1', 200],
+    ['why of no message', '/v1/why?channel=demo:a&offset=x', 400],
     ['itself', '/v1/openapi.json', 200],
     ['liveness', '/health/live', 200],
     ['readiness', '/health/ready', 200],

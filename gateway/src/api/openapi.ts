@@ -182,6 +182,22 @@ export function openApiDocument(version: string) {
           responses: { 200: ok('Sessions', 'The oldest first.'), ...problems(400, 401, 403, 405, 500, 503) },
         },
       },
+      '/v1/why': {
+        get: {
+          operationId: 'why',
+          summary: 'What became of a message, over all gateways',
+          parameters: [
+            parameter('channel', 'Name of a durable channel.', channel, true),
+            parameter('offset', 'Of the message.', { type: 'integer', minimum: 1 }, true),
+            parameter('epoch', 'Of the message; without it, that which the log has there.', {
+              type: 'integer',
+              minimum: 1,
+            }),
+            parameter('session', 'What became of it for this one.', { type: 'string', minLength: 1, maxLength: 255 }),
+          ],
+          responses: { 200: ok('Why', 'What is remembered.'), ...problems(400, 401, 403, 404, 405, 500, 503) },
+        },
+      },
       '/v1/openapi.json': {
         get: {
           ...open,

@@ -9,8 +9,9 @@ import { serve } from './serve.js';
 import { tail } from './tail.js';
 import { token } from './token.js';
 import { webhooks } from './webhooks.js';
+import { why } from './why.js';
 
-const COMMANDS: readonly Command[] = [serve, publish, tail, token, config, check, health, webhooks];
+const COMMANDS: readonly Command[] = [serve, publish, tail, token, config, check, health, webhooks, why];
 
 /** Runs one command to its end; what went wrong is told on `io.err`, in plain lines. */
 export async function runCommand(argv: readonly string[], io: Io): Promise<ExitCode> {

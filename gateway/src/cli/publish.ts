@@ -1,5 +1,6 @@
 import { channelName, gatewayUrl, parseArguments } from './arguments.js';
 import { type Command, UsageError } from './command.js';
+import { ask } from './http.js';
 
 const OPTIONS = {
   url: { type: 'string' },
@@ -18,20 +19,14 @@ export const publish: Command = {
     '  --idempotency-key  repeated within the window, it publishes once',
     '  --tag name=value   a label that travels with the message; may be repeated',
   ].join('\n'),
-  async run(argv, { env, out, err }) {
+  async run(argv, { env, out }) {
     const { values, positionals } = parseArguments(argv, OPTIONS, ['<channel>', '<json>']);
     const [channel, data = ''] = positionals;
     const body = requestBody(channelName(channel), data, values['idempotency-key'], values.tag);
     const key = values.key ?? (env.FANFARE_API_KEY?.trim() || 'dev');
     const url = new URL('/v1/publish', gatewayUrl(values.url, env));
-    const response = await post(url, key, body);
-    const text = await response.text();
-    if (response.ok) {
-      out(`${text.trimEnd()}\n`);
-      return 0;
-    }
-    err(`fanfare publish: ${problemLine(text) ?? `the gateway answered ${response.status}`}\n`);
-    return 1;
+    out(`${(await ask(url, { key, body })).trimEnd()}\n`);
+    return 0;
   },
 };
 
@@ -49,24 +44,4 @@ function requestBody(channel: string, data: string, key: string | undefined, tag
   });
   const rest = JSON.stringify({ key, tags: pairs.length > 0 ? Object.fromEntries(pairs) : undefined });
   return `{"channel":${JSON.stringify(channel)},"data":${data}${rest === '{}' ? '}' : `,${rest.slice(1)}`}`;
-}
-
-async function post(url: URL, key: string, body: string): Promise<Response> {
-  const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
-  try {
-    return await fetch(url, { method: 'POST', headers, body });
-  } catch (error) {
-    const cause = (error as Error).cause;
-    const why = cause instanceof Error ? cause.message || (cause as NodeJS.ErrnoException).code : undefined;
-    throw new Error(`no gateway answers at ${url.origin}: ${why ?? (error as Error).message}`, { cause: error });
-  }
-}
-
-function problemLine(text: string): string | undefined {
-  try {
-    const { code, detail } = JSON.parse(text) as { code?: unknown; detail?: unknown };
-    return typeof code === 'string' ? `${code}: ${String(detail)}` : undefined;
-  } catch {
-    return undefined;
-  }
 }

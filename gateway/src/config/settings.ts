@@ -173,6 +173,11 @@ export const SETTINGS = {
       },
     ),
   },
+  recordedEvents: setting(
+    integer(0, 10_000_000),
+    'how many events (messages sent and replayed, clients that come and go) the gateway remembers for `fanfare why`, each in some 60 bytes; the oldest are forgotten first. 0: none',
+    { default: 65_536 },
+  ),
   probe: {
     intervalMs: setting(
       duration(0, 3_600_000),

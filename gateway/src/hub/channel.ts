@@ -2,8 +2,9 @@ import type { ChannelListener, ChannelSpec, PublishOutcome, Subscription } from 
 import type { LogPosition, LogRecord } from '../broker/record.js';
 import { type Cancel, pause } from '../clock.js';
 import { FanfareError, toFanfareError } from '../errors.js';
+import { EVENT } from '../flight-recorder.js';
 import type { HubContext } from './hub-options.js';
-import type { Joined, Member, Start } from './member.js';
+import type { Joined, LeaveCause, Member, Start } from './member.js';
 import { SendQueue } from './send-queue.js';
 import type { Topic } from './topic.js';
 
@@ -42,6 +43,7 @@ export class Membership {
 
   /** @internal Onto the topic: from here on the client gets what the channel flushes. */
   goLive(): void {
+    this.#note(EVENT.live);
     this.#state = 'live';
     this.replayedTo = undefined;
     this.channel.context.stats.subscriptions++;
@@ -49,8 +51,9 @@ export class Membership {
   }
 
   /** Ends it, in whatever state it is, at once. */
-  leave(): void {
+  leave(cause: LeaveCause = 'left'): void {
     if (this.#state === 'left') return;
+    this.#note(cause === 'lagged' ? EVENT.lagged : cause === 'closed' ? EVENT.disconnected : EVENT.left);
     if (this.#state === 'live') {
       this.channel.context.stats.subscriptions--;
       this.topic.leave(this.member);
@@ -58,6 +61,11 @@ export class Membership {
     this.#state = 'left';
     this.topic.release();
     this.channel.left();
+  }
+
+  #note(kind: number): void {
+    const { position } = this;
+    if (position) this.channel.context.recorder.noteAt(kind, this.channel.spec.name, this.member.session, position);
   }
 }
 

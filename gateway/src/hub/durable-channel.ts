@@ -3,6 +3,7 @@ import type { LogPosition, LogRecord } from '../broker/record.js';
 import { endOf, isBefore, judge, samePosition } from '../broker/resume.js';
 import { pause, sleep } from '../clock.js';
 import { FanfareError, toFanfareError } from '../errors.js';
+import { EVENT } from '../flight-recorder.js';
 import { count } from '../stats.js';
 import { Channel, type Membership } from './channel.js';
 import { epochFrame, Notice, resetFrame } from './entry.js';
@@ -148,10 +149,12 @@ export class DurableChannel extends Channel {
     this.tail.fill(page.entries, page.lineage, page.head);
     this.queue.startAt(this.cursor);
     this.#hasCursor = true;
+    this.context.recorder.noteAt(EVENT.opened, this.spec.name, '', this.cursor);
     if (wasInterrupted || interruptions !== this.#interruptions || !this.#release(page)) void this.repair();
   }
 
   protected override onEnded(): void {
+    if (this.#hasCursor) this.context.recorder.noteAt(EVENT.closed, this.spec.name, '', this.cursor);
     this.reader.forget();
     this.#held = [];
     this.#standstill.end();
@@ -263,13 +266,25 @@ export class DurableChannel extends Channel {
       this.tail.reset(verdict.at);
       count(this.context.stats.resets, verdict.reason);
       this.context.onReset(this.spec.name, verdict.reason, verdict.at, this.subscribers);
+      this.context.recorder.noteAt(EVENT.reset, this.spec.name, verdict.reason, verdict.at);
       this.queue.push(new Notice(verdict.at, resetFrame(this.spec.name, verdict.reason, verdict.at)));
     }
+    let { offset } = this.cursor;
+    const note = () => {
+      const { recorder } = this.context;
+      const { cursor, spec } = this;
+      if (cursor.offset > offset) recorder.note(EVENT.read, spec.name, '', cursor.epoch, offset + 1, cursor.offset);
+      offset = cursor.offset;
+    };
     for (const record of page.entries) {
       if (!isBefore(this.cursor, record)) continue;
-      if (record.epoch !== this.cursor.epoch) this.#cross(record.epoch);
+      if (record.epoch !== this.cursor.epoch) {
+        note();
+        this.#cross(record.epoch);
+      }
       this.#take(record);
     }
+    note();
     if (!page.more && this.cursor.epoch !== page.head.epoch) this.#cross(page.head.epoch);
   }
 

@@ -2,6 +2,7 @@ import type { ResetReason } from '@fanfare/protocol';
 import type { Broker } from '../broker/broker.js';
 import type { LogPosition } from '../broker/record.js';
 import type { Clock } from '../clock.js';
+import type { FlightRecorder } from '../flight-recorder.js';
 import type { Semaphore } from '../semaphore.js';
 import type { Stats } from '../stats.js';
 import type { SendScheduler, SendSchedulerOptions } from './send-scheduler.js';
@@ -54,6 +55,7 @@ export interface HubContext {
   readonly scheduler: SendScheduler;
   readonly clock: Clock;
   readonly stats: Stats;
+  readonly recorder: FlightRecorder;
   readonly options: HubOptions;
   readonly repairs: Semaphore;
   /** Channels that do not follow their pushes now. */

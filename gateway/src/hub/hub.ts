@@ -1,6 +1,8 @@
 import type { Broker } from '../broker/broker.js';
+import type { LogPosition } from '../broker/record.js';
 import type { Cancel, Clock } from '../clock.js';
 import { FanfareError } from '../errors.js';
+import { FlightRecorder } from '../flight-recorder.js';
 import type { ChannelPolicy } from '../namespaces.js';
 import { Semaphore } from '../semaphore.js';
 import type { Stats } from '../stats.js';
@@ -19,12 +21,22 @@ interface HubDependencies {
   readonly transport: Pick<Transport, 'publish'>;
   readonly clock: Clock;
   readonly stats: Stats;
+  /** Where what becomes of messages is noted. Default: nowhere. */
+  readonly recorder?: FlightRecorder | undefined;
   /** Told when clients are told a reset. Default: nobody. */
   readonly onReset?: ResetListener | undefined;
   /** By which those are found who do not get a message. Default: nobody is. */
   readonly findMembership?: FindMembership | undefined;
   readonly onFault: (message: string, error?: unknown) => void;
   readonly options?: Partial<HubOptions>;
+}
+
+interface ChannelStanding {
+  /** The last message that came here; `undefined`: a live channel, or its log was not read yet. */
+  readonly head: LogPosition | undefined;
+  /** How many of the messages that came have not left yet. */
+  readonly pending: number;
+  readonly subscribers: number;
 }
 
 /** The channels that are alive on this gateway. Holds nothing that the log can't rebuild. */
@@ -38,12 +50,14 @@ export class Hub {
 
   constructor(dependencies: HubDependencies) {
     const { broker, transport, clock, stats, onReset = () => {}, findMembership, onFault, options } = dependencies;
+    const { recorder = new FlightRecorder(0) } = dependencies;
     const resolved = { ...HUB_DEFAULTS, ...options };
     this.#context = {
       broker,
-      scheduler: new SendScheduler(transport, clock, stats, resolved, findMembership),
+      scheduler: new SendScheduler(transport, clock, stats, resolved, findMembership, recorder),
       clock,
       stats,
+      recorder,
       options: resolved,
       repairs: new Semaphore(resolved.repairConcurrency),
       standing: new Set(),
@@ -61,6 +75,12 @@ export class Hub {
   *channels(): Iterable<{ readonly channel: string; readonly subscribers: number }> {
     for (const channel of this.#channels.values())
       yield { channel: channel.spec.name, subscribers: channel.subscribers };
+  }
+
+  /** A channel as it stands here now; `undefined`: nobody is on it. */
+  standing(name: string): ChannelStanding | undefined {
+    const channel = this.#channels.get(name);
+    return channel && { head: channel.head, pending: channel.queue.pending, subscribers: channel.subscribers };
   }
 
   /** Channels that have stood still for longer than a join may wait. */

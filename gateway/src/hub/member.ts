@@ -26,6 +26,9 @@ export interface Member extends TopicMember {
   oneOfFew(task: () => Promise<void>): Promise<void>;
 }
 
+/** Why a client is off a channel: it left, it reads too slowly, it could not be served, its connection ended. */
+export type LeaveCause = 'left' | 'lagged' | 'failed' | 'closed';
+
 /** Where a client wants to begin. */
 export type Start =
   | { readonly since: { readonly epoch: string; readonly offset: number } }

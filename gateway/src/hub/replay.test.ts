@@ -6,6 +6,7 @@ import { openChannel, plainMember } from '../../test/support/plain-member.js';
 import type { ReadRange } from '../broker/broker.js';
 import { ChannelLog } from '../broker/memory/channel-log.js';
 import { FanfareError } from '../errors.js';
+import { FlightRecorder } from '../flight-recorder.js';
 import { createStats } from '../stats.js';
 import { Membership } from './channel.js';
 import { HUB_DEFAULTS } from './hub-options.js';
@@ -69,14 +70,16 @@ function setUp(
   const options = { ...HUB_DEFAULTS, pageEntries };
   const told: Joined[] = [];
   const resets: string[] = [];
+  const recorder = new FlightRecorder(0);
   const context = {
+    recorder,
     broker,
     clock,
     stats,
     options,
     onReset: (_: string, reason: string) => resets.push(reason),
   } as never;
-  const whole = { spec: SPEC, queue, context: { stats }, left() {}, head: log.head } as never;
+  const whole = { spec: SPEC, queue, context: { stats, recorder }, left() {}, head: log.head } as never;
   const topics: string[] = [];
   const plain = {
     ...plainMember(),

@@ -13,6 +13,7 @@ import {
 } from '../broker/resume.js';
 import { pause } from '../clock.js';
 import { toFanfareError } from '../errors.js';
+import { EVENT } from '../flight-recorder.js';
 import { count } from '../stats.js';
 import type { Membership } from './channel.js';
 import { Entry, epochFrame, frameFor, resetFrame } from './entry.js';
@@ -68,6 +69,8 @@ class Replay {
   /** Rewinds begin at the oldest entry where the log does not reach back: no reset for them. */
   #clamp = false;
   #position: LogPosition = { epoch: 0, offset: 0 };
+  /** The offset behind which the stretch begins that is being sent; `undefined`: none is. */
+  #stretchFrom: number | undefined;
   /** A `reset` that must be accepted before anything else is sent. */
   #reset: Wire | undefined;
 
@@ -196,6 +199,7 @@ class Replay {
     this.#untold = undefined;
     this.#clamp = false;
     if (recovered !== undefined) this.#context.stats.resumesRecovered++;
+    this.#note(EVENT.joined);
     this.#onJoined({ position: this.#position, ...(recovered !== undefined && { recovered }) });
   }
 
@@ -205,7 +209,7 @@ class Replay {
     let entry = tail.after(this.#position);
     if (!entry) return false;
     this.#tell();
-    this.#membership.member.cork(() => {
+    this.#sendTogether(() => {
       for (let bytes = 0; entry && bytes < STRETCH_BYTES; entry = tail.after(this.#position)) {
         if (samePosition(this.#position, this.#flushed)) return;
         if (!this.#send(entry)) return;
@@ -243,6 +247,7 @@ class Replay {
   #break(verdict: Verdict & { ok: false }): void {
     this.#position = verdict.at;
     if (this.#clamp) return;
+    this.#note(EVENT.joinedAnew);
     count(this.#context.stats.resets, verdict.reason);
     this.#context.onReset(this.#membership.channel.spec.name, verdict.reason, verdict.at, 1);
     if (this.#untold) {
@@ -272,7 +277,7 @@ class Replay {
       }
       if (samePosition(this.#position, this.#flushed)) return;
       if (next >= entries.length) break;
-      member.cork(() => {
+      this.#sendTogether(() => {
         for (let bytes = 0; next < entries.length && bytes < STRETCH_BYTES; next++) {
           if (samePosition(this.#position, this.#flushed)) return;
           const record = entries[next] as LogPage['entries'][number];
@@ -301,10 +306,34 @@ class Replay {
     return true;
   }
 
+  /** What `send` sends leaves in as few writes as possible, and is noted. */
+  #sendTogether(send: () => void): void {
+    this.#stretchFrom = this.#position.offset;
+    this.#membership.member.cork(send);
+    this.#noteStretch();
+    this.#stretchFrom = undefined;
+  }
+
+  #noteStretch(): void {
+    if (this.#stretchFrom === undefined) return;
+    const { member, channel } = this.#membership;
+    const { epoch, offset } = this.#position;
+    const from = this.#stretchFrom + 1;
+    if (offset >= from)
+      this.#context.recorder.note(EVENT.replayed, channel.spec.name, member.session, epoch, from, offset);
+    this.#stretchFrom = offset;
+  }
+
+  #note(kind: number): void {
+    const { member, channel } = this.#membership;
+    this.#context.recorder.noteAt(kind, channel.spec.name, member.session, this.#position);
+  }
+
   #cross(epoch: number): boolean {
     const { member, channel } = this.#membership;
     const at = { epoch, offset: this.#position.offset };
     if (!member.sendReplayed(member.dialect.encode(epochFrame(channel.spec.name, at)))) return false;
+    this.#noteStretch();
     this.#position = at;
     return true;
   }

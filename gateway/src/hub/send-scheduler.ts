@@ -1,4 +1,6 @@
+import type { LogPosition } from '../broker/record.js';
 import type { Clock } from '../clock.js';
+import { EVENT, FlightRecorder } from '../flight-recorder.js';
 import { fanOutOf, type Stats } from '../stats.js';
 import { MAX_PUBLISHES_PER_TURN, type Transport } from '../transport/transport.js';
 import type { Outgoing } from './entry.js';
@@ -39,6 +41,7 @@ export class SendScheduler implements SendQueueOwner {
   readonly #stats: Stats;
   readonly options: SendSchedulerOptions;
   readonly #find: FindMembership;
+  readonly #recorder: FlightRecorder;
   #ready: SendQueue[] = [];
   /** Queues that wait for more, and since when; the first one has waited longest. */
   readonly #held = new Map<SendQueue, number>();
@@ -47,19 +50,24 @@ export class SendScheduler implements SendQueueOwner {
   #bytes = 0;
   #waiting: (() => void)[] = [];
 
-  /** @param find by which those are found who do not get a message. Default: nobody is */
+  /**
+   * @param find by which those are found who do not get a message. Default: nobody is
+   * @param recorder where it is noted what was sent. Default: nowhere
+   */
   constructor(
     transport: Pick<Transport, 'publish'>,
     clock: Clock,
     stats: Stats,
     options: SendSchedulerOptions,
     find: FindMembership = () => undefined,
+    recorder = new FlightRecorder(0),
   ) {
     this.#transport = transport;
     this.#clock = clock;
     this.#stats = stats;
     this.options = options;
     this.#find = find;
+    this.#recorder = recorder;
   }
 
   /** Bytes that wait, about. */
@@ -149,6 +157,8 @@ export class SendScheduler implements SendQueueOwner {
       const items = queue.take(room / sharing, bytes === 0 ? Number.POSITIVE_INFINITY : room);
       if (items.length > 0) {
         publishes++;
+        // First of all: a client may fall behind while it is sent to.
+        if (this.#recorder.isOn) this.#note(queue, items);
         bytes += this.#send(queue, items);
         queue.sent(items);
       } else if (queue.pending > 0) {
@@ -191,6 +201,23 @@ export class SendScheduler implements SendQueueOwner {
     }
     if (isHeard) this.#observe(items);
     return largest;
+  }
+
+  /** Notes which messages were sent to how many. */
+  #note({ name, members }: SendQueue, items: readonly Outgoing[]): void {
+    let first: LogPosition | undefined;
+    let last: LogPosition | undefined;
+    for (const { position, time } of items) {
+      // A notice has a position, and is no message.
+      if (!position || time === undefined) continue;
+      if (first && first.epoch !== position.epoch) {
+        this.#recorder.note(EVENT.flushed, name, '', first.epoch, first.offset, (last as LogPosition).offset, members);
+        first = undefined;
+      }
+      first ??= position;
+      last = position;
+    }
+    if (first && last) this.#recorder.note(EVENT.flushed, name, '', first.epoch, first.offset, last.offset, members);
   }
 
   /** How long they took from the log to here, by the clock of the broker. */

@@ -1,9 +1,9 @@
 import type { PresenceFrame } from '@fanfare/protocol';
 import type { Caller, ChannelAccess } from '../channels/access.js';
 import { FanfareError } from '../errors.js';
+import type { LeaveCause } from '../hub/member.js';
 import type { ChannelPolicy } from '../namespaces.js';
 import type { Client } from '../session/client.js';
-import type { LeaveCause } from '../session/memberships.js';
 import type { SessionListener } from '../session/services.js';
 import type { Presence } from './presence.js';
 import { cursorBehind } from './presence-cursor.js';

@@ -16,11 +16,10 @@ import type { Caller, Decision } from '../channels/access.js';
 import type { Channels } from '../channels/channels.js';
 import type { Clock } from '../clock.js';
 import { FanfareError, toFanfareError } from '../errors.js';
-import type { Start } from '../hub/member.js';
+import type { LeaveCause, Start } from '../hub/member.js';
 import type { ChannelPolicy } from '../namespaces.js';
 import type { Client, Command, CommandFrame } from './client.js';
 import { expiry } from './expiry.js';
-import type { LeaveCause } from './memberships.js';
 
 /** Runs one command; done once it is answered. What it throws is answered as an `error`. */
 type CommandHandler<Frame extends CommandFrame> = (

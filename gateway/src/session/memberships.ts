@@ -3,7 +3,7 @@ import type { LogPosition } from '../broker/record.js';
 import { FanfareError } from '../errors.js';
 import type { Membership } from '../hub/channel.js';
 import type { Hub } from '../hub/hub.js';
-import type { Joined, Member, Start } from '../hub/member.js';
+import type { Joined, LeaveCause, Member, Start } from '../hub/member.js';
 import type { ChannelPolicy } from '../namespaces.js';
 import { ChannelTurns } from './channel-turns.js';
 
@@ -21,9 +21,6 @@ interface Subscribing {
   /** The replay failed behind that: the client is off the channel. */
   onFailed(error: unknown): void;
 }
-
-/** Why a client is off a channel: it left, it reads too slowly, it could not be served, its connection ended. */
-export type LeaveCause = 'left' | 'lagged' | 'failed' | 'closed';
 
 /** Is told who comes and goes. */
 export interface MembershipListener {
@@ -207,7 +204,7 @@ export class Memberships {
   }
 
   #remove(channel: string, membership: Membership, cause: LeaveCause): void {
-    membership.leave();
+    membership.leave(cause);
     // Unless another has replaced it.
     if (this.#memberships.get(channel) !== membership) return;
     this.#memberships.delete(channel);

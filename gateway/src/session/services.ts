@@ -1,11 +1,11 @@
 import type { Authenticator } from '../auth/authenticator.js';
 import type { Clock } from '../clock.js';
 import type { Hub } from '../hub/hub.js';
+import type { LeaveCause } from '../hub/member.js';
 import type { ChannelPolicy } from '../namespaces.js';
 import type { Stats } from '../stats.js';
 import type { Client } from './client.js';
 import type { CommandTable } from './commands.js';
-import type { LeaveCause } from './memberships.js';
 import type { SessionLimits } from './rates.js';
 
 /** Is told who connects, enters and leaves channels, and goes: presence, webhooks. No method may throw or wait. */

@@ -1,6 +1,7 @@
 import type { CloseCode, RawDialect, RawServerFrame, Wire } from '@fanfare/protocol';
 import type { ChannelGrant, Grants, Identity } from '../auth/authenticator.js';
 import { type ErrorAnswer, FanfareError } from '../errors.js';
+import type { LeaveCause } from '../hub/member.js';
 import type { ChannelPolicy } from '../namespaces.js';
 import { count } from '../stats.js';
 import type { Socket, SocketSession } from '../transport/transport.js';
@@ -9,7 +10,7 @@ import { runCommand } from './commands.js';
 import type { Greeting, Speaker } from './conversation.js';
 import { FrameGuard } from './frame-guard.js';
 import type { Living } from './liveness.js';
-import { type LeaveCause, type MembershipListener, Memberships } from './memberships.js';
+import { type MembershipListener, Memberships } from './memberships.js';
 import type { Charge } from './rates.js';
 import type { SessionServices } from './services.js';
 import { SocketWriter, type Writing } from './socket-writer.js';

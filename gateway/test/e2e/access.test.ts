@@ -158,6 +158,7 @@ describe('API keys', () => {
     'GET /v1/channels': (key, channel) => call(key, `/v1/channels?prefix=${channel}`),
     'GET /v1/nodes': (key) => call(key, '/v1/nodes'),
     'GET /v1/sessions': (key) => call(key, '/v1/sessions?user=nobody'),
+    'GET /v1/why': (key, channel) => call(key, `/v1/why?channel=${channel}&offset=1`),
     'POST /v1/disconnect': (key) => call(key, '/v1/disconnect', { user: 'nobody' }),
     'POST /v1/unsubscribe': (key, channel) => call(key, '/v1/unsubscribe', { user: 'nobody', channel }),
     'POST /v1/refresh': (key) => call(key, '/v1/refresh', { user: 'nobody', channels: {} }),

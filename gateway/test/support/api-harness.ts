@@ -3,6 +3,7 @@
 import { type ApiDependencies, createApi, createHealthApi, type HttpHandler } from '../../src/api/api.js';
 import { createControlRoutes } from '../../src/api/control.js';
 import { createPresenceRoutes } from '../../src/api/presence.js';
+import { createWhyRoutes } from '../../src/api/why.js';
 import { createOriginCheck } from '../../src/auth/origin.js';
 import type { Broker, ShardHealth } from '../../src/broker/broker.js';
 import { createMemoryBroker } from '../../src/broker/memory/memory-broker.js';
@@ -16,6 +17,7 @@ import type { Namespaces } from '../../src/namespaces.js';
 import { createMetrics } from '../../src/observability/metrics.js';
 import { createStats, type Stats } from '../../src/stats.js';
 import type { HttpBody, HttpRequest, HttpResponse } from '../../src/transport/transport.js';
+import { recollect } from '../../src/why/recollection.js';
 import { FaultyLog } from './faulty-broker.js';
 
 export interface Asked {
@@ -102,6 +104,17 @@ export function createApiHarness(over: (harness: ApiHarness) => ApiHarnessParts 
         refresh: async () => ({ connections: 1, missing: [] }),
         revoke: async () => ({ connections: 1, until: 5, missing: [] }),
         sessions: async () => ({ sessions: [], count: 0, missing: [] }),
+      }),
+      ...createWhyRoutes({
+        why: async ({ channel, offset, session }) => ({
+          channel,
+          offset,
+          log: { state: 'stored', epoch: '5', time: 1 },
+          gateways: [
+            { node: 'n1', ...recollect([], { epoch: 5, offset, session }), flushed: { at: 1, subscribers: 2 } },
+          ],
+          missing: [],
+        }),
       }),
     ],
     isAllowedOrigin: createOriginCheck(['https://app.example']),

@@ -60,6 +60,15 @@ export class FrameClient {
     return client;
   }
 
+  /** Reads nothing from now on. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
   send(frame: Fields): void {
     this.#socket.send(JSON.stringify(frame));
   }
