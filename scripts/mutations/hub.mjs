@@ -171,4 +171,16 @@ export default [
   ...of('gateway/src/hub/channel.ts', 'gateway/src/session/memberships.test.ts', [
     ['who leaves stays on the topic', '      this.topic.leave(this.member);\n', ''],
   ]),
+  ...of('gateway/src/hub/live-channel.ts', 'gateway/src/hub/live-channel.test.ts', [
+    [
+      'a live channel waits without bounds',
+      'if (this.queue.isFull) this.context.stats.liveDropped++;\n    else this',
+      'this',
+    ],
+    [
+      'who lags is on a live channel',
+      'await caughtUp(membership);\n    if (membership.hasLeft) return;',
+      'if (membership.hasLeft) return;',
+    ],
+  ]),
 ];

@@ -150,4 +150,19 @@ export default [
       '[...answers.values()]',
     ],
   ]),
+  ...of('gateway/src/broker/redis/push/virtual-shard.ts', 'gateway/src/broker/redis/push/virtual-shard.test.ts', [
+    ['a slot that moved keeps its subscriptions', '    this.lose();\n    this.schedule();', '    this.schedule();'],
+    ['what is refused is not asked for again', 'this.#clock.after(this.#backoff.next(), () => this.schedule());', ''],
+    ['what was left before it was asked for is asked for', 'this.#wanted.delete(channel);', ''],
+    [
+      'an answer of the master before counts',
+      'channels.filter((channel) => channel.link === link)',
+      'channels.filter((channel) => channel !== undefined)',
+    ],
+    [
+      'all names go into one command',
+      'i += MAX_NAMES) result.push(items.slice(i, i + MAX_NAMES));',
+      'i += items.length) result.push(items.slice(i));',
+    ],
+  ]),
 ];

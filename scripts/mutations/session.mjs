@@ -203,4 +203,33 @@ export default [
     ['a worker that waits for Redis is killed', "else if (message.type === 'waiting') this.#lives();", ''],
     ['metrics are those of another question', 'const id = ++this.#collects;', 'const id = this.#collects;'],
   ]),
+  ...of('gateway/src/session/fanfare/speaker.ts', 'gateway/src/session/fanfare/speaker.test.ts', [
+    ['what came behind connect is lost', '      if (!client.isClosed) this.#receive(data);\n', ''],
+    [
+      'who was refused has its frames run',
+      'if (client.isClosed) return;\n    this.#state',
+      'this.#state',
+      {
+        equivalent:
+          'a refused client is not accepted; this is for one that went away meanwhile, whose calls do nothing',
+      },
+    ],
+    [
+      'a connection may begin with anything',
+      "this.#onMalformed('the first frame must be connect', idOf(read.frame));",
+      '',
+    ],
+    [
+      'a new type of frame counts as malformed',
+      "if (this.#state !== 'connected' || read.isKnownType)",
+      'if (this.#client)',
+    ],
+    ['a resume is free for ever', 'clock.now() - this.#client.openedAtMs < resumeGraceMs && ', ''],
+    ['what is too large is read', 'data.length > this.#options.maxFrameBytes', 'data.length < 0'],
+    [
+      'a fault of ours says not to come again',
+      "retryable || code === 'internal' ? 4003 : 4401",
+      'retryable ? 4003 : 4401',
+    ],
+  ]),
 ];
