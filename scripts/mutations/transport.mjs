@@ -78,4 +78,66 @@ export default [
     ['anybody may say whose request it is', '!isProxy(client) || ', ''],
     ['the first hop is believed', "forwardedFor.split(',').reverse()", "forwardedFor.split(',')"],
   ]),
+  ...of('gateway/src/transport/uws.ts', 'gateway/test/transport.test.ts', [
+    [
+      'uws: who came by an older certificate hears nothing more',
+      '      for (const { app } of former) app.publish(topic, frame, binary);\n',
+      '',
+      { tests: 'shows a renewed certificate' },
+    ],
+    [
+      'uws: who came by an older certificate is not counted',
+      '      for (const { app } of former) count += app.numSubscribers(topic);\n',
+      '',
+      { tests: 'shows a renewed certificate' },
+    ],
+    [
+      'uws: a renewed certificate opens a port that was closed',
+      '      address = undefined;\n',
+      '',
+      { tests: 'refuses a certificate that is not of the key' },
+    ],
+    [
+      'uws: the line of the client hides that of the proxy',
+      "clientAddress(peer, listHeader(request, 'x-forwarded-for'))",
+      "clientAddress(peer, request.getHeader('x-forwarded-for'))",
+      { tests: 'tells the address that a trusted proxy tells' },
+    ],
+  ]),
+  ...of('gateway/src/transport/uws-http.ts', 'gateway/test/transport.test.ts', [
+    [
+      'uws: a body may take as long as it likes',
+      '        this.#deadline ??= setTimeout(() => this.#giveUp(), this.#context.requestMs).unref();\n',
+      '',
+      { tests: 'ends who takes too long' },
+    ],
+    [
+      'uws: a body that came in time is given up',
+      '      clearTimeout(this.#deadline);\n      this.#isReading = false;\n',
+      '      this.#isReading = false;\n',
+      { tests: 'ends who takes too long' },
+    ],
+  ]),
+  ...of('gateway/src/transport/ws-http.ts', 'gateway/test/transport.test.ts', [
+    [
+      'ws: slow peers are not told of',
+      "  if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') onSlow(isReading ? 'httpRequestMs' : 'httpHeadMs');\n",
+      '',
+      { tests: 'ends who takes too long' },
+    ],
+    [
+      'ws: slow handshakes are not told of',
+      "  if (error.code === 'ERR_TLS_HANDSHAKE_TIMEOUT') onSlow('httpHeadMs');\n",
+      '',
+      { tests: 'ends who takes too long' },
+    ],
+  ]),
+  ...of('gateway/src/transport/ws.ts', 'gateway/test/transport.test.ts', [
+    [
+      'ws: the first certificate is shown for ever',
+      'if (tls) secure?.setSecureContext(readCertificate(tls));',
+      'if (tls) readCertificate(tls);',
+      { tests: 'shows a renewed certificate' },
+    ],
+  ]),
 ];
