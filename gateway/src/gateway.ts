@@ -28,6 +28,7 @@ import { openListeners } from './listeners.js';
 import { LimitLog } from './observability/limit-log.js';
 import type { Logger } from './observability/logger.js';
 import { createMetrics, type Metrics, type MetricsOptions, shared } from './observability/metrics.js';
+import { loadTracing } from './observability/tracing.js';
 import { type Part, startParts } from './parts.js';
 import { Presence } from './presence/presence.js';
 import { SessionPresence } from './presence/session-presence.js';
@@ -202,6 +203,7 @@ async function assemble(config: Config, { clock, logger, http, transport, option
   const instance = randomUUID();
   const gateways = (): number => fleet.size;
   const webhooks = await createWebhooks({ config, redis, clock, instance, gateways, logger, onFault });
+  const tracing = config.tracing ? await loadTracing(VERSION) : undefined;
   const recorder = new FlightRecorder(config.recordedEvents, () => clock.wall());
   const hub = new Hub({
     broker,
@@ -214,7 +216,7 @@ async function assemble(config: Config, { clock, logger, http, transport, option
     onFault,
   });
   const channels = createChannels({
-    broker: { publish: hub.publish, read: broker.read.bind(broker) },
+    broker: { publish: tracing ? tracing.wrap(hub.publish) : hub.publish, read: broker.read.bind(broker) },
     namespaces,
     application,
     stats,

@@ -20,6 +20,7 @@ import { publish } from './publish.js';
 import { readQuery } from './query.js';
 import type { ApiCaller, Route, Routes } from './route.js';
 import { type StaticFiles, serveFile } from './static-files.js';
+import { readTraceparent } from './traceparent.js';
 
 /** What any answer needs, also before there is anything to ask about. */
 export interface HttpDependencies extends HealthDependencies {
@@ -120,7 +121,7 @@ function createHandler(find: FindRoute, { apiKeys, isAllowedOrigin, stats, onFau
     const backend = findBackend(request.header('authorization'));
     if (!backend) throw new FanfareError('unauthorized', 'give an API key as Authorization: Bearer <key>');
     if (!backend.scopes.includes(scope)) throw new FanfareError('forbidden', `the API key is not for "${scope}"`);
-    return { entrance: 'http', identity: backend };
+    return { entrance: 'http', identity: backend, traceparent: readTraceparent(request.header('traceparent')) };
   };
 
   const answer: HttpHandler = (request) => {

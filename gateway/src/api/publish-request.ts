@@ -42,7 +42,7 @@ interface Safety {
   readonly replicas: ReplicasWanted | undefined;
 }
 
-type PublishRequest =
+export type PublishRequest =
   | { readonly one: PublishItem }
   /** In the order given; each answered on its own. */
   | { readonly many: readonly (PublishItem | FanfareError)[] };

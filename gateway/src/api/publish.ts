@@ -6,8 +6,9 @@ import { FanfareError } from '../errors.js';
 import type { HttpResponse } from '../transport/transport.js';
 import type { KeyRates } from './key-rates.js';
 import { type Header, toErrorItem, toProblem } from './problem.js';
-import { type PublishItem, readPublishRequest } from './publish-request.js';
+import { type PublishItem, type PublishRequest, readPublishRequest } from './publish-request.js';
 import type { ApiCaller } from './route.js';
+import { withTraceparent } from './traceparent.js';
 
 const JSON_HEADERS: readonly Header[] = [['content-type', 'application/json']];
 
@@ -18,9 +19,20 @@ export function publish(
   publishing: Publishing,
   rates?: KeyRates,
 ): Promise<HttpResponse> {
-  const request = readPublishRequest(body, (name) => publishing.decide(caller, name));
+  const request = traced(
+    readPublishRequest(body, (name) => publishing.decide(caller, name)),
+    caller.traceparent,
+  );
   if (caller.identity) rates?.take(caller.identity.keyName, 'one' in request ? 1 : request.many.length);
   return 'one' in request ? publishOne(request.one, caller, publishing) : publishMany(request.many, caller, publishing);
+}
+
+/** Its messages with the `traceparent` of the request. */
+function traced(request: PublishRequest, traceparent: string | undefined): PublishRequest {
+  if (traceparent === undefined) return request;
+  const trace = (item: PublishItem) => ({ ...item, message: withTraceparent(item.message, traceparent) });
+  if ('one' in request) return { one: trace(request.one) };
+  return { many: request.many.map((item) => (item instanceof FanfareError ? item : trace(item))) };
 }
 
 async function publishOne(item: PublishItem, caller: Caller, publishing: Publishing): Promise<HttpResponse> {

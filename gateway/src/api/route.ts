@@ -5,6 +5,8 @@ import type { HttpAnswer, HttpRequest } from '../transport/transport.js';
 /** Who asks: a backend, or nobody where a path is open. */
 export interface ApiCaller extends Caller {
   readonly identity: Backend | undefined;
+  /** W3C `traceparent` of the request, if it has a valid one. */
+  readonly traceparent?: string | undefined;
 }
 
 /** A path with a handler for each method. Handlers may throw a `FanfareError`, which is answered as a problem. */

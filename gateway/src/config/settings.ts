@@ -173,6 +173,11 @@ export const SETTINGS = {
       },
     ),
   },
+  tracing: setting(
+    toggle(),
+    'whether publishes are OpenTelemetry spans; wants the package `@opentelemetry/api` beside the gateway, and an SDK that is registered before it starts (`NODE_OPTIONS=--import=...`)',
+    { default: false },
+  ),
   recordedEvents: setting(
     integer(0, 10_000_000),
     'how many events (messages sent and replayed, clients that come and go) the gateway remembers for `fanfare why`, each in some 60 bytes; the oldest are forgotten first. 0: none',

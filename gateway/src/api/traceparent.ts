@@ -1,0 +1,19 @@
+/**
+ * W3C Trace Context: a message carries the `traceparent` of who published it as a tag of that name, to every subscriber. A
+ * client sets the tag itself; a request over HTTP brings it as a header, for all of its messages that have no such tag.
+ */
+import type { NewMessage } from '../broker/record.js';
+
+/** https://www.w3.org/TR/trace-context/#traceparent-header; of a version to come, the part that this one knows. */
+const TRACEPARENT = /^(?!ff)[\da-f]{2}-(?!0{32})[\da-f]{32}-(?!0{16})[\da-f]{16}-[\da-f]{2}(?=$|-)/;
+
+/** What a `traceparent` header says. `undefined`: nothing, or nothing that is valid, which is the same. */
+export function readTraceparent(header: string): string | undefined {
+  return header === '' ? undefined : TRACEPARENT.exec(header)?.[0];
+}
+
+/** The message with that tag, unless it has its own. */
+export function withTraceparent(message: NewMessage, traceparent: string): NewMessage {
+  const { tags } = message;
+  return tags?.traceparent === undefined ? { ...message, tags: { ...tags, traceparent } } : message;
+}
