@@ -129,10 +129,14 @@ export const RESOLUTIONS = Object.keys(MODULES_OF) as Resolution[];
 
 const TYPED = `import { createClient, type FanfareClientError, type Message } from '@fanfare/client';
 import { msgpackDialect } from '@fanfare/client/msgpack';
+import { sessionPositions } from '@fanfare/client/positions';
+import { messagesStore } from '@fanfare/client/store';
 import { createTestGateway } from '@fanfare/client/testing';
 
 const { clock, socket } = createTestGateway();
-const client = createClient({ url: 'ws://host', codec: msgpackDialect, clock, socket });
+const positions = sessionPositions();
+const client = createClient({ url: 'ws://host', codec: msgpackDialect, clock, socket, positions });
+messagesStore(client.channel<{ n: number }>('a')).getSnapshot().messages.map(({ data }) => data.n);
 client.on('error', (error: FanfareClientError) => error.code === 'no_websocket');
 client.channel<{ n: number }>('a').subscribe(({ data, offset }: Message<{ n: number }>) => data.n + (offset ?? 0));
 `;
