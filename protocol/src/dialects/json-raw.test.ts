@@ -164,6 +164,17 @@ describe('writing messages', () => {
     );
   });
 
+  it('quotes words as JSON.stringify does, whatever they hold', () => {
+    const word = fc.oneof(fc.string({ unit: 'binary', maxLength: 50 }), fc.string({ maxLength: 50 }));
+    fc.assert(
+      fc.property(word, word, (channel, user) => {
+        const wire = text(jsonRawDialect.encodeRaw({ type: 'message', channel, data, time, user }));
+        const [q, u] = [channel, user].map((one) => new TextDecoder().decode(bytes(JSON.stringify(one))));
+        expect(wire).toBe(`{"type":"message","channel":${q},"data":{ "n":1.0 },"time":${time},"user":${u}}`);
+      }),
+    );
+  });
+
   it('writes history items with their epoch', () => {
     const messages = [
       { epoch: '17', offset: 1, data, time },
