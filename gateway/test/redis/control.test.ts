@@ -148,7 +148,15 @@ it('a gateway that stood still is named, and enforces the revocation once it is 
   await b.signal('SIGSTOP');
   try {
     expect((await post(a, '/v1/revoke', { user: 'm1' })).json).toMatchObject({ connections: 0, missing: ['b'] });
-    expect((await post(a, '/v1/disconnect', { user: 'm1' })).json).toEqual({ connections: 0, missing: ['b'] });
+    const missing = ['b'];
+    for (const [path, body] of [
+      ['/v1/disconnect', {}],
+      ['/v1/unsubscribe', { channel: 'chat:m' }],
+      ['/v1/refresh', { channels: {} }],
+    ] as const) {
+      expect([path, (await post(a, path, { user: 'm1', ...body })).json]).toEqual([path, { connections: 0, missing }]);
+    }
+    expect((await get(a, '/v1/sessions?user=m1')).json).toEqual({ sessions: [], count: 0, missing });
     // What was told meanwhile is lost, as if its connection to Redis had broken.
     await redis.node.client.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
   } finally {
