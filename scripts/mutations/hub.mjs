@@ -183,4 +183,22 @@ export default [
       'if (membership.hasLeft) return;',
     ],
   ]),
+  ...of('gateway/src/hub/exceptions.ts', 'gateway/src/hub/exceptions.test.ts', [
+    ['who is excepted is on the topic all the same', 'member.unsubscribe(topic.name);', ''],
+    ['who is excepted does not come back', '    member.subscribe(topic.name);\n', ''],
+    ['who lagged meanwhile is put back', 'if (!membership.isLive) continue;', ''],
+    ['nobody is found by the name of the channel', 'find(exception.session, channel)', "find(exception.session, '')"],
+  ]),
+  ...of('gateway/src/hub/entry.ts', 'gateway/src/hub/exceptions.test.ts', [
+    [
+      'who is excepted gets it',
+      'exception?.session === session ? exception.frame(dialect) : item.frame(dialect)',
+      'item.frame(dialect)',
+    ],
+    [
+      'on a live channel who is excepted has a position',
+      'this.#durable ? dialect.encode(frame) : undefined',
+      'dialect.encode(frame)',
+    ],
+  ]),
 ];

@@ -2,6 +2,7 @@ import { onTestFinished } from 'vitest';
 import type { Broker } from '../../src/broker/broker.js';
 import { createMemoryBroker } from '../../src/broker/memory/memory-broker.js';
 import { systemClock } from '../../src/clock.js';
+import type { FindMembership } from '../../src/hub/exceptions.js';
 import { Hub } from '../../src/hub/hub.js';
 import type { HubOptions } from '../../src/hub/hub-options.js';
 import type { Joined, Member, Start } from '../../src/hub/member.js';
@@ -13,7 +14,11 @@ import { openChannel, plainMember } from './plain-member.js';
 export const CHANNEL = openChannel('a');
 
 /** A hub over the memory broker, with some of its methods replaced; closed with the test. */
-export function createHub(over: (memory: Broker) => Partial<Broker> = () => ({}), options: Partial<HubOptions> = {}) {
+export function createHub(
+  over: (memory: Broker) => Partial<Broker> = () => ({}),
+  options: Partial<HubOptions> = {},
+  findMembership?: FindMembership,
+) {
   const memory = createMemoryBroker({ clock: systemClock });
   const stats = createStats();
   /** Frames that were published to topics, one by one, as text. */
@@ -28,6 +33,7 @@ export function createHub(over: (memory: Broker) => Partial<Broker> = () => ({})
     transport,
     clock: systemClock,
     stats,
+    findMembership,
     onFault: () => {},
     options,
   });
