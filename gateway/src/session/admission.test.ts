@@ -42,3 +42,14 @@ it('refuses nobody where there is no limit', () => {
   for (let n = 0; n < 1_000; n++) expect(admission.refusal(n, n)).toBeUndefined();
   expect(admission.userRefusal(1_000)).toBeUndefined();
 });
+
+it('lets so many channels become alive a second, and everyone wait for few', () => {
+  const { admission, clock, stats } = setUp({ channelsPerSecond: 2 });
+  expect([admission.channelWaitMs(500), admission.channelWaitMs(500)]).toEqual([0, 0]);
+  // By then the budget is spent: 16 at a time are anybody's.
+  expect([admission.channelWaitMs(0), admission.channelWaitMs(15)]).toEqual([0, 0]);
+  expect(admission.channelWaitMs(16)).toBe(500 + 2_500);
+  expect(Object.fromEntries(stats.limitsHit)).toEqual({ channelsPerSecond: 1 });
+  clock.advance(500);
+  expect(admission.channelWaitMs(16)).toBe(0);
+});

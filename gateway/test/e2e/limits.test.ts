@@ -4,6 +4,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
 import { FrameClient } from '../support/frame-client.js';
 import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.js';
+import { startRedis } from '../support/redis-servers.js';
 
 const SECRET = 'a secret of more than thirty-two bytes';
 
@@ -136,6 +137,36 @@ it('those who do not say who they are keep nobody out: the slowest is closed', a
   expect(client.frames[0]).toMatchObject({ type: 'connected' });
   await Promise.race(silent.map((socket) => expectTurnedAway(socket)));
   await expect.poll(() => hits(gateway, 'pendingConnections')).toBe(1);
+});
+
+it('channels that become alive: who asks for very many waits, others do not', async () => {
+  const redis = await startRedis();
+  onTestFinished(() => redis.stop());
+  const gateway = await start({ LIMIT_CHANNELS_PER_SECOND: '50', REDIS_URL: redis.url });
+  const [greedy, modest] = [await open(gateway), await open(gateway)];
+  // While the store stands still nothing becomes alive.
+  redis.node.pause();
+  for (let n = 0; n < 300; n++) greedy.send({ type: 'subscribe', id: n + 10, channel: `demo:n${n}` });
+  await greedy.until(({ code }) => code === 'rate_limited');
+  const asked = modest.ask({ type: 'subscribe', channel: 'demo:modest' });
+  await greedy.until(({ id }) => id === 309);
+  redis.node.resume();
+  expect(await asked).toMatchObject({ type: 'subscribed' });
+  const refused = greedy.frames.filter(({ code }) => code === 'rate_limited');
+  expect(refused.length).toBeGreaterThan(100);
+  for (const { retryable, retryAfter } of refused) expect([retryable, Number(retryAfter) > 0]).toEqual([true, true]);
+  await expect.poll(() => hits(gateway, 'channelsPerSecond')).toBe(refused.length);
+});
+
+it('tokens that are refused again and again end a connection; they are verified one at a time', async () => {
+  const gateway = await start({});
+  const client = await open(gateway, { token: await tokenOf('u1') });
+  const bad = `${await tokenOf('u1')}x`;
+  for (let id = 2; id < 100; id++) client.send({ type: 'refresh', id, token: bad });
+  expect((await client.closed).code).toBe(4429);
+  const answers = client.frames.filter(({ code }) => code === 'unauthorized');
+  expect(answers.length).toBeLessThanOrEqual(10);
+  expect((await open(gateway, { token: await tokenOf('u1') })).frames[0]).toMatchObject({ type: 'connected' });
 });
 
 it('no secret that a run used is in its log, its errors or its metrics', async () => {
