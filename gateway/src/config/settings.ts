@@ -272,6 +272,11 @@ export const SETTINGS = {
       'how long an HTTP request may take to come whole; `uws` besides ends a sender that stands still for 10 s, or sends less than 16 KiB a second',
       { default: 30_000 },
     ),
+    commandsPerSecondPerUser: setting(
+      limit(1_000_000),
+      'commands of all connections of a user to a gateway process, a second',
+      { perMode: [0, 1_000] },
+    ),
     publishesPerSecondPerUser: setting(
       limit(1_000_000),
       'publishes of all connections of a user to a gateway process, a second',

@@ -1,6 +1,5 @@
 import { expect, it } from 'vitest';
 import { ManualClock } from '../../test/support/manual-clock.js';
-import { RateLimiter } from '../rate-limiter.js';
 import { createStats } from '../stats.js';
 import { Admission, tooManyReason, UNLIMITED } from './admission.js';
 
@@ -29,12 +28,23 @@ it('takes so many a second, and asks the others to come back later, each at anot
 });
 
 it('takes so many of a user, and so many of its publishes', () => {
-  const { admission, clock, stats } = setUp({ connectionsPerUser: 2, publishesPerSecondPerUser: 1 });
+  const { admission, stats } = setUp({
+    connectionsPerUser: 2,
+    publishesPerSecondPerUser: 1,
+    commandsPerSecondPerUser: 3,
+  });
   expect(admission.userRefusal(1)).toBeUndefined();
   expect(admission.userRefusal(2)).toMatchObject({ code: 'limit_exceeded' });
-  const publishes = new RateLimiter(1, clock.now());
-  expect([admission.publishWaitMs(publishes), admission.publishWaitMs(publishes)]).toEqual([0, 1_000]);
-  expect(Object.fromEntries(stats.limitsHit)).toEqual({ connectionsPerUser: 1, publishesPerSecondPerUser: 1 });
+  const rates = admission.newUserRates();
+  const publish = () => admission.userWaitMs(rates, { bytes: 1, isCommand: true, isPublish: true });
+  const other = () => admission.userWaitMs(rates, { bytes: 1, isCommand: true, isPublish: false });
+  const pong = () => admission.userWaitMs(rates, { bytes: 1, isCommand: false, isPublish: false });
+  expect([publish(), publish(), other(), other(), pong()]).toEqual([0, 1_000, 0, 334, 0]);
+  expect(Object.fromEntries(stats.limitsHit)).toEqual({
+    connectionsPerUser: 1,
+    publishesPerSecondPerUser: 1,
+    commandsPerSecondPerUser: 1,
+  });
 });
 
 it('refuses nobody where there is no limit', () => {

@@ -3,6 +3,7 @@ import type { Clock } from '../clock.js';
 import { FanfareError } from '../errors.js';
 import { RateLimiter } from '../rate-limiter.js';
 import { count, type Stats } from '../stats.js';
+import type { Charge } from './rates.js';
 
 /** Of one gateway; `Infinity` turns one off. */
 export interface AdmissionLimits {
@@ -14,7 +15,8 @@ export interface AdmissionLimits {
   readonly channelsPerSecond: number;
   /** Connections that have not said who they are yet; beyond it the oldest of them is closed. */
   readonly pendingConnections: number;
-  /** Of all connections of a user. */
+  /** Of all connections of a user, as is what follows. */
+  readonly commandsPerSecondPerUser: number;
   readonly publishesPerSecondPerUser: number;
 }
 
@@ -26,6 +28,7 @@ export const UNLIMITED: AdmissionLimits = {
   connectsPerSecond: OFF,
   channelsPerSecond: OFF,
   pendingConnections: OFF,
+  commandsPerSecondPerUser: OFF,
   publishesPerSecondPerUser: OFF,
 };
 
@@ -34,6 +37,12 @@ const RETRY_SPREAD_MS = 5_000;
 
 /** So many channels each client may wait for, however many are asked for by all. */
 const FEW_CHANNELS = 16;
+
+/** What all connections of a user send together. */
+export interface UserRates {
+  readonly commands: RateLimiter;
+  readonly publishes: RateLimiter;
+}
 
 export class Admission {
   readonly limits: AdmissionLimits;
@@ -82,11 +91,24 @@ export class Admission {
     return this.#refuse('pendingConnections', 'too many have not said who they are');
   }
 
-  /** Takes a publish of a user. 0 if granted, else after how many ms it would be. */
-  publishWaitMs(publishes: RateLimiter): number {
-    const waitMs = publishes.take(1, this.#clock.now());
-    if (waitMs > 0) count(this.#stats.limitsHit, 'publishesPerSecondPerUser');
-    return waitMs;
+  /** What a user may send, over all connections. */
+  newUserRates(): UserRates {
+    const { commandsPerSecondPerUser, publishesPerSecondPerUser } = this.limits;
+    const now = this.#clock.now();
+    return {
+      commands: new RateLimiter(commandsPerSecondPerUser, now),
+      publishes: new RateLimiter(publishesPerSecondPerUser, now),
+    };
+  }
+
+  /** Takes a frame of a user. 0 if granted, else after how many ms it would be. */
+  userWaitMs({ commands, publishes }: UserRates, { isCommand, isPublish }: Charge): number {
+    const now = this.#clock.now();
+    const commandMs = isCommand ? commands.take(1, now) : 0;
+    if (commandMs > 0) count(this.#stats.limitsHit, 'commandsPerSecondPerUser');
+    const publishMs = isPublish && commandMs === 0 ? publishes.take(1, now) : 0;
+    if (publishMs > 0) count(this.#stats.limitsHit, 'publishesPerSecondPerUser');
+    return commandMs || publishMs;
   }
 
   #refuse(limit: keyof AdmissionLimits, why: string, waitMs = 1_000): FanfareError {

@@ -25,7 +25,7 @@ export interface SessionOwner {
   /** Whether one more of this user may connect. @throws {FanfareError} `limit_exceeded` */
   admit(identity: Identity): void;
   /** Takes a publish of its user. 0 if granted, else after how many ms it would be. */
-  publishWaitMs(session: Session): number;
+  userWaitMs(session: Session, charge: Charge): number;
   /** A channel that nobody here is on is asked for. 0 if it may become alive, else after how many ms. */
   channelWaitMs(session: Session): number;
   /** It has said who it is: the first time, or anew with another identity than `before`. */
@@ -180,7 +180,7 @@ export class Session implements SocketSession, Client, Living, MembershipListene
   }
 
   isGranted(id: number | undefined, charge: Charge): boolean {
-    const retryAfterMs = this.guard.take(charge) || (charge.isPublish ? this.#owner.publishWaitMs(this) : 0);
+    const retryAfterMs = this.guard.take(charge) || this.#owner.userWaitMs(this, charge);
     if (retryAfterMs > 0) this.#refuse(id, 'too fast', retryAfterMs);
     return retryAfterMs === 0;
   }

@@ -2,12 +2,12 @@ import { randomBytes } from 'node:crypto';
 import type { Identity } from '../auth/authenticator.js';
 import { sleep } from '../clock.js';
 import type { FanfareError } from '../errors.js';
-import { RateLimiter } from '../rate-limiter.js';
 import type { Socket } from '../transport/transport.js';
-import { Admission, type AdmissionLimits, tooManyReason, UNLIMITED } from './admission.js';
+import { Admission, type AdmissionLimits, tooManyReason, UNLIMITED, type UserRates } from './admission.js';
 import type { Conversation, Greeting } from './conversation.js';
 import { Expiry } from './expiry.js';
 import { Liveness, type LivenessTimings } from './liveness.js';
+import type { Charge } from './rates.js';
 import type { SessionServices } from './services.js';
 import { Session, type SessionOwner } from './session.js';
 
@@ -26,7 +26,7 @@ interface SessionsOptions {
 /** What there is of a user. */
 interface UserSessions {
   readonly sessions: Set<Session>;
-  readonly publishes: RateLimiter;
+  readonly rates: UserRates;
 }
 
 /** All sessions of this gateway, from the open socket until it is gone. */
@@ -150,9 +150,9 @@ export class Sessions implements SessionOwner {
     if (refusal) throw refusal;
   }
 
-  publishWaitMs({ identity }: Session): number {
+  userWaitMs({ identity }: Session, charge: Charge): number {
     const known = identity?.user === undefined ? undefined : this.#byUser.get(identity.user);
-    return known ? this.#admission.publishWaitMs(known.publishes) : 0;
+    return known ? this.#admission.userWaitMs(known.rates, charge) : 0;
   }
 
   channelWaitMs(session: Session): number {
@@ -170,9 +170,7 @@ export class Sessions implements SessionOwner {
       known.sessions.add(session);
       return;
     }
-    const { publishesPerSecondPerUser } = this.#admission.limits;
-    const publishes = new RateLimiter(publishesPerSecondPerUser, this.#services.clock.now());
-    this.#byUser.set(user, { sessions: new Set([session]), publishes });
+    this.#byUser.set(user, { sessions: new Set([session]), rates: this.#admission.newUserRates() });
   }
 
   onLagging(session: Session): void {
