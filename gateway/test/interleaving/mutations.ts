@@ -183,4 +183,59 @@ export const MUTATIONS: readonly Mutation[] = [
     from: '      return frames;',
     to: '      return frames.reverse();',
   },
+  {
+    name: 'a frame is encoded once, whatever dialect its members speak',
+    file: 'hub/entry.ts',
+    from: 'if (one.dialect === dialect) return one.wire;',
+    to: 'return one.wire;',
+  },
+  {
+    name: 'a start over leaves the old run going',
+    file: 'session/memberships.ts',
+    from: `    earlier?.leave();
+`,
+    to: '',
+  },
+  {
+    name: 'a rewind begins one message short',
+    file: 'hub/replay.ts',
+    from: 'cursor.offset - start.rewind)',
+    to: 'cursor.offset - start.rewind + 1)',
+  },
+  {
+    name: 'the history before a border holds the message at it',
+    isShy: true,
+    file: 'channels/reading.ts',
+    from: 'if (before && last?.offset === position.offset) {',
+    to: 'if (before && last?.offset === -1) {',
+  },
+  {
+    name: 'the SDK repeats publishes that have no key',
+    package: 'client-sdk',
+    file: 'requests.ts',
+    from: 'request.readOnly || request.repeatable?.()',
+    to: 'request.sentAt !== undefined',
+  },
+  {
+    name: 'the SDK lets a paused subscription go on where the others are',
+    package: 'client-sdk',
+    file: 'feed.ts',
+    from: `member.flow = here ? 'flowing' : 'behind';
+    if (this.#wire === 'on' && !here) this.#wire = 'stale';`,
+    to: `member.flow = 'flowing';`,
+  },
+  {
+    name: 'the SDK takes a subscription that is ahead in another epoch for one that the wire will come by',
+    package: 'client-sdk',
+    file: 'audience.ts',
+    from: 'if (!isHere && !isAhead && !isTested) {',
+    to: 'if (stood.offset < since.offset) {',
+  },
+  {
+    name: 'the SDK does not say where a slow loop misses messages of a live channel',
+    package: 'client-sdk',
+    file: 'subscription.ts',
+    from: "inbox.drop({ type: 'lagged', event }, isLagged)",
+    to: 'inbox.drop()',
+  },
 ];
