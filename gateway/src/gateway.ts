@@ -35,6 +35,7 @@ import { SessionPresence } from './presence/session-presence.js';
 import { SelfProbe } from './probe/self-probe.js';
 import { createAcceptor } from './session/acceptor.js';
 import { createCommands } from './session/commands.js';
+import { createConnectionLog } from './session/connection-log.js';
 import { createFanfareConversation } from './session/fanfare/fanfare.js';
 import type { Session } from './session/session.js';
 import { Sessions } from './session/sessions.js';
@@ -255,7 +256,14 @@ async function assemble(config: Config, { clock, logger, http, transport, option
       hub,
       authenticator: createRevocableAuthenticator(authenticator, revocations),
       commands: createCommands({ channels, clock, presence: sessionPresence, onFault }),
-      listeners: [sessionPresence, ...occupancy, createStanding({ channels, onFault })],
+      listeners: [
+        sessionPresence,
+        ...occupancy,
+        createStanding({ channels, onFault }),
+        ...(isDetailed(config.logLevel)
+          ? [createConnectionLog((fields, message) => logger.debug(fields, message), clock)]
+          : []),
+      ],
       clock,
       stats,
       limits,
@@ -329,6 +337,11 @@ function createProbe(
     else logger.error({ shard, reason }, 'the self-probe does not come back: the gateway is not ready');
   };
   return new SelfProbe({ broker, clock, stats, instance, timings, onState, onFault });
+}
+
+/** Whether lines about single connections are logged. */
+function isDetailed(level: Config['logLevel']): boolean {
+  return level === 'debug' || level === 'trace';
 }
 
 function createSharedMetrics(

@@ -51,5 +51,6 @@ function toText(line: string, tellsNode: boolean): string {
 }
 
 function plain(value: unknown): string {
-  return typeof value === 'string' ? value : JSON.stringify(value);
+  // What a stranger wrote must not look like a line of its own.
+  return typeof value === 'string' && !/\p{Cc}/u.test(value) ? value : JSON.stringify(value);
 }

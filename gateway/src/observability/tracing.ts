@@ -24,7 +24,7 @@ export async function loadTracing(version: string): Promise<Tracing> {
   }
 }
 
-export class Tracing {
+class Tracing {
   readonly #api: Api;
   readonly #tracer: Tracer;
 

@@ -26,6 +26,12 @@ export interface SessionListener {
   onLeft?(client: Client, channel: string, cause: LeaveCause): void;
   /** It had connected, and nothing reaches it any more. */
   onClosed?(client: Client): void;
+  /**
+   * Its socket is gone, whether it had connected or not.
+   * @param code of the close
+   * @param user who it was last, if it said so
+   */
+  onGone?(client: Client, code: number, user: string | undefined): void;
 }
 
 /** What the sessions of a gateway share. */

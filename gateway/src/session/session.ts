@@ -64,6 +64,8 @@ export class Session implements SocketSession, Client, Living, MembershipListene
   readonly #services: SessionServices;
   readonly #speaker: Speaker;
   #identity: Identity | undefined;
+  /** Who it was last; outlives its identity. */
+  #user: string | undefined;
   #lastSeenMs: number;
   #openBytes = 0;
   #onAnswered: (() => void) | undefined;
@@ -126,6 +128,7 @@ export class Session implements SocketSession, Client, Living, MembershipListene
     if (this.#isClosed) return;
     const before = this.#identity;
     this.#identity = identity;
+    this.#user = identity.user;
     this.#owner.onIdentified(this, before);
     for (const listener of this.#listeners) {
       if (before) listener.onRefreshed?.(this);
@@ -330,6 +333,7 @@ export class Session implements SocketSession, Client, Living, MembershipListene
   onClose(code: number, _reason: string): void {
     count(this.#services.stats.closes, code);
     this.#end();
+    for (const listener of this.#listeners) listener.onGone?.(this, code, this.#user);
     this.#owner.onGone(this);
   }
 

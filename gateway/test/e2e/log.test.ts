@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
+import { FrameClient } from '../support/frame-client.js';
 import { startGatewayProcess } from '../support/gateway-process.js';
 import { freePort, type StandaloneServers, startRedis } from '../support/redis-servers.js';
 
@@ -103,4 +104,33 @@ it('commands whose reader has had enough end quietly, and say so where the resul
   const large = await shell('$FANFARE tail demo:log --rewind 3 --count 3 | (sleep 0.5; cat)', env);
   expect(await large.closed).toEqual([0, null]);
   expect(large.output.stdout.match(/"data"/g)).toHaveLength(3);
+});
+
+it('tells one line a connection, when it is over, at debug only', async () => {
+  const lines = (output: string) => output.split('\n').filter((line) => line.includes('connection closed'));
+  const gateways = await Promise.all(
+    ['debug', 'info'].map(async (level) => {
+      const gateway = await startGatewayProcess({ settings: { LOG_LEVEL: level } });
+      onTestFinished(() => gateway.stop());
+      const client = await FrameClient.open(gateway.port);
+      const session = String(client.frames[0]?.session);
+      await client.ask({ type: 'subscribe', channel: 'demo:a' });
+      await client.ask({ type: 'publish', channel: 'demo:a', data: 1 });
+      await client.close();
+      const silent = new WebSocket(gateway.wsUrl);
+      silent.once('open', () => silent.send('no frame'));
+      await once(silent, 'close');
+      return { gateway, session };
+    }),
+  );
+  const [debug, info] = gateways;
+  await expect.poll(() => lines(debug?.gateway.output() ?? '').length).toBe(2);
+  const [first, second] = lines(debug?.gateway.output() ?? '');
+  expect(first).toMatch(
+    new RegExp(
+      `debug connection closed session=${debug?.session} address=127.0.0.1 via=ws dialect=json code=\\d+ durationMs=\\d+$`,
+    ),
+  );
+  expect(second).toContain('code=4400');
+  expect(lines(info?.gateway.output() ?? '')).toEqual([]);
 });
