@@ -7,7 +7,7 @@
  */
 import { cpSync, existsSync, mkdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { build, root } from './workspace.mjs';
+import { build, fail, root } from './workspace.mjs';
 
 /** Source maps, sources that were compiled, and what stands beside the program of a package. */
 const NEVER_LOADED = /\.map$|(?<!\.d)\.[cm]?ts$|^(test|tests|docs|benchmarks|examples|\.github)$/;
@@ -22,6 +22,9 @@ else if (step === 'clear') clear();
 else throw new Error('expected fill or clear');
 
 async function fill() {
+  const { dependencies, bundleDependencies } = manifest(folder);
+  const left = Object.keys(dependencies).filter((name) => !bundleDependencies.includes(name));
+  if (left.length > 0) fail(`gateway/package.json: bundleDependencies lacks ${left.join(', ')}`);
   await build();
   clear();
   for (const name of LEGAL) cpSync(path.join(root, name), path.join(folder, name));
