@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { createBackend, SCOPES } from '../auth/api-keys.js';
+import { BACKEND, namespaceSettings } from '../../test/support/namespace-settings.js';
+import { createBackend } from '../auth/api-keys.js';
 import type { Application } from '../auth/application.js';
 import type { Action, Identity } from '../auth/authenticator.js';
 import { createOpenAuthenticator } from '../auth/open.js';
@@ -8,17 +9,7 @@ import { FanfareError } from '../errors.js';
 import { type NamespaceSettings, Namespaces } from '../namespaces.js';
 import { ChannelAccess } from './access.js';
 
-const BACKEND = createBackend({ name: 'k', scopes: SCOPES, channels: ['*'] });
-
-const OPEN: NamespaceSettings = {
-  durable: true,
-  historySize: 10,
-  historyTtlMs: 60_000,
-  subscribe: 'anyone',
-  publish: 'anyone',
-  presence: false,
-  maxMessageBytes: 10,
-};
+const OPEN = namespaceSettings();
 
 const access = new ChannelAccess(
   new Namespaces(

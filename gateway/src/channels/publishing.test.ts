@@ -1,27 +1,17 @@
 import { describe, expect, it } from 'vitest';
-import { createBackend, SCOPES } from '../auth/api-keys.js';
+import { BACKEND, namespaceSettings } from '../../test/support/namespace-settings.js';
 import type { Broker, ChannelSpec } from '../broker/broker.js';
 import { createMemoryBroker } from '../broker/memory/memory-broker.js';
 import type { NewMessage } from '../broker/record.js';
 import { systemClock } from '../clock.js';
 import { FanfareError } from '../errors.js';
-import { type NamespaceSettings, Namespaces } from '../namespaces.js';
+import { Namespaces } from '../namespaces.js';
 import { createStats } from '../stats.js';
 import type { Caller } from './access.js';
 import { createChannels } from './channels.js';
 import { oversize, type PublishEvent } from './publishing.js';
 
-const BACKEND = createBackend({ name: 'k', scopes: SCOPES, channels: ['*'] });
-
-const SETTINGS: NamespaceSettings = {
-  durable: true,
-  historySize: 10,
-  historyTtlMs: 60_000,
-  subscribe: 'anyone',
-  publish: 'anyone',
-  presence: false,
-  maxMessageBytes: 4,
-};
+const SETTINGS = namespaceSettings({ maxMessageBytes: 4 });
 const CHANNEL = { name: 'a', ...SETTINGS };
 const LIVE = { ...CHANNEL, name: 'live:a', durable: false };
 const caller: Caller = { entrance: 'pusher', identity: BACKEND };

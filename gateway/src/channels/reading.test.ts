@@ -1,21 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { FaultyLog } from '../../test/support/faulty-broker.js';
+import { namespaceSettings } from '../../test/support/namespace-settings.js';
 import type { ChannelSpec, ReadRange } from '../broker/broker.js';
 import { createMemoryBroker } from '../broker/memory/memory-broker.js';
 import { systemClock } from '../clock.js';
 import type { ChannelPolicy } from '../namespaces.js';
 import { type HistoryPage, Reading } from './reading.js';
 
-const spec: ChannelPolicy = {
-  name: 'chat:1',
-  durable: true,
-  historySize: 100,
-  historyTtlMs: 60_000,
-  subscribe: 'anyone',
-  publish: 'anyone',
-  presence: false,
-  maxMessageBytes: 65_536,
-};
+const spec: ChannelPolicy = { name: 'chat:1', ...namespaceSettings({ historySize: 100 }) };
 
 /** A channel that holds ten messages, the bytes `1` to `10`. */
 async function filled(count = 10) {

@@ -1,17 +1,12 @@
 import { RAW_DIALECTS } from '@fanfare/protocol/raw';
 import type { Member } from '../../src/hub/member.js';
 import type { ChannelPolicy } from '../../src/namespaces.js';
+import { namespaceSettings } from './namespace-settings.js';
 
 /** A channel that anyone may use. */
 export const openChannel = (name: string, durable = true): ChannelPolicy => ({
   name,
-  durable,
-  historySize: 100,
-  historyTtlMs: 60_000,
-  subscribe: 'anyone',
-  publish: 'anyone',
-  presence: false,
-  maxMessageBytes: 1024,
+  ...namespaceSettings({ durable, historySize: 100 }),
 });
 
 /** A client that takes everything at once. @param onReplayed told of every replayed frame, as text */
