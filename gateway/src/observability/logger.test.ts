@@ -36,3 +36,10 @@ it('tells the node in text as well where several write to one place', () => {
   logger.info({ port: 8080 }, 'listening');
   expect(lines[0]).toMatch(/ info {2}n1-2: listening port=8080\n$/);
 });
+
+it('quotes control characters in text, so that what strangers wrote is no line of its own', () => {
+  const { lines, destination } = capture();
+  const logger = createLogger({ level: 'info', format: 'text', node: 'n1', destination });
+  logger.warn({ origin: 'https://a\n12:00:00.000 error forged', host: 'a b' }, 'refused');
+  expect(lines[0]).toMatch(/refused origin="https:\/\/a\\n12:00:00\.000 error forged" host=a b\n$/);
+});

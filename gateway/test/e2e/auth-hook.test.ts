@@ -169,6 +169,12 @@ describe('subscribe and publish', () => {
   });
 });
 
+/** What `/metrics` says of the application. */
+async function isUp(): Promise<string | undefined> {
+  const text = await (await fetch(`${gateway.httpUrl}/metrics`)).text();
+  return /^fanfare_service_up\{service="auth_hook",.*\} (\d)$/m.exec(text)?.[1];
+}
+
 describe('an application that does not answer', () => {
   it('is no refusal: clients are told to come again, others go on, and it is asked again', async () => {
     const client = await FrameClient.open(gateway.port, { token: 'u7' });
@@ -197,6 +203,7 @@ describe('an application that does not answer', () => {
     expect((await late.closed).code).toBe(4003);
     expect(questions.length).toBe(before);
     expect(gateway.output()).toContain('the application does not answer');
+    expect(await isUp()).toBe('0');
     // What needs no answer goes on.
     expect(await client.ask({ type: 'publish', channel: 'open:a', data: 1 })).toMatchObject({ type: 'published' });
     decide = () => ({ allow: true });
@@ -207,6 +214,7 @@ describe('an application that does not answer', () => {
       })
       .toBe('subscribed');
     expect(gateway.output()).toContain('the application answers again');
+    await expect.poll(isUp).toBe('1');
     await client.close();
   });
 });
