@@ -130,4 +130,4 @@ it('secures the demo: secrets, rules, tokens of two languages, a private channel
   expect(inProduction.output.text).not.toMatch(/"level":"?(error|fatal|50|60)/);
   for (const secret of Object.values(secrets))
     expect(inProduction.output.text + gateway.output()).not.toContain(secret);
-});
+}, 120_000);
