@@ -80,7 +80,7 @@ export class TestLink implements Socket {
   constructor(options: TestLinkOptions) {
     const { transport, conditions } = options;
     this.#options = options;
-    this.#down = new Pipe(transport.clock, conditions, () => this.#onDrain());
+    this.#down = new Pipe(transport.clock, conditions, (bytesBefore) => this.#onArrived(bytesBefore));
     this.#up = new Pipe(transport.clock, () => ({ ...conditions(), bytesPerSecond: Number.POSITIVE_INFINITY }));
     this.#up.push(0, () => this.#handshake());
   }
@@ -180,8 +180,9 @@ export class TestLink implements Socket {
     this.#session = result.session(this);
   }
 
-  #onDrain(): void {
-    if (!this.#gatewayOver) this.#session?.onDrain();
+  /** The gateway hears of it where bytes had to wait in it: that counts as a sign of life. */
+  #onArrived(bytesBefore: number): void {
+    if (bytesBefore > KERNEL_BYTES && !this.#gatewayOver) this.#session?.onDrain();
   }
 
   #leave(): void {
@@ -208,14 +209,15 @@ class Pipe {
   bytes = 0;
   readonly #clock: Clock;
   readonly #conditions: () => Conditions;
-  readonly #onDrain: () => void;
+  /** Told how much there was before something arrived. */
+  readonly #onArrived: (bytesBefore: number) => void;
   #waiting: { readonly bytes: number; readonly arrive: () => void }[] = [];
   #stopped = false;
 
-  constructor(clock: Clock, conditions: () => Conditions, onDrain = () => {}) {
+  constructor(clock: Clock, conditions: () => Conditions, onArrived: (bytesBefore: number) => void = () => {}) {
     this.#clock = clock;
     this.#conditions = conditions;
-    this.#onDrain = onDrain;
+    this.#onArrived = onArrived;
   }
 
   push(bytes: number, arrive: () => void): void {
@@ -248,6 +250,7 @@ class Pipe {
     }
     const count = bytesPerSecond === Number.POSITIVE_INFINITY ? this.#waiting.length : 1;
     const arrived = this.#waiting.splice(0, count);
+    const bytesBefore = this.bytes;
     for (const { bytes } of arrived) this.bytes -= bytes;
     // What is sent in answer finds an empty pipe only once all of this has arrived.
     const rest = this.#waiting;
@@ -255,7 +258,7 @@ class Pipe {
     for (const { arrive } of arrived) if (!this.#stopped) arrive();
     if (this.#stopped) return;
     this.#waiting = [...rest, ...this.#waiting.slice(1)];
-    this.#onDrain();
+    this.#onArrived(bytesBefore);
     this.#next(LATENCY_MS);
   }
 }

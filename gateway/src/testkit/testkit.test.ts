@@ -65,6 +65,25 @@ describe('a test gateway', () => {
   });
 });
 
+it('a client that answers no ping is closed, and one that does is not', async () => {
+  const gateway = aGateway();
+  const ends: number[] = [];
+  const connect = { type: 'connect', id: 1 };
+  const socket = gateway.socket(
+    { url: 'ws://test/ws', subprotocols: ['fanfare.json.v1'] },
+    {
+      onOpen: () => socket.send(JSON.stringify(connect)),
+      onMessage: () => {},
+      onClose: (code) => ends.push(code),
+    },
+  );
+  const client = gateway.client();
+  await gateway.run(20_000);
+  expect(ends).toEqual([]);
+  await gateway.run(40_000);
+  expect([ends, client.state, client.stats.reconnects]).toEqual([[4002], 'connected', 0]);
+});
+
 describe('faults', () => {
   it('cut: everything is there again after it', async () => {
     const { gateway, client, seen } = await aReader();
