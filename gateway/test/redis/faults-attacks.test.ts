@@ -17,7 +17,7 @@ const PER_SECOND = IS_LONG ? 100 : 40;
 const ATTACK_MS = IS_LONG ? 12_000 : 700;
 const SOCKETS = IS_LONG ? 500 : 100;
 /** What an attack may cost the gateway, beyond what it holds when all is quiet, MiB. */
-const MOST_GROWTH_MIB = 800;
+const MOST_GROWTH_MIB = 500;
 const ATTACKERS = fileURLToPath(new URL('../attacks/attackers.mjs', import.meta.url));
 /** What a transport has to bear; the rest is the same above both, and the short form does it on one of them. */
 const ON_TRANSPORT: readonly (readonly [name: string, sockets: number])[] = [
