@@ -1,4 +1,4 @@
-import type { Position, ResetReason } from '@fanfare/protocol';
+import type { Position, ResetReason, SubscribeFrame } from '@fanfare/protocol';
 import type { FanfareClientError } from './errors.js';
 import type { Message } from './message.js';
 
@@ -10,6 +10,9 @@ import type { Message } from './message.js';
  */
 export type Flow = 'flowing' | 'behind' | 'paused';
 
+/** A start in the past of the log that is no position. */
+export type FirstStart = Pick<SubscribeFrame, 'rewind' | 'rewindMs'>;
+
 /** A local subscription, as its channel sees it. In each call it may pause, leave, or others may join. */
 export interface Member {
   flow: Flow;
@@ -18,6 +21,8 @@ export interface Member {
    * Undefined before the first `subscribed`, and on live channels.
    */
   position: Position | undefined;
+  /** How it wants to begin, until it has a position. */
+  start?: FirstStart | undefined;
   /** There if it wants to be listed on the channel, and to know of the others. */
   readonly presence?: object | undefined;
   onSubscribed(durable: boolean): void;
@@ -65,6 +70,20 @@ export class Audience {
     return false;
   }
 
+  /**
+   * Whose own start the next subscribe has to carry. Those who want neither a start nor a position come first: they
+   * begin with what is published from now on.
+   */
+  get starter(): Member | undefined {
+    let starter: Member | undefined;
+    for (const member of this.#members) {
+      if (member.flow === 'paused' || member.position) continue;
+      if (!member.start) return undefined;
+      starter ??= member;
+    }
+    return starter;
+  }
+
   /** Where the wire has to start: those behind are put to the test first, then it is the position furthest back. */
   get start(): Position | undefined {
     return this.#furthestBack('behind') ?? this.#furthestBack('flowing');
@@ -78,9 +97,12 @@ export class Audience {
     this.#members.delete(member);
   }
 
-  /** Everybody who does not pause takes part in the subscribe that is sent now. */
-  engage(): void {
-    for (const member of this.#members) if (member.flow !== 'paused') member.flow = 'flowing';
+  /** Everybody takes part in the subscribe that is sent now who does not pause, nor waits for one with its own start. */
+  engage(starter?: Member): void {
+    for (const member of this.#members) {
+      if (member.flow === 'paused') continue;
+      member.flow = member.start && member !== starter ? 'behind' : 'flowing';
+    }
   }
 
   /** The gateway has the channel, from no position of ours: who has one has to be started for, the others stand at `at`. */
@@ -91,7 +113,28 @@ export class Audience {
         return;
       }
       member.position = at;
+      member.start = undefined;
       member.onSubscribed(durable);
+    });
+  }
+
+  /**
+   * The wire begins at `at`, by the start of one. It comes by for who stands where it was last, `from`, and is further
+   * on in that epoch; other positions are tested.
+   */
+  rewound(at: Position, from: Position | undefined): void {
+    this.#eachFlowing((member) => {
+      const stood = member.position;
+      const isHere = stood === undefined || samePosition(stood, at);
+      const isAhead = samePosition(stood, from) && stood?.epoch === at.epoch && stood.offset > at.offset;
+      if (!isHere && !isAhead) {
+        member.flow = 'behind';
+        return;
+      }
+      if (isHere) member.position = at;
+      member.start = undefined;
+      member.onSubscribed(true);
+      if (stood && this.#members.has(member)) member.onRecovered();
     });
   }
 
@@ -177,6 +220,16 @@ export class Audience {
   down(): void {
     this.#proven = [];
     for (const member of this.#members) member.onDown();
+  }
+
+  /** A start that the channel does not have is told to who wanted it, who leaves. */
+  failStart(member: Member, error: FanfareClientError): void {
+    if (this.#members.delete(member)) member.onFailed(error);
+  }
+
+  /** The channel has no past, as it turned out: nobody can begin there. */
+  failStarts(error: FanfareClientError): void {
+    for (const member of [...this.#members]) if (member.start) this.failStart(member, error);
   }
 
   /** The channel is not to be had: everybody is told and leaves. */

@@ -53,6 +53,8 @@ export interface HistoryPage<M = DurableMessage> {
   readonly messages: readonly M[];
   /** Whether the log goes on in that direction. */
   readonly more: boolean;
+  /** Where the log ended when it was read, offset 0 if it was empty: `subscribe({ since: head })` follows without a gap. */
+  readonly head: Position;
 }
 
 /** A live channel has no log to start in. */

@@ -80,7 +80,7 @@ export class ChannelHandle implements Channel {
       { timeoutMs, readOnly: true },
     );
     const messages = reply.messages.map((item) => messageOfHistory(this.name, item));
-    return { messages: messages.flatMap((message) => this.#parsed(message)), more: reply.more };
+    return { messages: messages.flatMap((message) => this.#parsed(message)), more: reply.more, head: reply.head };
   }
 
   state<State>(options: StateOptions<State, DurableMessage>): ChannelState<State> {

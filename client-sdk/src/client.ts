@@ -212,13 +212,7 @@ class FanfareClient implements UntypedClient {
     const { since, rewind, rewindMs, maxQueue = this.#options.maxQueue, presence = false, token, resumeAs } = options;
     const positions = this.#positions;
     if (resumeAs !== undefined && !positions) throw refusal('resumeAs needs the option positions');
-    const start = { ...(rewind !== undefined && { rewind }), ...(rewindMs !== undefined && { rewindMs }) };
     const position = since && positionOf(since);
-    if (this.#subscriptions.has(channel) && Object.keys(start).length > 0) {
-      throw new FanfareClientError('already_subscribed', 'only the first subscription of a channel can rewind', {
-        channel,
-      });
-    }
     const ownToken = token === undefined ? undefined : this.#tokens.open(channel, token);
     const reader = new LocalSubscription({
       channel,
@@ -240,7 +234,9 @@ class FanfareClient implements UntypedClient {
     if (this.#ended) reader.onNoConnection(this.#ended);
     const join = (from?: Position) => {
       if (from) reader.position = from;
-      const feed = this.#subscriptions.join(channel, reader, from ? {} : start, ownToken);
+      else if (rewind !== undefined) reader.start = { rewind };
+      else if (rewindMs !== undefined) reader.start = { rewindMs };
+      const feed = this.#subscriptions.join(channel, reader, ownToken);
       reader.attach(feed);
       if (presence && feed.present) this.#rosters.onPresent(channel);
     };

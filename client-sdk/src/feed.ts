@@ -20,9 +20,6 @@ import { FeedToken } from './feed-token.js';
 import { messageOf } from './message.js';
 import type { Stats } from './stats.js';
 
-/** Where a first join starts, if not at the end of the log; `since` is a member's position instead. */
-export type FirstStart = Pick<SubscribeFrame, 'rewind' | 'rewindMs'>;
-
 interface FeedOptions {
   readonly clock: Clock;
   readonly stats: Stats;
@@ -57,7 +54,8 @@ export class Feed {
   #cursor: Position | undefined;
   /** What the unanswered subscribe resumes from. */
   #since: Position | undefined;
-  #firstStart: FirstStart = {};
+  /** Whose own start the unanswered subscribe carries. */
+  #starter: Member | undefined;
   readonly #token = new FeedToken();
   /** Whether the gateway lists us, or is asked to by the unanswered subscribe. */
   #present = false;
@@ -94,10 +92,9 @@ export class Feed {
     return this.#start !== undefined;
   }
 
-  /** The position of its next subscribe. Who has none and wants to begin in the past comes first, which no position gives. */
+  /** The position of its next subscribe. Who wants to begin in the past comes first, which no position gives. */
   get #start(): Position | undefined {
-    const { rewind, rewindMs } = this.#firstStart;
-    return rewind === undefined && rewindMs === undefined ? this.#audience.start : undefined;
+    return this.#audience.starter ? undefined : this.#audience.start;
   }
 
   /** What to send now, if anything. */
@@ -112,27 +109,28 @@ export class Feed {
   }
 
   /**
-   * A member with a position of its own is given what follows it. Of the others the first chooses the start, and later
-   * ones join where the wire stands.
+   * A member with a position or a start of its own is given what follows it; the others join where the wire stands.
    */
-  join(member: Member, start: FirstStart, token?: ChannelToken): void {
+  join(member: Member, token?: ChannelToken): void {
     if (this.empty) {
       this.#token.forget();
-      this.#firstStart = start;
       this.#inherited = this.#wire !== 'off';
       if (this.#wire === 'on') this.#wire = 'stale';
     }
     this.#token.take(token);
     const own = member.position;
-    const elsewhere = own !== undefined && !samePosition(own, this.#cursor);
+    const elsewhere = member.start !== undefined || (own !== undefined && !samePosition(own, this.#cursor));
     this.#audience.add(member);
-    if (this.#wire === 'on' && this.#durable && elsewhere) {
+    if (this.#wire === 'on' && !this.#durable && member.start) {
+      // Nobody can have listened yet.
+      queueMicrotask(() => this.#audience.failStart(member, noPast(this.channel)));
+    } else if (this.#wire === 'on' && this.#durable && elsewhere) {
       member.flow = 'behind';
       this.#wire = 'stale';
     } else if (this.#wire === 'on') {
       member.position = this.#cursor;
       member.onSubscribed(this.#durable);
-    } else if (this.#wire === 'subscribing' && own !== undefined && !samePosition(own, this.#since)) {
+    } else if (this.#wire === 'subscribing' && (member.start || (own && !samePosition(own, this.#since)))) {
       // What is asked already is not for it.
       member.flow = 'behind';
     }
@@ -176,12 +174,13 @@ export class Feed {
       return { type: 'unsubscribe', id, channel };
     }
     this.#since = this.#start;
-    this.#audience.engage();
+    this.#starter = this.#audience.starter;
+    this.#audience.engage(this.#starter);
     this.#inherited = false;
     this.#doubtful = false;
     this.#wire = 'subscribing';
     this.#present = this.#audience.presence;
-    const start = this.#since ? { since: this.#since } : this.#firstStart;
+    const start = this.#since ? { since: this.#since } : this.#starter?.start;
     const token = this.#token.text;
     const others = { ...(this.#present && { presence: true }), ...(token !== undefined && { token }) };
     return { type: 'subscribe', id, channel, ...start, ...others };
@@ -199,12 +198,15 @@ export class Feed {
       this.#discontinuity();
       return;
     }
+    const from = this.#cursor;
     this.#wire = 'on';
     this.#durable = frame.durable;
     this.#cursor = at;
-    this.#firstStart = {};
     this.#failures.reset();
-    if (at === undefined || since === undefined) {
+    if (!frame.durable) this.#audience.failStarts(noPast(this.channel));
+    if (at && this.#starter) {
+      this.#audience.rewound(at, from);
+    } else if (at === undefined || since === undefined) {
       this.#audience.subscribed(frame.durable, at);
     } else if (frame.recovered) {
       this.#options.stats.recovered++;
@@ -225,7 +227,7 @@ export class Feed {
     this.#wire = nothingLeft ? 'off' : 'stale';
     const isExpired = frame.code === 'token_expired' && this.#token.expire(this.#failures.attempts);
     const final = subscribing && !frame.retryable && !isExpired && frame.code !== 'already_subscribed';
-    if (final && !this.#inherited) this.#fail(errorOfFrame(frame, this.channel));
+    if (final && !this.#inherited) this.#onForbidden(errorOfFrame(frame, this.channel));
     else if (!final) this.#restFor(frame.code === 'rate_limited' ? 0 : this.#failures.next(), frame.retryAfter);
     this.#changed();
   }
@@ -337,6 +339,12 @@ export class Feed {
     this.#startOver();
   }
 
+  /** Where the start of one was refused, the others can do without it. */
+  #onForbidden(error: FanfareClientError): void {
+    if (error.code === 'bad_request' && this.#starter) this.#audience.failStart(this.#starter, error);
+    else this.#fail(error);
+  }
+
   #fail(error: FanfareClientError): void {
     this.#endRest();
     this.#audience.fail(error);
@@ -391,6 +399,10 @@ export class Feed {
     this.#fetchToken();
     this.#options.onChange(this);
   }
+}
+
+function noPast(channel: string): FanfareClientError {
+  return new FanfareClientError('bad_request', 'a live channel has no past to start from', { channel });
 }
 
 function positionOf({ epoch, offset }: SubscribedFrame): Position | undefined {

@@ -163,9 +163,50 @@ describe('joining', () => {
     expect(data()).toEqual([11, 12]);
     expect(late.data()).toEqual([12]);
     expect(hand.subscribes()).toHaveLength(1);
-    expect(() => hand.channel.subscribe(() => {}, { rewind: 1 })).toThrow(
-      expect.objectContaining({ code: 'already_subscribed' }),
-    );
+  });
+
+  it.each([
+    ['on the wire', 100],
+    ['asked for', 0],
+  ])('gives each its own rewind, and nobody a message twice, where the first is %s', async (_, ms) => {
+    const { clock, server, client, errors } = withLogServer();
+    for (const n of [1, 2, 3, 4]) server.publish('a', n);
+    const [first, two, all, open] = [collect(), collect(), collect(), collect()];
+    client.channel('a').subscribe(first.handler);
+    client.connect();
+    clock.advance(ms);
+    const early = client.channel('a').subscribe(two.handler, { rewind: 2 });
+    client.channel('a').subscribe(all.handler, { rewindMs: 60_000 });
+    client.channel('a').subscribe(open.handler);
+    clock.advance(100);
+    server.publish('a', 5);
+    clock.advance(100);
+    expect(first.data()).toEqual([5]);
+    expect(two.data()).toEqual([3, 4, 5]);
+    expect(all.data().at(-1)).toBe(5);
+    expect(open.data().filter((n) => n === 5)).toEqual([5]);
+    expect([early.position, errors]).toEqual([server.log('a').head, []]);
+  });
+
+  it('refuses a rewind of a live channel to who asks, and to nobody else', async () => {
+    const { clock, server, client } = withLogServer();
+    const [first, second] = [collect(), collect()];
+    client.channel('live:a').subscribe(first.handler);
+    client.connect();
+    const asked: string[] = [];
+    client
+      .channel('live:a')
+      .subscribe(second.handler, { rewind: 2 })
+      .on('error', ({ code }) => asked.push(code));
+    clock.advance(100);
+    client
+      .channel('live:a')
+      .subscribe(second.handler, { rewind: 2 })
+      .on('error', ({ code }) => asked.push(code));
+    await Promise.resolve();
+    server.publish('live:a', 1);
+    clock.advance(100);
+    expect([first.data(), second.data(), asked]).toEqual([[1], [], ['bad_request', 'bad_request']]);
   });
 
   it('gives a later subscription what follows its own position, and nobody a message twice', () => {

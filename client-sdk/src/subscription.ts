@@ -1,5 +1,5 @@
 import type { Position, ResetReason } from '@fanfare/protocol';
-import type { Flow, Member } from './audience.js';
+import type { FirstStart, Flow, Member } from './audience.js';
 import type { Declaration } from './channels/declared.js';
 import { Emitter, type OnThrow } from './emitter.js';
 import { FanfareClientError, invalidData } from './errors.js';
@@ -35,6 +35,7 @@ export class LocalSubscription implements Subscription, Member {
   readonly presence: Presence | undefined;
   flow: Flow = 'flowing';
   position: Position | undefined;
+  start: FirstStart | undefined;
   readonly #options: LocalSubscriptionOptions;
   readonly #events: Emitter<SubscriptionEvents>;
   #feed: SubscriptionFeed | undefined;

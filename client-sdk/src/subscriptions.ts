@@ -4,7 +4,7 @@ import type { BackoffOptions } from './backoff.js';
 import type { ChannelToken } from './channel-tokens.js';
 import type { Cancel, Clock } from './clock.js';
 import type { FanfareClientError } from './errors.js';
-import { Feed, type FirstStart } from './feed.js';
+import { Feed } from './feed.js';
 import type { Pulse } from './pulse.js';
 import { SendWindow } from './send-window.js';
 import type { Stats } from './stats.js';
@@ -55,24 +55,19 @@ export class Subscriptions {
     this.#joinRate = new TokenBucket(options.clock, options.joinsPerSecond, () => this.#pump());
   }
 
-  /** Whether somebody here is on the channel already. */
-  has(channel: string): boolean {
-    return this.#feeds.get(channel)?.empty === false;
-  }
-
   /** Whether a command is open. */
   get unanswered(): boolean {
     return this.#open.size > 0;
   }
 
-  join(channel: string, member: Member, start: FirstStart, token?: ChannelToken): Feed {
+  join(channel: string, member: Member, token?: ChannelToken): Feed {
     let feed = this.#feeds.get(channel);
     if (feed === undefined) {
       const { clock, stats, backoff, onError } = this.#options;
       feed = new Feed(channel, { clock, stats, backoff, onError, onChange: (changed) => this.#onChange(changed) });
       this.#feeds.set(channel, feed);
     }
-    feed.join(member, start, token);
+    feed.join(member, token);
     return feed;
   }
 

@@ -175,6 +175,8 @@ export interface HistoryReplyFrame {
   readonly channel: string;
   readonly messages: readonly HistoryMessage[];
   readonly more: boolean;
+  /** Where the log ended when it was read; offset 0 if nothing was ever published. */
+  readonly head: Position;
 }
 
 /** One user on a channel with all of its sessions there, or one anonymous session. */

@@ -11,6 +11,7 @@ import {
   findProblem,
   KEY,
   type ParsedFrame,
+  POSITION,
   REQUEST_ID,
   type Rule,
   STRING,
@@ -86,7 +87,10 @@ export const SERVER_FRAMES: Readonly<Record<ServerFrame['type'], FrameShape>> = 
       of: COUNT,
     },
   },
-  history: { required: { id: REQUEST_ID, channel: CHANNEL, messages: HISTORY_ITEMS, more: BOOLEAN }, optional: {} },
+  history: {
+    required: { id: REQUEST_ID, channel: CHANNEL, messages: HISTORY_ITEMS, more: BOOLEAN, head: POSITION },
+    optional: {},
+  },
   presence: {
     required: { id: REQUEST_ID, channel: CHANNEL, members: MEMBERS, count: COUNT, rev: COUNT },
     optional: { cursor: STRING },

@@ -110,7 +110,14 @@ describe('frames of gateways', () => {
     { type: 'unsubscribed', channel: 'a', code: 'token_expired', message: 'm' },
     { type: 'message', channel: 'a', data: null, time: 1 },
     { type: 'message', channel: 'a', data: 1, time: 1, offset: 4, user: 'u', key: 'k', tags: {} },
-    { type: 'history', id: 1, channel: 'a', messages: [{ ...position, data: 1, time: 1 }], more: false },
+    {
+      type: 'history',
+      id: 1,
+      channel: 'a',
+      messages: [{ ...position, data: 1, time: 1 }],
+      more: false,
+      head: position,
+    },
     { type: 'lagged', channels: [] },
     { type: 'ping' },
     { type: 'error', code: 'a_later_code', message: '', retryable: false },
@@ -127,7 +134,8 @@ describe('frames of gateways', () => {
     { type: 'reset', channel: 'a', ...position },
     { type: 'lagged', channels: 'a' },
     { type: 'lagged', channels: [''] },
-    { type: 'history', id: 1, channel: 'a', messages: [{ data: 1, time: 1 }], more: false },
+    { type: 'history', id: 1, channel: 'a', messages: [{ data: 1, time: 1 }], more: false, head: position },
+    { type: 'history', id: 1, channel: 'a', messages: [], more: false },
     { type: 'error', code: 'internal', message: 'm' },
   ])('refuses %j', (fields) => {
     expect(parseServerFrame(fields)).toMatchObject({ ok: false });

@@ -109,7 +109,14 @@ export class LogServer extends FakeServer {
         const { id, channel, after, limit = 100 } = frame;
         const entries = this.log(channel).entries.filter(({ offset }) => offset > (after?.offset ?? 0));
         const messages = entries.slice(0, limit).map(({ key, ...entry }) => ({ ...entry, ...(key && { key }) }));
-        link.send({ type: 'history', id, channel, messages, more: entries.length > limit });
+        link.send({
+          type: 'history',
+          id,
+          channel,
+          messages,
+          more: entries.length > limit,
+          head: this.log(channel).head,
+        });
         break;
       }
     }

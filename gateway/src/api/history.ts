@@ -29,10 +29,12 @@ export async function history(
   const limit = readLimit(query.get('limit'), DEFAULT_LIMIT);
   const page = await reading.history(channel, { after, before, limit, maxBytes: MAX_ANSWER_BYTES });
   if (!page.ok) return problem(page.reason, RESET_REASONS[page.reason]);
+  const { epoch, offset } = page.head;
+  const head = JSON.stringify({ epoch: String(epoch), offset });
   return {
     status: 200,
     headers: [['content-type', 'application/json']],
-    body: `{"messages":[${page.messages.map(toItem).join(',')}],"more":${page.more}}`,
+    body: `{"messages":[${page.messages.map(toItem).join(',')}],"more":${page.more},"head":${head}}`,
   };
 }
 

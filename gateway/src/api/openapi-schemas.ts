@@ -118,9 +118,13 @@ export const SCHEMAS = {
     }),
     additionalProperties: false,
   },
-  History: object(['messages', 'more'], {
+  History: object(['messages', 'more', 'head'], {
     messages: { ...list(ref('Message'), MAX_HISTORY_LIMIT), description: 'Oldest first.' },
     more: flag('The log goes on: newer ones with `after`, older ones otherwise.'),
+    head: {
+      ...object(['epoch', 'offset'], { epoch: text(), offset: count() }),
+      description: 'Where the log ended when it was read; offset 0 if nothing was ever published.',
+    },
   }),
   Channels: object(['channels'], {
     channels: list(object(['channel', 'subscribers'], { channel, subscribers: count() })),

@@ -51,7 +51,31 @@ describe('history', () => {
 
   it('is empty on a channel nobody published to', async () => {
     const { broker } = await filled(0);
-    expect(await new Reading(broker).history(spec, { limit: 5 })).toEqual({ ok: true, messages: [], more: false });
+    const page = await new Reading(broker).history(spec, { limit: 5 });
+    expect(page).toMatchObject({ ok: true, messages: [], more: false, head: { offset: 0 } });
+  });
+
+  it('says where the log ended, so that what comes then can be followed: also where it was empty', async () => {
+    const { broker, publish, head } = await filled(0);
+    const reading = new Reading(broker);
+    const empty = await reading.history(spec, { limit: 5 });
+    if (!empty.ok) throw new Error(empty.reason);
+    expect(await reading.history(spec, { limit: 5 })).toMatchObject({ head: empty.head });
+    await publish(1, 3);
+    const after = { epoch: String(empty.head.epoch), offset: empty.head.offset };
+    const page = await reading.history(spec, { after, limit: 2 });
+    expect([offsets(page), page]).toMatchObject([[1, 2], { more: true, head: head() }]);
+  });
+
+  it('asks before it gives a log an identity, and gives none where that is refused', async () => {
+    const { broker, publish } = await filled(0);
+    const reading = new Reading(broker);
+    const onNew = () => {
+      throw new Error('too many');
+    };
+    await expect(reading.history(spec, { limit: 5, onNew })).rejects.toThrow('too many');
+    await publish(1, 1);
+    expect(offsets(await reading.history(spec, { limit: 5, onNew }))).toEqual([1]);
   });
 
   it('is cut by bytes, with at least one message', async () => {
@@ -106,6 +130,7 @@ describe('history', () => {
       ok: true,
       messages: [],
       more: false,
+      head: log.view(spec).head,
     });
   });
 

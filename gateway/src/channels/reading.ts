@@ -17,6 +17,11 @@ interface HistoryRange {
   readonly maxBytes?: number;
   /** Reject at once where the log cannot be read just now, as `ReadRange` says. Default false. */
   readonly failFast?: boolean;
+  /**
+   * Called where nobody ever published, before the log is given an identity, so that `head` can be followed: what
+   * it throws rejects the read.
+   */
+  readonly onNew?: () => void;
 }
 
 export type HistoryPage =
@@ -26,6 +31,8 @@ export type HistoryPage =
       readonly messages: readonly LogRecord[];
       /** Whether the log goes on: newer ones with `after`, older ones otherwise. */
       readonly more: boolean;
+      /** Where the log ended when it was read: what follows this is what the caller has not seen. */
+      readonly head: LogPosition;
     }
   /** The position cannot be used, as in a `reset`. */
   | { readonly ok: false; readonly reason: ResetReason };
@@ -45,9 +52,17 @@ export class Reading {
    * @throws {FanfareError} `unavailable`
    */
   async history(channel: ChannelPolicy, range: HistoryRange): Promise<HistoryPage> {
+    const page = await this.#page(channel, range, true);
+    if (!page.ok || page.head.offset > 0) return page;
+    // What a peek tells of a log without an identity is nobody's position.
+    range.onNew?.();
+    return this.#page(channel, range, false);
+  }
+
+  async #page(channel: ChannelPolicy, range: HistoryRange, isPeek: boolean): Promise<HistoryPage> {
     const { after, before, limit, maxBytes = MAX_PAGE_BYTES, failFast = false } = range;
     const given = after ?? before;
-    const bounds = { limit, maxBytes, failFast, isPeek: true };
+    const bounds = { limit, maxBytes, failFast, isPeek };
     if (given === undefined) return toPage(await this.#broker.read(channel, { last: true, ...bounds }));
     const position = toLogPosition(given);
     const wanted: ReadRange = { ...(after ? { after: position } : { before: position }), ...bounds };
@@ -66,8 +81,8 @@ export class Reading {
   }
 }
 
-function toPage({ entries, more }: LogPage): HistoryPage {
-  return { ok: true, messages: entries, more };
+function toPage({ entries, more, head }: LogPage): HistoryPage {
+  return { ok: true, messages: entries, more, head };
 }
 
 function faultAfter(position: LogPosition, page: LogPage): ResetReason | undefined {

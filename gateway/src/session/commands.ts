@@ -160,10 +160,7 @@ async function subscribe(
   if (client.isClosed) return;
   const start = startOf(frame);
   if (start && !policy.durable) throw new FanfareError('bad_request', 'a live channel has no past to start from');
-  const retryAfterMs = policy.durable ? guard.newNamesWaitMs() : 0;
-  if (retryAfterMs > 0) {
-    throw new FanfareError('rate_limited', 'too many channels to which nobody has published', { retryAfterMs });
-  }
+  if (policy.durable) checkNewNames(client);
   const openingMs = client.channelWaitMs(channel);
   if (openingMs > 0) throw new FanfareError('rate_limited', 'too many channels at once', { retryAfterMs: openingMs });
   const hasEntered = frame.presence === true && (await presence.enter(client, policy, caller));
@@ -254,13 +251,25 @@ async function history(client: Client, frame: HistoryFrame, channels: Channels):
   await client.writer.oneOfFew(async () => {
     if (client.isClosed) return;
     // While it waits its place is taken: a dead part of the store must not hold up the channels of the others.
-    const page = await channels.reading.history(policy, { after, before, limit: limit ?? 100, failFast: true });
+    const onNew = () => {
+      checkNewNames(client);
+      client.guard.enteredNew();
+    };
+    const page = await channels.reading.history(policy, { after, before, limit: limit ?? 100, failFast: true, onNew });
     if (!page.ok) throw new FanfareError('bad_request', `${page.reason}: the position cannot be used`);
     const messages = page.messages.map(({ epoch, offset, prev, payload: data, time, user, key, tags }) => {
       return { epoch: String(epoch), offset, prev, data, time, user, key, tags };
     });
-    await client.replyDrained({ type: 'history', id, channel, messages, more: page.more });
+    const head = { epoch: String(page.head.epoch), offset: page.head.offset };
+    await client.replyDrained({ type: 'history', id, channel, messages, more: page.more, head });
   });
+}
+
+/** @throws {FanfareError} `rate_limited` */
+function checkNewNames({ guard }: Client): void {
+  const retryAfterMs = guard.newNamesWaitMs();
+  if (retryAfterMs === 0) return;
+  throw new FanfareError('rate_limited', 'too many channels to which nobody has published', { retryAfterMs });
 }
 
 /** A new token for the connection, or for one of its channels. */

@@ -161,7 +161,14 @@ it('a large reply waits until the client has read, and goes the way of every oth
     isRead = resolve;
   });
   session.writer.drained = () => read;
-  const replied = session.replyDrained({ type: 'history', id: 1, channel: 'a', messages: [], more: false });
+  const replied = session.replyDrained({
+    type: 'history',
+    id: 1,
+    channel: 'a',
+    messages: [],
+    more: false,
+    head: { epoch: '1', offset: 0 },
+  });
   expect(sent).toEqual([]);
   isRead();
   await replied;

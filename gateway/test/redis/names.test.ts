@@ -107,13 +107,17 @@ it('positions that nobody knows count as commands, and no more of them are free 
   expect((await keys('m')).length).toBeLessThanOrEqual(answers.length - refused.length);
 });
 
-it('to look at the history of a name leaves nothing behind', async () => {
-  const { httpUrl, wsUrl } = await start({});
+it('to look at the history of a name makes no more than to subscribe does, and from an unknown position nothing', async () => {
+  const { httpUrl, wsUrl } = await start({ LIMIT_COMMANDS_PER_SECOND: '10000' });
   const ask = await connect(wsUrl);
-  expect(await ask({ type: 'history', channel: 'demo:nobody' })).toMatchObject({ messages: [], more: false });
   const after = await ask({ type: 'history', channel: 'demo:nobody', after: UNKNOWN });
   expect(after).toMatchObject({ type: 'error', code: 'bad_request' });
-  const answer = await fetch(`${httpUrl}/v1/history?channel=demo:nobody`, { headers: { authorization: 'Bearer key' } });
-  expect(await answer.json()).toMatchObject({ messages: [], more: false });
   expect(await keys('m')).toEqual([]);
+  const answers: Answer[] = [];
+  for (let n = 0; n < 2 * SUBSCRIPTIONS; n++) answers.push(await ask({ type: 'history', channel: `demo:${n}` }));
+  expect(answers.filter(({ code }) => code === 'rate_limited')).toHaveLength(SUBSCRIPTIONS);
+  expect(await keys('m')).toHaveLength(SUBSCRIPTIONS);
+  const answer = await fetch(`${httpUrl}/v1/history?channel=demo:0`, { headers: { authorization: 'Bearer key' } });
+  const { head } = (await answer.json()) as { head: object };
+  expect(answers[0]).toMatchObject({ messages: [], more: false, head });
 });

@@ -181,13 +181,14 @@ describe('writing messages', () => {
       { epoch: '18', offset: 2, data, time },
     ];
     const reply = { type: 'history', id: 5, channel: 'a' } as const;
-    expect(text(jsonRawDialect.encodeRaw({ ...reply, messages, more: true }))).toBe(
+    const head = { epoch: '18', offset: 2 };
+    expect(text(jsonRawDialect.encodeRaw({ ...reply, messages, more: true, head }))).toBe(
       '{"type":"history","id":5,"channel":"a","messages":[' +
         '{"epoch":"17","offset":1,"data":{ "n":1.0 },"time":1763800000000},' +
-        '{"epoch":"18","offset":2,"data":{ "n":1.0 },"time":1763800000000}],"more":true}',
+        '{"epoch":"18","offset":2,"data":{ "n":1.0 },"time":1763800000000}],"more":true,"head":{"epoch":"18","offset":2}}',
     );
-    expect(text(jsonRawDialect.encodeRaw({ ...reply, messages: [], more: false }))).toContain(
-      '"messages":[],"more":false}',
+    expect(text(jsonRawDialect.encodeRaw({ ...reply, messages: [], more: false, head }))).toContain(
+      '"messages":[],"more":false,"head":{',
     );
   });
 

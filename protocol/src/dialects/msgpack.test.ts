@@ -229,6 +229,7 @@ describe('the MessagePack dialect', () => {
       channel: 'a',
       messages: [{ epoch: '17', data, ...rest }],
       more: false,
+      head: { epoch: '17', offset: 1 },
     });
     expect(msgpackDialect.decode(history)).toEqual({
       type: 'history',
@@ -236,13 +237,21 @@ describe('the MessagePack dialect', () => {
       channel: 'a',
       messages: [{ epoch: '17', data: { n: new Uint8Array([1]) }, ...rest }],
       more: false,
+      head: { epoch: '17', offset: 1 },
     });
   });
 
   it('reads a history reply whose data nests as deep as data may', () => {
     const bytes = unhex(`${'91'.repeat(127)}90`);
     const messages = [{ epoch: '1', offset: 1, data: { format: 'msgpack' as const, bytes }, time: 1 }];
-    const wire = msgpackRawDialect.encodeRaw({ type: 'history', id: 1, channel: 'a', messages, more: false });
+    const wire = msgpackRawDialect.encodeRaw({
+      type: 'history',
+      id: 1,
+      channel: 'a',
+      messages,
+      more: false,
+      head: { epoch: '1', offset: 1 },
+    });
     expect(() => msgpackDialect.decode(wire)).not.toThrow();
   });
 });

@@ -64,6 +64,24 @@ export const history = [
     },
   },
   {
+    name: 'head is where the log ends: a subscribe since then is given what follows, also where the log was empty',
+    async run(target) {
+      const channel = durableChannel(target);
+      for (const dialect of DIALECTS) {
+        const client = await RawClient.connect(target, dialect);
+        const { messages, head } = await client.ask({ type: 'history', channel, limit: 1 }, 'history');
+        assert.equal(head.offset, messages.at(-1)?.offset ?? 0);
+        const [next] = await publishMany(client, channel, 1);
+        const joined = await client.ask({ type: 'subscribe', channel, since: head }, 'subscribed');
+        assert.deepEqual([joined.recovered, joined.offset], [true, head.offset]);
+        const [message] = await client.messages(channel, 1);
+        assert.equal(message.offset, next.offset);
+        const older = await client.ask({ type: 'history', channel, before: next, limit: 1 }, 'history');
+        assert.deepEqual(older.head, next);
+      }
+    },
+  },
+  {
     name: 'items have what the messages had',
     async run(target) {
       const channel = durableChannel(target);

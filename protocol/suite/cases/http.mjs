@@ -66,6 +66,7 @@ export const http = [
       const bySocket = await client.ask({ type: 'history', channel }, 'history');
       const byHttp = await call(target, `/v1/history?channel=${encodeURIComponent(channel)}`);
       assert.deepEqual(byHttp.messages, JSON.parse(json.encode(bySocket)).messages);
+      assert.deepEqual(byHttp.head, bySocket.head);
     },
   },
 ];
