@@ -11,7 +11,9 @@ export async function launchChromium(): Promise<Browser> {
     throw new Error('the browser tests need Chromium: sudo apt-get install chromium (or name one in CHROMIUM_PATH)');
   }
   // Containers forbid what its sandbox needs; it only ever sees our own page.
-  return chromium.launch({ executablePath, args: ['--no-sandbox'] });
+  // Playwright turns the back/forward cache off, which users have.
+  const ignoreDefaultArgs = ['--disable-back-forward-cache'];
+  return chromium.launch({ executablePath, args: ['--no-sandbox'], ignoreDefaultArgs });
 }
 
 function findInPath(): string | undefined {

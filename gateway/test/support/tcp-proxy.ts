@@ -16,6 +16,8 @@ export interface TcpProxy {
   /** Cuts what is connected, and refuses what comes, until `open` is called. */
   block(): void;
   open(): void;
+  /** What is connected stays so and nothing gets through, either way, as where a radio link is lost; what comes now does. */
+  goDark(): void;
   close(): Promise<void>;
 }
 
@@ -29,6 +31,7 @@ export async function startTcpProxy(targetPort: number, { chunkBytes }: TcpProxy
   const pairs = new Set<readonly [Socket, Socket]>();
   let accepted = 0;
   let isBlocked = false;
+  const dark = new WeakSet<readonly [Socket, Socket]>();
   let swallowed: string | undefined;
   let trap: { readonly text: string; readonly sprung: () => void } | undefined;
 
@@ -53,7 +56,7 @@ export async function startTcpProxy(targetPort: number, { chunkBytes }: TcpProxy
         onReply = trap.sprung;
         trap = undefined;
       }
-      upstream.write(bytes);
+      if (!dark.has(pair)) upstream.write(bytes);
     });
     let pieces = Promise.resolve();
     const passOn = (bytes: Buffer) => {
@@ -65,7 +68,7 @@ export async function startTcpProxy(targetPort: number, { chunkBytes }: TcpProxy
       await new Promise((resolve) => setTimeout(resolve, 1));
     };
     upstream.on('data', (bytes) => {
-      if (swallowed !== undefined && bytes.includes(swallowed)) return;
+      if (dark.has(pair) || (swallowed !== undefined && bytes.includes(swallowed))) return;
       if (!onReply) {
         passOn(bytes);
         return;
@@ -94,6 +97,9 @@ export async function startTcpProxy(targetPort: number, { chunkBytes }: TcpProxy
     block() {
       isBlocked = true;
       for (const [client] of pairs) client.destroy();
+    },
+    goDark() {
+      for (const pair of pairs) dark.add(pair);
     },
     open() {
       isBlocked = false;
