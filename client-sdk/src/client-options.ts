@@ -9,6 +9,8 @@ import { defaultSocket } from './transport/default-socket.js';
 import type { SocketFactory } from './transport/socket.js';
 import { checkUrl } from './url.js';
 
+export type Log = (line: string, ...thrown: unknown[]) => void;
+
 export interface ClientOptions {
   /**
    * Where the gateway is: `ws:`, `wss:`, `http:` or `https:`; in a page, its frames and its workers also
@@ -65,6 +67,11 @@ export interface ClientOptions {
    * `customPositions(store)` of `@fanfare/client/positions`. Default: none, and names are refused.
    */
   readonly positions?: Positions | undefined;
+  /**
+   * Takes errors that nobody listens to, as one line that says where, what, and what happens next; of `handler_failed`
+   * also what was thrown. Default: `console.error`. `false`: nobody.
+   */
+  readonly log?: Log | false;
   /** Name and version told to the gateway. Default `fanfare-js/0.1`. */
   readonly name?: string;
   /** Opens sockets. Default: the runtime's WebSocket; where there is none (Node 20) the `ws` package. */
@@ -92,6 +99,7 @@ const DEFAULT_OPTIONS = {
   autoKey: true,
   joinsPerSecond: 150,
   validate: 'both',
+  log: (...line) => console.error(...line),
   name: 'fanfare-js/0.1',
   socket: defaultSocket,
   clock: systemClock,

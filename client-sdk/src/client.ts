@@ -8,7 +8,7 @@ import type { BaseClient, ClientEvents, TypedClient, UntypedClient } from './cli
 import type { Cancel } from './clock.js';
 import { Connection, type ConnectionState, type StateChange } from './connection.js';
 import { Emitter } from './emitter.js';
-import { closedError, errorOfFrame, errorOfLoss, FanfareClientError, handlerFailed } from './errors.js';
+import { closedError, errorOfFrame, errorOfLoss, FanfareClientError, handlerFailed, withoutQuery } from './errors.js';
 import type { Message } from './message.js';
 import { watchNetwork } from './network.js';
 import { KEEP, type NamedPositions } from './positions/named.js';
@@ -81,7 +81,7 @@ class FanfareClient implements UntypedClient {
     this.#events = new Emitter((cause, event) => {
       const error = handlerFailed(cause);
       // A listener of errors that fails itself is not told of that: it would have no end.
-      if (event === 'error') report(error);
+      if (event === 'error') this.#report(error);
       else this.#onError(error);
     });
     this.#requests = new Requests({ ...wiring, maxPending: options.maxPending });
@@ -331,16 +331,19 @@ class FanfareClient implements UntypedClient {
 
   #onError(error: FanfareClientError): void {
     if (this.#events.has('error')) this.#events.emit('error', error);
-    else report(error);
+    else this.#report(error);
+  }
+
+  /** One line; what a listener threw, with where. */
+  #report({ code, message, cause, retryable }: FanfareClientError): void {
+    const { log, url } = this.#options;
+    if (!log) return;
+    const next = this.#ended ? 'nothing more until connect()' : retryable ? 'tried again' : 'the client goes on';
+    const said = code === 'unreachable' ? message : `${withoutQuery(url)}: ${message}; ${next}`;
+    log(`[fanfare] ${code}: ${said}`, ...(code === 'handler_failed' ? [cause] : []));
   }
 }
 
 function refusal(message: string): FanfareClientError {
   return new FanfareClientError('bad_request', message);
-}
-
-/** One line; what a listener threw, with where. */
-function report({ code, message, cause }: FanfareClientError): void {
-  if (code === 'handler_failed') console.error(`[fanfare] ${message}`, cause);
-  else console.error(`[fanfare] ${code}: ${message}`);
 }

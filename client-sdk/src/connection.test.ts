@@ -643,6 +643,22 @@ describe('renewing tokens', () => {
     expect(setup.server.link.sent('refresh').length).toBeLessThanOrEqual(6);
   });
 
+  it.each([-3_600_000, 3_600_000])('goes by how long a token holds where the clock is %i ms off', async (off) => {
+    const setup = renewing(120_000 + off);
+    const { server, clock, client } = setup;
+    const told = () => ({ expires: clock.now() + 120_000 + off, expiresIn: 120_000 });
+    server.welcome = { ...server.welcome, ...told() };
+    server.onFrame = (frame, link) => {
+      if (frame.type === 'refresh') link.send({ type: 'refreshed', id: frame.id, ...told() });
+    };
+    client.connect();
+    await settle();
+    await run(setup, 600_000);
+    const renewals = server.link.sent('refresh').length;
+    // Each 30 s before the end, so never late and never in a loop.
+    expect([client.stats.reconnects, renewals]).toEqual([0, 6]);
+  });
+
   it('can wait for months', async () => {
     const setup = renewing(90 * 86_400_000);
     setup.client.connect();
@@ -709,7 +725,27 @@ describe('errors without a listener', () => {
     clock.advance(5);
     server.link.close(4403);
     clock.advance(5);
-    expect(logged).toHaveBeenCalledWith('[fanfare] forbidden: closed by the gateway: forbidden (4403)');
+    expect(logged).toHaveBeenCalledWith(
+      expect.stringMatching(
+        /^\[fanfare\] forbidden: ws:\S+: closed by the gateway: forbidden \(4403\); nothing more until connect\(\)$/,
+      ),
+    );
+  });
+
+  it('go to `log` instead, or nowhere', () => {
+    const logged = vi.spyOn(console, 'error').mockImplementation(() => {});
+    const lines: string[] = [];
+    for (const log of [(line: string) => lines.push(line), false] as const) {
+      const { server, clock } = withFakeServer();
+      const options = { url: 'ws://fake?token=secret', clock, socket: server.socket, codec: jsonDialect, log };
+      createClient(options).connect();
+      clock.advance(5);
+      server.link.close(4403);
+      clock.advance(5);
+    }
+    expect(lines).toEqual([expect.stringMatching(/^\[fanfare\] forbidden: ws:\/\/fake\S*: closed by the gateway/)]);
+    expect(lines[0]).not.toContain('secret');
+    expect(logged).not.toHaveBeenCalled();
   });
 
   it('is where an error of the error listener goes, without an end to it', () => {
@@ -721,7 +757,12 @@ describe('errors without a listener', () => {
     server.link.close(4403);
     clock.advance(5);
     expect(logged).toHaveBeenCalledTimes(1);
-    expect(logged).toHaveBeenCalledWith('[fanfare] a listener failed: Error: worse', new Error('worse'));
+    expect(logged).toHaveBeenCalledWith(
+      expect.stringMatching(
+        /^\[fanfare\] handler_failed: ws:\S+: a listener failed: Error: worse; nothing more until connect\(\)$/,
+      ),
+      new Error('worse'),
+    );
   });
 
   it.each([

@@ -129,7 +129,7 @@ export function errorOfLoss(url: string, code = 1006, reason = '', retryInMs = 0
 }
 
 /** A query may hold a token. */
-function withoutQuery(url: string): string {
+export function withoutQuery(url: string): string {
   return url.replace(/\?.*/, '');
 }
 
