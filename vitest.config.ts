@@ -56,6 +56,9 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
+/** Tests wait for events, and fail by what they see: how long that may take on a busy machine is no matter of theirs. */
+const PATIENT = { testTimeout: 60_000, hookTimeout: 60_000, expect: { poll: { timeout: 10_000 } } };
+
 /** Fast suites first: `npm test` runs the projects in this order. */
 export default defineConfig({
   test: {
@@ -65,15 +68,14 @@ export default defineConfig({
     projects: [
       {
         resolve: { alias },
-        test: { name: 'unit', include: ['*/src/**/*.test.ts'], sequence: { groupOrder: 0 } },
+        test: { name: 'unit', include: ['*/src/**/*.test.ts'], ...PATIENT, sequence: { groupOrder: 0 } },
       },
       ...['suites', 'redis', 'e2e'].map((name) => ({
         resolve: { alias },
         test: {
           name,
           include: [name === 'suites' ? '*/test/*.test.ts' : `*/test/${name}/**/*.test.ts`],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          ...PATIENT,
           // They mostly wait, for timers of Redis and of browsers: more at a time than there are cores.
           maxWorkers: 5,
           sequence: { groupOrder: 1 },
