@@ -175,7 +175,7 @@ export const SETTINGS = {
   },
   tracing: setting(
     toggle(),
-    'whether publishes are OpenTelemetry spans; wants the package `@opentelemetry/api` beside the gateway, and an SDK that is registered before it starts (`NODE_OPTIONS=--import=...`)',
+    'whether publishes are OpenTelemetry spans; wants the package `@opentelemetry/api` beside the gateway, and an SDK that is registered before it starts (by `NODE_OPTIONS`)',
     { default: false },
   ),
   recordedEvents: setting(
