@@ -188,10 +188,16 @@ export function openApiDocument(version: string) {
           summary: 'What became of a message, over all gateways',
           parameters: [
             parameter('channel', 'Name of a durable channel.', channel, true),
-            parameter('offset', 'Of the message.', { type: 'integer', minimum: 1 }, true),
+            parameter(
+              'offset',
+              'Of the message.',
+              { type: 'integer', minimum: 1, maximum: Number.MAX_SAFE_INTEGER },
+              true,
+            ),
             parameter('epoch', 'Of the message; without it, that which the log has there.', {
               type: 'integer',
               minimum: 1,
+              maximum: Number.MAX_SAFE_INTEGER,
             }),
             parameter('session', 'What became of it for this one.', { type: 'string', minLength: 1, maxLength: 255 }),
           ],
