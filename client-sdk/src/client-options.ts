@@ -9,7 +9,7 @@ import { defaultSocket } from './transport/default-socket.js';
 import type { SocketFactory } from './transport/socket.js';
 import { checkUrl } from './url.js';
 
-export type Log = (line: string, ...thrown: unknown[]) => void;
+type Log = (line: string, ...thrown: unknown[]) => void;
 
 export interface ClientOptions {
   /**
