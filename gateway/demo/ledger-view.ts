@@ -60,7 +60,7 @@ function createRow(channel: string): HTMLTableRowElement {
   const position = create(
     'td',
     { className: 'position' },
-    create('span', { className: 'epoch', text: '–' }),
+    create('span', { className: 'epoch', text: '\u00a0' }),
     create('b', { className: 'offset' }),
   );
   const cells = COLUMNS.map(([name, label]) => {

@@ -39,6 +39,12 @@ onKnife('flood', () => {
   tellPublisher({ type: 'flood' });
 });
 
+// The hash of the address may be a token, which a reload needs.
+element('show-code').addEventListener('click', (event) => {
+  event.preventDefault();
+  element('code').scrollIntoView({ behavior: 'smooth' });
+});
+
 readerThread.onmessage = ({ data: report }: MessageEvent<ReaderReport>) => {
   if (report.type === 'progress') onProgress(report.state, report.deliveries);
   else if (report.type === 'note') onNote(report.note);

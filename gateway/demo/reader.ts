@@ -124,7 +124,8 @@ export class Reader {
     }
     if (state === 'waiting' && !this.#down && reason !== 'cut' && reason !== 'no network') {
       this.#down = true;
-      this.#note({ kind: 'down', reason });
+      // A gateway that stops says for machines when to come back.
+      this.#note({ kind: 'down', reason: reason.startsWith('{') ? 'the gateway is stopping' : reason });
     }
     this.#progress();
   }

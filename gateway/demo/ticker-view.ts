@@ -73,7 +73,7 @@ function showPrice({ points, price, change, root }: Cell): void {
 }
 
 function createCell(symbol: Ticker): Cell {
-  const price = create('b', { className: 'price', text: '–' });
+  const price = create('b', { className: 'price', text: '\u00a0' });
   const change = create('span', { className: 'change' });
   const canvas = create('canvas');
   canvas.setAttribute('role', 'img');

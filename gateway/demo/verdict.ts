@@ -86,7 +86,10 @@ export class Verdict {
     const happened = this.#resets.every(({ reason }) => reason === 'expired')
       ? `no longer ${verb[1]} back that far`
       : `${verb[0]} lost`;
-    return `${log} ${happened}, and the gateway said so.`;
+    // What the embedded broker holds ends with its gateway, and nothing that this page was given is missing from its books.
+    const unknown = this.#resets.some(({ reason }) => reason === 'unrecoverable');
+    const why = unknown ? ' Was it started anew? Its embedded broker keeps nothing; with Redis the logs stay.' : '';
+    return `${log} ${happened}, and the gateway said so.${why}`;
   }
 }
 

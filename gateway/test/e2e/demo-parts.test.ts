@@ -122,17 +122,19 @@ it('the verdict counts what is published meanwhile, and says when nothing is', (
   });
 });
 
+const ANEW = ' Was it started anew? Its embedded broker keeps nothing; with Redis the logs stay.';
+
 it('a reset keeps the verdict until the next interruption, whatever is caught up with', () => {
   const lost: Note[] = [{ kind: 'down', reason: '' }, { kind: 'reconnected' }, reset('demo:chat', 'unrecoverable')];
   const verdict = verdictAfter(...lost);
-  const said = { text: 'The log of demo:chat was lost, and the gateway said so.', kind: 'bad' };
+  const said = { text: `The log of demo:chat was lost, and the gateway said so.${ANEW}`, kind: 'bad' };
   expect(verdict).toMatchObject(said);
   for (const messages of [0, 5]) {
     verdict.hear({ kind: 'caughtUp', messages });
     expect(verdict).toMatchObject(said);
   }
   verdict.hear(reset('demo:ticker', 'expired'));
-  expect(verdict.text).toBe('The logs of 2 channels were lost, and the gateway said so.');
+  expect(verdict.text).toBe(`The logs of 2 channels were lost, and the gateway said so.${ANEW}`);
   verdict.hear({ kind: 'frozen', forMs: 5000 });
   verdict.hear({ kind: 'thawed' });
   verdict.hear({ kind: 'caughtUp', messages: 0 });
