@@ -26,7 +26,7 @@ const ticker = new TickerView();
 const hello = new HelloView();
 const chat = new ChatView((line) => tellReader({ type: 'publish', id: line.id, channel: CHAT, data: line }));
 const controls = new TickerControls((rate) => tellPublisher({ type: 'rate', rate }));
-const knives = ['cut', 'freeze', 'flood'].map((id) => element(id));
+const knives = ['cut', 'freeze', 'flood', 'kill'].map((id) => element(id));
 
 /** Between a `frozen` and a `thawed`: the reader itself cannot say it. */
 let frozen = false;
@@ -44,6 +44,10 @@ element('show-code').addEventListener('click', (event) => {
   event.preventDefault();
   element('code').scrollIntoView({ behavior: 'smooth' });
 });
+
+// `npm run demo:two` has a second gateway, and says so in the address.
+element('kill').hidden = !new URLSearchParams(location.search).has('gateways');
+onKnife('kill', () => void fetch(`/demo/kill?node=${state?.node}`, { method: 'POST' }));
 
 readerThread.onmessage = ({ data: report }: MessageEvent<ReaderReport>) => {
   if (report.type === 'progress') onProgress(report.state, report.deliveries);
