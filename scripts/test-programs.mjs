@@ -24,7 +24,8 @@ const START_POLICY = '/usr/sbin/policy-rc.d';
 
 export async function ensureTestPrograms() {
   const missing = PROGRAMS.filter(([program]) => !isInPath(program)).map(([, name]) => name);
-  if (!hasPyJwt()) missing.push('python3-jwt');
+  if (!hasPython('jwt')) missing.push('python3-jwt');
+  if (!hasPython('websockets')) missing.push('python3-websockets');
   if (missing.length === 0) return;
   const list = missing.join(' ');
   if (process.getuid?.() !== 0 || !isInPath('apt-get')) {
@@ -40,9 +41,9 @@ export async function ensureTestPrograms() {
   });
 }
 
-/** PyJWT, of the Python in the path or of the system's: Debian's package is for the latter. */
-function hasPyJwt() {
-  return ['python3', '/usr/bin/python3'].some((python) => spawnSync(python, ['-c', 'import jwt']).status === 0);
+/** A module of the Python in the path or of the system's: Debian's packages are for the latter. */
+function hasPython(module) {
+  return ['python3', '/usr/bin/python3'].some((python) => spawnSync(python, ['-c', `import ${module}`]).status === 0);
 }
 
 /** Debian keeps servers where only root's path has them; the tests look there too. */
