@@ -42,11 +42,11 @@ class Reader:
                         frames = json.loads(text)
                         for frame in frames if isinstance(frames, list) else [frames]:
                             await self.handle(frame, socket)
-            except (OSError, websockets.ConnectionClosed) as error:
+            except (OSError, asyncio.TimeoutError, websockets.WebSocketException) as error:
                 print(f"connection lost ({error}), coming back", file=sys.stderr)
             # Full jitter: thousands of readers do not come back in the same moment.
             await asyncio.sleep(random.uniform(0, delay))
-            delay = min(delay * 2, 20)
+            delay = min(delay * 2, 5)
 
     async def subscribe(self, socket):
         self.asked = True

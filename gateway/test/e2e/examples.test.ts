@@ -55,7 +55,7 @@ it('Python publishes and reads, and goes on where it stood when its gateway was 
   gateway = await startGatewayProcess({ settings, port: gateway.port });
   const last = await say(++n);
   expect(last.offset).toBe(before.offset + n);
-  await expect.poll(reader.out, PATIENCE).toContain(`{"n": ${n}}`);
+  await expect.poll(() => reader.out() + reader.err(), PATIENCE).toContain(`{"n": ${n}}`);
   const seen = reader
     .out()
     .trim()
