@@ -9,8 +9,7 @@ import { createPresenceRoutes } from './api/presence.js';
 import type { StaticFiles } from './api/static-files.js';
 import { createWhyRoutes } from './api/why.js';
 import { createOriginCheck } from './auth/origin.js';
-import { type Authentication, createAuthentication } from './authentication.js';
-import type { Broker } from './broker/broker.js';
+import { createAuthentication } from './authentication.js';
 import { createChannels } from './channels/channels.js';
 import { type Clock, sleep, systemClock } from './clock.js';
 import type { Config } from './config/config.js';
@@ -23,15 +22,16 @@ import { BrokerFleet } from './fleet/broker-fleet.js';
 import { FlightRecorder } from './flight-recorder.js';
 import { Hub } from './hub/hub.js';
 import { StallLog } from './hub/stall-log.js';
-import { withStalls } from './hub/stalls.js';
 import { openListeners } from './listeners.js';
+import { createMonitoring, type GatewayState } from './monitoring.js';
 import { LimitLog } from './observability/limit-log.js';
 import type { Logger } from './observability/logger.js';
-import { createMetrics, type Metrics, type MetricsOptions, shared } from './observability/metrics.js';
+import type { WorkerMetrics } from './observability/metrics.js';
 import { loadTracing } from './observability/tracing.js';
 import { type Part, startParts } from './parts.js';
 import { Presence } from './presence/presence.js';
 import { SessionPresence } from './presence/session-presence.js';
+import { createProbeLog } from './probe/probe-log.js';
 import { SelfProbe } from './probe/self-probe.js';
 import { createAcceptor } from './session/acceptor.js';
 import { createCommands } from './session/commands.js';
@@ -44,7 +44,6 @@ import { createStats, type Stats } from './stats.js';
 import type { Transport, TransportHandlers, UpgradeResult } from './transport/transport.js';
 import { VERSION } from './version.js';
 import { Occupancy } from './webhooks/occupancy.js';
-import type { Webhooks } from './webhooks/webhooks.js';
 import { createPublishRecorder, Why } from './why/why.js';
 
 export interface Gateway {
@@ -60,14 +59,7 @@ export interface Gateway {
 export interface GatewayOptions {
   readonly clock?: Clock;
   /** This process is one of several on the same port. */
-  readonly worker?: {
-    /** From 1. */
-    readonly index: number;
-    /** Name of the gateway that they make up; in the metrics of all. */
-    readonly node: string;
-    /** Turns this worker's metrics into those of all. */
-    readonly share: (registry: Metrics['registry']) => () => Promise<string>;
-  };
+  readonly worker?: WorkerMetrics;
   /** The page at `/`, in development. */
   readonly files?: StaticFiles | undefined;
   /** Aborted: gives up waiting for the broker. */
@@ -89,45 +81,19 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
   const clock = options.clock ?? systemClock;
   const stats = createStats();
   const onFault = (message: string, error?: unknown) => logger.error({ error }, message);
-  let phase: ReturnType<HttpDependencies['phase']> = 'starting';
-  let engine: Engine | undefined;
-  let hub: Hub | undefined;
-  let webhooksNow: Webhooks | undefined;
-  let authentication: Authentication | undefined;
-  let probe: SelfProbe | undefined;
-  const brokerHealth = () => engine?.broker.health() ?? [];
-  const stalls = () => hub?.stalls() ?? [];
+  const state: GatewayState = { phase: 'starting', engine: undefined, parts: undefined };
   const http: HttpDependencies = {
     apiKeys: config.apiKeys,
     isAllowedOrigin: createOriginCheck(config.allowedOrigins),
     stats,
     healthElsewhere: config.healthPort !== undefined,
-    phase: () => phase,
-    health: () => {
-      const health = withStalls(brokerHealth(), stalls());
-      return probe ? probe.apply(health) : health;
-    },
-    metrics: createSharedMetrics(
-      {
-        stats,
-        node: config.node,
-        version: VERSION,
-        health: brokerHealth,
-        stalls,
-        probes: () => probe?.states() ?? [],
-        brokerStats: () => engine?.broker.stats?.() ?? {},
-        brokerRefusals: () => engine?.broker.refusals?.() ?? {},
-        webhookStats: () => webhooksNow?.queue.stats,
-        services: () => [
-          ...(authentication?.services() ?? []),
-          ...(webhooksNow ? [{ service: 'webhooks', isUp: webhooksNow.isUp }] : []),
-        ],
-        jwksKeys: () => authentication?.jwksKeys(),
-        logLinesLost: options.logLinesLost,
-      },
-      options.worker,
+    ...createMonitoring(state, {
       clock,
-    ),
+      stats,
+      node: config.node,
+      worker: options.worker,
+      logLinesLost: options.logLinesLost,
+    }),
     onFault,
   };
   // First of all, so that whoever asks is told, and nobody restarts a gateway that only waits.
@@ -140,17 +106,14 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
   });
   const { transport, port, healthPort } = listeners;
   try {
-    engine = await startEngine(config, clock, logger, options);
+    const engine = await startEngine(config, clock, logger, options);
+    state.engine = engine;
     const assembled = await assemble(config, { clock, logger, http, transport, options }, engine);
-    const { sessions, presence, handlers, parts } = assembled;
-    hub = assembled.hub;
-    webhooksNow = assembled.webhooks;
-    authentication = assembled.authentication;
-    probe = assembled.probe;
+    state.parts = assembled;
     // First the parts: until it is known who was shut out, nobody is let in.
-    const closeParts = await startParts(parts);
-    listeners.serve(handlers);
-    phase = 'serving';
+    const closeParts = await startParts(assembled.parts);
+    listeners.serve(assembled.handlers);
+    state.phase = 'serving';
     return {
       port,
       healthPort,
@@ -158,15 +121,8 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
       stats,
       async close() {
         // Whoever balances has to hear of it before the port is closed, else it sends clients here in vain.
-        phase = 'stopping';
-        transport.endConnectionsWithAnswers();
-        await sleep(clock, config.stopDelayMs);
-        transport.stopListening();
-        presence.drain(config.drainMs);
-        await sessions.drain(config.drainMs);
-        const endsAt = clock.now() + config.timings.closeMs;
-        const isBusy = () => sessions.size > 0 || transport.openRequests > 0;
-        while (isBusy() && clock.now() < endsAt) await sleep(clock, 20);
+        state.phase = 'stopping';
+        await drain(config, clock, transport, assembled);
         await listeners.close();
         await closeParts();
       },
@@ -174,9 +130,26 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
   } catch (error) {
     await listeners.close();
     // Once put together, its parts have been closed already.
-    if (!hub) await engine?.close();
+    if (!state.parts) await state.engine?.close();
     throw error;
   }
+}
+
+/** Serves on for `stopDelayMs`, sends everyone elsewhere, and waits for them and for HTTP requests, up to `closeMs`. */
+async function drain(
+  { stopDelayMs, drainMs, timings }: Config,
+  clock: Clock,
+  transport: Transport,
+  { presence, sessions }: { readonly presence: Presence; readonly sessions: Sessions },
+): Promise<void> {
+  transport.endConnectionsWithAnswers();
+  await sleep(clock, stopDelayMs);
+  transport.stopListening();
+  presence.drain(drainMs);
+  await sessions.drain(drainMs);
+  const endsAt = clock.now() + timings.closeMs;
+  const isBusy = () => sessions.size > 0 || transport.openRequests > 0;
+  while (isBusy() && clock.now() < endsAt) await sleep(clock, 20);
 }
 
 interface Surroundings {
@@ -288,7 +261,17 @@ async function assemble(config: Config, { clock, logger, http, transport, option
     channels: () => hub.channels(),
   });
   const probe =
-    config.probe.intervalMs > 0 ? createProbe(config, { clock, logger, http }, broker, instance) : undefined;
+    config.probe.intervalMs > 0
+      ? new SelfProbe({
+          broker,
+          clock,
+          stats,
+          instance,
+          timings: config.probe,
+          onState: createProbeLog(logger),
+          onFault,
+        })
+      : undefined;
   const parts: Part[] = [
     engine,
     hub,
@@ -326,33 +309,7 @@ async function assemble(config: Config, { clock, logger, http, transport, option
   return { hub, webhooks, authentication, probe, sessions, presence, handlers, parts };
 }
 
-function createProbe(
-  { probe: timings }: Config,
-  { clock, logger, http: { stats, onFault } }: Pick<Surroundings, 'clock' | 'logger' | 'http'>,
-  broker: Broker,
-  instance: string,
-): SelfProbe {
-  const onState = (shard: string, reason: string | undefined) => {
-    if (reason === undefined) logger.info({ shard }, 'the self-probe comes back again');
-    else logger.error({ shard, reason }, 'the self-probe does not come back: the gateway is not ready');
-  };
-  return new SelfProbe({ broker, clock, stats, instance, timings, onState, onFault });
-}
-
 /** Whether lines about single connections are logged. */
 function isDetailed(level: Config['logLevel']): boolean {
   return level === 'debug' || level === 'trace';
-}
-
-function createSharedMetrics(
-  metricsOptions: MetricsOptions,
-  worker: GatewayOptions['worker'],
-  clock: Clock,
-): Omit<Metrics, 'registry'> {
-  if (!worker) {
-    const { contentType, text } = createMetrics(metricsOptions);
-    return { contentType, text: shared(text, clock) };
-  }
-  const { registry, contentType } = createMetrics({ ...metricsOptions, node: worker.node, worker: worker.index });
-  return { contentType, text: shared(worker.share(registry), clock) };
 }

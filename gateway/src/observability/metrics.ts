@@ -45,6 +45,16 @@ export interface Metrics {
   text(): Promise<string>;
 }
 
+/** How the metrics of one worker become those of the gateway that it is a part of. */
+export interface WorkerMetrics {
+  /** Number of this process among the workers, from 1. */
+  readonly index: number;
+  /** Name of the gateway that they make up; it stands in the metrics of all. */
+  readonly node: string;
+  /** Turns this worker's metrics into those of all. */
+  readonly share: (registry: Registry) => () => Promise<string>;
+}
+
 /** Told by the process that adds up the metrics of several workers. */
 export const WORKERS_MISSING = {
   name: 'fanfare_workers_missing',
@@ -70,6 +80,23 @@ export function createMetrics({ stats, node, version, worker, ...sources }: Metr
   describeServices(instruments, sources);
   describeProcess(instruments, sources);
   return { registry, contentType: registry.contentType, text: () => registry.metrics() };
+}
+
+/**
+ * The metrics of a gateway as anyone may ask for them, see {@link shared}.
+ * @param worker set where this process is one of several: what is told are the metrics of all then
+ */
+export function createSharedMetrics(
+  options: MetricsOptions,
+  worker: WorkerMetrics | undefined,
+  clock: Pick<Clock, 'now'>,
+): Omit<Metrics, 'registry'> {
+  if (!worker) {
+    const { contentType, text } = createMetrics(options);
+    return { contentType, text: shared(text, clock) };
+  }
+  const { registry, contentType } = createMetrics({ ...options, node: worker.node, worker: worker.index });
+  return { contentType, text: shared(worker.share(registry), clock) };
 }
 
 function describeBroker(is: Instruments, sources: MetricsSources): void {
