@@ -6,7 +6,7 @@ import { EventLoopWatch } from './event-loop.js';
 import { describeGateway } from './gateway-metrics.js';
 import { Instruments } from './instruments.js';
 
-export interface MetricsOptions extends MetricsSources {
+interface MetricsOptions extends MetricsSources {
   readonly stats: Stats;
   readonly node: string;
   readonly version: string;
@@ -38,7 +38,7 @@ interface MetricsSources {
   readonly logLinesLost?: (() => number) | undefined;
 }
 
-export interface Metrics {
+interface Metrics {
   readonly registry: Registry;
   readonly contentType: string;
   /** Prometheus text exposition. */

@@ -11,32 +11,14 @@ import type { Greeting, Speaker } from './conversation.js';
 import { FrameGuard } from './frame-guard.js';
 import type { Living } from './liveness.js';
 import { type MembershipListener, Memberships } from './memberships.js';
+import { OpenCommands } from './open-commands.js';
 import type { Charge } from './rates.js';
 import type { SessionServices } from './services.js';
+import type { SessionOwner } from './session-owner.js';
 import { SocketWriter, type Writing } from './socket-writer.js';
 
-/** Most bytes of commands that are not answered yet; each counts for its frame and what is kept besides. */
-const MAX_OPEN_BYTES = 4 * 1024 * 1024;
-const COMMAND_BYTES = 512;
+/** When a client that has too much unanswered may try again, ms. */
 const OPEN_RETRY_MS = 100;
-
-/** Who owns a session, and is told what becomes of it. */
-export interface SessionOwner {
-  /** Whether one more of this user may connect. @throws {FanfareError} `limit_exceeded` */
-  admit(identity: Identity): void;
-  /** Takes a publish of its user. 0 if granted, else after how many ms it would be. */
-  userWaitMs(session: Session, charge: Charge): number;
-  /** A channel that nobody here is on is asked for. 0 if it may become alive, else after how many ms. */
-  channelWaitMs(session: Session): number;
-  /** It has said who it is: the first time, or anew with another identity than `before`. */
-  onIdentified(session: Session, before: Identity | undefined): void;
-  onLagging(session: Session): void;
-  onCaughtUp(session: Session): void;
-  /** Nothing reaches its client any more; the socket may still be closing. */
-  onEnded(session: Session): void;
-  /** Its socket is gone. */
-  onGone(session: Session): void;
-}
 
 /** What a session is made of. */
 interface SessionParts {
@@ -44,7 +26,7 @@ interface SessionParts {
   readonly socket: Socket;
   readonly entrance: string;
   readonly greeting: Greeting;
-  readonly owner: SessionOwner;
+  readonly owner: SessionOwner<Session>;
   readonly services: SessionServices;
 }
 
@@ -60,16 +42,15 @@ export class Session implements SocketSession, Client, Living, MembershipListene
   readonly memberships: Memberships;
   readonly guard: FrameGuard;
   readonly #socket: Socket;
-  readonly #owner: SessionOwner;
+  readonly #owner: SessionOwner<Session>;
   readonly #services: SessionServices;
   readonly #speaker: Speaker;
   #identity: Identity | undefined;
   /** Who it was last; outlives its identity. */
   #user: string | undefined;
   #lastSeenMs: number;
-  #openBytes = 0;
-  #onAnswered: (() => void) | undefined;
-  #isLeaving = false;
+  /** Made with its first command. */
+  #open: OpenCommands | undefined;
   #isClosed = false;
 
   constructor({ id, socket, entrance, greeting, owner, services }: SessionParts) {
@@ -194,36 +175,27 @@ export class Session implements SocketSession, Client, Living, MembershipListene
 
   /** Whether commands are not answered yet. */
   get isBusy(): boolean {
-    return this.#openBytes > 0;
+    return this.#open?.isBusy ?? false;
   }
 
   /** It is sent away: resolves once its commands are answered. New ones are refused. */
-  answered(): Promise<void> {
-    this.#isLeaving = true;
-    return new Promise((resolve) => {
-      this.#onAnswered = resolve;
-    });
+  async answered(): Promise<void> {
+    await this.#open?.answered();
   }
 
   run(command: Command, bytes: number): void {
-    if (this.#isLeaving) {
+    this.#open ??= new OpenCommands(this.#services.clock);
+    if (this.#open.isEnding) {
       this.replyError(command.frame.id, new FanfareError('unavailable', 'the gateway stops'));
       return;
     }
-    const cost = bytes + COMMAND_BYTES;
-    if (this.#openBytes > 0 && this.#openBytes + cost > MAX_OPEN_BYTES) {
+    const done = this.#open.take(bytes);
+    if (!done) {
       this.#refuse(command.frame.id, 'too much is unanswered', OPEN_RETRY_MS);
       return;
     }
-    this.#openBytes += cost;
     const { commands, onFault } = this.#services;
-    void runCommand(this, command, commands, onFault).then(() => {
-      this.#openBytes -= cost;
-      if (this.#openBytes > 0) return;
-      // Some replies leave at the end of the turn.
-      if (this.#onAnswered) this.#services.clock.soon(this.#onAnswered);
-      this.#onAnswered = undefined;
-    });
+    void runCommand(this, command, commands, onFault).then(done);
   }
 
   /** Answers what came too fast; whoever goes on regardless is sent away: refusing costs as much as serving. */

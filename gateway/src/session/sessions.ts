@@ -9,7 +9,8 @@ import { Expiry } from './expiry.js';
 import { Liveness, type LivenessTimings } from './liveness.js';
 import type { Charge } from './rates.js';
 import type { SessionServices } from './services.js';
-import { Session, type SessionOwner } from './session.js';
+import { Session } from './session.js';
+import type { SessionOwner } from './session-owner.js';
 
 /** So long publishes that came before may still take to be answered, ms. */
 const SETTLE_MS = 2_000;
@@ -30,7 +31,7 @@ interface UserSessions {
 }
 
 /** All sessions of this gateway, from the open socket until it is gone. */
-export class Sessions implements SessionOwner {
+export class Sessions implements SessionOwner<Session> {
   readonly #services: SessionServices;
   readonly #liveness: Liveness;
   readonly #expiry: Expiry;
