@@ -39,8 +39,8 @@ function webSocketUrl(text: string): string {
   if (url.protocol !== 'ws:' && url.protocol !== 'wss:')
     throw new UsageError(`--url takes ws://host:port/ws, not ${text}`);
   if (url.pathname === '/') url.pathname = '/ws';
-  // One name, one address: connections are spread over source addresses by hand.
-  if (url.hostname === 'localhost') url.hostname = '127.0.0.1';
+  // One name, one address: connections are spread over source addresses by hand. A certificate holds for its name.
+  if (url.hostname === 'localhost' && url.protocol === 'ws:') url.hostname = '127.0.0.1';
   return url.href;
 }
 
@@ -70,13 +70,16 @@ const PROBE_TIMEOUT_MS = 3_000;
 /** Rejects, saying what to do, unless every gateway answers. */
 export async function probe({ apis }: TargetPlan): Promise<void> {
   for (const api of apis) {
-    const response = await fetch(new URL('/health/live', api), { signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) }).catch(
-      () => undefined,
+    await fetch(new URL('/health/live', api), { signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) }).catch(
+      (error: Error) => {
+        throw new Error(whyNoAnswer(api, String((error.cause as { code?: string } | undefined)?.code ?? '')));
+      },
     );
-    if (!response) {
-      throw new Error(
-        `no gateway answers at ${api}: start one (npm start), name yours (--url), or let one be started (--local memory)`,
-      );
-    }
   }
+}
+
+function whyNoAnswer(api: string, code: string): string {
+  if (/CERT|ISSUER|ALTNAME/.test(code))
+    return `the certificate of ${api} is not trusted (${code}): name the file of its authority in NODE_EXTRA_CA_CERTS`;
+  return `no gateway answers at ${api}: start one (npm start), name yours (--url), or let one be started (--local memory)`;
 }

@@ -3,6 +3,8 @@ import { createRequire } from 'node:module';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { compactDialect } from '@fanfare/protocol/compact';
+import { subprotocolsOf } from '../generators/dialects.js';
 import { redisCommand, startBareUws, startFanfare } from '../servers/contender.js';
 import { freePort, type RedisServer } from '../servers/redis.js';
 import { ServerProcess } from '../servers/server-process.js';
@@ -114,7 +116,7 @@ export function fanfareAt(url: string, api: string, apiKey: string): Contender {
     description: `durable channel, ${url}`,
     pids: [],
     subscriber: {
-      target: { url: new URL(url), subprotocol: 'fanfare.json.v1' },
+      target: { url: new URL(url), subprotocol: subprotocolsOf(compactDialect) },
       greeting: ['{"type":"connect","id":1}', `{"type":"subscribe","id":2,"channel":"${channel}"}`],
       onText: (text) =>
         text.startsWith('{"type":"ping"')

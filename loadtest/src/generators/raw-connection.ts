@@ -1,4 +1,4 @@
-import { connect, type Socket } from 'node:net';
+import { connect, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { controlFrame, dataFrame, OPCODES } from './websocket-frames.js';
 
@@ -45,7 +45,10 @@ export class RawConnection {
     const isTls = url.protocol === 'wss:';
     const address = { host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port || (isTls ? 443 : 80)) };
     if (isTls) {
-      this.#socket = connectTls({ ...address, servername: address.host, ALPNProtocols: ['http/1.1'] });
+      // An address is no name of a server (RFC 6066), though a certificate may hold for it.
+      const servername = isIP(address.host) ? '' : address.host;
+      const options = { ...address, servername, localAddress, ALPNProtocols: ['http/1.1'] };
+      this.#socket = connectTls(options);
       this.#socket.on('data', (chunk) => this.#take(chunk, chunk.length));
       this.#socket.setNoDelay(true);
     } else {

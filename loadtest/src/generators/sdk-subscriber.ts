@@ -1,5 +1,5 @@
 import { type Client, createClient, nodeSocket, type Subscription } from '@fanfare/client';
-import { msgpackDialect } from '@fanfare/client/msgpack';
+import type { Dialect } from '@fanfare/protocol';
 import { StampReader } from '../audit/payload.js';
 import type { Receipts } from '../audit/receipts.js';
 import { nowUs } from '../clock.js';
@@ -7,7 +7,7 @@ import type { Tally } from '../run/tally.js';
 
 interface SdkContext {
   readonly tally: Tally;
-  readonly isMsgpack: boolean;
+  readonly dialect: Dialect;
   /** Where to connect; asked for every connection. */
   url(subscriber: SdkSubscriber): string;
   token(subscriber: SdkSubscriber): string | undefined;
@@ -45,7 +45,7 @@ export class SdkSubscriber {
   }
 
   open(): void {
-    const { tally, isMsgpack, token } = this.#context;
+    const { tally, dialect, token } = this.#context;
     const beganUs = nowUs();
     this.state = 'opening';
     tally.pending++;
@@ -55,7 +55,7 @@ export class SdkSubscriber {
       connectTimeoutMs: 3_000,
       token: token(this),
       joinsPerSecond: 100_000,
-      ...(isMsgpack && { codec: msgpackDialect }),
+      codec: dialect,
       socket: (request, handlers) => {
         const path = new URL(request.url);
         const socket = nodeSocket({ ...request, url: new URL(path.search, this.#context.url(this)).href }, handlers);

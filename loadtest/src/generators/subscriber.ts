@@ -1,8 +1,8 @@
 import type { Dialect } from '@fanfare/protocol';
-import { StampReader } from '../audit/payload.js';
 import type { Receipts } from '../audit/receipts.js';
 import { nowUs } from '../clock.js';
 import type { Tally } from '../run/tally.js';
+import { MessageReader } from './message-reader.js';
 import { RawConnection, type RawTarget } from './raw-connection.js';
 
 /** What subscribers of one process share. */
@@ -34,23 +34,18 @@ interface Position {
 /** Delays before another attempt to connect, doubling, ms. */
 const FIRST_RETRY_MS = 100;
 const LONGEST_RETRY_MS = 5_000;
-const DIGIT_0 = 48;
 const QUOTE = 0x22;
 const BRACE = 0x7b;
 const BRACKET = 0x5b;
-const END_BRACE = 0x7d;
 const COMMA = 0x2c;
-const OFFSET_KEY = Buffer.from('"offset":');
-const DATA_KEY = Buffer.from('"data":"');
-/** Where the channel's name begins in `{"type":"message","channel":"…`. */
-const NAME_AT = '{"type":"message","channel":"'.length;
 
-const stamp = new StampReader();
+const message = new MessageReader();
+const { stamp } = message;
 
 /**
  * A client by the protocol on a raw socket: subscribes, resumes from its positions, checks each message
- * against its position and its stream. Messages of ours in JSON are read where they lie; everything
- * else is decoded.
+ * against its position and its stream. Messages of ours in the dialects that are text are read where they lie;
+ * everything else is decoded.
  */
 export class Subscriber {
   readonly label: string;
@@ -163,12 +158,13 @@ export class Subscriber {
   }
 
   #takeText(bytes: Buffer, begin: number, end: number): void {
-    if (bytes[begin] === BRACE) {
+    const isList = bytes[begin] === BRACKET && bytes[begin + 1] !== QUOTE;
+    if (!isList && (bytes[begin] === BRACE || bytes[begin] === BRACKET)) {
       if (this.#takeMessage(bytes, begin, end) !== end)
         this.#take(this.#context.dialect.decode(text(bytes, begin, end)));
       return;
     }
-    if (bytes[begin] !== BRACKET) {
+    if (!isList) {
       this.#context.tally.error('malformed frame');
       return;
     }
@@ -184,31 +180,15 @@ export class Subscriber {
 
   /** One message of ours that begins at `begin`. @returns where it ends, or -1: it is something else, nothing was taken. */
   #takeMessage(bytes: Buffer, begin: number, limit: number): number {
-    // `{"type":"message","channel":"`: no other frame has an m and an e there, and a quote after seven letters.
-    if (bytes[begin + 9] !== 0x6d || bytes[begin + 10] !== 0x65 || bytes[begin + 16] !== QUOTE) return -1;
-    const index = this.#channelAt(bytes, begin + NAME_AT);
+    const nameAt = message.nameAt(bytes, begin);
+    const index = nameAt < 0 ? -1 : this.#channelAt(bytes, nameAt);
     if (index < 0) return -1;
-    const receipts = this.receipts[index] as Receipts;
-    let at = begin + NAME_AT + receipts.channel.length + 2;
-    let offset = 0;
-    if (receipts.isDurable) {
-      if (!matches(bytes, at, OFFSET_KEY)) return -1;
-      at += OFFSET_KEY.length;
-      for (let digit = (bytes[at] as number) - DIGIT_0; digit >= 0 && digit <= 9; ) {
-        offset = offset * 10 + digit;
-        digit = (bytes[++at] as number) - DIGIT_0;
-      }
-      at++;
-    }
-    if (!matches(bytes, at, DATA_KEY)) return -1;
-    at += DATA_KEY.length;
-    if (!stamp.read(bytes, at) || at + stamp.length >= limit) return -1;
-    let end = at + stamp.length + 1;
-    for (let byte = bytes[end]; byte !== END_BRACE; byte = bytes[++end]) {
-      if (end >= limit || byte === BRACE || byte === BRACKET) return -1;
-    }
-    this.#count(index, offset, bytes, at, receipts.isDurable && !this.#advance(index, offset, offset - 1));
-    return end + 1;
+    const { channel, isDurable } = this.receipts[index] as Receipts;
+    const end = message.read(bytes, begin, nameAt + channel.length + 1, limit);
+    if (end < 0) return -1;
+    const { offset, dataAt } = message;
+    this.#count(index, offset, bytes, dataAt, isDurable && !this.#advance(index, offset, offset - 1));
+    return end;
   }
 
   /** The channel whose name begins there; -1: none of ours. */
@@ -364,11 +344,6 @@ export class Subscriber {
     if (isSubscribe && frame.retryable)
       setTimeout(() => this.#subscribe(index), Number(frame.retryAfter ?? 500)).unref();
   }
-}
-
-function matches(bytes: Buffer, at: number, key: Buffer): boolean {
-  for (let i = 0; i < key.length; i++) if (bytes[at + i] !== key[i]) return false;
-  return true;
 }
 
 function text(bytes: Buffer, begin: number, end: number): string {

@@ -1,7 +1,6 @@
-import { jsonDialect } from '@fanfare/protocol/json';
-import { msgpackDialect } from '@fanfare/protocol/msgpack';
 import type { AckSummary } from '../audit/ack-log.js';
 import { Receipts } from '../audit/receipts.js';
+import { DIALECTS, subprotocolsOf } from '../generators/dialects.js';
 import { SdkSubscriber } from '../generators/sdk-subscriber.js';
 import { Subscriber } from '../generators/subscriber.js';
 import { tokenFor } from '../generators/tokens.js';
@@ -132,18 +131,19 @@ export class Crowd {
     const url = () => urls[(index + attempt++) % urls.length] as string;
     const namespace = group.namespace ?? (group.durable ? 'demo' : 'live');
     const token = () => tokenFor(tokens, `load-${name}-${index}`, [namespace]);
+    const dialect = DIALECTS[group.dialect];
     const one: AnySubscriber =
       group.client === 'sdk'
-        ? new SdkSubscriber(subscriber, { tally, isMsgpack: group.dialect === 'msgpack', url, token, hasBegun })
+        ? new SdkSubscriber(subscriber, { tally, dialect, url, token, hasBegun })
         : new Subscriber(subscriber, {
             tally,
-            dialect: group.dialect === 'msgpack' ? msgpackDialect : jsonDialect,
+            dialect,
             verifyEvery: plan.verifyEvery,
             hasBegun,
             token,
             target: () => ({
               url: new URL(url()),
-              subprotocol: `fanfare.${group.dialect}.v1`,
+              subprotocol: subprotocolsOf(dialect),
               localAddress: plan.localAddresses[this.#attempts++ % plan.localAddresses.length],
             }),
           });

@@ -61,6 +61,8 @@ const LOAD_STEP_MS = 250;
 const CONNECTING = 400;
 /** Without one more connection for this long, the rest will not come, ms. */
 const CONNECT_PATIENCE_MS = 15_000;
+/** For the first connection of all: without one there is nothing to measure, ms. */
+const FIRST_CONNECTION_MS = 10_000;
 /** Without anything more received for this long, what is missing will not come, ms. */
 const AUDIT_PATIENCE_MS = 10_000;
 const SETTLE_PATIENCE_MS = 130_000;
@@ -222,6 +224,10 @@ class Run {
       if (connections > best) {
         best = connections;
         bestAt = performance.now();
+      }
+      if (wanted > 0 && best === 0 && performance.now() - bestAt > FIRST_CONNECTION_MS) {
+        this.#fail(new Error(`nobody could connect: ${Object.keys(this.#recording.errors).join('; ') || 'no answer'}`));
+        return;
       }
     }
     this.#recording.mark(`${this.#recording.connections} connected`);

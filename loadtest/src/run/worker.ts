@@ -1,17 +1,16 @@
 /** A generator process: connections and publishers of its share, told by its parent what to do. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { jsonDialect } from '@fanfare/protocol/json';
-import { msgpackDialect } from '@fanfare/protocol/msgpack';
 import type { AckLog, AckSummary } from '../audit/ack-log.js';
 import { Receipts } from '../audit/receipts.js';
 import { setClockOffset } from '../clock.js';
+import { DIALECTS, subprotocolsOf } from '../generators/dialects.js';
 import { HttpLink, type PublishLink, WebSocketLink } from '../generators/publish-link.js';
 import { Publisher } from '../generators/publisher.js';
 import { sizeDrawer } from '../generators/sizes.js';
 import { Subscriber } from '../generators/subscriber.js';
 import { tokenFor } from '../generators/tokens.js';
 import { seededRandom } from '../random.js';
-import { channelCount } from '../scenario/scenario.js';
+import { channelCount, type Group } from '../scenario/scenario.js';
 import { Crowd } from './crowd.js';
 import { channelName, type Loss, type Share, type WorkerPlan, type WorkerReply, type WorkerRequest } from './plan.js';
 import { linkCount } from './shares.js';
@@ -51,10 +50,11 @@ function publisherOf({ name, group, firstStream }: Share): Publisher {
     const batch = settings.by === 'http-batch' ? settings.batch : 1;
     if (settings.by !== 'websocket')
       return new HttpLink({ apis: turned, apiKey, batch, sure: settings.sure, durability: settings.durability });
+    const dialect = DIALECTS[group.dialect];
     const namespace = group.namespace ?? (group.durable ? 'demo' : 'live');
     return new WebSocketLink({
-      target: { url: new URL(urls[index % urls.length] as string), subprotocol: `fanfare.${group.dialect}.v1` },
-      dialect: group.dialect === 'msgpack' ? msgpackDialect : jsonDialect,
+      target: { url: new URL(urls[index % urls.length] as string), subprotocol: subprotocolsOf(dialect) },
+      dialect,
       token: tokenFor(tokens, `load-publisher-${index}`, [namespace]),
       durability: settings.durability,
     });
@@ -68,23 +68,24 @@ function publisherOf({ name, group, firstStream }: Share): Publisher {
     drawSize: sizeDrawer(settings.size, seededRandom(plan.seed + firstStream)),
     tally,
   });
-  if (settings.inFlight !== undefined) openWitnesses(channels, group.durable, publisher);
+  if (settings.inFlight !== undefined) openWitnesses(channels, group, publisher);
   return publisher;
 }
 
 /** Subscribers in this process that tell the closed model what has been delivered. */
-function openWitnesses(channels: readonly string[], isDurable: boolean, publisher: Publisher): void {
+function openWitnesses(channels: readonly string[], group: Group, publisher: Publisher): void {
+  const dialect = DIALECTS[group.dialect];
   for (let from = 0; from < channels.length; from += WITNESSED) {
-    const receipts = channels.slice(from, from + WITNESSED).map((channel) => new Receipts(channel, isDurable));
+    const receipts = channels.slice(from, from + WITNESSED).map((channel) => new Receipts(channel, group.durable));
     const witness = new Subscriber(
       { label: `witness#${witnesses.length}`, index: witnesses.length, receipts, presence: false },
       {
         tally,
-        dialect: jsonDialect,
+        dialect,
         verifyEvery: plan.verifyEvery,
         hasBegun: () => hasBegun,
         token: () => tokenFor(plan.target.tokens, 'load-witness', [(channels[0] as string).split(':')[0] as string]),
-        target: () => ({ url: new URL(plan.target.urls[0] as string), subprotocol: jsonDialect.subprotocol }),
+        target: () => ({ url: new URL(plan.target.urls[0] as string), subprotocol: subprotocolsOf(dialect) }),
       },
     );
     witness.onDelivery = () => publisher.delivered();

@@ -70,7 +70,8 @@ const group = z.strictObject({
     .optional(),
   /** A socket with the least of a client, or the SDK. */
   client: z.enum(['raw', 'sdk']).default('raw'),
-  dialect: z.enum(['json', 'msgpack']).default('json'),
+  /** What the SDK takes by itself, plain JSON, or MessagePack. */
+  dialect: z.enum(['compact', 'json', 'msgpack']).default('compact'),
   /** Members of their channels, who hear of each other. */
   presence: z.boolean().default(false),
   publish: publish.optional(),

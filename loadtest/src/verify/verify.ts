@@ -36,13 +36,14 @@ export function verifyScenario({ mix, durationMs, connections, rate }: VerifyPla
   };
 }
 
-/** Applications' SDK in both dialects, and clients that look at the wire itself. */
+/** Applications' SDK in its own dialect and in MessagePack, and clients that look at the wire itself. */
 function plainGroups(connections: number, rate: number): ScenarioInput['groups'] {
   const share = (part: number) => Math.max(1, Math.round(connections * part));
   const channels = (part: number) => Math.max(1, Math.min(10, Math.floor(share(part) / 4)));
-  const publish = { by: 'http' as const, sure: true, rate: rate / 3, size: { min: 64, max: 1_000 } };
+  const publish = { by: 'http' as const, sure: true, rate: rate / 4, size: { min: 64, max: 1_000 } };
   return {
-    raw: { connections: share(0.5), channels: channels(0.5), publish },
+    raw: { connections: share(0.3), channels: channels(0.3), publish },
+    json: { connections: share(0.2), channels: channels(0.2), dialect: 'json', publish },
     sdk: { connections: share(0.3), channels: channels(0.3), client: 'sdk', publish },
     msgpack: { connections: share(0.2), channels: channels(0.2), client: 'sdk', dialect: 'msgpack', publish },
   };
