@@ -176,23 +176,21 @@ describe('beside an independent measure', () => {
   });
 
   it('a delay of 20 ms shows as 20 ms', async () => {
-    const medianMs = async (delayMs: number) => {
+    const latencyOf = async (delayMs: number) => {
       server.reset();
       server.delayMs = delayMs;
-      const { latency } = await run(server.url, scenario('publish: { rate: 50 }'));
-      return { p50: latency?.p50 ?? Number.NaN, min: latency?.min ?? Number.NaN };
+      return (await run(server.url, scenario('publish: { rate: 50 }'))).latency;
     };
-    // What this machine adds is in both runs of a pair; of three pairs one in the middle tells the delay.
-    const differences: number[] = [];
-    for (let pair = 0; pair < 3; pair++) {
-      const without = await medianMs(0);
-      const delayed = await medianMs(20);
-      expect(delayed.min).toBeGreaterThanOrEqual(19.5);
-      differences.push(delayed.p50 - without.p50);
-    }
-    const [, difference = Number.NaN] = differences.toSorted((a, b) => a - b);
+    const without = await latencyOf(0);
+    const delayed = await latencyOf(20);
+    // A busy machine adds to most of the deliveries, but not to all of a thousand: the fastest tell what the server did.
+    const difference = (delayed?.min ?? Number.NaN) - (without?.min ?? Number.NaN);
     expect(difference).toBeGreaterThan(18);
     expect(difference).toBeLessThan(24);
+    expect(delayed?.p50).toBeGreaterThanOrEqual(20);
+    // On a quiet machine the medians too.
+    if (process.env.FANFARE_TEST_LOAD === 'long')
+      expect((delayed?.p50 ?? Number.NaN) - (without?.p50 ?? 0)).toBeLessThan(24);
   });
 
   it('a server that stands still for 2 s shows in p99.9, because the schedule goes on', async () => {
