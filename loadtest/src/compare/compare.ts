@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { nowUs } from '../clock.js';
 import { RawConnection } from '../generators/raw-connection.js';
 import { createHistogram } from '../report/histogram.js';
+import { cpuMsOf, residentBytesOf } from '../servers/server-process.js';
 import { type Contender, MARKER } from './adapter.js';
 
 export interface CompareOptions {
@@ -34,7 +34,6 @@ const CONNECTING = 100;
 const WARM_MS = 500;
 /** Bursts on their way at a time, so that no server waits for a publisher. */
 export const IN_FLIGHT = 4;
-const TICKS_PER_SECOND = 100;
 
 /** Subscribers of one contender, kept over all rounds, and what they count. */
 export class Stand {
@@ -160,16 +159,9 @@ export class Stand {
 }
 
 function cpuMs(pids: readonly number[]): number {
-  return pids.reduce((sum, pid) => {
-    const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1]?.split(' ') ?? [];
-    return sum + ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS_PER_SECOND;
-  }, 0);
+  return pids.reduce((sum, pid) => sum + cpuMsOf(pid), 0);
 }
 
 function residentBytes(pids: readonly number[]): number {
-  if (pids.length === 0) return Number.NaN;
-  return pids.reduce(
-    (sum, pid) => sum + Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1]) * 1024,
-    0,
-  );
+  return pids.length === 0 ? Number.NaN : pids.reduce((sum, pid) => sum + residentBytesOf(pid), 0);
 }

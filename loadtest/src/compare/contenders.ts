@@ -89,8 +89,13 @@ export const CONTENDERS: Readonly<Record<string, (options: StartOptions) => Prom
       config,
       `listen: "127.0.0.1:${port}"\nwebsocket { listen: "127.0.0.1:${webSocketPort}", no_tls: true }\n`,
     );
-    const { server } = await ServerProcess.start('nats-server', ['-c', config], /Server is ready/);
     const remove = () => rmSync(folder, { recursive: true, force: true });
+    const { server } = await ServerProcess.start('nats-server', ['-c', config], /Server is ready/).catch(
+      (error: Error) => {
+        remove();
+        throw error;
+      },
+    );
     return {
       name: 'nats-server',
       description: 'core NATS over WebSocket, remembers nothing',

@@ -75,14 +75,12 @@ export class ServerProcess {
 
   /** CPU time used so far, ms. */
   cpuMs(): number {
-    const fields = readFileSync(`/proc/${this.pid}/stat`, 'latin1').split(') ')[1]?.split(' ') ?? [];
-    return ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS_PER_SECOND;
+    return cpuMsOf(this.pid);
   }
 
   /** Resident memory, bytes. */
   residentBytes(): number {
-    const match = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${this.pid}/status`, 'latin1'));
-    return Number(match?.[1]) * 1024;
+    return residentBytesOf(this.pid);
   }
 
   /** Asks for a garbage collection (the program must do so at SIGUSR2) and gives it time. */
@@ -98,4 +96,16 @@ export class ServerProcess {
     this.#child.kill('SIGKILL');
     await once(this.#child, 'exit');
   }
+}
+
+/** CPU time that a process has used so far, ms. */
+export function cpuMsOf(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1]?.split(' ') ?? [];
+  return ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS_PER_SECOND;
+}
+
+/** Resident memory of a process, bytes. */
+export function residentBytesOf(pid: number): number {
+  const match = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'));
+  return Number(match?.[1]) * 1024;
 }
