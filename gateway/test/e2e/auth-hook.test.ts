@@ -37,7 +37,7 @@ beforeAll(async () => {
     settings: {
       AUTH_HOOK_URL: `http://127.0.0.1:${(application.address() as AddressInfo).port}/fanfare`,
       AUTH_HOOK_SECRET: HOOK_SECRET,
-      AUTH_HOOK_TIMEOUT_MS: '500',
+      AUTH_HOOK_TIMEOUT_MS: '3s',
       AUTH_HOOK_CACHE_MS: '60s',
     },
     file: {
