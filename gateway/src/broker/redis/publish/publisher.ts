@@ -1,5 +1,4 @@
-import type { ReplicasWanted } from '@fanfare/protocol';
-import type { Cancel, Clock } from '../../../clock.js';
+import type { Clock } from '../../../clock.js';
 import { FanfareError } from '../../../errors.js';
 import type { BackoffTimings } from '../../../redis/backoff.js';
 import type { CommandLink } from '../../../redis/command-link.js';
@@ -9,14 +8,16 @@ import { faultKind, firstWord, NotSentError } from '../../../redis/reply-errors.
 import type { Command } from '../../../redis/resp.js';
 import type { RetryHint, Routes } from '../../../redis/routes.js';
 import type { Topology } from '../../../redis/topology/topology.js';
-import { type ChannelSpec, mostWanted, type PublishOptions, type PublishOutcome, type Reached } from '../../broker.js';
+import type { ChannelSpec, PublishOptions, PublishOutcome, Reached } from '../../broker.js';
 import type { NewMessage } from '../../record.js';
 import { encodeBody } from '../../record-codec.js';
-import { REPLICATION_INFO, readStored, settleStored, waitCommand } from './commands.js';
+import { Call } from './call.js';
+import { readStored, settleStored } from './commands.js';
 import { type Job, takeJobs } from './jobs.js';
 import { type Batch, type Publish, PublishLane } from './lane.js';
+import { LaneSchedule } from './lane-schedule.js';
 import { outcomeUnknown, unavailable } from './outcomes.js';
-import { Replicas } from './replicas.js';
+import { ReplicaRounds } from './replica-rounds.js';
 
 /** Numbers of the publishing side; times in ms. */
 export interface PublisherTimings {
@@ -57,28 +58,8 @@ interface PublisherOptions {
 }
 
 const DEFAULT_MAX_PENDING_BYTES = 64 * 1024 * 1024;
-/** How often lanes that wait for a retry are looked at, ms. */
-const RETRY_TICK_MS = 20;
 /** Lanes that are kept though nothing waits in them, because they know their names. */
 const MAX_LANES = 10_000;
-
-/** A call of `publish` that is not answered yet. */
-class Call {
-  readonly outcomes: PublishOutcome[];
-  #open: number;
-  readonly #resolve: (outcomes: PublishOutcome[]) => void;
-
-  constructor(size: number, resolve: (outcomes: PublishOutcome[]) => void) {
-    this.outcomes = new Array(size);
-    this.#open = size;
-    this.#resolve = resolve;
-  }
-
-  settle(index: number, outcome: PublishOutcome): void {
-    this.outcomes[index] = outcome;
-    if (--this.#open === 0) this.#resolve(this.outcomes);
-  }
-}
 
 /**
  * The publishing half of the Redis engine. What is published in one turn of the event loop leaves in
@@ -92,18 +73,10 @@ export class RedisPublisher {
   readonly #pending: PendingBytes;
   readonly #routes: Routes;
   readonly #lanes = new Map<string, PublishLane>();
-  /** Lanes with something to send now. */
-  #ready = new Set<PublishLane>();
-  /** Lanes that wait for their `retryAt`. */
-  readonly #waiting = new Set<PublishLane>();
-  /** Replicated batches leave together: these wait until the round before is answered. */
-  readonly #parked = new Set<PublishLane>();
-  /** Those of the master behind a link, as it was asked last. */
-  readonly #replicas = new WeakMap<CommandLink, Replicas>();
+  readonly #schedule: LaneSchedule;
+  readonly #rounds: ReplicaRounds;
   /** Whether a script call may name keys of one slot only. */
   #isBySlot: boolean;
-  #isFlushScheduled = false;
-  #cancelTick: Cancel | undefined;
   #isClosed = false;
 
   constructor(options: PublisherOptions) {
@@ -113,6 +86,8 @@ export class RedisPublisher {
     this.#timings = { ...PUBLISHER_TIMINGS, ...options.timings };
     this.#pending = new PendingBytes(options.maxPendingBytes ?? DEFAULT_MAX_PENDING_BYTES);
     this.#routes = options.routes;
+    this.#schedule = new LaneSchedule(options.clock, (lanes) => this.#flush(lanes));
+    this.#rounds = new ReplicaRounds(options.clock, this.#timings);
   }
 
   /** As the port says; not to be called after `close`. Never rejects: every message has its outcome. */
@@ -130,21 +105,18 @@ export class RedisPublisher {
       for (let i = 0; i < messages.length; i++) {
         this.#add(lane, messages[i] as NewMessage, wanted, giveUpAt, call, i);
       }
-      this.#makeReady(lane);
+      this.#schedule.add(lane);
     });
   }
 
   /** Something changed for the better (a link came up, another server is master): nobody waits longer than needed. */
   wake(): void {
-    this.#unpark();
-    const lanes = [...this.#waiting];
-    this.#waiting.clear();
-    for (const lane of lanes) this.#makeReady(lane);
+    this.#schedule.wake();
   }
 
   close(): void {
     this.#isClosed = true;
-    this.#cancelTick?.();
+    this.#schedule.close();
     for (const lane of this.#lanes.values()) lane.abandon(new Error('the broker is closed'));
   }
 
@@ -191,18 +163,7 @@ export class RedisPublisher {
     lane.add({ body, key: message.key, replicas, giveUpAt, settle, mayBeDone: false });
   }
 
-  #makeReady(lane: PublishLane): void {
-    if (lane.isEmpty || lane.isBusy || this.#waiting.has(lane) || this.#parked.has(lane)) return;
-    this.#ready.add(lane);
-    if (this.#isFlushScheduled) return;
-    this.#isFlushScheduled = true;
-    this.#clock.soon(() => this.#flush());
-  }
-
-  #flush(): void {
-    this.#isFlushScheduled = false;
-    const lanes = this.#ready;
-    this.#ready = new Set();
+  #flush(lanes: ReadonlySet<PublishLane>): void {
     const writes = new Map<CommandLink, PublishLane[]>();
     for (const lane of lanes) {
       const { isReplicated, asked } = lane;
@@ -211,8 +172,7 @@ export class RedisPublisher {
         this.#routes.refresh();
         this.#retry(lane, [], new NotSentError('nobody serves its slot'), { isSoon: false });
       } else if (isReplicated && link.isBusy) {
-        this.#parked.add(lane);
-        this.#tickLater();
+        this.#schedule.park(lane);
       } else {
         const together = writes.get(link);
         if (together) together.push(lane);
@@ -228,13 +188,10 @@ export class RedisPublisher {
   #send(link: CommandLink, jobs: readonly Job[]): void {
     const commands: Command[] = [];
     for (const job of jobs) for (const one of job.commands) commands.push(one);
-    // All that leaves together waits for replicas, or nothing of it does.
-    const isReplicated = jobs[0]?.batches[0]?.publishes[0]?.replicas !== undefined;
-    const wanted = isReplicated ? wantedBy(jobs) : undefined;
-    const asked = wanted === undefined ? 0 : this.#replicasOf(link).toWaitFor(wanted);
-    if (wanted !== undefined) commands.push(REPLICATION_INFO, waitCommand(asked, this.#timings.replicaMs));
+    const round = this.#rounds.begin(link, jobs);
+    if (round) commands.push(...round.commands);
     const replies = link.send(commands);
-    const acknowledged = wanted === undefined ? undefined : this.#reached(link, wanted, asked, replies);
+    const acknowledged = round?.reached(replies);
     let at = 0;
     for (const job of jobs) {
       const own = replies.slice(at, at + job.commands.length);
@@ -242,46 +199,7 @@ export class RedisPublisher {
       if (job.ends) void this.#concludeLive(link, job.batches[0] as Batch, own, job.ends);
       else void this.#concludeStored(link, job.batches, own.at(-1) as Promise<unknown>, acknowledged);
     }
-    void acknowledged?.then(() => this.#unpark());
-  }
-
-  /**
-   * What replicas have of what was sent; the last replies are those to `REPLICATION_INFO` and WAIT. An error in place of
-   * the count (the master was demoted, the connection cut) acknowledges nothing.
-   */
-  async #reached(
-    link: CommandLink,
-    wanted: ReplicasWanted,
-    asked: number,
-    replies: readonly Promise<unknown>[],
-  ): Promise<Reached> {
-    const replicas = this.#replicasOf(link);
-    const deadline = this.#clock.now() + this.#timings.replicaMs;
-    const [info, first] = await Promise.all(replies.slice(-2));
-    const now = this.#clock.now();
-    if (Buffer.isBuffer(info)) replicas.note(info.toString('latin1'), now);
-    const needed = replicas.toWaitFor(wanted);
-    // There are more of them than it was asked for.
-    const isShort = typeof first === 'number' && first < needed && asked < needed && now < deadline;
-    const [again] = isShort ? link.send([waitCommand(needed, Math.ceil(deadline - now))]) : [];
-    const last = again ? await again : first;
-    const count = typeof last === 'number' ? last : 0;
-    return { replicas: count, of: Math.max(count, replicas.count) };
-  }
-
-  #replicasOf(link: CommandLink): Replicas {
-    let replicas = this.#replicas.get(link);
-    if (!replicas) {
-      replicas = new Replicas(this.#timings.replicaMemoryMs);
-      this.#replicas.set(link, replicas);
-    }
-    return replicas;
-  }
-
-  #unpark(): void {
-    const lanes = [...this.#parked];
-    this.#parked.clear();
-    for (const lane of lanes) this.#makeReady(lane);
+    void acknowledged?.then(() => this.#schedule.unpark());
   }
 
   /** @param acknowledged what replicas have of what the link was sent up to now, if that was asked for */
@@ -302,7 +220,7 @@ export class RedisPublisher {
       if (acknowledged) void acknowledged.then((reached) => settleStored(publishes, appended, reached));
       else settleStored(publishes, appended, undefined);
       lane.succeeded();
-      this.#makeReady(lane);
+      this.#schedule.add(lane);
     }
   }
 
@@ -332,7 +250,7 @@ export class RedisPublisher {
       return;
     }
     lane.succeeded();
-    this.#makeReady(lane);
+    this.#schedule.add(lane);
   }
 
   /** Settles what must not or need not be tried again, and retries the rest. */
@@ -370,36 +288,6 @@ export class RedisPublisher {
   #retry(lane: PublishLane, again: readonly Publish[], problem: Error, hint: RetryHint): void {
     lane.failed(again, problem, hint, { clock: this.#clock, retry: this.#timings.retry });
     if (this.#isClosed) lane.abandon(problem);
-    if (lane.isEmpty || lane.retryAt <= this.#clock.now()) this.#makeReady(lane);
-    else this.#wait(lane);
+    this.#schedule.addLater(lane);
   }
-
-  #wait(lane: PublishLane): void {
-    this.#waiting.add(lane);
-    this.#tickLater();
-  }
-
-  #tickLater(): void {
-    this.#cancelTick ??= this.#clock.after(RETRY_TICK_MS, () => this.#tick());
-  }
-
-  #tick(): void {
-    this.#cancelTick = undefined;
-    const now = this.#clock.now();
-    for (const lane of this.#parked) lane.expire(now);
-    this.#unpark();
-    for (const lane of this.#waiting) {
-      lane.expire(now);
-      if (!lane.isEmpty && lane.retryAt > now) continue;
-      this.#waiting.delete(lane);
-      this.#makeReady(lane);
-    }
-    if (this.#waiting.size > 0 || this.#parked.size > 0) this.#tickLater();
-  }
-}
-
-function wantedBy(jobs: readonly Job[]): ReplicasWanted | undefined {
-  return mostWanted(
-    jobs.flatMap(({ batches }) => batches.flatMap(({ publishes }) => publishes.map((one) => one.replicas))),
-  );
 }
