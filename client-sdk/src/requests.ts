@@ -3,7 +3,9 @@ import { Backoff, type BackoffOptions } from './backoff.js';
 import type { Cancel, Clock } from './clock.js';
 import { errorOfFrame, FanfareClientError } from './errors.js';
 import type { Pulse } from './pulse.js';
+import { isAmbiguous, outcomeUnknown, type Reply, type ReplyType, type Request, type RequestPlan } from './request.js';
 import { SendWindow } from './send-window.js';
+import { isLonger } from './wire-size.js';
 
 interface RequestsOptions {
   readonly dialect: Dialect;
@@ -14,40 +16,6 @@ interface RequestsOptions {
   readonly backoff: BackoffOptions;
   /** Most requests that may wait or be open at once; more are refused with `limit_exceeded`. */
   readonly maxPending: number;
-}
-
-interface RequestPlan {
-  /**
-   * Ends the request from the call on, ms. One that was sent by then goes on until the gateway was
-   * silent for this long: its answer is on its way.
-   */
-  readonly timeoutMs: number;
-  /** Whether the request changes nothing, so that it can always be sent again. */
-  readonly readOnly: boolean;
-  /** The frame names the session by which it is sent, in `except`. Default false. */
-  readonly exceptSelf?: boolean | undefined;
-  /** Asked when the link died under an open request that changes something: may it be sent again? */
-  readonly repeatable?: () => boolean;
-}
-
-type ReplyType = 'published' | 'history' | 'presence' | 'refreshed';
-type Reply<Type extends ReplyType> = Extract<ServerFrame, { type: Type }>;
-
-interface Request extends RequestPlan {
-  readonly id: number;
-  readonly replyType: ReplyType;
-  readonly wire: Wire;
-  readonly resolve: (reply: Reply<ReplyType>) => void;
-  readonly reject: (error: FanfareClientError) => void;
-  readonly backoff: Backoff;
-  /** Ends the deadline. */
-  cancel: Cancel;
-  /** Its time is over, and it waits only for the answer to what was sent. */
-  overdue: boolean;
-  /** While it is open: since when, ms since the Unix epoch. */
-  sentAt: number | undefined;
-  /** When it was first sent without ever being answered. */
-  ambiguousSince: number | undefined;
 }
 
 /** Most requests open at once. */
@@ -333,22 +301,6 @@ export class Requests {
   }
 }
 
-/** May it have been done without our knowing? */
-function isAmbiguous({ readOnly, sentAt, ambiguousSince }: Request): boolean {
-  return !readOnly && (sentAt !== undefined || ambiguousSince !== undefined);
-}
-
-function outcomeUnknown(detail: string, cause?: unknown): FanfareClientError {
-  return new FanfareClientError('outcome_unknown', `it may or may not have been done: ${detail}`, { cause });
-}
-
 function malformed(detail: string): FanfareClientError {
   return new FanfareClientError('malformed_frame', detail);
-}
-
-/** More bytes than this? UTF-8 takes at most three bytes a UTF-16 unit, so most text need not be counted. */
-function isLonger(wire: Wire, maxBytes: number): boolean {
-  if (typeof wire !== 'string') return wire.length > maxBytes;
-  if (wire.length * 3 <= maxBytes) return false;
-  return wire.length > maxBytes || new TextEncoder().encode(wire).length > maxBytes;
 }

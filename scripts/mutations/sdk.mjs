@@ -56,7 +56,11 @@ export default [
       'request.overdue = restMs > 0;',
       'request.overdue = false;',
     ],
+  ]),
+  ...of('client-sdk/src/wire-size.ts', 'client-sdk/src/publish.test.ts', [
     ['text is as long as it has characters', ' || new TextEncoder().encode(wire).length > maxBytes', ''],
+  ]),
+  ...of('client-sdk/src/request.ts', 'client-sdk/src/publish.test.ts', [
     [
       'what may have been done has failed',
       'return !readOnly && (sentAt !== undefined || ambiguousSince !== undefined);',
