@@ -14,9 +14,9 @@ export interface Caller {
   readonly entrance: string;
   /** `undefined` once nobody is there any more: nothing is allowed then. */
   readonly identity: Identity | undefined;
-  /** Of its session, if it has one. */
+  /** Id of its session, if the caller has one. */
   readonly id?: string;
-  /** What it may do on a channel besides, by the token that it gave when it subscribed there. */
+  /** What the caller may do on a channel besides, by the token that it gave when it subscribed there. */
   grantOn?(channel: string): Grants | undefined;
 }
 
@@ -25,7 +25,7 @@ export type Decision = ChannelPolicy | FanfareError;
 
 export interface PermittedMessage {
   readonly channel: ChannelPolicy;
-  /** As it was given, or as the application changed it. */
+  /** The message as it was given, or as the application changed it. */
   readonly message: NewMessage;
 }
 
@@ -53,7 +53,7 @@ export class ChannelAccess {
     return judge(caller, action, channel) === 'allowed' ? channel : forbidden(action);
   }
 
-  /** Whether the caller may do this by no means: what the application would say is not asked. */
+  /** Whether the caller may do this in no case, whatever the application says; it is not asked. */
   isRefused(caller: Caller, action: Action, name: string): boolean {
     const channel = this.#find(action, name);
     return channel instanceof FanfareError || judge(caller, action, channel) === 'refused';

@@ -64,7 +64,7 @@ export class Publishing {
   /**
    * Publishes messages to a channel that {@link decide} and {@link oversize} let through: one call of the broker, which
    * keeps their order. Never rejects: each message has its own outcome, in the order given.
-   * @param replicas what all of them wait for; default: for none
+   * @param replicas which replicas all of the messages wait for; default: none
    */
   publish(
     caller: Caller,
@@ -102,7 +102,7 @@ export class Publishing {
   }
 }
 
-/** @throws {FanfareError} if it may not be published, or is too large. */
+/** @throws {FanfareError} if the message may not be published, or is too large. */
 function fitting(decision: PermittedMessage | FanfareError): PermittedMessage {
   if (decision instanceof FanfareError) throw decision;
   const tooLarge = oversize(decision.channel, decision.message.payload);

@@ -7,13 +7,13 @@ import type { ChannelPolicy } from '../namespaces.js';
 
 /** At most one of `after` and `before`; without them, the newest messages. */
 interface HistoryRange {
-  /** Messages after this position; */
+  /** Reads the messages after this position. */
   readonly after?: Position | undefined;
-  /** or those right before it. */
+  /** Reads the messages right before this position. */
   readonly before?: Position | undefined;
-  /** Most messages. */
+  /** Most messages that are returned. */
   readonly limit: number;
-  /** Most bytes of messages, about; at least one message is returned if there is one. Default 256 KiB. */
+  /** About how many bytes of messages are returned at most; at least one message is returned if there is one. Default 256 KiB. */
   readonly maxBytes?: number;
   /** Reject at once where the log cannot be read just now, as `ReadRange` says. Default false. */
   readonly failFast?: boolean;

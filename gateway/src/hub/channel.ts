@@ -41,7 +41,7 @@ export class Membership {
     return this.#state === 'left';
   }
 
-  /** @internal Onto the topic: from here on the client gets what the channel flushes. */
+  /** @internal Puts the client onto the topic: from here on the client gets what the channel flushes. */
   goLive(): void {
     this.#note(EVENT.live);
     this.#state = 'live';
@@ -50,7 +50,7 @@ export class Membership {
     this.topic.enter(this.member);
   }
 
-  /** Ends it, in whatever state it is, at once. */
+  /** Ends the membership at once, in whatever state it is. */
   leave(cause: LeaveCause = 'left'): void {
     if (this.#state === 'left') return;
     this.#note(cause === 'lagged' ? EVENT.lagged : cause === 'closed' ? EVENT.disconnected : EVENT.left);
@@ -79,7 +79,7 @@ export abstract class Channel implements ChannelListener {
   /** @internal */
   readonly context: HubContext;
   protected subscription: Subscription | undefined;
-  /** Set once the channel serves; cleared never: an interruption repairs in place. */
+  /** Set once the channel serves, and never cleared: after an interruption the channel is repaired in place. */
   protected active = false;
   protected ended = false;
   readonly #onEnd: (done: Promise<void>) => void;
@@ -135,7 +135,7 @@ export abstract class Channel implements ChannelListener {
   abstract onDoubt(): void;
   /** The broker has answered a publish of this gateway: who joins from now on joins behind it. */
   onPublished(_outcomes: readonly PublishOutcome[]): void {}
-  /** Compares with the log; the backstop for what nobody foresaw. */
+  /** Compares the channel with its log: the backstop for faults that nobody foresaw. */
   abstract audit(): Promise<void>;
 
   /** Waits until the channel serves. @throws {FanfareError} `unavailable`, after `joinTimeoutMs`. */
@@ -159,7 +159,7 @@ export abstract class Channel implements ChannelListener {
     });
   }
 
-  /** Ends it now: nobody is on it, or the gateway stops. */
+  /** Ends the channel now, because nobody is on it or because the gateway stops. */
   end(): void {
     if (this.ended) return;
     this.ended = true;

@@ -6,7 +6,7 @@ import type { LogPosition, LogRecord } from '../broker/record.js';
 export interface Outgoing {
   /** Absent on live channels. */
   readonly position: LogPosition | undefined;
-  /** Bytes it occupies while it waits, about. */
+  /** About how many bytes it occupies while it waits. */
   readonly size: number;
   /** When it was stored, ms since the Unix epoch, by the clock of the broker; absent: it is no message. */
   readonly time?: number;
@@ -19,7 +19,7 @@ export interface Outgoing {
 /** One session that does not get what all others get. */
 interface Exception {
   readonly session: string;
-  /** What it is sent in its place: its position goes on. `undefined` on live channels, where there is none. */
+  /** What the session is sent in place of the item, so that its position goes on. `undefined` on live channels, where there is none. */
   frame(dialect: RawDialect): Wire | undefined;
 }
 

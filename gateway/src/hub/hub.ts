@@ -25,7 +25,7 @@ interface HubDependencies {
   readonly recorder?: FlightRecorder | undefined;
   /** Told when clients are told a reset. Default: nobody. */
   readonly onReset?: ResetListener | undefined;
-  /** By which those are found who do not get a message. Default: nobody is. */
+  /** Finds the place on a channel of one who does not get a message. Default: nobody is found. */
   readonly findMembership?: FindMembership | undefined;
   readonly onFault: (message: string, error?: unknown) => void;
   readonly options?: Partial<HubOptions>;
@@ -97,7 +97,7 @@ export class Hub {
     return this.#channels.has(channel);
   }
 
-  /** A place on the channel, alive from now on; `membership.channel.join` brings the client there. */
+  /** Gives the client a place on the channel, which is alive from now on; `membership.channel.join` brings the client there. */
   enter(policy: ChannelPolicy, member: Member): Membership {
     if (this.#closed) throw new FanfareError('unavailable', 'the gateway stops', { retryAfterMs: 1_000 });
     let channel = this.#channels.get(policy.name);

@@ -33,7 +33,10 @@ export class LiveChannel extends Channel {
   protected override async activate(): Promise<void> {}
 }
 
-/** Behind what was dropped nothing may follow; behind what only waits, frames keep their order. */
+/**
+ * Resolves once the client has read everything, if frames were dropped for it: nothing may follow the hole. Frames that
+ * only wait keep their order, so that whoever has some of those need not be waited for.
+ */
 async function caughtUp(membership: Membership): Promise<void> {
   while (membership.member.isLagging && !membership.hasLeft) await membership.member.drained();
 }

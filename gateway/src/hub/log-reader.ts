@@ -11,9 +11,9 @@ interface LogReaderOptions {
   readonly pageBytes: number;
 }
 
-/** Pages kept for stragglers of a replay: theirs differ by a little only. */
+/** How many pages are kept for the stragglers of a replay, who differ in their positions by a little only. */
 const KEPT_PAGES = 4;
-/** How long they are kept when nobody replays, ms. */
+/** How long pages are kept when nobody replays, ms. */
 const KEEP_MS = 5_000;
 
 /**

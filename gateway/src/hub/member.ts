@@ -4,7 +4,7 @@ import type { TopicMember } from './topic.js';
 
 /** One client as a channel sees it. */
 export interface Member extends TopicMember {
-  /** Names its session, in all gateways. */
+  /** Id of its session, unique among all gateways. */
   readonly session: string;
   readonly dialect: RawDialect;
   /**
@@ -19,7 +19,7 @@ export interface Member extends TopicMember {
   /** Whether nothing waits in this process for the client to read it. */
   readonly isDrained: boolean;
   /**
-   * Resolves once nothing waits, or the client is gone; one caller after another, so look again.
+   * Resolves once nothing waits, or the client is gone. Callers go on one after another, so each has to look again.
    */
   drained(): Promise<void>;
   /** Runs a task with a page of the log to send, few at a time: so few pages of a client wait in memory. */

@@ -10,7 +10,7 @@ const JOIN_BYTES = 3;
 /** Empties send queues: the scheduler. */
 export interface SendQueueOwner {
   readonly options: { readonly queueBytes: number; readonly allQueuesBytes: number };
-  /** Bytes that wait in all queues, about. */
+  /** About how many bytes wait in all queues. */
   readonly bytes: number;
   /** A queue that was empty has something to send. */
   wake(queue: SendQueue): void;
@@ -22,10 +22,10 @@ export interface SendQueueOwner {
 
 /** What one channel has to send, in order, and the topics it goes to. */
 export class SendQueue {
-  /** Goes before the others, and is no delivery: pings. */
+  /** What it has to send goes before what other queues have, and counts as no delivery: pings. */
   readonly isUrgent: boolean;
   readonly #owner: SendQueueOwner;
-  /** The channel, or what no channel can be called. */
+  /** Name of the channel, or a name that no channel can have. */
   readonly name: string;
   #topics: readonly Topic[] = [];
   /** Where a topic begins that is opened now. */
@@ -45,7 +45,7 @@ export class SendQueue {
     this.isUrgent = isUrgent;
   }
 
-  /** Those that somebody uses. */
+  /** The topics that somebody uses. */
   get topics(): readonly Topic[] {
     return this.#topics;
   }
@@ -67,7 +67,7 @@ export class SendQueue {
     return topic.use();
   }
 
-  /** Everything up to here counts as sent. */
+  /** Everything up to this position counts as sent. */
   startAt(position: LogPosition): void {
     this.#flushed = position;
     for (const topic of this.#topics) topic.flushed = position;

@@ -51,7 +51,7 @@ export class SendScheduler implements SendQueueOwner {
   #waiting: (() => void)[] = [];
 
   /**
-   * @param find by which those are found who do not get a message. Default: nobody is
+   * @param find finds the place on a channel of one who does not get a message. Default: nobody is found
    * @param recorder where it is noted what was sent. Default: nowhere
    */
   constructor(
@@ -70,7 +70,7 @@ export class SendScheduler implements SendQueueOwner {
     this.#recorder = recorder;
   }
 
-  /** Bytes that wait, about. */
+  /** About how many bytes wait in all queues. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -220,7 +220,7 @@ export class SendScheduler implements SendQueueOwner {
     if (first && last) this.#recorder.note(EVENT.flushed, name, '', first.epoch, first.offset, last.offset, members);
   }
 
-  /** How long they took from the log to here, by the clock of the broker. */
+  /** How long the messages took from the log to here, by the clock of the broker. */
   #observe(items: readonly Outgoing[]): void {
     const { flushLatency, brokerClockAheadMs } = this.#stats;
     const now = this.#clock.wall() + brokerClockAheadMs;

@@ -21,7 +21,7 @@ export class Tail {
     this.#before = at;
   }
 
-  /** Empties it; the next entry follows `at`. */
+  /** Empties the tail; the next entry follows `at`. */
   reset(at: LogPosition): void {
     this.#before = at;
     this.#entries.drop(this.#entries.length);

@@ -14,7 +14,7 @@ export class Canary {
   #isFailing = false;
   #failures = 0;
   #successes = 0;
-  /** It was read back once: until then one failure is enough. */
+  /** Whether a probe was read back once: until then one failure is enough. */
   #isProven = false;
 
   constructor(channel: string) {
@@ -25,7 +25,7 @@ export class Canary {
     return this.#isFailing;
   }
 
-  /** The probe was read back. Returns whether it is well again since. */
+  /** The probe was read back. Returns whether the part is well again since then. */
   succeeded(): boolean {
     this.#isProven = true;
     this.#failures = 0;
@@ -35,7 +35,7 @@ export class Canary {
     return true;
   }
 
-  /** It was not. Returns whether it fails since. */
+  /** The probe was not read back. Returns whether the part counts as failing since then. */
   failed(): boolean {
     this.#successes = 0;
     this.#failures++;

@@ -1,4 +1,4 @@
-/** Probes of which the quickest tells the time. */
+/** How many of the last probes are compared: the quickest of them tells the time. */
 const KEPT = 12;
 
 interface Sample {

@@ -66,7 +66,7 @@ export class SelfProbe {
   readonly #options: SelfProbeOptions;
   /** Its only clients are the canaries: what they do is in nobody's counters, and on nobody's list. */
   readonly #hub: Hub;
-  /** By part of the broker. */
+  /** The canaries, by part of the broker. */
   readonly #canaries = new Map<string, Canary>();
   /** Probes that were not read back yet. */
   readonly #awaited = new Map<number, (storedAtMs: number) => void>();
@@ -91,7 +91,7 @@ export class SelfProbe {
     this.#cancel = clock.after(timings.intervalMs, () => this.start());
   }
 
-  /** Without waiting for a broker that may be away. */
+  /** Begins to probe, without waiting for a broker that may be away. */
   close(): void {
     this.#cancel();
     this.#isClosed = true;

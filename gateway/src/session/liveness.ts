@@ -6,9 +6,9 @@ import type { Topic, TopicMember } from '../hub/topic.js';
 
 export interface LivenessTimings {
   readonly pingIntervalMs: number;
-  /** Silence beyond an interval of pings that means the link is dead. */
+  /** How long a connection may be silent beyond an interval of pings before its link counts as dead. */
   readonly pongTimeoutMs: number;
-  /** For the first frame. */
+  /** How long a client may take to connect, from the open socket on. */
   readonly connectTimeoutMs: number;
   /** How long a client may stay behind. */
   readonly lagMs: number;
@@ -19,8 +19,9 @@ export interface Living extends TopicMember {
   readonly dialect: RawDialect;
   /** Last sign of life: a frame received or bytes drained, ms. */
   readonly lastSeenMs: number;
-  /** When it connected, and since when it lags, ms. */
+  /** When its socket was opened, ms. */
   readonly openedAtMs: number;
+  /** Since when it lags, ms; `undefined` while it does not. */
   readonly laggingSinceMs: number | undefined;
   /** Since when it has read nothing, though something waits for it. To be asked from time to time. */
   stalledSinceMs(nowMs: number): number | undefined;

@@ -10,7 +10,7 @@ import { ChannelTurns } from './channel-turns.js';
 /** How a client is to be brought onto a channel, and who is told what becomes of it. */
 interface Subscribing {
   readonly start: Start;
-  /** It wants to be a member, and to hear of the others. */
+  /** The client wants to be a member, and to hear of the others. */
   readonly presence: boolean;
   /** What the client may do there besides, by the token that it gave, and until when. */
   readonly grant?: ChannelGrant | undefined;
@@ -42,7 +42,7 @@ interface Standing {
 
 /** The channels of one client: those that it is on or joining. */
 export class Memberships {
-  /** Order among what is asked of one channel. */
+  /** Keeps in order what is asked of one channel. */
   readonly turns = new ChannelTurns();
   readonly #hub: Hub;
   readonly #member: Member;

@@ -3,14 +3,14 @@ import { RateLimiter } from '../rate-limiter.js';
 /** What a connection may send a second, on average and at once; `Infinity` turns one off. */
 interface RateLimits {
   readonly commandsPerSecond: number;
-  /** Of frames, commands or not. */
+  /** Bytes of all frames, commands or not. */
   readonly bytesPerSecond: number;
   readonly publishesPerSecond: number;
 }
 
 /** Limits of one connection; `Infinity` turns one off. */
 export interface SessionLimits extends RateLimits {
-  /** Channels at a time. */
+  /** How many channels it may be on at a time. */
   readonly subscriptions: number;
 }
 

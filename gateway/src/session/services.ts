@@ -10,24 +10,24 @@ import type { SessionLimits } from './rates.js';
 
 /** Is told who connects, enters and leaves channels, and goes: presence, webhooks. No method may throw or wait. */
 export interface SessionListener {
-  /** It has said who it is. */
+  /** The client has said who it is. */
   onConnected?(client: Client): void;
-  /** It has given a new token: it may do other things than before. */
+  /** The client has given a new token: it may do other things than before. */
   onRefreshed?(client: Client): void;
   /**
-   * It is on the channel and was told so; once more where it started over from another position.
+   * The client is on the channel and was told so; once more where it started over from another position.
    * @param presence whether it wants to be a member, and to hear of the others
    */
   onEntered?(client: Client, channel: ChannelPolicy, presence: boolean): void;
   /**
-   * It was on the channel, or about to be, and no longer is. A client that `lagged` comes back as soon as it has read
+   * The client was on the channel, or about to be, and no longer is. A client that `lagged` comes back as soon as it has read
    * what it was sent.
    */
   onLeft?(client: Client, channel: string, cause: LeaveCause): void;
-  /** It had connected, and nothing reaches it any more. */
+  /** The client had connected, and nothing reaches it any more. */
   onClosed?(client: Client): void;
   /**
-   * Its socket is gone, whether it had connected or not.
+   * The client's socket is gone, whether it had connected or not.
    * @param code of the close
    * @param user who it was last, if it said so
    */

@@ -9,7 +9,7 @@ export interface SessionOwner<Session> {
   userWaitMs(session: Session, charge: Charge): number;
   /** A channel that nobody here is on is asked for. 0 if it may become alive, else after how many ms. */
   channelWaitMs(session: Session): number;
-  /** It has said who it is: the first time, or anew with another identity than `before`. */
+  /** The session has said who it is: the first time, or anew with another identity than `before`. */
   onIdentified(session: Session, before: Identity | undefined): void;
   /** Its client has not read what it was sent, and is off its topics. */
   onLagging(session: Session): void;

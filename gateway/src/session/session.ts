@@ -46,7 +46,7 @@ export class Session implements SocketSession, Client, Living, MembershipListene
   readonly #services: SessionServices;
   readonly #speaker: Speaker;
   #identity: Identity | undefined;
-  /** Who it was last; outlives its identity. */
+  /** User of its last identity, known also when the session has ended. */
   #user: string | undefined;
   #lastSeenMs: number;
   /** Made with its first command. */
@@ -91,7 +91,7 @@ export class Session implements SocketSession, Client, Living, MembershipListene
     return found instanceof Promise ? found.then((one) => this.#admitted(one)) : this.#admitted(found);
   }
 
-  /** One that is connected already has been counted. */
+  /** A session that is connected already has been counted. */
   #admitted(identity: Identity): Identity {
     if (!this.#identity) this.#owner.admit(identity);
     return identity;

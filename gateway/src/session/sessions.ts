@@ -24,7 +24,7 @@ interface SessionsOptions {
   readonly admission?: AdmissionLimits;
 }
 
-/** What there is of a user. */
+/** What this gateway has of one user. */
 interface UserSessions {
   readonly sessions: Set<Session>;
   readonly rates: UserRates;
@@ -41,7 +41,7 @@ export class Sessions implements SessionOwner<Session> {
   /** Only those that have a user, under each of their users. */
   readonly #byUser = new Map<string, UserSessions>();
   readonly #admission: Admission;
-  /** How many there are from each address. */
+  /** How many sessions there are from each address. */
   readonly #atAddress = new Map<string, number>();
   #opened = 0;
   #isDraining = false;
@@ -94,7 +94,7 @@ export class Sessions implements SessionOwner<Session> {
     session.close(4429, tooManyReason(error));
   }
 
-  /** How many there are, those included whose socket is still closing. */
+  /** How many sessions there are, those included whose socket is still closing. */
   get size(): number {
     return this.#byId.size;
   }
@@ -107,12 +107,12 @@ export class Sessions implements SessionOwner<Session> {
     return this.#byId.get(id);
   }
 
-  /** Those that this user has now. */
+  /** The sessions that this user has now. */
   ofUser(user: string): ReadonlySet<Session> {
     return this.#byUser.get(user)?.sessions ?? NONE;
   }
 
-  /** How many come from this address. */
+  /** How many sessions come from this address. */
   atAddress(address: string): number {
     return this.#atAddress.get(address) ?? 0;
   }

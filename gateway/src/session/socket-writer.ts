@@ -12,7 +12,7 @@ const PAGES_AT_A_TIME = 2;
 
 /** Whom a writer serves. */
 export interface Writing {
-  /** Names it, in all gateways. */
+  /** Id of its session, unique among all gateways. */
   readonly id: string;
   /** Frames were dropped: whatever is published to its topics from now on must not reach the client. */
   onLag(): void;

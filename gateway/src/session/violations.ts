@@ -1,4 +1,4 @@
-/** Of one kind, within a minute, that end a connection. */
+/** How many violations of one kind within a minute end a connection. */
 const MAX_VIOLATIONS = 10;
 const VIOLATIONS_WINDOW_MS = 60_000;
 
@@ -15,7 +15,7 @@ export class Violations {
   }
 }
 
-/** Frames refused as too fast, in a stretch of so many seconds, that end a connection. */
+/** How many frames refused as too fast, within a stretch of {@link REFUSALS_WINDOW_MS}, end a connection. */
 const MAX_REFUSALS = 2_000;
 const REFUSALS_WINDOW_MS = 10_000;
 

@@ -3,9 +3,9 @@
 export interface WhyQuery {
   readonly channel: string;
   readonly offset: number;
-  /** Absent: that of the log as it is now. */
+  /** Epoch of the message. Absent: the one of the log as it is now. */
   readonly epoch?: number | undefined;
-  /** What became of it for this session. */
+  /** Asks what became of the message for this session as well. */
   readonly session?: string | undefined;
 }
 
@@ -16,13 +16,13 @@ export interface WhyQuery {
 export interface LogEntryInfo {
   readonly state: 'stored' | 'trimmed' | 'lost' | 'unpublished' | 'unknown';
   readonly epoch?: string;
-  /** When it was stored, by the clock of the broker. */
+  /** When the message was stored, by the clock of the broker. */
   readonly time?: number;
   readonly user?: string;
   readonly key?: string;
-  /** The session that does not get it. */
+  /** The session that does not get the message. */
   readonly except?: string;
-  /** Why it is not known. */
+  /** Why nothing is known of the message. */
   readonly detail?: string;
 }
 
@@ -40,7 +40,7 @@ export interface SessionFate {
  */
 export interface SessionVerdict {
   readonly verdict: 'sent' | 'replayed' | 'dropped' | 'behind' | 'gone' | 'reset' | 'excepted' | 'waiting' | 'unknown';
-  /** When it was sent or replayed, or why it was not. */
+  /** When the message was sent or replayed, or why it was not. */
   readonly at?: number;
   /** All that is remembered of the session on that channel, the oldest first; the last {@link MAX_FATES}. */
   readonly events: readonly {
@@ -54,22 +54,22 @@ export interface SessionVerdict {
 /** What one gateway remembers. */
 export interface WhyShare {
   readonly node: string;
-  /** Before that everything is forgotten; absent: it remembers all since it began. */
+  /** Everything before that time is forgotten. Absent: the gateway remembers all since it began. */
   readonly since?: number;
   /** The channel as it is there now; absent: nobody is on it. */
   readonly channel?: { readonly offset?: number; readonly pending: number; readonly subscribers: number };
-  /** Its publisher was answered there. `by`: entrance and user or API key. */
+  /** The message's publisher was answered by this gateway. `by`: entrance and user or API key. */
   readonly published?: { readonly at: number; readonly by: string };
-  /** How it came there: by push, unless the gateway read it from the log. */
+  /** How the message came to this gateway: by push, unless it was read from the log. */
   readonly received?: { readonly by: 'push' | 'log'; readonly at: number };
-  /** Handed to the transport, for so many clients. */
+  /** The message was handed to the transport, for so many clients. */
   readonly flushed?: { readonly at: number; readonly subscribers: number };
-  /** All clients were told a reset over it. */
+  /** All clients were told a reset in place of the message. */
   readonly reset?: { readonly at: number; readonly reason: string };
   /** Sessions that read too slowly when it was sent: it was dropped for them, or may have been. The first {@link MAX_FATES}. */
   readonly dropped: readonly SessionFate[];
   readonly droppedCount: number;
-  /** Sessions to which it was sent alone. The first {@link MAX_FATES}. */
+  /** Sessions to which the message was sent alone. The first {@link MAX_FATES}. */
   readonly replayed: readonly SessionFate[];
   readonly replayedCount: number;
   /** Only if a session was asked for. */

@@ -5,7 +5,7 @@ import type { Conversation, Greeting } from '../conversation.js';
 import { FanfareSpeaker, type FanfareSpeakerOptions } from './speaker.js';
 
 interface FanfareOptions extends FanfareSpeakerOptions {
-  /** Those that clients may speak; the first one also where they name none. */
+  /** The dialects that clients may speak; the first one also where they name none. */
   readonly dialects: readonly [RawDialect, ...RawDialect[]];
 }
 

@@ -19,7 +19,7 @@ export interface FanfareSpeakerOptions {
   readonly maxFrameBytes: number;
   /** How often `ping` comes, ms. */
   readonly pingIntervalMs: number;
-  /** After the start of a connection, in which subscribes with `since` don't count as commands, ms. */
+  /** How long after the start of a connection a `subscribe` with `since` does not count as a command, ms. */
   readonly resumeGraceMs: number;
   /** How long an idempotency key holds, ms. */
   readonly idempotencyMs: number;
