@@ -89,7 +89,7 @@ export interface Reached {
   readonly of: number;
 }
 
-/** Whether it is safe with as many replicas as were asked for. */
+/** Whether a message is safe with as many replicas as were asked for. */
 export function isReached({ replicas, of }: Reached, wanted: ReplicasWanted): boolean {
   return replicas >= (wanted === 'all' ? Math.max(1, of) : wanted);
 }

@@ -4,7 +4,7 @@ import type { Extension, LogRecord, NewMessage } from './record.js';
 /** The session that does not get the message, as text. */
 const EXCEPT = 2;
 
-/** The message, not for this session. */
+/** The message with the session that does not get it. */
 export function withExcept(message: NewMessage, session: string): NewMessage {
   const extension: Extension = { kind: EXCEPT, bytes: Buffer.from(session) };
   return { ...message, extensions: [...(message.extensions ?? []), extension] };

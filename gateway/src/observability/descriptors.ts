@@ -12,15 +12,15 @@ const MAX_RESERVE = 256;
 const RELIEF = 0.9;
 
 export interface Descriptors {
-  /** What the process may have open. */
+  /** How many descriptors the process may have open. */
   readonly limit: number;
-  /** What it has open. */
+  /** How many descriptors it has open. */
   readonly open: number;
-  /** What of the limit connections can take. */
+  /** How many descriptors connections can take of the limit. */
   readonly connections: number;
 }
 
-/** `undefined`: the system does not say (only Linux does). */
+/** What this process may open and has open now. `undefined`: the system does not say (only Linux does). */
 export function readDescriptors(): Descriptors | undefined {
   try {
     const [, text] = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1')) ?? [];

@@ -16,7 +16,7 @@ interface MetricDescription {
   readonly name: string;
   readonly type: string;
   readonly help: string;
-  /** Besides `node`, which all have. */
+  /** Labels of the metric besides `node`, which all have. */
   readonly labels: readonly string[];
 }
 

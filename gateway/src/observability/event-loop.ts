@@ -32,7 +32,7 @@ export class EventLoopWatch {
     return delays;
   }
 
-  /** Since the process began, s. */
+  /** How long the loop was busy since the process began, s. */
   get busySeconds(): number {
     const { active }: EventLoopUtilization = performance.eventLoopUtilization();
     return active / 1000;

@@ -1,9 +1,9 @@
 import type { Writable } from 'node:stream';
 import type { Clock } from '../clock.js';
 
-/** Lines that wait for a reader who stands still, bytes. */
+/** Most bytes of lines that wait for a reader who stands still. */
 const MAX_WAITING_BYTES = 1024 * 1024;
-/** After a line could not be written, until the next one is tried, ms. */
+/** How long no line is tried after one could not be written, ms. */
 const RETRY_MS = 1_000;
 
 /**

@@ -23,7 +23,7 @@ export function watchChanges(
   });
 }
 
-/** `undefined`: not written by a gateway. */
+/** Reads a pushed change of presence. `undefined`: the bytes were not written by a gateway. */
 function parseChange({ payload }: LogRecord): PresenceChange | undefined {
   try {
     const change = JSON.parse(Buffer.from(payload.bytes).toString()) as PresenceChange;

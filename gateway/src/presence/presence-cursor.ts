@@ -1,7 +1,7 @@
 import { FanfareError } from '../errors.js';
 import { memberKey, type PresencePage } from './presence-store.js';
 
-/** What goes on behind a page; nothing if it ends the list. */
+/** The cursor by which the next page is asked for; nothing if this page ends the list. */
 export function cursorBehind({ members, more }: PresencePage): { readonly cursor?: string } {
   const last = members.at(-1);
   return more && last ? { cursor: Buffer.from(memberKey(last)).toString('base64url') } : {};

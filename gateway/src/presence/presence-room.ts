@@ -20,7 +20,7 @@ interface PresenceRoomOptions {
   readonly clock: Clock;
   /** How long a room without listeners is kept, against churn, ms. */
   readonly lingerMs: number;
-  /** Told once, when it is of no use any more. */
+  /** Called once, when the room is of no use any more. */
   readonly onEnd: (room: PresenceRoom) => void;
   readonly onFault: (message: string, error?: unknown) => void;
 }
@@ -32,9 +32,9 @@ const AUDIT_MS = 60_000;
 
 /** A client that hears of joins and leaves. */
 export interface Listening {
-  /** Puts it onto the topic; from here on it hears of changes. */
+  /** Puts the client onto the topic; from here on it hears of changes. */
   begin(): void;
-  /** Ends it at once; may be called in whatever state it is. */
+  /** Ends the listening at once; may be called in whatever state it is. */
   end(): void;
 }
 
@@ -239,7 +239,7 @@ export class PresenceRoom implements PresenceListener {
     this.#cancelLinger = clock.after(lingerMs, () => this.end());
   }
 
-  /** The backstop for what nobody foresaw. */
+  /** Compares the room with the store: the backstop for faults that nobody foresaw. */
   #scheduleAudit(): void {
     this.#cancelAudit = this.#options.clock.after(AUDIT_MS, () => {
       if (!this.#isInterrupted) void this.#audit();
@@ -253,7 +253,7 @@ export class PresenceRoom implements PresenceListener {
   }
 }
 
-/** Index of the first key behind this one, which need not be there. */
+/** Index of the first key behind this one; this one need not be among the keys itself. */
 function firstBehind(keys: readonly string[], after: string): number {
   let low = 0;
   let high = keys.length;

@@ -14,7 +14,7 @@ import type { Subscription } from '../broker/broker.js';
 /** One session on a channel, as a gateway stores it. */
 export interface PresentSession {
   readonly session: string;
-  /** Absent if anonymous. */
+  /** User of the session. Absent if it is anonymous. */
   readonly user?: string | undefined;
   /** What the token says of the user, for others to see; plain JSON. */
   readonly info?: unknown;
@@ -25,14 +25,14 @@ export interface PresenceMember {
   readonly session: string;
   readonly user?: string;
   readonly info?: unknown;
-  /** How many sessions it has on the channel now, at least 1. */
+  /** How many sessions the member has on the channel now, at least 1. */
   readonly sessions: number;
 }
 
 /** Some members, in an order that does not change while they stay. */
 export interface PresencePage {
   readonly members: readonly PresenceMember[];
-  /** Members on the channel. */
+  /** How many members are on the channel. */
   readonly count: number;
   /** The revision that the page shows; 0 while nobody is there. */
   readonly rev: number;

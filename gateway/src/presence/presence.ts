@@ -56,7 +56,7 @@ export class Presence {
     await Promise.race([store.add(channel, session), sleep(clock, this.#timings.enterMs)]);
   }
 
-  /** @param isAbrupt it did not say so itself, and may be back at once */
+  /** @param isAbrupt the client did not say itself that it leaves, and may be back at once */
   leave(channel: string, { session, user }: PresentSession, isAbrupt: boolean): void {
     const { store, clock } = this.#options;
     const name = placeOf(channel, session);

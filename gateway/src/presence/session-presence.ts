@@ -15,7 +15,7 @@ const DEFAULT_LIMIT = 1_000;
 
 /** A client on a channel that it wanted to be seen on. */
 interface Place {
-  /** As it was when it entered: the client's identity may be another one when it leaves. */
+  /** The identity as it was when the client entered: the client's identity may be another one when it leaves. */
   readonly session: PresentSession;
   readonly listening: Listening;
 }

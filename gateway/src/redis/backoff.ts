@@ -27,7 +27,7 @@ export class Backoff {
     return Math.round(minMs + this.#random() * Math.max(0, ceilingMs - minMs));
   }
 
-  /** After a success. */
+  /** Begins again with the shortest wait, after a success. */
   reset(): void {
     this.#attempts = 0;
   }

@@ -19,12 +19,12 @@ interface CommandLinkOptions {
    * took longer than `suspectMs`: this process and the master may have been frozen together while another one was promoted.
    */
   readonly confirm: (address: RedisAddress) => Promise<boolean>;
-  /** It can take commands (again). */
+  /** Called when the link can take commands, the first time or again. */
   readonly onUp: () => void;
 }
 
 export interface CommandLinkTimings {
-  /** Until a new connection has shown that it leads to a master, ms. */
+  /** How long a new connection may take to show that it leads to a master, ms. */
   readonly handshakeMs: number;
   /** Replies overdue for this long, ms: nothing more is sent until one comes. */
   readonly suspectMs: number;
@@ -80,7 +80,7 @@ export class CommandLink {
     return this.#inFlight > 0;
   }
 
-  /** Replies are awaited, and overdue. */
+  /** Whether replies are awaited and overdue. */
   get #isSilent(): boolean {
     return this.#inFlight > 0 && this.#suspicion === undefined;
   }

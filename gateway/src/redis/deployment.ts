@@ -41,9 +41,9 @@ export interface RedisDeploymentOptions {
 
 /** What stands on a deployment, and is told what changes. */
 export interface Tenant {
-  /** Who is master changed, or is known for the first time. */
+  /** Called when it changed who is master, or is known for the first time. */
   onView?(view: TopologyView): void;
-  /** Some connection for commands can take them (again). */
+  /** Called when a connection can take commands, the first time or again. */
   onUp?(): void;
   /** Whether it misses a master, so that news are worth more questions. */
   isLost?(): boolean;

@@ -1,4 +1,4 @@
-/** What a message that waits occupies besides its own bytes, about. */
+/** About how many bytes a message that waits occupies besides its own. */
 const MESSAGE_BYTES = 300;
 
 /** Bytes of messages that wait for each master or are on their way to it: one that is away fills its own share only. */

@@ -16,7 +16,7 @@ const PROBE_MS = 1_000;
 
 /** A master that refuses writes. */
 interface Refusing {
-  /** Its reply. */
+  /** The reply with which it refused last. */
   reply: string;
   /** Where it refused last. */
   slot: number;

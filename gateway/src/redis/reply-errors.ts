@@ -57,7 +57,7 @@ const REFUSALS = new Map<string, Refusal>([
   refusal('NOPERM', false, false),
 ]);
 
-/** `undefined`: this is no reply by which a server refuses for now. */
+/** What a reply says of a server that refuses for now. `undefined`: this is no such reply. */
 export function refusalOf(error: Error): Refusal | undefined {
   return isReply(error) ? REFUSALS.get(firstWord(error)) : undefined;
 }

@@ -5,7 +5,7 @@ export type CommandArgument = string | Buffer | number;
 
 /** A command, encoded. */
 export interface Command {
-  /** For whoever handles replies by it. */
+  /** Name of the command, for whoever handles replies by it. */
   readonly name: string;
   readonly bytes: Buffer;
 }

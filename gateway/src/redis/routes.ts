@@ -22,7 +22,7 @@ interface RoutesOptions {
 export interface RetryHint {
   /** The reason for it is gone already: worth another attempt at once. */
   readonly isSoon: boolean;
-  /** The next attempt goes here, behind ASKING. */
+  /** Where the next attempt goes, behind ASKING. */
   readonly asked?: RedisAddress;
   /** The next attempt brings the script along. */
   readonly needsScript?: boolean;
@@ -30,7 +30,7 @@ export interface RetryHint {
 
 /** How long a redirection counts against a view that still names the old owner, ms. */
 const MOVED_MS = 5_000;
-/** At least between two questions to the topology, ms. */
+/** Least time between two questions to the topology, ms. */
 const REFRESH_PAUSE_MS = 100;
 
 interface Moved {

@@ -6,7 +6,7 @@ const MIN_PAUSE_MS = 100;
 
 interface ShardSweepOptions {
   readonly clock: Pick<Clock, 'after' | 'random'>;
-  /** In which all gateways together look at every shard once, ms. */
+  /** Time in which all gateways together look at every shard once, ms. */
   readonly sweepMs: number;
   /** How many gateways there are now: the more, the more seldom each of them looks. Default 1. */
   readonly gateways?: (() => number) | undefined;

@@ -27,7 +27,7 @@ export function createClientAddress(trusted: readonly string[]): ClientAddress {
   };
 }
 
-/** `undefined`: no address and no network. */
+/** Reads an address or a network. `undefined`: the text is neither. */
 export function parseNetwork(text: string) {
   const [, address = '', bits] = /^([\da-f.:]+)(?:\/(\d{1,3}))?$/i.exec(text) ?? [];
   const version = isIP(address);

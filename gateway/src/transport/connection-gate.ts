@@ -5,7 +5,7 @@ export const KEPT_FOR_HTTP = 16;
 
 /** Counts the connections of a transport, and lets no more in than it may have. */
 export class ConnectionGate {
-  /** HTTP and WebSocket together. */
+  /** How many connections are open, HTTP and WebSocket together. */
   #open = 0;
   readonly #max: number;
   readonly #onConnections: NonNullable<TransportOptions['onConnections']>;

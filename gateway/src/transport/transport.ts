@@ -16,7 +16,7 @@ export interface Transport {
    * Frames of one topic arrive in call order, and in order with direct sends to the same socket.
    */
   publish(topic: string, frame: Uint8Array | string, binary: boolean): void;
-  /** Sockets on the topic now. */
+  /** How many sockets are on the topic now. */
   subscribers(topic: string): number;
   /** Whether so many of `maxConnections` are taken that the rest is for HTTP: refuse upgrades. */
   readonly isCrowded: boolean;
@@ -44,7 +44,7 @@ export const MAX_PUBLISHES_PER_TURN = 32;
 
 export interface ListenAddress {
   readonly host: string;
-  /** 0 takes a free one. */
+  /** TCP port; 0 takes a free one. */
   readonly port: number;
   /** Share the port with other processes of this gateway (workers). Default false: exclusive. */
   readonly shared?: boolean;
@@ -179,7 +179,7 @@ export interface SocketSession {
 }
 
 export interface HttpRequest {
-  /** Upper case. HEAD arrives as GET; its answer goes out without the body. */
+  /** HTTP method in upper case. HEAD arrives as GET; its answer goes out without the body. */
   readonly method: string;
   readonly path: string;
   /** Raw query string, without `?`. */

@@ -122,7 +122,7 @@ export function createUwsTransport<S extends SocketSession>(
   const former = new Set<Generation>();
   let current = createGeneration();
 
-  /** Whether it worked. */
+  /** Tries to listen. Returns whether it worked. */
   function startListening(generation: Generation, { host, port, shared }: Required<ListenAddress>): boolean {
     const mode = shared ? LISTEN_SHARED : LISTEN_EXCLUSIVE;
     (generation.app as unknown as ListenWithMode).listen(host, port, mode, (socket) => {

@@ -79,7 +79,7 @@ async function serve(message: IncomingMessage, response: ServerResponse, context
   }
 }
 
-/** Resolves once it has left, or nobody waits for it. */
+/** Resolves once the answer has left, or nobody waits for it. */
 function write(response: ServerResponse, answer: HttpResponse, { isStopping }: HttpContext): Promise<void> {
   const { status, headers, body } = answer;
   response.statusCode = status;

@@ -21,20 +21,20 @@ export type Delivery =
   | { readonly outcome: 'delivered' }
   | { readonly outcome: 'refused' | 'down'; readonly reason: string };
 
-/** Requests at a time. */
+/** How many requests are under way at a time. */
 const CONCURRENCY = 8;
 /** Between two tries while the application is down: doubled from the first up to the last, ms. */
 const BACKOFF_MS = { first: 500, last: 30_000 };
 /** Most bytes that are read of an answer: a connection is kept only if it was read to its end. */
 const MAX_ANSWER_BYTES = 64 * 1024;
-/** Answers that ask to come back later. */
+/** Status codes that ask to come back later. */
 const LATER = new Set([408, 425, 429]);
 
 /** The application's URL. While it is down, one request after another finds out whether it still is. */
 export class Endpoint {
   readonly #options: EndpointOptions;
   readonly #turns = new Semaphore(CONCURRENCY);
-  /** Failures in a row. */
+  /** How many requests failed in a row. */
   #failures = 0;
   #quietUntilMs = 0;
 

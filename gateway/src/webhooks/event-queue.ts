@@ -16,21 +16,21 @@ export interface EventQueue {
   readonly stats: QueueStats;
 }
 
-/** Counted since the start. */
+/** What became of events, counted since the start. */
 export interface QueueStats {
   added: number;
   delivered: number;
-  /** Not added: the queue could not be reached for long, or too many waited. */
+  /** Events that were not added: the queue could not be reached for long, or too many waited. */
   dropped: number;
-  /** Put aside as dead letters. */
+  /** Events that were put aside as dead letters. */
   dead: number;
 }
 
 /** When a batch is given up. */
 export interface GiveUpRule {
-  /** Tries of a batch that the application refuses. Default 8. */
+  /** How often a batch is tried that the application refuses. Default 8. */
   readonly refusals: number;
-  /** Age of the oldest event of a batch while the application is down, ms. Default 24 h. */
+  /** How old the oldest event of a batch may become while the application is down, ms. Default 24 h. */
   readonly downMs: number;
 }
 

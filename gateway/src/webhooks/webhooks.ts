@@ -20,7 +20,7 @@ interface WebhooksOptions {
   readonly wake?: (shard: number) => void;
 }
 
-/** Resets of one channel that are told together, ms. */
+/** How long resets of one channel are gathered to be told together, ms. */
 const RESET_WINDOW_MS = 1_000;
 
 interface Resets {

@@ -24,9 +24,9 @@ interface Present {
 }
 
 interface State {
-  /** By `memberKey`. */
+  /** The members, by `memberKey`. */
   readonly members: Map<string, Present>;
-  /** Session to its member's key. */
+  /** Key of the member that each session belongs to. */
   readonly sessions: Map<string, string>;
   rev: number;
 }

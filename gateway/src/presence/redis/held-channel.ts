@@ -7,7 +7,7 @@ interface HeldChannelOptions {
   readonly stored: () => Promise<readonly string[]>;
   readonly pause: (attempt: number) => Promise<void>;
   readonly isClosed: () => boolean;
-  /** Nothing is left to hold or to do. */
+  /** Called when nothing is left to hold or to do. */
   readonly onEmpty: () => void;
 }
 
@@ -23,7 +23,7 @@ export class HeldChannel {
   readonly #wanted = new Map<string, SessionUpdate>();
   /** Sessions of which it is not known that they are stored as wanted; told once they are. */
   readonly #open = new Map<string, (() => void)[]>();
-  /** What is stored may be anything. */
+  /** Whether it is unknown what is stored, so that all of it is to be compared. */
   #isDoubtful = false;
   #isBusy = false;
 
@@ -45,7 +45,7 @@ export class HeldChannel {
     this.#work();
   }
 
-  /** What is stored is held against what should be. */
+  /** Compares what is stored with what should be. */
   compare(): void {
     this.#isDoubtful = true;
     this.#work();

@@ -39,9 +39,9 @@ export interface RedisPresenceOptions {
 }
 
 export interface PresenceEvents {
-  /** Most that wait in a shard, about. */
+  /** About how many events wait in a shard at most. */
   readonly maxEvents: number;
-  /** Some were added to this shard. */
+  /** Called when events were added to this shard. */
   wake(shard: number): void;
 }
 

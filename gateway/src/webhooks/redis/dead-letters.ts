@@ -4,7 +4,7 @@ import { SHARD_COUNT } from '../../redis/keys.js';
 import { parseRedisUrl } from '../../redis/url.js';
 import { type DeadLetter, deadLetters, settleDeadLetters, WEBHOOK_SCRIPTS } from './webhook-scripts.js';
 
-/** Read from one shard at a time. */
+/** How many dead letters are read from one shard at a time. */
 const MAX_LETTERS = 10_000;
 
 /** The webhooks of a deployment that were given up. */

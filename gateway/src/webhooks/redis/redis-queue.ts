@@ -12,7 +12,7 @@ export interface RedisQueueOptions {
   readonly endpoint: Endpoint;
   /** Tells this gateway's processes and lives apart. */
   readonly gateway: string;
-  /** Of those that are sent; others are passed over. */
+  /** The types of events that are sent; others are passed over. */
   readonly types: ReadonlySet<string>;
   /** Most events that wait in a shard, about; beyond it the oldest are lost. */
   readonly maxEvents: number;
