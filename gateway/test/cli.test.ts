@@ -30,7 +30,7 @@ async function serve(...flags: string[]) {
     server.stop();
     await server.code;
   });
-  await expect.poll(() => server.output.out + server.output.err, { timeout: 10_000 }).toContain('listening');
+  await expect.poll(() => server.output.out + server.output.err, { timeout: 40_000 }).toContain('listening');
   const url = /url=(\S+)/.exec(server.output.out)?.[1] ?? '';
   return { ...server, url };
 }

@@ -30,7 +30,8 @@ async function connect({ onTestFinished }: TestContext, { wsUrl }: GatewayProces
 }
 
 async function connections({ httpUrl }: GatewayProcess): Promise<number> {
-  const text = await (await fetch(`${httpUrl}/metrics`)).text();
+  // A connection of its own: one that is kept alive may be closed by the gateway in the moment it is used again.
+  const text = await (await fetch(`${httpUrl}/metrics`, { headers: { connection: 'close' } })).text();
   return Number(/^fanfare_connections\{.*\} (\d+)$/m.exec(text)?.[1]);
 }
 

@@ -14,7 +14,7 @@ const MISSED = 90;
 const FILLER = '.'.repeat(4_000);
 /** Their positions differ by up to this, in no order. */
 const SPREAD = 30;
-const MOST_READS = 10;
+const MOST_READS = 30;
 const PATIENCE = { timeout: 60_000 };
 const CHANNEL = 'demo:storm';
 
