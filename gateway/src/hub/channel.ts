@@ -1,8 +1,9 @@
 import type { ChannelListener, ChannelSpec, PublishOutcome, Subscription } from '../broker/broker.js';
 import type { LogPosition, LogRecord } from '../broker/record.js';
 import { type Cancel, pause } from '../clock.js';
-import { FanfareError, toFanfareError } from '../errors.js';
+import { toFanfareError } from '../errors.js';
 import { EVENT } from '../flight-recorder.js';
+import { Gate } from './gate.js';
 import type { HubContext } from './hub-options.js';
 import type { Joined, LeaveCause, Member, Start } from './member.js';
 import { SendQueue } from './send-queue.js';
@@ -79,12 +80,11 @@ export abstract class Channel implements ChannelListener {
   /** @internal */
   readonly context: HubContext;
   protected subscription: Subscription | undefined;
-  /** Set once the channel serves, and never cleared: after an interruption the channel is repaired in place. */
-  protected active = false;
   protected ended = false;
   readonly #onEnd: (done: Promise<void>) => void;
   readonly #activation: Promise<void>;
-  #waiting = new Set<() => void>();
+  /** Opened once, and never closed: after an interruption the channel is repaired in place. */
+  readonly #serves: Gate;
   #count = 0;
   #linger: Cancel | undefined;
 
@@ -95,6 +95,7 @@ export abstract class Channel implements ChannelListener {
   constructor(spec: ChannelSpec, context: HubContext, ready: Promise<void>, onEnd: (done: Promise<void>) => void) {
     this.spec = spec;
     this.context = context;
+    this.#serves = new Gate(context.clock, 'the channel cannot be served now');
     this.queue = new SendQueue(context.scheduler, spec.name);
     this.#onEnd = onEnd;
     this.#activation = ready.then(() => this.#activate());
@@ -138,25 +139,14 @@ export abstract class Channel implements ChannelListener {
   /** Compares the channel with its log: the backstop for faults that nobody foresaw. */
   abstract audit(): Promise<void>;
 
+  /** Whether the channel serves. */
+  protected get active(): boolean {
+    return this.#serves.isOpen;
+  }
+
   /** Waits until the channel serves. @throws {FanfareError} `unavailable`, after `joinTimeoutMs`. */
   protected ready(): Promise<void> | undefined {
-    if (this.active) return undefined;
-    return new Promise((resolve, reject) => {
-      const settle = (act: () => void) => () => {
-        cancel();
-        this.#waiting.delete(onActive);
-        act();
-      };
-      const fail = () =>
-        reject(
-          new FanfareError('unavailable', 'the channel cannot be served now', {
-            retryAfterMs: 1_000,
-          }),
-        );
-      const onActive = settle(resolve);
-      const cancel = this.context.clock.after(this.context.options.joinTimeoutMs, settle(fail));
-      this.#waiting.add(onActive);
-    });
+    return this.#serves.passed(this.context.options.joinTimeoutMs);
   }
 
   /** Ends the channel now, because nobody is on it or because the gateway stops. */
@@ -182,8 +172,7 @@ export abstract class Channel implements ChannelListener {
         this.subscription ??= await this.context.broker.subscribe(this.spec, this);
         if (this.ended) return;
         await this.activate();
-        this.active = true;
-        for (const wake of [...this.#waiting]) wake();
+        this.#serves.open();
         return;
       } catch (error) {
         if (!toFanfareError(error).retryable) this.context.onFault('activation failed', error);

@@ -135,3 +135,36 @@ it('a client that has left leaves once: the channel lives for the others', async
   await new Promise((resolve) => setTimeout(resolve, 20));
   expect(hub.size).toBe(1);
 });
+
+it('who resumes while the subscription is interrupted is answered once the log was asked', async () => {
+  const { hub, publish, push, offsets, listener } = await setUp();
+  await publish(2);
+  await push(1, 2);
+  await expect.poll(offsets).toEqual([1, 2]);
+  const since = { epoch: String((await join(hub)).joined?.position?.epoch), offset: 1 };
+  listener().onInterrupted();
+  let isAnswered = false;
+  const resumed = join(hub, CHANNEL, { since }).finally(() => {
+    isAnswered = true;
+  });
+  // Who wants nothing of the past is told of what was lost, if it was.
+  await join(hub);
+  expect(isAnswered).toBe(false);
+  listener().onResumed();
+  expect((await resumed).joined).toMatchObject({ recovered: true, position: { offset: 1 } });
+});
+
+it('who resumes while the log is read because a push is missing is answered at once', async () => {
+  const { hub, publish, push, offsets, hold, isHolding, release } = await setUp();
+  await publish(3);
+  await push(1);
+  await expect.poll(offsets).toEqual([1]);
+  const { joined } = await join(hub);
+  hold();
+  await push(3);
+  await expect.poll(isHolding).toBe(true);
+  const since = { epoch: String(joined?.position?.epoch), offset: 1 };
+  expect((await join(hub, CHANNEL, { since })).joined).toMatchObject({ recovered: true });
+  release();
+  await expect.poll(offsets).toEqual([1, 2, 3]);
+});

@@ -7,6 +7,7 @@ import { EVENT } from '../flight-recorder.js';
 import { count } from '../stats.js';
 import { Channel, type Membership } from './channel.js';
 import { epochFrame, Notice, resetFrame } from './entry.js';
+import { Gate } from './gate.js';
 import { LogReader } from './log-reader.js';
 import type { Joined, Start } from './member.js';
 import { replay } from './replay.js';
@@ -46,6 +47,11 @@ export class DurableChannel extends Channel {
   #hasCursor = false;
   /** The last position that was told to a publisher of this gateway. */
   #published: LogPosition = this.cursor;
+  /** Closed while the log may have lost the cursor: from a doubt to the first page behind it, which judges the cursor. */
+  readonly #sure = new Gate(this.context.clock, 'the channel is compared with its log');
+  #doubts = 0;
+  /** Of a push that is held back; its log went over into it, or this is not its log. */
+  #strangeEpoch: number | undefined;
   #repair: Promise<void> | undefined;
   #repairAgain = false;
 
@@ -82,6 +88,30 @@ export class DurableChannel extends Channel {
     while (isBefore(topic.flushed, position) && this.queue.pending > 0) await this.queue.progress();
   }
 
+  get isSure(): boolean {
+    return this.#sure.isOpen;
+  }
+
+  async madeSure(ms: number): Promise<void> {
+    await this.#sure.passed(ms);
+  }
+
+  /** Until the log is asked, it may have lost the cursor. */
+  #doubt(): void {
+    this.#doubts++;
+    this.#sure.close();
+  }
+
+  /** A page has judged the cursor. `isOld`: it was asked for before the last doubt. */
+  #beSureUnless(isOld: boolean): void {
+    const isStrange = this.#strangeEpoch !== undefined && !this.#knows(this.#strangeEpoch);
+    if (!isOld && !isStrange) this.#sure.open();
+  }
+
+  #knows(epoch: number): boolean {
+    return endOf({ lineage: this.lineage, head: this.cursor }, epoch) !== undefined;
+  }
+
   /** It stops to follow its pushes, or did before. */
   #stand(): void {
     this.#held ??= [];
@@ -105,14 +135,14 @@ export class DurableChannel extends Channel {
         // Faster than it can be sent: what comes is read from the log, page by page as there is room.
         this.context.stats.queueOverflows++;
         this.#hold(record);
-        void this.repair();
+        void this.repair(record);
         return;
       }
       if (record.offset <= cursor.offset) return;
     }
     this.context.stats.pushGaps++;
     this.#hold(record);
-    void this.repair();
+    void this.repair(record);
   }
 
   #take(record: LogRecord): void {
@@ -123,6 +153,10 @@ export class DurableChannel extends Channel {
   #hold(record: LogRecord): void {
     const { bufferRecords, bufferBytes } = this.context.options;
     this.#stand();
+    if (!this.#knows(record.epoch)) {
+      this.#strangeEpoch = record.epoch;
+      this.#sure.close();
+    }
     const held = this.#held as LogRecord[];
     if (held.length === 0) this.#heldBytes = 0;
     if (held.length < bufferRecords && this.#heldBytes < bufferBytes) {
@@ -149,6 +183,7 @@ export class DurableChannel extends Channel {
     this.tail.fill(page.entries, page.lineage, page.head);
     this.queue.startAt(this.cursor);
     this.#hasCursor = true;
+    this.#sure.open();
     this.context.recorder.noteAt(EVENT.opened, this.spec.name, '', this.cursor);
     if (wasInterrupted || interruptions !== this.#interruptions || !this.#release(page)) void this.repair();
   }
@@ -163,6 +198,7 @@ export class DurableChannel extends Channel {
   override onInterrupted(): void {
     this.#interrupted = true;
     this.#interruptions++;
+    this.#doubt();
     this.#stand();
     this.#standstill.reason = 'its subscription is interrupted';
   }
@@ -176,11 +212,17 @@ export class DurableChannel extends Channel {
     void this.#checkDoubt();
   }
 
-  /** Reads on from the cursor until pushes and log agree; callers share one run. */
-  repair(): Promise<void> {
+  /**
+   * Reads on from the cursor until pushes and log agree; callers share one run.
+   * @param seen what the log holds; behind the cursor, in its epoch, it leaves no doubt that the log goes on from there
+   */
+  repair(seen?: LogPosition): Promise<void> {
+    if (seen?.epoch !== this.cursor.epoch || isBefore(seen, this.cursor)) this.#doubt();
     this.#repairAgain = true;
     this.#repair ??= this.#runRepair().finally(() => {
       this.#repair = undefined;
+      // Asked for when the run was over, before anybody could know.
+      if (this.#repairAgain && !this.ended && !this.#interrupted) void this.repair(this.cursor);
     });
     return this.#repair;
   }
@@ -191,7 +233,7 @@ export class DurableChannel extends Channel {
     const { clock, options } = this.context;
     await new Promise<void>((resolve) => {
       const cancel = clock.after(options.joinTimeoutMs, resolve);
-      void this.repair().then(() => {
+      void this.repair(seen).then(() => {
         cancel();
         resolve();
       });
@@ -208,11 +250,13 @@ export class DurableChannel extends Channel {
       this.#stand();
       try {
         await this.queue.room();
+        const doubts = this.#doubts;
         // One attempt at a time holds its place: a channel that cannot be repaired holds up no other.
         const page = await this.context.repairs.run(() => (hasLooked ? this.#judgedPage() : this.#look()));
         hasLooked = true;
         if (this.ended) return;
         this.#follow(page);
+        this.#beSureUnless(doubts !== this.#doubts);
         // What is pushed cannot be followed now; it is repaired again once the subscription is back.
         if (this.#interrupted) return;
         this.#standstill.reason = 'what is pushed is not in its log';
@@ -222,6 +266,8 @@ export class DurableChannel extends Channel {
           continue;
         }
         if (this.#release(page)) {
+          this.#strangeEpoch = undefined;
+          this.#beSureUnless(doubts !== this.#doubts);
           if (this.#repairAgain) continue;
           this.context.stats.repairs++;
           return;
@@ -233,6 +279,7 @@ export class DurableChannel extends Channel {
         ) {
           unexplainedSince = undefined;
           this.#held = [];
+          this.#strangeEpoch = undefined;
           this.subscription?.distrust();
         }
       } catch (error) {
@@ -343,7 +390,7 @@ export class DurableChannel extends Channel {
     const ahead = isBefore(page.head, before);
     if (!behind && !ahead) return false;
     const missed = !(behind && samePlace(this.cursor, page));
-    void this.repair();
+    void this.repair(page.head);
     return missed;
   }
 

@@ -98,6 +98,8 @@ function setUp(
     reader: new LogReader(broker as never, SPEC, options, stats, clock),
     catchUp: async () => {},
     repair: async () => {},
+    isSure: true,
+    madeSure: async () => {},
   };
   const run = (start: Start) =>
     replay(channel, membership, start, context, (joined) => {

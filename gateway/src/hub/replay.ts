@@ -36,6 +36,10 @@ interface ReplayedChannel {
   catchUp(seen: LogPosition): Promise<void>;
   /** Compares the cursor with the log. */
   repair(): Promise<void>;
+  /** Whether nothing says that the log may have lost the cursor. */
+  readonly isSure: boolean;
+  /** Waits until the log was asked. @throws {FanfareError} `unavailable`, after `ms` */
+  madeSure(ms: number): Promise<void>;
 }
 
 /** Most bytes of one uninterrupted stretch of a replay; then the socket must have drained. */
@@ -105,6 +109,11 @@ class Replay {
     let failures = 0;
     const startedAt = this.#context.clock.now();
     while (!this.#membership.hasLeft) {
+      if (!this.#mayTell) {
+        const waitedMs = this.#context.clock.now() - startedAt;
+        await channel.madeSure(this.#context.options.joinTimeoutMs - waitedMs);
+        continue;
+      }
       if (this.#tryGoLive()) {
         if (readPages === 0) this.#context.stats.joinsFromTail++;
         return;
@@ -149,6 +158,14 @@ class Replay {
         await pause(this.#context.clock, failures++);
       }
     }
+  }
+
+  /**
+   * What is at hand says of a position that nothing was missed only where the log has not lost it: while that is
+   * in doubt, who resumes has to wait.
+   */
+  get #mayTell(): boolean {
+    return !this.#untold?.recovered || this.#channel.isSure;
   }
 
   /** The last record handed to the transport: a client that stands there may go onto its topic. */
@@ -221,7 +238,7 @@ class Replay {
 
   /** Sends a page that others needed a while ago; false if there is none. */
   async #sendKept(): Promise<boolean> {
-    const kept = this.#channel.reader.keptPage(this.#position);
+    const kept = this.#mayTell ? this.#channel.reader.keptPage(this.#position) : undefined;
     if (!kept || !judge(this.#position, kept).ok) return false;
     await this.#sendPage(kept);
     return true;

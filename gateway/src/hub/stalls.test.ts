@@ -56,6 +56,18 @@ async function createHubInDoubt(options: Partial<HubOptions> = {}) {
 }
 
 describe('a channel that cannot be repaired', () => {
+  it('answers nobody who resumes from what it may have lost: refused in time, or once that is confirmed', async () => {
+    const { hub, epoch, confirm } = await createHubInDoubt();
+    // The channel stands there itself.
+    const start = { since: { epoch, offset: 4 } };
+    await expect(join(hub, CHANNEL, start)).rejects.toMatchObject({ code: 'unavailable', retryable: true });
+
+    confirm();
+    await expect.poll(() => hub.stalls(), { timeout: 3_000 }).toEqual([]);
+    const { joined } = await join(hub, CHANNEL, start);
+    expect(joined).toMatchObject({ recovered: false, reason: 'diverged', position: { offset: 2 } });
+  });
+
   it('refuses joins, and says why, once it has stood still for as long as a join may wait', async () => {
     const { hub, sent, confirm } = await createHubInDoubt();
     expect(hub.stalls()).toEqual([]);
