@@ -4,6 +4,7 @@ import { BENCH_USAGE, benchCommand } from './cli/bench-command.js';
 import { COMPARE_USAGE, compareCommand } from './cli/compare-command.js';
 import { UsageError } from './cli/flags.js';
 import { RUN_USAGE, runCommand } from './cli/run-command.js';
+import { SIZING_USAGE, sizingCommand } from './cli/sizing-command.js';
 import { VERIFY_USAGE, verifyCommand } from './cli/verify-command.js';
 import { ScenarioError } from './scenario/load-scenario.js';
 import { SURVIVE_USAGE, surviveCommand } from './survive/survive-command.js';
@@ -18,6 +19,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   run: { usage: RUN_USAGE, run: runCommand },
   verify: { usage: VERIFY_USAGE, run: verifyCommand },
   compare: { usage: COMPARE_USAGE, run: compareCommand },
+  sizing: { usage: SIZING_USAGE, run: sizingCommand },
   agent: { usage: AGENT_USAGE, run: agentCommand },
   bench: { usage: BENCH_USAGE, run: benchCommand },
   survive: { usage: SURVIVE_USAGE, run: surviveCommand },

@@ -1,0 +1,125 @@
+/** What each gateway and each Redis master of a fleet has to do for a load, from what things cost. */
+import type { Costs, RedisCosts } from './costs.js';
+import { type Load, mastersOfShards, type Population, placeConnections, populate } from './placement.js';
+
+interface GatewayLoad {
+  readonly connections: number;
+  /** Of its connections, to channels. */
+  readonly subscriptions: number;
+  /** Alive on it: with members. */
+  readonly channels: number;
+  /** A second: messages that Redis pushes to it. */
+  readonly pushes: number;
+  /** A second: messages that leave for a subscriber. */
+  readonly deliveries: number;
+  /** Of one core, as a share. */
+  readonly cpu: number;
+  readonly memoryBytes: number;
+  /** A second, to subscribers. */
+  readonly outputBytes: number;
+}
+
+interface MasterLoad {
+  /** A second. */
+  readonly publishes: number;
+  /** A second, to all gateways together. */
+  readonly pushes: number;
+  /** Channels alive on gateways, counted once for each. */
+  readonly channels: number;
+  /** Of one core, as a share. */
+  readonly cpu: number;
+  /** A second. */
+  readonly outputBytes: number;
+}
+
+export interface Simulation {
+  readonly gateways: readonly GatewayLoad[];
+  readonly masters: readonly MasterLoad[];
+}
+
+/** The same `seed` gives the same fleet. */
+export function simulate(load: Load, costs: Costs, seed = 1, population: Population = populate(load)): Simulation {
+  const { rates, shards, shares } = population;
+  const masters = Array.from({ length: load.masters }, () => ({ publishes: 0, pushes: 0, channels: 0 }));
+  const homes = mastersOfShards(load.masters);
+  const homeOf = (rank: number) => at(masters, homes[shards[rank] as number]);
+  for (const [rank, rate] of rates.entries()) homeOf(rank).publishes += rate;
+
+  const gateways = Array.from({ length: load.gateways }, () => ({
+    connections: 0,
+    subscriptions: 0,
+    channels: 0,
+    pushes: 0,
+    deliveries: 0,
+  }));
+  // Which gateways have a channel: a bit for each pair.
+  const alive = new Uint8Array(Math.ceil((load.gateways * load.channels) / 8));
+  for (const { gateway, ranks } of placeConnections(load, seed, shares)) {
+    const own = at(gateways, gateway);
+    own.connections++;
+    own.subscriptions += ranks.length;
+    for (const rank of ranks) {
+      const rate = rates[rank] as number;
+      own.deliveries += rate;
+      const pair = gateway * load.channels + rank;
+      const bit = 1 << (pair & 7);
+      const byte = Math.floor(pair / 8);
+      if (((alive[byte] as number) & bit) !== 0) continue;
+      alive[byte] = (alive[byte] as number) | bit;
+      own.channels++;
+      own.pushes += rate;
+      const home = homeOf(rank);
+      home.channels++;
+      home.pushes += rate;
+    }
+  }
+  const publishes = load.messagesPerSecond / load.gateways;
+  return {
+    gateways: gateways.map((one) => ({
+      ...one,
+      cpu: gatewayCpu({ ...one, publishes }, costs),
+      memoryBytes:
+        costs.gatewayBytes.process +
+        one.connections * costs.gatewayBytes.connection +
+        one.subscriptions * costs.gatewayBytes.subscription +
+        one.channels * costs.gatewayBytes.channel,
+      outputBytes: one.deliveries * costs.deliveryBytes,
+    })),
+    masters: masters.map((one) => ({
+      ...one,
+      cpu: masterTotal({ ...one, gateways: load.gateways }, costs.redisUs) / 1e6,
+      outputBytes: masterTotal({ ...one, gateways: load.gateways }, costs.redisOutputBytes),
+    })),
+  };
+}
+
+type GatewayWork = Pick<GatewayLoad, 'connections' | 'channels' | 'pushes' | 'deliveries'> & {
+  readonly publishes: number;
+};
+
+function gatewayCpu(work: GatewayWork, { gatewayUs }: Costs): number {
+  const microseconds =
+    gatewayUs.second +
+    work.connections * gatewayUs.connectionSecond +
+    work.channels * gatewayUs.channelSecond +
+    work.publishes * gatewayUs.publish +
+    work.pushes * gatewayUs.push +
+    work.deliveries * gatewayUs.delivery;
+  return microseconds / 1e6;
+}
+
+type MasterWork = Pick<MasterLoad, 'publishes' | 'pushes' | 'channels'> & { readonly gateways: number };
+
+function masterTotal(work: MasterWork, each: RedisCosts): number {
+  return (
+    each.second +
+    work.gateways * each.gatewaySecond +
+    work.publishes * each.publish +
+    work.pushes * each.push +
+    work.channels * each.channelSecond
+  );
+}
+
+function at<T>(list: readonly T[], index: number | undefined): T {
+  return list[index as number] as T;
+}

@@ -1,0 +1,56 @@
+/** What processes have spent so far: counters that a busy machine changes little, unlike the clock. */
+import { readdirSync, readFileSync } from 'node:fs';
+import type { RedisNode } from '../topology/redis-servers.js';
+
+/** CPU time in microseconds; what Redis spent is that of all masters together. */
+export interface Spent {
+  readonly seconds: number;
+  readonly gatewaysUs: readonly number[];
+  readonly redisUs: number;
+  readonly redisOutputBytes: number;
+}
+
+/** Begins to count; the result tells what was spent since then. */
+export async function watchSpent(
+  pids: readonly number[],
+  masters: readonly Pick<RedisNode, 'client'>[],
+): Promise<() => Promise<Spent>> {
+  const before = await read(pids, masters);
+  return async () => {
+    const after = await read(pids, masters);
+    return {
+      seconds: (after.atMs - before.atMs) / 1000,
+      gatewaysUs: after.gatewaysUs.map((one, index) => one - (before.gatewaysUs[index] as number)),
+      redisUs: after.redisUs - before.redisUs,
+      // The first answer was written after it had been counted.
+      redisOutputBytes: after.redisOutputBytes - before.redisOutputBytes - before.answerBytes,
+    };
+  };
+}
+
+async function read(pids: readonly number[], masters: readonly Pick<RedisNode, 'client'>[]) {
+  const answers = await Promise.all(
+    masters.map(({ client }) => client.call('INFO', 'cpu', 'stats') as Promise<string>),
+  );
+  const sum = (figureOf: (answer: string) => number) => answers.reduce((total, one) => total + figureOf(one), 0);
+  return {
+    atMs: performance.now(),
+    gatewaysUs: pids.map(cpuUs),
+    redisUs: sum((answer) => (figure(answer, 'used_cpu_sys') + figure(answer, 'used_cpu_user')) * 1e6),
+    redisOutputBytes: sum((answer) => figure(answer, 'total_net_output_bytes')),
+    answerBytes: sum((answer) => Buffer.byteLength(answer)),
+  };
+}
+
+function figure(answer: string, name: string): number {
+  return Number(new RegExp(`^${name}:(\\S+)`, 'm').exec(answer)?.[1]);
+}
+
+/** CPU time of all threads that live, as exact as the scheduler counts. */
+function cpuUs(pid: number): number {
+  const folder = `/proc/${pid}/task`;
+  return readdirSync(folder).reduce((sum, thread) => {
+    const [nanoseconds] = readFileSync(`${folder}/${thread}/schedstat`, 'latin1').split(' ');
+    return sum + Number(nanoseconds) / 1000;
+  }, 0);
+}
