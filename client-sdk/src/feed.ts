@@ -290,7 +290,9 @@ export class Feed {
     const before = this.#cursor;
     if (this.#wire !== 'on' || before === undefined) return;
     const at = this.#step(enter(before, frame));
-    if (at !== undefined) this.#audience.enterEpoch(before, at);
+    if (at === undefined) return;
+    this.#audience.enterEpoch(before, at);
+    this.#startOverIfBehind();
   }
 
   onReset({ reason, epoch, offset }: ResetFrame): void {

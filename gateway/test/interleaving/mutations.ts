@@ -70,13 +70,6 @@ export const MUTATIONS: readonly Mutation[] = [
     to: 'const diverged = position.offset > page.head.offset;',
   },
   {
-    name: 'answer who resumes from what is at hand while the log may have lost it',
-    isShy: true,
-    file: 'hub/replay.ts',
-    from: 'return !this.#untold?.recovered || this.#channel.isSure;',
-    to: 'return true;',
-  },
-  {
     name: 'count a replayed frame that was not accepted',
     file: 'session/socket-writer.ts',
     from: `    this.#beginLag();
