@@ -39,7 +39,7 @@ export default [
   ...of('gateway/src/broker/memory/memory-log.ts', 'gateway/test/broker-memory.test.ts', [
     ['a key is not remembered', 'if (key !== undefined) this.keys.remember(channel.name, key, position, nowMs);', ''],
     ['a live key is not remembered', 'this.keys.remember(channel.name, key, { epoch: 0, offset: 0 }, nowMs);', ''],
-    ['what is subscribed is not ended', 'state.listeners.delete(listener);', ''],
+    ['what is subscribed is not ended', 'state.listeners = state.listeners.filter((one) => one !== listener);', ''],
   ]),
   ...of('gateway/src/broker/memory/key-window.ts', 'gateway/src/broker/memory/memory-log.test.ts', [
     ['keys hold for ever', 'if (entry.expiresAt > nowMs) return;', 'return;'],
@@ -70,7 +70,7 @@ export default [
       'if (state.isForgotten(this.clock.wall())) this.channels.delete(name);',
       '',
     ],
-    ['there is a subscriber, and still it is forgotten', 'this.listeners.size === 0 && ', ''],
+    ['there is a subscriber, and still it is forgotten', 'this.listeners.length === 0 && ', ''],
   ]),
   ...of('gateway/src/broker/memory/key-window.ts', 'gateway/src/broker/memory/key-window.test.ts', [
     ['a key of another channel is taken for its own', 'channel.length', '0'],

@@ -11,8 +11,8 @@ export default [
   ...of('gateway/src/hub/topic.ts', 'gateway/src/hub/topic.test.ts', [
     [
       'a topic is forgotten while it is used',
-      'if (--this.#users === 0) this.#onUnused(this);',
-      'this.#onUnused(this);',
+      'if (--this.#users === 0) this.#owner?.onUnused(this);',
+      'this.#owner?.onUnused(this);',
     ],
   ]),
   ...of('gateway/src/hub/send-scheduler.ts', 'gateway/src/hub/send-scheduler.test.ts', [
@@ -125,8 +125,8 @@ export default [
     ['whom the page does not reach waits for ever', 'else this.#waiting.push(request);', ''],
     ['a reader reads once', '    this.#reading = false;\n', ''],
     ['pages are kept for nobody', 'if (this.#users === 0) return; // a repair: nobody follows it', ''],
-    ['kept pages have no bound', 'if (this.#kept.length > KEPT_PAGES) this.#kept.shift();', ''],
-    ['pages are forgotten under who replays', '    this.#users++;\n    this.#cancelForget();', '    this.#users++;'],
+    ['kept pages have no bound', '.slice(-KEPT_PAGES)', ''],
+    ['pages are forgotten under who replays', '    this.#users++;\n    this.#cancelForget?.();', '    this.#users++;'],
     [
       'confirmed reads hold up the others',
       'else this.#plain ??= new SharedReads((from) => this.#read(from, false));',

@@ -11,6 +11,13 @@ interface LogReaderOptions {
   readonly pageBytes: number;
 }
 
+interface KeptPage {
+  readonly after: LogPosition;
+  readonly page: LogPage;
+}
+
+const NO_PAGES: readonly KeptPage[] = [];
+
 /** How many pages are kept for the stragglers of a replay, who differ in their positions by a little only. */
 const KEPT_PAGES = 4;
 /** How long pages are kept when nobody replays, ms. */
@@ -31,8 +38,8 @@ export class LogReader {
   #plain: SharedReads | undefined;
   #confirmed: SharedReads | undefined;
   #users = 0;
-  #cancelForget: Cancel = () => {};
-  #kept: { readonly after: LogPosition; readonly page: LogPage }[] = [];
+  #cancelForget: Cancel | undefined;
+  #kept = NO_PAGES;
 
   constructor(broker: Broker, channel: ChannelSpec, options: LogReaderOptions, stats: Stats, clock: Clock) {
     this.#broker = broker;
@@ -71,15 +78,20 @@ export class LogReader {
   /** Pages are kept while somebody replays, and a while longer for those who come next. Returns what ends it. */
   use(): () => void {
     this.#users++;
-    this.#cancelForget();
+    this.#cancelForget?.();
+    this.#cancelForget = undefined;
     return () => {
-      if (--this.#users === 0) this.#cancelForget = this.#clock.after(KEEP_MS, () => this.forget());
+      // Most clients come to a channel of which no page was needed: they leave no timer behind.
+      if (--this.#users > 0 || this.#kept.length === 0) return;
+      this.#cancelForget = this.#clock.after(KEEP_MS, () => this.forget());
     };
   }
 
   /** Forgets the kept pages: nobody replays, or the log was found changed. */
   forget(): void {
-    this.#kept = [];
+    this.#kept = NO_PAGES;
+    this.#cancelForget?.();
+    this.#cancelForget = undefined;
   }
 
   async #read(after: LogPosition, confirmed: boolean): Promise<LogPage> {
@@ -92,8 +104,7 @@ export class LogReader {
 
   #keep(after: LogPosition, page: LogPage): void {
     if (this.#users === 0) return; // a repair: nobody follows it
-    this.#kept.push({ after, page });
-    if (this.#kept.length > KEPT_PAGES) this.#kept.shift();
+    this.#kept = [...this.#kept, { after, page }].slice(-KEPT_PAGES);
   }
 }
 

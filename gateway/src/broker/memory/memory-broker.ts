@@ -1,7 +1,8 @@
 import type { Cancel } from '../../clock.js';
 import { FanfareError } from '../../errors.js';
-import type { Broker, PublishOutcome } from '../broker.js';
-import { MemoryLog, type MemoryLogOptions } from './memory-log.js';
+import type { Broker, ChannelListener, PublishOutcome, Subscription } from '../broker.js';
+import type { LogRecord } from '../record.js';
+import { MemoryLog, type MemoryLogOptions, type RecordListener } from './memory-log.js';
 
 /** A log of its own, or one shared with other brokers of this process. */
 type MemoryBrokerOptions = MemoryLogOptions | { readonly log: MemoryLog };
@@ -20,7 +21,7 @@ const MEMORY = 'memory';
 export function createMemoryBroker(options: MemoryBrokerOptions): Broker {
   const log = 'log' in options ? options.log : new MemoryLog(options);
   const { clock } = log;
-  const subscriptions = new Set<() => void>();
+  const subscriptions = new Set<MemorySubscription>();
   let cancelSweep: Cancel | undefined;
   let closed = false;
 
@@ -45,7 +46,7 @@ export function createMemoryBroker(options: MemoryBrokerOptions): Broker {
     async close() {
       closed = true;
       cancelSweep?.();
-      for (const end of subscriptions) end();
+      for (const subscription of subscriptions) subscription.end();
     },
 
     async publish(channel, messages, publishOptions) {
@@ -57,25 +58,7 @@ export function createMemoryBroker(options: MemoryBrokerOptions): Broker {
 
     async subscribe(channel, listener) {
       ensureOpen();
-      const stop = log.subscribe(channel.name, (record) => listener.onRecord(record));
-      const end = () => {
-        stop();
-        subscriptions.delete(end);
-      };
-      subscriptions.add(end);
-      return {
-        shard: MEMORY,
-        async unsubscribe() {
-          end();
-        },
-        distrust() {
-          clock.soon(() => {
-            if (!subscriptions.has(end)) return;
-            listener.onInterrupted();
-            listener.onResumed();
-          });
-        },
-      };
+      return new MemorySubscription(channel.name, listener, log, subscriptions);
     },
 
     async read(channel, range) {
@@ -87,6 +70,49 @@ export function createMemoryBroker(options: MemoryBrokerOptions): Broker {
       return [{ shard: MEMORY, state: closed ? 'lost' : 'ok' }];
     },
   };
+}
+
+/** One channel that somebody follows. A class, because there may be one for each connection. */
+class MemorySubscription implements Subscription, RecordListener {
+  readonly #channel: string;
+  readonly #listener: ChannelListener;
+  readonly #log: MemoryLog;
+  /** Those of the broker that have not ended. */
+  readonly #open: Set<MemorySubscription>;
+
+  constructor(channel: string, listener: ChannelListener, log: MemoryLog, open: Set<MemorySubscription>) {
+    this.#channel = channel;
+    this.#listener = listener;
+    this.#log = log;
+    this.#open = open;
+    open.add(this);
+    log.addListener(channel, this);
+  }
+
+  get shard(): string {
+    return MEMORY;
+  }
+
+  onRecord(record: LogRecord): void {
+    this.#listener.onRecord(record);
+  }
+
+  async unsubscribe(): Promise<void> {
+    this.end();
+  }
+
+  distrust(): void {
+    this.#log.clock.soon(() => {
+      if (!this.#open.has(this)) return;
+      this.#listener.onInterrupted();
+      this.#listener.onResumed();
+    });
+  }
+
+  end(): void {
+    this.#open.delete(this);
+    this.#log.removeListener(this.#channel, this);
+  }
 }
 
 /** The outcome of a publish that asked for replicas where there are none. */

@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock.js';
 import { FanfareError } from '../../errors.js';
 import {
+  type ChannelListener,
   type ChannelSpec,
   type LogPage,
   NEW_IDENTITY_MS,
@@ -22,7 +23,8 @@ export interface MemoryLogOptions {
   readonly maxKeys?: number;
 }
 
-type RecordListener = (record: LogRecord) => void;
+/** Gets what is pushed to one channel. */
+export type RecordListener = Pick<ChannelListener, 'onRecord'>;
 
 /** How long a channel that was published to keeps its positions after its entries are gone. */
 const IDENTITY_TTL_MS = 30 * 24 * 3600 * 1000;
@@ -66,14 +68,25 @@ export class MemoryLog {
     return log.read(range);
   }
 
-  /** Returns what ends it; the listener is not called after that. */
-  subscribe(name: string, listener: RecordListener): () => void {
+  /** Returns what ends it; the callback is not called after that. */
+  subscribe(name: string, onRecord: RecordListener['onRecord']): () => void {
+    const listener = { onRecord };
+    this.addListener(name, listener);
+    return () => this.removeListener(name, listener);
+  }
+
+  addListener(name: string, listener: RecordListener): void {
     const state = this.#stateOf(name);
-    state.listeners.add(listener);
-    return () => {
-      state.listeners.delete(listener);
-      if (state.isForgotten(this.clock.wall())) this.channels.delete(name);
-    };
+    // Not spread: V8 would leave room for 16 more.
+    state.listeners = state.listeners.concat(listener);
+  }
+
+  /** The listener is not called after that. */
+  removeListener(name: string, listener: RecordListener): void {
+    const state = this.channels.get(name);
+    if (!state) return;
+    state.listeners = state.listeners.filter((one) => one !== listener);
+    if (state.isForgotten(this.clock.wall())) this.channels.delete(name);
   }
 
   /** Frees what has expired. What is read or published frees itself; this is for the idle rest. */
@@ -134,8 +147,11 @@ export class MemoryLog {
     if (this.#pushing) return;
     this.#pushing = true;
     try {
-      for (const [{ listeners }, next] of this.#pushes) {
-        for (const listener of listeners) listener(next);
+      for (const [to, next] of this.#pushes) {
+        for (const listener of to.listeners) {
+          // One before it may have ended it.
+          if (to.listeners.includes(listener)) listener.onRecord(next);
+        }
       }
     } finally {
       this.#pushes.length = 0;
@@ -167,7 +183,8 @@ export class MemoryLog {
 }
 
 class ChannelState {
-  readonly listeners = new Set<RecordListener>();
+  /** Never changed, but replaced: there is one for nearly every channel, and a set would take three times the memory. */
+  listeners: readonly RecordListener[] = [];
   /** Absent on live channels. */
   log: ChannelLog | undefined;
   entriesExpireAt = Number.POSITIVE_INFINITY;
@@ -180,6 +197,6 @@ class ChannelState {
   }
 
   isForgotten(nowMs: number): boolean {
-    return this.listeners.size === 0 && nowMs >= this.identityExpiresAt;
+    return this.listeners.length === 0 && nowMs >= this.identityExpiresAt;
   }
 }

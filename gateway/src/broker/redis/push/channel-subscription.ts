@@ -17,14 +17,14 @@ export class ChannelSubscription {
   #link: PushLink | undefined;
   #state: 'waiting' | 'acknowledged' | 'interrupted' | 'ended' = 'waiting';
   #doubtsSinceRead = 0;
-  readonly #onFirstAck: () => void;
+  /** Called once, when it is acknowledged for the first time, and dropped then with all that it holds. */
+  onFirstAck: (() => void) | undefined;
 
-  /** @param onFirstAck called once, when it is acknowledged for the first time. */
-  constructor(spec: ChannelSpec, db: number, listener: ChannelListener, onFirstAck: () => void) {
+  constructor(spec: ChannelSpec, db: number, listener: ChannelListener, onFirstAck?: () => void) {
     this.spec = spec;
     this.name = pushName(spec.name, db);
     this.#listener = listener;
-    this.#onFirstAck = onFirstAck;
+    this.onFirstAck = onFirstAck;
   }
 
   /** On which it was asked for; `undefined`: it must be asked for. */
@@ -44,8 +44,9 @@ export class ChannelSubscription {
   acknowledged(link: PushLink): boolean {
     if (this.#link !== link) return false;
     const wasInterrupted = this.#state === 'interrupted';
-    if (this.#state === 'waiting') this.#onFirstAck();
     this.#state = 'acknowledged';
+    this.onFirstAck?.();
+    this.onFirstAck = undefined;
     if (wasInterrupted) this.#listener.onResumed();
     return wasInterrupted;
   }
@@ -77,5 +78,6 @@ export class ChannelSubscription {
   ended(): void {
     this.#state = 'ended';
     this.#link = undefined;
+    this.onFirstAck = undefined;
   }
 }

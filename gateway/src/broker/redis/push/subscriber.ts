@@ -142,35 +142,27 @@ export class RedisSubscriber {
   async subscribe(spec: ChannelSpec, listener: ChannelListener): Promise<Subscription> {
     await this.#leaving.get(spec.name);
     const shard = this.#shardOf(spec.name);
-    let onAck = () => {};
-    const channel = new ChannelSubscription(spec, this.#db, listener, () => onAck());
+    const channel = new ChannelSubscription(spec, this.#db, listener);
     if (this.#channels.has(channel.name)) throw new FanfareError('internal', 'the channel is subscribed already');
     this.#channels.set(channel.name, channel);
     await new Promise<void>((resolve, reject) => {
       const deadline = new Deadline(this.#clock, this.#timings.subscribeMs, () => {
-        void this.#leave(channel, shard);
+        void this.leave(channel, shard);
         reject(unavailable(shard));
       });
-      onAck = () => {
+      channel.onFirstAck = () => {
         deadline.cancel();
         resolve();
       };
       shard.add(channel);
     });
-    let left: Promise<void> | undefined;
-    return {
-      get shard() {
-        return shard.connection?.name ?? UNSERVED;
-      },
-      unsubscribe: () => {
-        left ??= this.#leave(channel, shard);
-        return left;
-      },
-      distrust: () => {
-        this.stats.distrusted++;
-        shard.connection?.distrust();
-      },
-    };
+    return new RedisSubscription(channel, shard, this);
+  }
+
+  /** Whoever follows the channel has records that its log does not explain. */
+  distrust(shard: VirtualShard): void {
+    this.stats.distrusted++;
+    shard.connection?.distrust();
   }
 
   /** As the port says. @throws {FanfareError} `unavailable` */
@@ -210,7 +202,8 @@ export class RedisSubscriber {
     return this.#shards[shardOf(channel)] as VirtualShard;
   }
 
-  #leave(channel: ChannelSubscription, shard: VirtualShard): Promise<void> {
+  /** Resolves once no server holds it any more. */
+  leave(channel: ChannelSubscription, shard: VirtualShard): Promise<void> {
     const { name } = channel.spec;
     if (this.#channels.get(channel.name) !== channel) return Promise.resolve();
     this.#channels.delete(channel.name);
@@ -303,6 +296,33 @@ export class RedisSubscriber {
     this.#topology.refresh().finally(() => {
       this.#isRefreshing = false;
     });
+  }
+}
+
+/** One channel that somebody follows. A class, because there may be one for each connection. */
+class RedisSubscription implements Subscription {
+  readonly #channel: ChannelSubscription;
+  readonly #virtualShard: VirtualShard;
+  readonly #subscriber: RedisSubscriber;
+  #left: Promise<void> | undefined;
+
+  constructor(channel: ChannelSubscription, virtualShard: VirtualShard, subscriber: RedisSubscriber) {
+    this.#channel = channel;
+    this.#virtualShard = virtualShard;
+    this.#subscriber = subscriber;
+  }
+
+  get shard(): string {
+    return this.#virtualShard.connection?.name ?? UNSERVED;
+  }
+
+  unsubscribe(): Promise<void> {
+    this.#left ??= this.#subscriber.leave(this.#channel, this.#virtualShard);
+    return this.#left;
+  }
+
+  distrust(): void {
+    this.#subscriber.distrust(this.#virtualShard);
   }
 }
 
