@@ -81,7 +81,7 @@ export abstract class Channel implements ChannelListener {
   readonly context: HubContext;
   protected subscription: Subscription | undefined;
   protected ended = false;
-  readonly #onEnd: (done: Promise<void>) => void;
+  readonly #onEnd: (channel: Channel, done: Promise<void>) => void;
   readonly #activation: Promise<void>;
   /** Opened once, and never closed: after an interruption the channel is repaired in place. */
   readonly #serves: Gate;
@@ -92,7 +92,12 @@ export abstract class Channel implements ChannelListener {
    * @param ready what must be over before it may subscribe: the end of an earlier life.
    * @param onEnd told when it ends; `done` settles once the subscription is gone.
    */
-  constructor(spec: ChannelSpec, context: HubContext, ready: Promise<void>, onEnd: (done: Promise<void>) => void) {
+  constructor(
+    spec: ChannelSpec,
+    context: HubContext,
+    ready: Promise<void>,
+    onEnd: (channel: Channel, done: Promise<void>) => void,
+  ) {
     this.spec = spec;
     this.context = context;
     this.#serves = new Gate(context.clock, 'the channel cannot be served now');
@@ -156,6 +161,7 @@ export abstract class Channel implements ChannelListener {
     this.#linger?.();
     this.onEnded();
     this.#onEnd(
+      this,
       this.#activation
         .then(() => this.subscription?.unsubscribe())
         .catch((error) => this.context.onFault('unsubscribe failed', error)),

@@ -5,7 +5,8 @@ import { FanfareError } from '../errors.js';
 export class Gate {
   readonly #clock: Pick<Clock, 'after'>;
   readonly #refusal: string;
-  readonly #waiting = new Set<() => void>();
+  /** Only while somebody waits: there are two gates for each channel. */
+  #waiting: Set<() => void> | undefined;
   #isOpen = false;
 
   /** @param refusal what those are told who waited in vain */
@@ -20,7 +21,9 @@ export class Gate {
 
   open(): void {
     this.#isOpen = true;
-    for (const pass of [...this.#waiting]) pass();
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    for (const pass of waiting ?? []) pass();
   }
 
   close(): void {
@@ -34,12 +37,12 @@ export class Gate {
       let cancel: Cancel = () => {};
       const pass = () => {
         cancel();
-        this.#waiting.delete(pass);
         resolve();
       };
+      this.#waiting ??= new Set();
       this.#waiting.add(pass);
       cancel = this.#clock.after(ms, () => {
-        this.#waiting.delete(pass);
+        this.#waiting?.delete(pass);
         reject(new FanfareError('unavailable', this.#refusal, { retryAfterMs: 1_000 }));
       });
     });

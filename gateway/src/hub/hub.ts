@@ -104,13 +104,8 @@ export class Hub {
     if (!channel) {
       const { name, durable, historySize, historyTtlMs } = policy;
       const Kind = durable ? DurableChannel : LiveChannel;
-      const made: Channel = new Kind(
-        { name, durable, historySize, historyTtlMs },
-        this.#context,
-        this.#ending.get(name) ?? Promise.resolve(),
-        (done) => this.#onEnd(made, done),
-      );
-      channel = made;
+      const ready = this.#ending.get(name) ?? Promise.resolve();
+      channel = new Kind({ name, durable, historySize, historyTtlMs }, this.#context, ready, this.#onEnd);
       this.#channels.set(name, channel);
       this.#context.stats.channels++;
     }
@@ -138,7 +133,8 @@ export class Hub {
     await Promise.all(this.#ending.values());
   }
 
-  #onEnd(channel: Channel, done: Promise<void>): void {
+  /** One for all channels: there may be one for each connection. */
+  readonly #onEnd = (channel: Channel, done: Promise<void>): void => {
     const { name } = channel.spec;
     this.#channels.delete(name);
     this.#context.stats.channels--;
@@ -146,7 +142,7 @@ export class Hub {
     void done.then(() => {
       if (this.#ending.get(name) === done) this.#ending.delete(name);
     });
-  }
+  };
 
   #scheduleAudit(): void {
     const { clock, options } = this.#context;

@@ -7,6 +7,12 @@ export interface TopicMember {
   unsubscribe(topic: string): void;
 }
 
+/** Who has topics. */
+export interface TopicOwner {
+  /** The last who used it has released it. */
+  onUnused(topic: Topic): void;
+}
+
 const NOWHERE: LogPosition = { epoch: 0, offset: 0 };
 
 /**
@@ -19,16 +25,15 @@ export class Topic {
   readonly dialect: RawDialect;
   /** Position of the last frame handed to the transport: a client that stands there may enter. */
   flushed: LogPosition;
-  readonly #onUnused: (topic: Topic) => void;
+  readonly #owner: TopicOwner | undefined;
   #members = 0;
   #users = 0;
 
-  /** @param onUnused told when the last who used it has released it */
-  constructor(name: string, dialect: RawDialect, flushed = NOWHERE, onUnused: (topic: Topic) => void = () => {}) {
+  constructor(name: string, dialect: RawDialect, flushed = NOWHERE, owner?: TopicOwner) {
     this.name = name;
     this.dialect = dialect;
     this.flushed = flushed;
-    this.#onUnused = onUnused;
+    this.#owner = owner;
   }
 
   /** Frames of its dialect as one WebSocket frame; more than one only where the dialect can join them. */
@@ -48,7 +53,7 @@ export class Topic {
   }
 
   release(): void {
-    if (--this.#users === 0) this.#onUnused(this);
+    if (--this.#users === 0) this.#owner?.onUnused(this);
   }
 
   /** From here on the member gets what is published to it. */
