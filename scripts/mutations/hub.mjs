@@ -159,7 +159,7 @@ export default [
     ['an overflow of what is held is forgotten', 'this.#overflowed = true;', ''],
     [
       'a gap in the pushes is held for ever',
-      '    this.context.stats.pushGaps++;\n    this.#hold(record);\n    void this.repair();',
+      '    this.context.stats.pushGaps++;\n    this.#hold(record);\n    void this.repair(record);',
       '    this.context.stats.pushGaps++;\n    this.#hold(record);',
     ],
     ['a repair that is asked for during a repair is forgotten', 'if (this.#repairAgain) continue;', ''],
