@@ -29,7 +29,7 @@ export const SIZING_USAGE = `fanfare-load sizing <what> [flags]   how many gatew
   --max-cpu <share>       of a core, for the busiest gateway and master (default ${DEFAULT_LIMITS.cpu})
   --max-memory <MB>       of a gateway (default ${Math.round(DEFAULT_LIMITS.gatewayMemoryBytes / 1e6)})
   --max-output <MB/s>     of a gateway or a master (default ${DEFAULT_LIMITS.outputBytes / 1e6})
-  --in-flight <n>         measure, check: messages under way at once (default 32)
+  --in-flight <n>         messages under way at once: measure in all, check for each gateway (default 32)
   --json <file>           what was simulated or checked, as JSON
 `;
 
@@ -111,7 +111,7 @@ function defaults(values: Values) {
   const { messagesPerSecond: messages, ...load } = wantedOf(values, {
     connections: 600,
     channels: 300,
-    messages: 4_000,
+    messages: 16_000,
   });
   return { ...load, messages };
 }

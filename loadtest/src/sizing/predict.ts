@@ -17,6 +17,7 @@ export interface Prediction {
 interface PredictPlan {
   readonly load: Omit<Load, 'messagesPerSecond'>;
   readonly messages: number;
+  /** For each gateway. */
   readonly inFlight: number;
   readonly seed: number;
 }
@@ -45,7 +46,7 @@ export async function predictAndMeasure(
       fleet.run(crowd, ranks.map(channelName), {
         // A channel is always published through the same gateway: only so its messages have an order.
         through: (index) => (ranks[index] as number) % load.gateways,
-        inFlight,
+        inFlight: inFlight * load.gateways,
       });
     await run(drawn(Math.ceil(messages * WARM_SHARE)));
     const { seconds, ...spent } = await run(drawn(messages));

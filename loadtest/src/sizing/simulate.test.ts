@@ -122,10 +122,11 @@ it('a fleet is as large as its fullest part needs, and one hot channel is told',
   };
   const wanted = { ...LOAD, connections: 1_200, channels: 1, messagesPerSecond: 1 };
   // 1,200 deliveries of 1 ms are 1.2 cores; 0.6 of each may be used.
-  const size = sizeFor(wanted, costs);
+  const limits = { ...DEFAULT_LIMITS, cpu: 0.6 };
+  const size = sizeFor(wanted, costs, limits);
   expect([size.load.gateways, size.load.masters]).toEqual([2, 1]);
   expect(most(size.simulation.gateways, ({ cpu }) => cpu)).toBeCloseTo(0.6, 9);
-  expect(usesOf(size.simulation, DEFAULT_LIMITS)[0]).toEqual({ what: 'gateway CPU', share: expect.closeTo(1, 9) });
+  expect(usesOf(size.simulation, limits)[0]).toEqual({ what: 'gateway CPU', share: expect.closeTo(1, 9) });
   const hot = { ...wanted, connections: 1, messagesPerSecond: 10_000 };
   expect(() => sizeFor(hot, { ...costs, gatewayUs: { ...costs.gatewayUs, delivery: 0 } })).toThrow(/Redis CPU is full/);
 });
