@@ -82,7 +82,7 @@ export const MUTATIONS: readonly Mutation[] = [
     file: 'hub/durable-channel.ts',
     from: `    this.context.stats.pushGaps++;
     this.#hold(record);
-    void this.repair();`,
+    void this.repair(record);`,
     to: `    this.context.stats.pushGaps++;
     this.#hold(record);`,
   },
@@ -116,7 +116,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'find in an audit that the log is ahead, and leave it',
     file: 'hub/durable-channel.ts',
-    from: `    void this.repair();
+    from: `    void this.repair(page.head);
     return missed;`,
     to: '    return missed;',
   },
