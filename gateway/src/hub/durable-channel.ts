@@ -38,7 +38,7 @@ export class DurableChannel extends Channel {
   );
   /** Records held back; `undefined` while pushes follow the cursor. */
   #held: LogRecord[] | undefined = [];
-  readonly #standstill = new Standstill(this.context, () => this.subscription?.shard ?? '');
+  readonly #standstill = new Standstill(this.context, this);
   #heldBytes = 0;
   #overflowed = false;
   #interrupted = false;
@@ -54,6 +54,11 @@ export class DurableChannel extends Channel {
   #strangeEpoch: number | undefined;
   #repair: Promise<void> | undefined;
   #repairAgain = false;
+
+  /** The part of the broker that serves it now; `''`: not known yet. */
+  get shard(): string {
+    return this.subscription?.shard ?? '';
+  }
 
   override get head(): LogPosition | undefined {
     return this.#hasCursor ? this.cursor : undefined;

@@ -147,7 +147,7 @@ describe('a standstill', () => {
     const clock = new ManualClock(0);
     const standing = new Set<Standstill>();
     const stand = (shard: string, reason: string) => {
-      const one = new Standstill({ clock, options: { joinTimeoutMs: 100 }, standing }, () => shard);
+      const one = new Standstill({ clock, options: { joinTimeoutMs: 100 }, standing }, { shard });
       one.reason = reason;
       return one;
     };

@@ -9,18 +9,22 @@ interface StallContext {
   readonly standing: Set<Standstill>;
 }
 
+/** Who knows the part of the broker that serves the channel now. */
+interface Carrier {
+  readonly shard: string;
+}
+
 /** The time in which a channel does not follow its pushes, because it reads its log or cannot. */
 export class Standstill {
   /** Why it does not go on. */
   reason = '';
   readonly #context: StallContext;
-  readonly #shard: () => string;
+  readonly #carrier: Carrier;
   #sinceMs: number | undefined;
 
-  /** @param shard the part of the broker that serves the channel now */
-  constructor(context: StallContext, shard: () => string) {
+  constructor(context: StallContext, carrier: Carrier) {
     this.#context = context;
-    this.#shard = shard;
+    this.#carrier = carrier;
   }
 
   /** It does not follow its pushes from now on, or did not before. */
@@ -46,7 +50,7 @@ export class Standstill {
     if (this.#sinceMs === undefined) return undefined;
     const forMs = this.#context.clock.now() - this.#sinceMs;
     if (forMs < this.#context.options.joinTimeoutMs) return undefined;
-    return { shard: this.#shard(), forMs, reason: this.reason };
+    return { shard: this.#carrier.shard, forMs, reason: this.reason };
   }
 }
 
