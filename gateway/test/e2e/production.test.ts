@@ -41,7 +41,7 @@ describe.concurrent('a start in production', () => {
         'no client may subscribe to channels of the namespace closed: give jwtSecret',
         'has less than 16 characters: it can be guessed',
       ]) {
-        expect(gateway.output()).toContain(words);
+        await expect.poll(() => gateway.output()).toContain(words);
       }
     } finally {
       await gateway.stop();
