@@ -29,7 +29,7 @@ describe.concurrent('a start in production', () => {
     expect(stderr).toContain(words);
   });
 
-  it('with an open namespace, or a short key, is warned about and served', async () => {
+  it('with an open namespace, or a short key, is warned about and served', async ({ expect }) => {
     const gateway = await startGatewayProcess({
       settings: { MODE: 'production', HOST: '127.0.0.1', API_KEYS: 'short', STOP_DELAY_MS: '0', DRAIN_MS: '0' },
       file: { namespaces: { open: { subscribe: 'anyone', publish: 'anyone' }, closed: { subscribe: 'token' } } },
