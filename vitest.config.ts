@@ -24,6 +24,7 @@ const alias = [
 
 /** These take a minute or so each, mostly waiting: begun first, none of them is left alone at the end. */
 const LONGEST = [
+  'workers',
   'interleaving-mutations',
   'verify',
   'run',
@@ -35,11 +36,11 @@ const LONGEST = [
   'failover',
   'demo',
   'protocol-timeouts',
-  'workers',
   'transport',
+  'start',
+  'package',
+  'proxies',
   'faults-standalone',
-  'verify',
-  'run',
   'publish-cluster',
   'conformance',
   'bench',
@@ -77,7 +78,7 @@ export default defineConfig({
           include: [name === 'suites' ? '*/test/*.test.ts' : `*/test/${name}/**/*.test.ts`],
           ...PATIENT,
           // They mostly wait, for timers of Redis and of browsers: more at a time than there are cores.
-          maxWorkers: 5,
+          maxWorkers: 6,
           sequence: { groupOrder: 1 },
         },
       })),
