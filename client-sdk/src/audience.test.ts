@@ -10,6 +10,7 @@ function member(position: Position | undefined, flow: Flow = 'flowing') {
   const told: string[] = [];
   const self: Member & { told: string[] } = {
     flow,
+    isSubscribed: true,
     position,
     told,
     onSubscribed: () => told.push('subscribed'),

@@ -25,6 +25,8 @@ export interface Member {
   start?: FirstStart | undefined;
   /** There if it wants to be listed on the channel, and to know of the others. */
   readonly presence?: object | undefined;
+  /** Whether it was told that it is on the channel, and not yet that it is off. */
+  readonly isSubscribed: boolean;
   onSubscribed(durable: boolean): void;
   onRecovered(): void;
   /** `position` has been set. */
@@ -194,6 +196,14 @@ export class Audience {
       else if (stood && stood.offset <= at.offset && !samePosition(stood, at)) member.flow = 'behind';
       else this.#checkAhead(member, before, at);
     });
+  }
+
+  /** A paused one goes on where the wire stands, which may be of another connection than that on which it paused. */
+  goOn(member: Member, durable: boolean): void {
+    member.flow = 'flowing';
+    if (member.isSubscribed) return;
+    member.onSubscribed(durable);
+    if (this.#members.has(member)) member.onRecovered();
   }
 
   /** The message at `at`, which follows `before`; it stands for the offsets between, if there are any. */

@@ -152,9 +152,12 @@ export class Feed {
 
   /** Gives a paused member what came after its position, from the log if it has passed. */
   resume(member: Member): void {
-    const here = this.#wire === 'on' && samePosition(member.position, this.#cursor);
-    member.flow = here ? 'flowing' : 'behind';
-    if (this.#wire === 'on' && !here) this.#wire = 'stale';
+    if (this.#wire === 'on' && samePosition(member.position, this.#cursor)) {
+      this.#audience.goOn(member, this.#durable);
+    } else {
+      member.flow = 'behind';
+      if (this.#wire === 'on') this.#wire = 'stale';
+    }
     this.#changed();
   }
 

@@ -135,6 +135,24 @@ describe('for await', () => {
     expect(await read(subscription[Symbol.asyncIterator](), 5)).toEqual(range(1, 5));
   });
 
+  it('that paused says that it is subscribed again, where another reader has brought the channel back', async () => {
+    const { channel, clock, publish, read, server } = start();
+    channel.subscribe(() => {});
+    const slow = channel.subscribe(undefined, { maxQueue: 2 });
+    const told: string[] = [];
+    for (const name of ['subscribed', 'recovered'] as const) slow.on(name, () => told.push(name));
+    clock.advance(10);
+    await publish(CHANNEL, 1, 2);
+    server.link.cut();
+    clock.advance(1_000);
+    expect([slow.state, told]).toEqual(['paused', ['subscribed']]);
+    expect(await read(slow[Symbol.asyncIterator](), 2)).toEqual([1, 2]);
+    expect([slow.state, told]).toEqual(['subscribed', ['subscribed', 'subscribed', 'recovered']]);
+    await slow.ready();
+    // All that came while it paused was here already: nothing had to be asked for.
+    expect(server.link.sent('subscribe')).toHaveLength(1);
+  });
+
   it('on a live channel drops the oldest, and says so once a time', async () => {
     const { client, clock, publish, read } = start();
     const subscription = client.channel<number>('live:x').subscribe(undefined, { maxQueue: 3 });

@@ -122,6 +122,10 @@ export class LocalSubscription implements Subscription, Member {
     this.#inbox?.recover();
   }
 
+  get isSubscribed(): boolean {
+    return this.#state === 'subscribed';
+  }
+
   onSubscribed(durable: boolean): void {
     this.#state = 'subscribed';
     this.#durable = durable;
