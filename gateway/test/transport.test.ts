@@ -1,23 +1,35 @@
 import { describe, expect, it } from 'vitest';
 import { createUwsTransport, loadUws } from '../src/transport/uws.js';
 import { createWsTransport } from '../src/transport/ws.js';
-import { transportCases } from './cases/transport.cases.js';
-
-describe('transport on ws and node:http', () => {
-  transportCases('ws', createWsTransport);
-});
+import { transportCases, transportTimeoutCases } from './cases/transport.cases.js';
 
 const uws = loadUws();
+const adapters = [
+  ['ws and node:http', 'ws', createWsTransport] as const,
+  ...(uws.addon === undefined ? [] : [['uWebSockets.js', 'uws', createUwsTransport] as const]),
+];
 
-describe('transport on uWebSockets.js', () => {
-  if (uws.addon !== undefined) {
-    transportCases('uws', createUwsTransport);
-  } else {
-    it.skip(`uWebSockets.js does not load here: ${uws.reason}`);
-  }
+describe.each(adapters)('transport on %s', (_, name, create) => transportCases(name, create));
 
-  it('tells why it does not load, or loads', () => {
-    if (uws.addon === undefined) expect(uws.reason).not.toBe('');
-    else expect(uws.addon.App).toBeTypeOf('function');
-  });
+describe.concurrent.each(adapters)('transport on %s, in real time', (_, name, create) =>
+  transportTimeoutCases(name, create),
+);
+
+if (uws.addon === undefined) {
+  it.skip(`transport on uWebSockets.js, which does not load here: ${uws.reason}`);
+  console.warn(`NOT TESTED: the transport on uWebSockets.js, which does not load here: ${uws.reason}`);
+}
+
+/** Whether the binaries of the pinned package, of which README.md tells, are made for this machine. */
+function isMadeForHere(): boolean {
+  if (process.platform === 'darwin') return true;
+  if (process.platform !== 'linux' || !['x64', 'arm64'].includes(process.arch)) return false;
+  const { header } = process.report.getReport() as { header: { glibcVersionRuntime?: string } };
+  const minor = Number(header.glibcVersionRuntime?.split('.')[1] ?? -1);
+  return minor >= (process.version.startsWith('v20.') ? 27 : 38);
+}
+
+it('uWebSockets.js loads wherever its binaries are made for', () => {
+  if (isMadeForHere()) expect(uws).toEqual({ addon: expect.objectContaining({ App: expect.any(Function) }) });
+  else expect(uws.addon ?? uws.reason).not.toBe('');
 });

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { encodeFrame, OPCODES, RawWebSocketClient } from '../support/raw-websocket-client.js';
 import {
   type CreateTransport,
@@ -13,7 +13,7 @@ import {
 
 type Connected = Awaited<ReturnType<Served['connect']>>;
 
-export function transportClosingCases(name: 'uws' | 'ws', create: CreateTransport): void {
+export function transportClosingCases(create: CreateTransport): void {
   it('closes with code and reason, and says so once', async ({ onTestFinished }) => {
     const server = await serve(create, onTestFinished);
     const { client, session } = await server.connect();
@@ -232,61 +232,61 @@ export function transportClosingCases(name: 'uws' | 'ws', create: CreateTranspor
     await until(() => session.closes.length === 1);
     expect(session.closes[0]?.code).toBe(4001);
   });
+}
 
-  // These wait for real timeouts, together.
-  describe.concurrent('in real time', () => {
-    it('cuts a link whose peer does not read the close frame', { timeout: 20_000 }, async ({
-      onTestFinished,
-      expect,
-    }) => {
-      const server = await serve(create, onTestFinished);
-      const { client, session } = await server.connect();
-      client.pause();
-      await sendUntilDropped(session.socket, 20_000);
-      const dropsBefore = session.drops;
-      session.socket.close(4001, 'lagging');
-      expect(session.socket.send('more', false)).toBe('dropped');
-      await until(() => session.closes.length === 1, 10_000);
-      expect(session.closes).toEqual([{ code: 1006, reason: '' }]);
-      expect(session.drops).toBe(dropsBefore);
-    });
+/** These wait for real timeouts. */
+export function transportClosingTimeoutCases(name: 'uws' | 'ws', create: CreateTransport): void {
+  it('cuts a link whose peer does not read the close frame', { timeout: 20_000 }, async ({
+    onTestFinished,
+    expect,
+  }) => {
+    const server = await serve(create, onTestFinished);
+    const { client, session } = await server.connect();
+    client.pause();
+    await sendUntilDropped(session.socket, 20_000);
+    const dropsBefore = session.drops;
+    session.socket.close(4001, 'lagging');
+    expect(session.socket.send('more', false)).toBe('dropped');
+    await until(() => session.closes.length === 1, 10_000);
+    expect(session.closes).toEqual([{ code: 1006, reason: '' }]);
+    expect(session.drops).toBe(dropsBefore);
+  });
 
-    it('ends a link whose peer does not answer the close frame', { timeout: 40_000 }, async ({
-      onTestFinished,
-      expect,
-    }) => {
-      const server = await serve(create, onTestFinished);
-      const { client, session } = await server.connect({ answersClose: false, endsWithServer: false });
-      session.socket.close(4002, 'timeout');
-      await until(() => session.closes.length === 1, 10_000);
-      await until(() => client.frames.length === 1);
-      expect(client.frames[0]?.opcode).toBe(OPCODES.close);
-      // Neither side of it stays in the kernel: bytes sent to the ended link are refused.
-      const noise = setInterval(() => client.sendBytes(Buffer.alloc(1)), 100);
-      onTestFinished(() => clearInterval(noise));
-      await client.closed;
-    });
+  it('ends a link whose peer does not answer the close frame', { timeout: 40_000 }, async ({
+    onTestFinished,
+    expect,
+  }) => {
+    const server = await serve(create, onTestFinished);
+    const { client, session } = await server.connect({ answersClose: false, endsWithServer: false });
+    session.socket.close(4002, 'timeout');
+    await until(() => session.closes.length === 1, 10_000);
+    await until(() => client.frames.length === 1);
+    expect(client.frames[0]?.opcode).toBe(OPCODES.close);
+    // Neither side of it stays in the kernel: bytes sent to the ended link are refused.
+    const noise = setInterval(() => client.sendBytes(Buffer.alloc(1)), 100);
+    onTestFinished(() => clearInterval(noise));
+    await client.closed;
+  });
 
-    it('terminates a socket without traffic, and no other', { timeout: 40_000 }, async ({ onTestFinished, expect }) => {
-      const server = await serve(create, onTestFinished, { options: { idleTimeoutMs: 8_000 } });
-      const silent = await server.connect();
-      const talking = await server.connect();
-      const ponging = await server.connect();
-      silent.session.socket.subscribe('t');
-      const traffic = setInterval(() => {
-        talking.client.send('hello');
-        ponging.client.sendFrame(OPCODES.pong);
-        // What is sent to a peer is no sign of its life.
-        server.transport.publish('t', 'anyone?', false);
-      }, 1_000);
-      onTestFinished(() => clearInterval(traffic));
-      const startedMs = performance.now();
-      await until(() => silent.session.closes.length === 1, 20_000);
-      // Timers of uWebSockets.js count in steps of 4 s.
-      expect(performance.now() - startedMs).toBeGreaterThan(name === 'uws' ? 3_900 : 7_900);
-      expect(silent.session.closes).toEqual([{ code: 1006, reason: '' }]);
-      await delay(4_500);
-      expect([...talking.session.closes, ...ponging.session.closes]).toEqual([]);
-    });
+  it('terminates a socket without traffic, and no other', { timeout: 40_000 }, async ({ onTestFinished, expect }) => {
+    const server = await serve(create, onTestFinished, { options: { idleTimeoutMs: 8_000 } });
+    const silent = await server.connect();
+    const talking = await server.connect();
+    const ponging = await server.connect();
+    silent.session.socket.subscribe('t');
+    const traffic = setInterval(() => {
+      talking.client.send('hello');
+      ponging.client.sendFrame(OPCODES.pong);
+      // What is sent to a peer is no sign of its life.
+      server.transport.publish('t', 'anyone?', false);
+    }, 1_000);
+    onTestFinished(() => clearInterval(traffic));
+    const startedMs = performance.now();
+    await until(() => silent.session.closes.length === 1, 20_000);
+    // Timers of uWebSockets.js count in steps of 4 s.
+    expect(performance.now() - startedMs).toBeGreaterThan(name === 'uws' ? 3_900 : 7_900);
+    expect(silent.session.closes).toEqual([{ code: 1006, reason: '' }]);
+    await delay(4_500);
+    expect([...talking.session.closes, ...ponging.session.closes]).toEqual([]);
   });
 }

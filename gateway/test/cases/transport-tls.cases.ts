@@ -38,7 +38,7 @@ async function openWebSocket({ port, sessions }: Served, ca: string) {
   return { socket, received, session: sessions[known] as (typeof sessions)[number] };
 }
 
-export function transportTlsCases(name: 'uws' | 'ws', create: CreateTransport): void {
+export function transportTlsCases(create: CreateTransport): void {
   it('serves HTTP and WebSockets, and nobody who speaks without TLS', async ({ onTestFinished }) => {
     const tls = certificateNamed('first', onTestFinished);
     const server = await serve(create, onTestFinished, {
@@ -108,7 +108,10 @@ export function transportTlsCases(name: 'uws' | 'ws', create: CreateTransport): 
     transport.renewCertificate();
     await expect(shownName(port)).rejects.toThrow('ECONNREFUSED');
   });
+}
 
+/** This waits for real timeouts. */
+export function transportTlsTimeoutCases(name: 'uws' | 'ws', create: CreateTransport): void {
   it('ends who takes too long for the handshake, for a head, or for a body', async ({ onTestFinished }) => {
     const tls = certificateNamed('first', onTestFinished);
     const slow: SlowLimit[] = [];
