@@ -3,10 +3,10 @@
  * counters; and what the flight recorder of `fanfare why` adds. No sockets: what uWebSockets.js does for each subscriber comes on top.
  * Needs `npm run build`. Run it with: node gateway/bench/fan-out.mjs
  */
-import { RAW_DIALECTS } from '@fanfare/protocol/raw';
 import { systemClock } from '../dist/clock.js';
 import { FlightRecorder } from '../dist/flight-recorder.js';
 import { Hub } from '../dist/hub/hub.js';
+import { localMember } from '../dist/hub/member.js';
 import { createStats } from '../dist/stats.js';
 
 const ROUND_MS = 300;
@@ -52,20 +52,8 @@ async function measure(durable, batch, recordedEvents) {
     recorder,
     onFault: console.error,
   });
-  const member = {
-    session: 'bench',
-    dialect: RAW_DIALECTS.json,
-    subscribe() {},
-    unsubscribe() {},
-    sendReplayed: () => true,
-    cork: (callback) => callback(),
-    isLagging: false,
-    isDrained: true,
-    drained: async () => {},
-    oneOfFew: (task) => task(),
-  };
   const policy = { name: 'chat:room-42', durable, historySize: 100, historyTtlMs: 60_000 };
-  const membership = hub.enter(policy, member);
+  const membership = hub.enter(policy, localMember);
   await membership.channel.join(membership, undefined, () => {});
   let offset = 0;
   const rounds = [];

@@ -1,5 +1,5 @@
 /** Where a gateway speaks TLS itself: looks whether somebody renewed its certificate, and has the transport show the new one. */
-import type { Clock } from './clock.js';
+import { type Cancel, type Clock, every } from './clock.js';
 import type { Logger } from './observability/logger.js';
 import type { Stats } from './stats.js';
 import { fingerprintOf, readCertificate } from './transport/certificate.js';
@@ -23,7 +23,7 @@ export class CertificateRenewal {
   /** Of the files that were last read; what can't be used is tried again each time, since its other half may be on its way. */
   #seen = '';
   #complaint = '';
-  #isClosed = false;
+  #cancel: Cancel = () => {};
 
   constructor(options: CertificateRenewalOptions) {
     this.#options = options;
@@ -31,22 +31,14 @@ export class CertificateRenewal {
 
   /** The transport was made with what the files hold now. */
   start(): void {
-    const { files } = this.#options;
+    const { files, clock, checkMs } = this.#options;
     this.#seen = fingerprintOf(files);
     this.#observe();
-    this.#wait();
+    this.#cancel = every(clock, checkMs, () => this.#look());
   }
 
   close(): void {
-    this.#isClosed = true;
-  }
-
-  #wait(): void {
-    this.#options.clock.after(this.#options.checkMs, () => {
-      if (this.#isClosed) return;
-      this.#look();
-      this.#wait();
-    });
+    this.#cancel();
   }
 
   #look(): void {

@@ -28,6 +28,19 @@ export const systemClock: Clock = {
   random: Math.random,
 };
 
+/** Calls back again and again, `intervalMs` after the last time, until the result is called. */
+export function every(clock: Pick<Clock, 'after'>, intervalMs: number, callback: () => void): Cancel {
+  let cancel: Cancel;
+  const wait = () => {
+    cancel = clock.after(intervalMs, () => {
+      wait();
+      callback();
+    });
+  };
+  wait();
+  return () => cancel();
+}
+
 export function sleep(clock: Clock, delayMs: number): Promise<void> {
   return new Promise((resolve) => clock.after(delayMs, resolve));
 }

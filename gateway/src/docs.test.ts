@@ -1,7 +1,8 @@
 /** What the pages for users say, held against the code. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { ERROR_CODES, RESET_REASONS } from '@fanfare/protocol';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { openApiDocument } from './api/openapi.js';
@@ -80,5 +81,37 @@ describe('docs/HTTP-API.md', () => {
   it('names the fields of a message as they are', () => {
     for (const field of Object.keys(SCHEMAS.PublishOne.properties)) expect(text).toContain(`| \`${field}\` |`);
     for (const field of Object.keys(SCHEMAS.Message.properties)) expect(text).toContain(`"${field}":`);
+  });
+});
+
+describe('links', () => {
+  const root = fileURLToPath(new URL('../../', import.meta.url));
+  const text = (path: string) => readFileSync(join(root, path), 'utf8');
+  const pages = ['README.md', 'client-sdk/README.md', ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`)];
+
+  /** What headings can be linked by, as GitHub makes it: one that is there already gets a number. */
+  const anchorsOf = (path: string) => {
+    const anchors = new Map<string, number>();
+    for (const [, heading = ''] of text(path)
+      .replaceAll(/^ *```.*?^ *```/gms, '')
+      .matchAll(/^#+ (.*)$/gm)) {
+      const plain = heading.toLowerCase().replaceAll(/[^\p{L}\p{N}\s_-]/gu, '');
+      const anchor = plain.replaceAll(/\s/g, '-');
+      const before = anchors.get(anchor) ?? 0;
+      anchors.set(anchor, before + 1);
+      if (before > 0) anchors.set(`${anchor}-${before}`, 1);
+    }
+    return anchors;
+  };
+
+  it.each(pages.filter((path) => path.endsWith('.md')))('of %s lead to what is there', (path) => {
+    const links = [...text(path).matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = '']) => link);
+    const broken = links.filter((link) => {
+      if (/^https?:/.test(link)) return false;
+      const [file = '', anchor] = link.split('#');
+      const target = file === '' ? path : join(dirname(path), file);
+      return !existsSync(join(root, target)) || (anchor !== undefined && !anchorsOf(target).has(anchor));
+    });
+    expect(broken).toEqual([]);
   });
 });

@@ -8,6 +8,7 @@ import type { Channels } from '../channels/channels.js';
 import { FanfareError } from '../errors.js';
 import type { Fleet } from '../fleet/fleet.js';
 import { count, type Stats } from '../stats.js';
+import { parseTraceparent } from '../traceparent.js';
 import type { BodyHandler, HttpAnswer, HttpRequest, HttpResponse } from '../transport/transport.js';
 import { allowOrigin, preflight } from './cross-origin.js';
 import { json, listChannels, listNodes } from './fleet.js';
@@ -20,7 +21,6 @@ import { publish } from './publish.js';
 import { readQuery } from './query.js';
 import type { ApiCaller, Route, Routes } from './route.js';
 import { type StaticFiles, serveFile } from './static-files.js';
-import { readTraceparent } from './traceparent.js';
 
 /** What any answer needs, also before there is anything to ask about. */
 export interface HttpDependencies extends HealthDependencies {
@@ -121,7 +121,7 @@ function createHandler(find: FindRoute, { apiKeys, isAllowedOrigin, stats, onFau
     const backend = findBackend(request.header('authorization'));
     if (!backend) throw new FanfareError('unauthorized', 'give an API key as Authorization: Bearer <key>');
     if (!backend.scopes.includes(scope)) throw new FanfareError('forbidden', `the API key is not for "${scope}"`);
-    return { entrance: 'http', identity: backend, traceparent: readTraceparent(request.header('traceparent')) };
+    return { entrance: 'http', identity: backend, traceparent: parseTraceparent(request.header('traceparent'))?.text };
   };
 
   const answer: HttpHandler = (request) => {

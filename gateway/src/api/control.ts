@@ -5,14 +5,13 @@ import type { ControlCalls, Reached, Target } from '../control/calls.js';
 import { FanfareError } from '../errors.js';
 import type { HttpResponse } from '../transport/transport.js';
 import { json } from './fleet.js';
+import { readName } from './name.js';
 import { readQuery } from './query.js';
 import type { ApiCaller, Route, Routes } from './route.js';
 
 /** Long enough for tokens as they should be; longer ones need it said. */
 const DEFAULT_TTL_MS = 24 * 3_600_000;
 const MAX_TTL_MS = 400 * DEFAULT_TTL_MS;
-/** Most bytes of a user, a session, a token id, as in the claims of a token. */
-const MAX_ID_BYTES = 255;
 /** New permissions have as much room as in a token. */
 const MAX_BODY_BYTES = 16 * 1024;
 
@@ -77,7 +76,7 @@ async function revoke(body: Uint8Array, backend: Backend, control: ControlCalls)
   if ((user === undefined) === (jti === undefined)) throw invalid('give one of user, jti');
   if (!Number.isInteger(ttlMs) || (ttlMs as number) < 1_000 || (ttlMs as number) > MAX_TTL_MS)
     throw invalid(`ttlMs must be an integer from 1000 to ${MAX_TTL_MS}`);
-  const what = user === undefined ? { jti: identifier('jti', jti) } : { user: identifier('user', user) };
+  const what = user === undefined ? { jti: readName('jti', jti) } : { user: readName('user', user) };
   const { until, ...reached } = await control.revoke(what, ttlMs as number);
   return told(reached, { until });
 }
@@ -115,13 +114,7 @@ function readFields(body: Uint8Array): Fields {
 
 function targetOf({ user, session }: Fields): Target {
   if ((user === undefined) === (session === undefined)) throw invalid('give one of user, session');
-  return user === undefined ? { session: identifier('session', session) } : { user: identifier('user', user) };
-}
-
-function identifier(field: string, value: unknown): string {
-  const fits = typeof value === 'string' && value !== '' && Buffer.byteLength(value) <= MAX_ID_BYTES;
-  if (fits && !/\p{Surrogate}/u.test(value)) return value;
-  throw invalid(`${field} must be 1 to ${MAX_ID_BYTES} bytes of text`);
+  return user === undefined ? { session: readName('session', session) } : { user: readName('user', user) };
 }
 
 function invalid(message: string): FanfareError {

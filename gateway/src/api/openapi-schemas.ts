@@ -1,6 +1,7 @@
 /** The schemas of the OpenAPI document; a test holds real answers against them. */
 import { ERROR_CODES, MAX_CHANNEL_BYTES, RESET_REASONS } from '@fanfare/protocol';
 import { MAX_HISTORY_LIMIT, MAX_KEY_BYTES, MAX_NAME_BYTES, MAX_TAGS, MAX_TAGS_BYTES } from '@fanfare/protocol/validate';
+import { LOG_STATES, MAX_FATES, VERDICTS } from '../why/calls.js';
 import { HTTP_CODES } from './problem.js';
 import { MAX_BATCH } from './publish-request.js';
 
@@ -193,7 +194,7 @@ export const SCHEMAS = {
     channel: name,
     offset: count(),
     log: object(['state'], {
-      state: { enum: ['stored', 'trimmed', 'lost', 'unpublished', 'unknown'] },
+      state: { enum: LOG_STATES },
       epoch: text(),
       time,
       user: text(),
@@ -212,18 +213,16 @@ export const SCHEMAS = {
     received: object(['by', 'at'], { by: { enum: ['push', 'log'] }, at: moment() }),
     flushed: object(['at', 'subscribers'], { at: moment(), subscribers: count() }),
     reset: object(['at', 'reason'], { at: moment(), reason: text() }),
-    dropped: list(ref('WhyFate'), 50),
+    dropped: list(ref('WhyFate'), MAX_FATES),
     droppedCount: count(),
-    replayed: list(ref('WhyFate'), 50),
+    replayed: list(ref('WhyFate'), MAX_FATES),
     replayedCount: count(),
     session: object(['verdict', 'events'], {
-      verdict: {
-        enum: ['sent', 'replayed', 'dropped', 'behind', 'gone', 'reset', 'excepted', 'waiting', 'unknown'],
-      },
+      verdict: { enum: VERDICTS },
       at: moment(),
       events: list(
         object(['at', 'what', 'from', 'to'], { at: moment(), what: text(), from: count(), to: count() }),
-        50,
+        MAX_FATES,
       ),
     }),
   }),

@@ -199,7 +199,7 @@ export function openApiDocument(version: string) {
               minimum: 1,
               maximum: Number.MAX_SAFE_INTEGER,
             }),
-            parameter('session', 'What became of it for this one.', { type: 'string', minLength: 1, maxLength: 255 }),
+            parameter('session', 'What became of it for this one.', name),
           ],
           responses: { 200: ok('Why', 'What is remembered.'), ...problems(400, 401, 403, 404, 405, 500, 503) },
         },

@@ -9,23 +9,19 @@ import {
   type Tags,
 } from '@fanfare/protocol';
 import { parsePublishBody } from '@fanfare/protocol/raw';
-import {
-  isDurability,
-  isKey,
-  isName,
-  isReplicasWanted,
-  isTags,
-  MAX_NAME_BYTES,
-  REPLICAS_WANTED,
-} from '@fanfare/protocol/validate';
+import { isDurability, isKey, isReplicasWanted, isTags, REPLICAS_WANTED } from '@fanfare/protocol/validate';
 import { withExcept } from '../broker/extensions.js';
 import type { NewMessage } from '../broker/record.js';
 import { oversize } from '../channels/publishing.js';
 import { FanfareError } from '../errors.js';
 import type { ChannelPolicy } from '../namespaces.js';
+import { readName } from './name.js';
 
 /** Most items of `messages`, and most names in `channels`. */
 export const MAX_BATCH = 1000;
+
+/** What may stand beside `data`. */
+const OF_A_MESSAGE = ['key', 'tags', 'durability', 'replicas', 'user', 'except'] as const;
 
 /** One message for one channel, checked. */
 export interface PublishItem {
@@ -64,18 +60,8 @@ export function readPublishRequest(body: Uint8Array, decide: Decide): PublishReq
     return { one: readItem(fields, payload, channels) };
   }
   if (messages === undefined) throw invalid('messages must be an array');
-  if (
-    forms > 0 ||
-    payload ||
-    fields.key !== undefined ||
-    fields.tags !== undefined ||
-    fields.durability !== undefined ||
-    fields.replicas !== undefined ||
-    fields.user !== undefined ||
-    fields.except !== undefined
-  ) {
+  if (forms > 0 || payload || OF_A_MESSAGE.some((field) => fields[field] !== undefined))
     throw invalid('with messages, all else stands in its items');
-  }
   if (messages.length > MAX_BATCH) throw invalid(`messages has more than ${MAX_BATCH} items`);
   return { many: messages.map((item) => readBatchItem(item, channels)) };
 }
@@ -113,12 +99,11 @@ function readMessage(fields: RawFrame['fields'], payload: Payload | undefined) {
   if (tags !== undefined && !isTags(tags)) throw invalid('tags must map short texts to short texts');
   const plain: NewMessage = {
     payload,
-    user: readName('user', user),
+    user: user === undefined ? undefined : readName('user', user),
     key: key as string | undefined,
     tags: tags as Tags | undefined,
   };
-  const session = readName('except', except);
-  const message = session === undefined ? plain : withExcept(plain, session);
+  const message = except === undefined ? plain : withExcept(plain, readName('except', except));
   return { message, safety: readSafety(fields) };
 }
 
@@ -128,12 +113,6 @@ function readSafety({ durability, replicas }: RawFrame['fields']): Safety {
   if (durability === 'replicated') return { durability, replicas: replicas ?? 'all' };
   if (replicas !== undefined) throw invalid('replicas needs durability replicated');
   return { durability, replicas: undefined };
-}
-
-/** The name of a user or a session. */
-function readName(field: string, value: unknown): string | undefined {
-  if (value === undefined || isName(value)) return value;
-  throw invalid(`${field} must be 1 to ${MAX_NAME_BYTES} bytes of text`);
 }
 
 /** Looks each channel of a request up once: a batch names the same one many times. */

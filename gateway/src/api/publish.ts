@@ -3,12 +3,12 @@ import { isReached, mostWanted } from '../broker/broker.js';
 import type { Caller } from '../channels/access.js';
 import type { Publishing, PublishOutcome } from '../channels/publishing.js';
 import { FanfareError } from '../errors.js';
+import { withTraceparent } from '../traceparent.js';
 import type { HttpResponse } from '../transport/transport.js';
 import type { KeyRates } from './key-rates.js';
 import { type Header, toErrorItem, toProblem } from './problem.js';
 import { type PublishItem, type PublishRequest, readPublishRequest } from './publish-request.js';
 import type { ApiCaller } from './route.js';
-import { withTraceparent } from './traceparent.js';
 
 const JSON_HEADERS: readonly Header[] = [['content-type', 'application/json']];
 

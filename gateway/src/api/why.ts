@@ -4,10 +4,9 @@ import { FanfareError } from '../errors.js';
 import type { HttpResponse } from '../transport/transport.js';
 import type { WhyCalls } from '../why/calls.js';
 import { json } from './fleet.js';
+import { readName } from './name.js';
 import { readQuery } from './query.js';
 import type { ApiCaller, Routes } from './route.js';
-
-const MAX_SESSION_LENGTH = 255;
 
 export function createWhyRoutes(calls: WhyCalls): Routes {
   return [['/v1/why', { scope: 'admin', GET: (request, caller) => why(readQuery(request.query), caller, calls) }]];
@@ -18,16 +17,15 @@ async function why(query: URLSearchParams, { identity }: ApiCaller, calls: WhyCa
   const channel = query.get('channel');
   if (!isChannelName(channel)) throw new FanfareError('bad_request', 'channel must be a channel name');
   if (!identity?.administers(channel)) throw new FanfareError('forbidden', `the API key is not for ${channel}`);
-  const offset = integer('offset', query.get('offset'), 1);
-  const epoch = query.has('epoch') ? integer('epoch', query.get('epoch'), 1) : undefined;
-  const session = query.get('session') ?? undefined;
-  if (session === '' || (session?.length ?? 0) > MAX_SESSION_LENGTH)
-    throw new FanfareError('bad_request', `session must be 1 to ${MAX_SESSION_LENGTH} characters`);
+  const offset = readCount('offset', query.get('offset'));
+  const epoch = query.has('epoch') ? readCount('epoch', query.get('epoch')) : undefined;
+  const session = query.has('session') ? readName('session', query.get('session')) : undefined;
   return json(await calls.why({ channel, offset, epoch, session }));
 }
 
-function integer(name: string, text: string | null, min: number): number {
+/** An integer from 1 on. @throws {FanfareError} */
+function readCount(name: string, text: string | null): number {
   const value = Number(text);
-  if (text !== null && /^\d{1,16}$/.test(text) && Number.isSafeInteger(value) && value >= min) return value;
-  throw new FanfareError('bad_request', `${name} must be an integer from ${min} on`);
+  if (text !== null && /^\d{1,16}$/.test(text) && Number.isSafeInteger(value) && value > 0) return value;
+  throw new FanfareError('bad_request', `${name} must be an integer from 1 on`);
 }

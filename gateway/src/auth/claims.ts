@@ -3,6 +3,7 @@
  * `{"sub":"u1","exp":1763800000,"channels":{"chat:*":["subscribe"]},"info":{},"subscribe":["user:u1"]}`
  */
 import { isChannelName } from '@fanfare/protocol';
+import { isName, MAX_NAME_BYTES } from '@fanfare/protocol/validate';
 import { FanfareError } from '../errors.js';
 import type { Action } from './authenticator.js';
 import { ACTIONS, Permissions } from './permissions.js';
@@ -24,8 +25,6 @@ export interface Claims {
   readonly subscribe: readonly string[];
 }
 
-/** Most bytes of `sub` and `jti`. */
-const MAX_ID_BYTES = 255;
 /** Most bytes of `info` as JSON: it is copied to everyone who looks at the presence of a channel. */
 const MAX_INFO_BYTES = 4096;
 /** Most channels that a session is put on by a claim. */
@@ -52,10 +51,8 @@ export function readClaims(claims: Readonly<Record<string, unknown>>): Claims {
 }
 
 function identifier(claim: string, value: unknown): string {
-  const fits = typeof value === 'string' && value !== '' && Buffer.byteLength(value) <= MAX_ID_BYTES;
-  // A lone surrogate would become another name once it is encoded.
-  if (fits && !/\p{Surrogate}/u.test(value)) return value;
-  throw refused(claim, `must be 1 to ${MAX_ID_BYTES} bytes of text`);
+  if (isName(value)) return value;
+  throw refused(claim, `must be 1 to ${MAX_NAME_BYTES} bytes of text`);
 }
 
 function time(claim: string, value: unknown): number {

@@ -40,8 +40,15 @@ export function channelName(text: string | undefined): string {
   throw new UsageError(`"${text}" is not a channel name: 1 to 255 bytes without white space and control characters`);
 }
 
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** `--key`, then `FANFARE_API_KEY`, then that of a gateway in development. */
+export function apiKey(flag: string | undefined, env: Environment): string {
+  return flag ?? (env.FANFARE_API_KEY?.trim() || 'dev');
+}
+
 /** `--url`, then `FANFARE_URL`, then this machine; as `http:` or `https:`. @throws {UsageError} */
-export function gatewayUrl(flag: string | undefined, env: Readonly<Record<string, string | undefined>>): URL {
+export function gatewayUrl(flag: string | undefined, env: Environment): URL {
   const text = flag ?? (env.FANFARE_URL?.trim() || 'http://localhost:8080');
   const withScheme = text.includes('://') ? text : `http://${text}`;
   const url = URL.canParse(withScheme) ? new URL(withScheme.replace(/^ws/i, 'http')) : undefined;

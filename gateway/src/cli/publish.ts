@@ -1,4 +1,4 @@
-import { channelName, gatewayUrl, parseArguments } from './arguments.js';
+import { apiKey, channelName, gatewayUrl, parseArguments } from './arguments.js';
 import { type Command, UsageError } from './command.js';
 import { ask } from './http.js';
 
@@ -23,7 +23,7 @@ export const publish: Command = {
     const { values, positionals } = parseArguments(argv, OPTIONS, ['<channel>', '<json>']);
     const [channel, data = ''] = positionals;
     const body = requestBody(channelName(channel), data, values['idempotency-key'], values.tag);
-    const key = values.key ?? (env.FANFARE_API_KEY?.trim() || 'dev');
+    const key = apiKey(values.key, env);
     const url = new URL('/v1/publish', gatewayUrl(values.url, env));
     out(`${(await ask(url, { key, body })).trimEnd()}\n`);
     return 0;

@@ -1,5 +1,5 @@
 import type { SessionVerdict, WhyAnswer, WhyShare } from '../why/calls.js';
-import { channelName, gatewayUrl, parseArguments } from './arguments.js';
+import { apiKey, channelName, gatewayUrl, parseArguments } from './arguments.js';
 import { type Command, UsageError } from './command.js';
 import { ask } from './http.js';
 
@@ -29,7 +29,7 @@ export const why: Command = {
     const url = new URL('/v1/why', gatewayUrl(values.url, env));
     const query = { channel, epoch, offset, session: values.session };
     for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, value);
-    const text = await ask(url, { key: values.key ?? (env.FANFARE_API_KEY?.trim() || 'dev') });
+    const text = await ask(url, { key: apiKey(values.key, env) });
     out(values.json ? `${text.trimEnd()}\n` : toText(JSON.parse(text) as WhyAnswer, values.session));
     return 0;
   },
@@ -125,7 +125,7 @@ function clients(count: number): string {
   return count === 1 ? '1 client' : `${count} clients`;
 }
 
-/** Today's times are enough for most; the date stands there too, in UTC as in the log. */
+/** Date and time in UTC, as in the log. */
 function clockOf(ms: number): string {
   return new Date(ms).toISOString().replace('T', ' ');
 }

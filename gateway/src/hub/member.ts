@@ -1,4 +1,5 @@
 import type { RawDialect, ResetReason, Wire } from '@fanfare/protocol';
+import { RAW_DIALECTS } from '@fanfare/protocol/raw';
 import type { LogPosition } from '../broker/record.js';
 import type { TopicMember } from './topic.js';
 
@@ -25,6 +26,20 @@ export interface Member extends TopicMember {
   /** Runs a task with a page of the log to send, few at a time: so few pages of a client wait in memory. */
   oneOfFew(task: () => Promise<void>): Promise<void>;
 }
+
+/** One without a socket: what the hub publishes is read where it is handed to the transport. */
+export const localMember: Member = {
+  session: '',
+  dialect: RAW_DIALECTS.json,
+  subscribe() {},
+  unsubscribe() {},
+  sendReplayed: () => true,
+  cork: (callback) => callback(),
+  isLagging: false,
+  isDrained: true,
+  drained: async () => {},
+  oneOfFew: (task) => task(),
+};
 
 /** Why a client is off a channel: it left, it reads too slowly, it could not be served, its connection ended. */
 export type LeaveCause = 'left' | 'lagged' | 'failed' | 'closed';

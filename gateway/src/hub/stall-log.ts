@@ -1,4 +1,4 @@
-import type { Cancel, Clock } from '../clock.js';
+import { type Cancel, type Clock, every } from '../clock.js';
 import type { Stall } from './stalls.js';
 
 interface StallLogOptions {
@@ -14,21 +14,18 @@ export class StallLog {
   readonly #options: StallLogOptions;
   /** Parts of which the log was told. */
   readonly #told = new Set<string>();
-  #cancel: Cancel | undefined;
+  #cancel: Cancel = () => {};
 
   constructor(options: StallLogOptions) {
     this.#options = options;
   }
 
   start(): void {
-    this.#cancel = this.#options.clock.after(LOOK_MS, () => {
-      this.#look();
-      this.start();
-    });
+    this.#cancel = every(this.#options.clock, LOOK_MS, () => this.#look());
   }
 
   close(): void {
-    this.#cancel?.();
+    this.#cancel();
   }
 
   #look(): void {

@@ -1,4 +1,4 @@
-import type { Cancel, Clock } from '../clock.js';
+import { type Cancel, type Clock, every } from '../clock.js';
 import type { Stats } from '../stats.js';
 import type { Logger } from './logger.js';
 
@@ -32,10 +32,7 @@ export class LimitLog {
   }
 
   start(): void {
-    this.#cancel = this.#clock.after(LOOK_MS, () => {
-      this.#look();
-      this.start();
-    });
+    this.#cancel = every(this.#clock, LOOK_MS, () => this.#look());
   }
 
   close(): void {

@@ -6,11 +6,9 @@
 import type { Context, Span, SpanContext, Tracer } from '@opentelemetry/api';
 import type { Broker, PublishOutcome } from '../broker/broker.js';
 import type { NewMessage } from '../broker/record.js';
+import { parseTraceparent } from '../traceparent.js';
 
 type Api = typeof import('@opentelemetry/api');
-
-/** https://www.w3.org/TR/trace-context/#traceparent-header */
-const TRACEPARENT = /^[\da-f]{2}-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})$/;
 
 /** @throws {Error} with one clear line where `@opentelemetry/api` is not installed. */
 export async function loadTracing(version: string): Promise<Tracing> {
@@ -80,10 +78,10 @@ class Tracing {
   }
 
   #contextOf(traceparent: string | undefined): Context | undefined {
-    const [, traceId, spanId, flags] = TRACEPARENT.exec(traceparent ?? '') ?? [];
-    if (traceId === undefined || spanId === undefined) return undefined;
-    const spanContext = { traceId, spanId, traceFlags: Number.parseInt(flags ?? '0', 16), isRemote: true };
-    return this.#api.trace.setSpanContext(this.#api.ROOT_CONTEXT, spanContext);
+    const parent = parseTraceparent(traceparent ?? '');
+    if (!parent) return undefined;
+    const { traceId, spanId, flags: traceFlags } = parent;
+    return this.#api.trace.setSpanContext(this.#api.ROOT_CONTEXT, { traceId, spanId, traceFlags, isRemote: true });
   }
 
   /** With the span as its `traceparent`; without an SDK a span is no span, and the message stays as it is. */

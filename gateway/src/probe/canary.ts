@@ -12,6 +12,8 @@ export class Canary {
   /** A probe is under way. */
   isOut = false;
   #isFailing = false;
+  /** It was told that the part fails, and not yet that it is well again: that outlives {@link forget}. */
+  #isTold = false;
   #failures = 0;
   #successes = 0;
   /** Whether a probe was read back once: until then one failure is enough. */
@@ -25,14 +27,16 @@ export class Canary {
     return this.#isFailing;
   }
 
-  /** The probe was read back. Returns whether the part is well again since then. */
+  /** The probe was read back. Returns whether that it fails was told, and is over. */
   succeeded(): boolean {
     this.#isProven = true;
     this.#failures = 0;
     this.#successes++;
-    if (!this.#isFailing || this.#successes < SUCCESSES) return false;
+    if (this.#isFailing && this.#successes < SUCCESSES) return false;
+    const wasTold = this.#isTold;
     this.#isFailing = false;
-    return true;
+    this.#isTold = false;
+    return wasTold;
   }
 
   /** The probe was not read back. Returns whether the part counts as failing since then. */
@@ -41,6 +45,7 @@ export class Canary {
     this.#failures++;
     if (this.#isFailing || (this.#isProven && this.#failures < FAILURES)) return false;
     this.#isFailing = true;
+    this.#isTold = true;
     return true;
   }
 

@@ -165,6 +165,7 @@ it('says nothing about a part that is known to be lost, and begins anew when it 
   world.health = [OK];
   await world.successes(2);
   expect(world.isUp()).toBe(true);
+  expect(world.told).toEqual(['what it publishes is stored, but not pushed back', undefined]);
 });
 
 it('learns how far another clock is ahead, as well as the quickest probe tells', async () => {

@@ -3,11 +3,10 @@
  * reads it back as clients would. What no other check sees (a subscription that is acknowledged and hears nothing,
  * a connection on which nothing moves) shows there, and in `/health/ready`.
  */
-import { RAW_DIALECTS } from '@fanfare/protocol/raw';
 import type { Broker, ShardHealth } from '../broker/broker.js';
-import { type Cancel, type Clock, sleep } from '../clock.js';
+import { type Cancel, type Clock, every, sleep } from '../clock.js';
 import { Hub } from '../hub/hub.js';
-import type { Member } from '../hub/member.js';
+import { localMember } from '../hub/member.js';
 import type { ChannelPolicy } from '../namespaces.js';
 import { count, createStats, type Stats } from '../stats.js';
 import { Canary } from './canary.js';
@@ -85,13 +84,13 @@ export class SelfProbe {
     this.#hub = new Hub({ broker, transport, clock, stats: createStats(), onFault });
   }
 
+  /** Begins to probe, without waiting for a broker that may be away. */
   start(): void {
     const { clock, timings } = this.#options;
     this.#round();
-    this.#cancel = clock.after(timings.intervalMs, () => this.start());
+    this.#cancel = every(clock, timings.intervalMs, () => this.#round());
   }
 
-  /** Begins to probe, without waiting for a broker that may be away. */
   close(): void {
     this.#cancel();
     this.#isClosed = true;
@@ -193,7 +192,7 @@ export class SelfProbe {
   async #isOnChannel(canary: Canary, timeUp: Promise<void>): Promise<boolean> {
     if (canary.membership?.isLive) return true;
     canary.membership?.leave();
-    const membership = this.#hub.enter(policyOf(canary.channel), MEMBER);
+    const membership = this.#hub.enter(policyOf(canary.channel), localMember);
     canary.membership = membership;
     const joined = membership.channel.join(membership, undefined, () => {}).catch(() => {});
     await Promise.race([joined, timeUp]);
@@ -226,19 +225,6 @@ export class SelfProbe {
     return broker.shardOf ? broker.shardOf(channel) === shard : true;
   }
 }
-
-const MEMBER: Member = {
-  session: '',
-  dialect: RAW_DIALECTS.json,
-  subscribe() {},
-  unsubscribe() {},
-  sendReplayed: () => true,
-  cork: (callback) => callback(),
-  isLagging: false,
-  isDrained: true,
-  drained: async () => {},
-  oneOfFew: (task) => task(),
-};
 
 function policyOf(name: string): ChannelPolicy {
   return {

@@ -208,7 +208,6 @@ class InMemoryGateway<Map extends object> implements TestGateway<Map> {
             remoteAddress: '127.0.0.1',
           },
           client: {
-            ...handlers,
             onOpen: () => handlers.onOpen(),
             onMessage: (wire) => handlers.onMessage(wire),
             onClose: (code, reason) => {

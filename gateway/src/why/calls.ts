@@ -9,12 +9,14 @@ export interface WhyQuery {
   readonly session?: string | undefined;
 }
 
+export const LOG_STATES = ['stored', 'trimmed', 'lost', 'unpublished', 'unknown'] as const;
+
 /**
  * What the log says. `stored`: it is there. `trimmed`: it was, and is no longer kept. `lost`: the log has another history
  * now, in which this epoch ends before it. `unpublished`: the log does not reach so far. `unknown`: the log cannot be read.
  */
 export interface LogEntryInfo {
-  readonly state: 'stored' | 'trimmed' | 'lost' | 'unpublished' | 'unknown';
+  readonly state: (typeof LOG_STATES)[number];
   readonly epoch?: string;
   /** When the message was stored, by the clock of the broker. */
   readonly time?: number;
@@ -32,15 +34,28 @@ export interface SessionFate {
   readonly at: number;
 }
 
+export const VERDICTS = [
+  'sent',
+  'replayed',
+  'dropped',
+  'behind',
+  'gone',
+  'reset',
+  'excepted',
+  'waiting',
+  'unknown',
+] as const;
+
 /**
- * For one session. `sent`: by fan-out. `replayed`: alone, from the log. `dropped`: it read too slowly, and came back for it
- * or has yet to. `behind`: it began behind the message. `gone`: it was on the channel, and left before. `reset`: it was told that
- * continuity is broken there. `excepted`: the publisher said that it does not get it. `waiting`: it is on the channel, and the message was not sent there yet. `unknown`: nothing that is
- * remembered tells of it.
+ * What became of the message for one session. `sent`: by fan-out. `replayed`: alone, from the tail or the log. `dropped`: it
+ * read too slowly, and came back for it or has yet to. `behind`: it began behind the message. `gone`: it was on the channel,
+ * and left before. `reset`: it was told that continuity is broken there. `excepted`: the publisher said that it does not get
+ * it. `waiting`: it is on the channel, and the message was not sent there yet. `unknown`: nothing that is remembered tells of
+ * it.
  */
 export interface SessionVerdict {
-  readonly verdict: 'sent' | 'replayed' | 'dropped' | 'behind' | 'gone' | 'reset' | 'excepted' | 'waiting' | 'unknown';
-  /** When the message was sent or replayed, or why it was not. */
+  readonly verdict: (typeof VERDICTS)[number];
+  /** When that came about. */
   readonly at?: number;
   /** All that is remembered of the session on that channel, the oldest first; the last {@link MAX_FATES}. */
   readonly events: readonly {

@@ -13,7 +13,7 @@ interface Sought {
 /** @param events of the channel, the oldest first */
 export function recollect(events: Iterable<FlightEvent>, { epoch, offset, session }: Sought): Remembered {
   const all = [...events];
-  const isMeant = (event: FlightEvent) => event.epoch === epoch && event.from <= offset && offset <= event.to;
+  const isMeant = (event: FlightEvent) => covers(event, epoch, offset);
   const find = (what: FlightEvent['what']) => all.find((event) => event.what === what && isMeant(event));
   const published = find('published');
   const read = find('read');
@@ -43,6 +43,11 @@ export function recollect(events: Iterable<FlightEvent>, { epoch, offset, sessio
 
 /** Events whose `who` is no session. */
 const NOT_OF_SESSIONS: ReadonlySet<FlightEvent['what']> = new Set(['published', 'reset']);
+
+/** Whether the message is among those that the event is about. */
+function covers(event: FlightEvent, epoch: number, offset: number): boolean {
+  return event.epoch === epoch && event.from <= offset && offset <= event.to;
+}
 
 function fateOf({ who, at }: FlightEvent): SessionFate {
   return { session: who, at };
@@ -94,9 +99,7 @@ function verdictOf(
   offset: number,
 ): Pick<SessionVerdict, 'verdict' | 'at'> {
   const isAtOrBehind = (event: FlightEvent) => event.epoch > epoch || (event.epoch === epoch && event.to >= offset);
-  const replayed = events.find(
-    (event) => event.what === 'replayed' && event.epoch === epoch && event.from <= offset && offset <= event.to,
-  );
+  const replayed = events.find((event) => event.what === 'replayed' && covers(event, epoch, offset));
   let verdict: Pick<SessionVerdict, 'verdict' | 'at'> = { verdict: 'unknown' };
   let isLive = false;
   for (const event of events) {

@@ -79,8 +79,10 @@ it('with tracing each publish is a span between that of the publisher and those 
   const { epoch, offset } = await post(gateway, TRACEPARENT, { channel: 'demo:t', data: 1, key: 'k' });
   await post(gateway, TRACEPARENT, { channel: 'demo:t', data: 1, key: 'k' });
   await client.ask({ type: 'publish', channel: 'live:t', data: 2 });
-  await expect.poll(() => spansIn(gateway).length, POLL).toBe(3);
-  const [first, second, third] = spansIn(gateway);
+  const later = `${TRACEPARENT.replace('00-', 'cc-')}-more`;
+  await client.ask({ type: 'publish', channel: 'live:t', data: 3, tags: { traceparent: later } });
+  await expect.poll(() => spansIn(gateway).length, POLL).toBe(4);
+  const [first, second, third, fourth] = spansIn(gateway);
   expect(first).toMatchObject({
     name: 'publish demo',
     kind: 3,
@@ -94,6 +96,7 @@ it('with tracing each publish is a span between that of the publisher and those 
   });
   expect(second?.attributes['fanfare.duplicate']).toBe(true);
   expect(third?.parent).toBeUndefined();
+  expect(fourth).toMatchObject({ traceId: TRACE, parent: PARENT });
   expect(await tagsOf(client, 1)).toEqual({ traceparent: `00-${TRACE}-${String(first?.spanId)}-01` });
   expect(await tagsOf(client, 2)).toEqual({ traceparent: `00-${String(third?.traceId)}-${String(third?.spanId)}-01` });
 });

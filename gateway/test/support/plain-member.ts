@@ -1,5 +1,4 @@
-import { RAW_DIALECTS } from '@fanfare/protocol/raw';
-import type { Member } from '../../src/hub/member.js';
+import { localMember, type Member } from '../../src/hub/member.js';
 import type { ChannelPolicy } from '../../src/namespaces.js';
 import { namespaceSettings } from './namespace-settings.js';
 
@@ -12,18 +11,11 @@ export const openChannel = (name: string, durable = true): ChannelPolicy => ({
 /** A client that takes everything at once. @param onReplayed told of every replayed frame, as text */
 export function plainMember(onReplayed: (frame: string) => void = () => {}): Member {
   return {
+    ...localMember,
     session: 's1',
-    dialect: RAW_DIALECTS.json,
-    subscribe() {},
-    unsubscribe() {},
     sendReplayed(frame) {
       onReplayed(Buffer.from(frame).toString());
       return true;
     },
-    cork: (callback) => callback(),
-    isLagging: false,
-    isDrained: true,
-    drained: async () => {},
-    oneOfFew: (task) => task(),
   };
 }
