@@ -5,6 +5,7 @@ import { ManualClock } from '../../test/support/manual-clock.js';
 import { openChannel, plainMember } from '../../test/support/plain-member.js';
 import type { ReadRange } from '../broker/broker.js';
 import { ChannelLog } from '../broker/memory/channel-log.js';
+import type { LogPosition } from '../broker/record.js';
 import { FanfareError } from '../errors.js';
 import { FlightRecorder } from '../flight-recorder.js';
 import { createStats } from '../stats.js';
@@ -41,14 +42,16 @@ interface SetUp {
   readonly tailEntries?: number;
   readonly pageEntries?: number;
   readonly member?: (sent: string[]) => Partial<Member>;
-  /** Instead of reading the log. */
+  /** What has left for the transport, if not all. */
+  readonly flushed?: LogPosition;
+  /** Before the log is read. */
   readonly read?: (range: ReadRange, n: number) => void;
 }
 
 /** A channel that has taken over all of its log, and one client. */
 function setUp(
   log: ChannelLog,
-  { tailEntries = 1, pageEntries = 2, member = () => ({}), read = () => {} }: SetUp = {},
+  { tailEntries = 1, pageEntries = 2, member = () => ({}), flushed = log.head, read = () => {} }: SetUp = {},
 ) {
   const clock = new ManualClock(0);
   const stats = createStats();
@@ -66,7 +69,7 @@ function setUp(
   const tail = new Tail('a', tailEntries, 1e9, { epoch: 0, offset: 0 });
   const { entries } = log.read({ last: true, limit: tailEntries });
   tail.fill(entries, log.lineage, log.head);
-  queue.startAt(log.head);
+  queue.startAt(flushed);
   const options = { ...HUB_DEFAULTS, pageEntries };
   const told: Joined[] = [];
   const resets: string[] = [];
@@ -200,6 +203,19 @@ describe('a client whose continuity is broken', () => {
       expect([sent, resets, membership.isLive]).toEqual([frames, [reason], true]);
     },
   );
+
+  it('is told so though the channel stood there when it last sent something: its reset has not left yet', async () => {
+    const log = forked();
+    const { run, told, sent, membership } = setUp(log, {
+      flushed: at(7),
+      read(_, n) {
+        if (n === 2) membership.topic.flushed = log.head;
+      },
+    });
+    await run(since(7));
+    expect(told).toEqual([{ position: at(6), recovered: false, reason: 'diverged' }]);
+    expect(sent).toEqual(['epoch 2-6', '7', '8']);
+  });
 
   it('is told so by a confirmed read only: the first one may have been of a server that was deposed', async () => {
     const { run, reads, told, sent } = setUp(trimmed());

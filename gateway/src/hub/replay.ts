@@ -173,6 +173,13 @@ class Replay {
     return this.#membership.topic.flushed;
   }
 
+  /** Whether the log has the position, as far as this channel has followed it. */
+  get #isInLog(): boolean {
+    const { lineage, cursor } = this.#channel;
+    const end = endOf({ lineage, head: cursor }, this.#position.epoch);
+    return end !== undefined && this.#position.offset <= end;
+  }
+
   /** Where a rewind begins. */
   async #rewound(start: { readonly rewind: number } | { readonly rewindMs: number }): Promise<LogPosition> {
     const channel = this.#channel;
@@ -195,6 +202,8 @@ class Replay {
   #tryGoLive(): boolean {
     const channel = this.#channel;
     const flushed = this.#flushed;
+    // A reset may still wait behind what was flushed: that nothing was missed is not told of what it takes back.
+    if (this.#untold?.recovered && !this.#isInLog) return false;
     if (!samePosition(this.#position, flushed)) {
       // A border is one place with two names: tell the newer one.
       const end = endOf({ lineage: channel.lineage, head: flushed }, this.#position.epoch);

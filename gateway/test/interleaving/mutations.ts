@@ -14,6 +14,20 @@ export interface Mutation {
 
 export const MUTATIONS: readonly Mutation[] = [
   {
+    name: 'say that nothing was missed of a position that a reset in the queue takes back',
+    isShy: true,
+    file: 'hub/replay.ts',
+    from: 'if (this.#untold?.recovered && !this.#isInLog) return false;',
+    to: '',
+  },
+  {
+    name: 'answer who resumes while the log may have lost what the channel has',
+    isShy: true,
+    file: 'hub/replay.ts',
+    from: 'return !this.#untold?.recovered || this.#channel.isSure;',
+    to: 'return true;',
+  },
+  {
     name: 'skip the buffer: what is pushed while the log is read is thrown away',
     isShy: true,
     file: 'hub/durable-channel.ts',

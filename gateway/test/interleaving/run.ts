@@ -136,8 +136,6 @@ class Scene {
   /** Something happened that nothing told the gateways of: only then may an audit find anything. */
   readonly #hidden: boolean;
   readonly #isCalm: boolean;
-  /** Gateways may not have known at once whose log is the one. */
-  readonly #isDoubtful: boolean;
   readonly #readsApart: boolean;
   readonly #hub: Partial<HubOptions>;
   /** In the end every line is cut and made anew, which mends whatever stands still; else the gateways are on their own. */
@@ -150,7 +148,6 @@ class Scene {
     this.#choose = choose;
     this.#hidden = steps.some(isHidden);
     this.#isCalm = steps.every(isCalm);
-    this.#isDoubtful = this.#hidden || steps.some((step) => step.do === 'veto' || step.do === 'fork');
     this.#readsApart = !this.#isCalm && choose(3) === 0;
     this.#makesAnew = choose(2) === 0;
     this.#hub = {
@@ -275,7 +272,7 @@ class Scene {
       for (const index of this.#durable.keys()) this.#publish({ do: 'publish', channel: index, gateway: 0, count: 3 });
       await this.#world.pass(30_000);
     }
-    if (this.#isDoubtful) await this.#passThoseAhead();
+    if (this.#hidden) await this.#passThoseAhead();
     // Whether somebody is on a live channel shows with the next message.
     for (const index of this.#live.keys())
       this.#publish({ do: 'publish', channel: this.#durable.length + index, gateway: 0, count: 1 });
@@ -291,8 +288,8 @@ class Scene {
   }
 
   /**
-   * A gateway that did not know yet what its log had become may have taken a reader's lost position for good, while
-   * another reader of the client got the channel from elsewhere: that shows when the log comes by there.
+   * A gateway that nothing told what its log had become may have taken a reader's lost position for good, while another
+   * reader of the client got the channel from elsewhere: that shows when the log comes by there.
    */
   async #passThoseAhead(): Promise<void> {
     for (const [index, channel] of this.#durable.entries()) {
