@@ -49,7 +49,7 @@ export interface FanfareClientErrorOptions {
   /** When to try again, ms, if the gateway said so. */
   readonly retryAfterMs?: number | undefined;
   /** The channel it is about, if it is about one. */
-  readonly channel?: string;
+  readonly channel?: string | undefined;
   /** Of `history`, as `bad_request`: why its position cannot be used. */
   readonly reason?: ResetReason | undefined;
   /** Of `invalid_data`. */
@@ -103,7 +103,7 @@ export function errorOfFrame(frame: ErrorFrame, channel?: string): FanfareClient
     retryable: frame.retryable,
     retryAfterMs: frame.retryAfter,
     reason: frame.code === 'bad_request' ? reasonIn(frame.message) : undefined,
-    ...(channel !== undefined && { channel }),
+    channel,
   });
 }
 
@@ -136,8 +136,7 @@ export function withoutQuery(url: string): string {
 /** What a listener or a function of the application threw. */
 export function handlerFailed(cause: unknown, channel?: string): FanfareClientError {
   const where = channel === undefined ? '' : ` of ${channel}`;
-  const detail = { cause, ...(channel !== undefined && { channel }) };
-  return new FanfareClientError('handler_failed', `a listener${where} failed: ${cause}`, detail);
+  return new FanfareClientError('handler_failed', `a listener${where} failed: ${cause}`, { cause, channel });
 }
 
 export function closedError(): FanfareClientError {

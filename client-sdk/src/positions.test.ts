@@ -119,6 +119,28 @@ describe('a named subscription', () => {
     expect(errors.map(({ code }) => code)).toEqual(['handler_failed', 'handler_failed']);
   });
 
+  it('asks a handler that was taken away no more, and leaves what it failed on to the next one', async () => {
+    const { open, run, publish, kept } = aDevice();
+    const [failing, later] = [byHand(), byHand()];
+    const subscription = open().channel(CHANNEL).subscribe({ resumeAs: 'worker' });
+    const off = subscription.on('message', failing.handler);
+    await run();
+    publish('a');
+    await run();
+    failing.calls[0]?.fail();
+    off();
+    await run(1_000);
+    expect(failing.data()).toEqual(['a']);
+    subscription.on('message', later.handler);
+    // What was taken away already takes nothing else with it.
+    off();
+    await run();
+    later.calls[0]?.done();
+    await run(300);
+    expect(later.data()).toEqual(['a']);
+    expect([...kept.values()].map(({ offset }) => offset)).toEqual([1]);
+  });
+
   it('read by a loop keeps a message once the loop asks for the next', async () => {
     const { open, run, publish, kept } = aDevice();
     const subscription = open().channel<number>(CHANNEL).subscribe({ resumeAs: 'worker' });

@@ -178,6 +178,19 @@ describe('a publisher', () => {
     });
   });
 
+  it('takes no word of a proxy for that of a gateway', async () => {
+    const proxy = createServer((_, response) => response.writeHead(503).end('{"code":503,"message":"upstream"}'));
+    proxy.listen(0, '127.0.0.1');
+    await once(proxy, 'listening');
+    onTestFinished(() => void proxy.close());
+    const url = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+    const publisher = createPublisher({ url, apiKey: 'dev', autoKey: false });
+    expect(await rejectionOf(publisher.publish('demo:a', 1))).toMatchObject({
+      code: 'outcome_unknown',
+      cause: { code: 'unreachable' },
+    });
+  });
+
   it('one message that is refused harms no other', async () => {
     const { publisher } = await withGateway();
     const circle: Record<string, unknown> = {};

@@ -53,15 +53,16 @@ export async function post({ url, apiKey, body, timeoutMs, fetch }: Call): Promi
   }
   const answer = parse(text);
   if (status === 200 && answer.results) return { results: answer.results };
-  if (answer.code) return { error: errorOf(answer as Problem), isUnknown: answer.code === 'outcome_unknown' };
+  // A proxy may say `code` too; a gateway always says whether to try again.
+  if (answer.code && typeof answer.retryable === 'boolean')
+    return { error: errorOf(answer as Problem), isUnknown: answer.code === 'outcome_unknown' };
   // Not of a gateway: a proxy that waited in vain for one, or some other server.
   const isUnknown = status < 400 || status >= 500 || status === 408;
   return { error: unreachable(url, `answered by ${status}`, isUnknown || status === 429), isUnknown };
 }
 
 export function errorOf({ code, message, detail, retryable, retryAfter }: Problem, channel?: string) {
-  const options = { retryable, retryAfterMs: retryAfter, ...(channel !== undefined && { channel }) };
-  return new FanfareClientError(code, message ?? detail ?? code, options);
+  return new FanfareClientError(code, message ?? detail ?? code, { retryable, retryAfterMs: retryAfter, channel });
 }
 
 function unreachable(url: string, why: string, retryable: boolean, cause?: unknown): FanfareClientError {

@@ -1,4 +1,4 @@
-import { FanfareClientError } from '../errors.js';
+import { FanfareClientError, withoutQuery } from '../errors.js';
 import type { Subscription } from '../subscription-types.js';
 import { Bookmark } from './bookmark.js';
 import { KEEP, type NamedPositions, type NamedStart, type Positions, type PositionsHost } from './named.js';
@@ -113,13 +113,12 @@ class Keeper implements NamedPositions {
     this.#host.onError(storeFailed(cause));
   }
 
-  /** A query may hold a token, and changes. */
   get #prefix(): string {
-    return `fanfare ${this.#host.url.replace(/\?.*/, '')} `;
+    return `fanfare ${withoutQuery(this.#host.url)} `;
   }
 }
 
 function storeFailed(cause: unknown, channel?: string): FanfareClientError {
-  const detail = { cause, retryable: true, ...(channel !== undefined && { channel }) };
-  return new FanfareClientError('store_failed', `the store of positions failed: ${cause}`, detail);
+  const message = `the store of positions failed: ${cause}`;
+  return new FanfareClientError('store_failed', message, { cause, retryable: true, channel });
 }

@@ -29,9 +29,9 @@ const RETRY = { baseMs: 500, maxMs: 20_000 };
 export class NamedSubscription implements Subscription {
   readonly #options: NamedSubscriptionOptions;
   readonly #reader: Reader;
-  readonly #handlers: Handler[] = [];
+  readonly #handlers = new Set<Handler>();
   #loop: 'handlers' | 'messages' | 'events' | undefined;
-  #invalidListeners = 0;
+  readonly #invalidListeners = new Set<object>();
   /** The position of what a loop was given last: dealt with once it asks for more. */
   #given: MaybePosition | undefined;
   #onHandler: () => void = () => {};
@@ -65,9 +65,9 @@ export class NamedSubscription implements Subscription {
     if (name === 'message') return this.#addHandler(listener as Handler);
     const off = this.#reader.on(name, listener);
     if (name !== 'invalid') return off;
-    this.#invalidListeners++;
+    this.#invalidListeners.add(off);
     return () => {
-      this.#invalidListeners--;
+      this.#invalidListeners.delete(off);
       off();
     };
   }
@@ -117,10 +117,10 @@ export class NamedSubscription implements Subscription {
     const begins = this.#loop === undefined;
     this.#claim('handlers');
     const own: Handler = (message) => handler(message);
-    this.#handlers.push(own);
+    this.#handlers.add(own);
     this.#onHandler();
     if (begins) void this.#runHandlers();
-    return () => void this.#handlers.splice(this.#handlers.indexOf(own), 1);
+    return () => void this.#handlers.delete(own);
   }
 
   /** One message at a time: the next one waits until all handlers are done with this. */
@@ -132,13 +132,12 @@ export class NamedSubscription implements Subscription {
           this.#pass(note);
           continue;
         }
-        // Without a handler it is not dealt with.
-        while (this.#handlers.length === 0) await new Promise<void>((resolve) => (this.#onHandler = resolve));
         if (commit === 'received') {
+          await this.#someHandler();
           keep(note.event);
           for (const handler of this.#handlers) void this.#call(handler, note.event);
         } else {
-          for (const handler of [...this.#handlers]) await this.#handle(handler, note.event);
+          await this.#deal(note.event);
           if (this.#over) return;
           if (commit === 'handled') keep(note.event);
         }
@@ -153,14 +152,27 @@ export class NamedSubscription implements Subscription {
     }
   }
 
-  /** A message that its handler failed on is neither skipped nor overtaken. */
-  async #handle(handler: Handler, message: Message): Promise<void> {
-    const { clock } = this.#options;
-    const backoff = new Backoff(RETRY, clock);
-    while (!(await this.#call(handler, message)) && this.#options.commit === 'handled') {
-      await new Promise<void>((resolve) => clock.after(backoff.next(), resolve));
-      if (this.#over) return;
+  async #someHandler(): Promise<void> {
+    while (this.#handlers.size === 0) await new Promise<void>((resolve) => (this.#onHandler = resolve));
+  }
+
+  /** Without a handler a message is not dealt with: it waits for the next one. */
+  async #deal(message: Message): Promise<void> {
+    for (let isDealt = false; !isDealt && !this.#over; ) {
+      await this.#someHandler();
+      for (const handler of [...this.#handlers]) if (await this.#handle(handler, message)) isDealt = true;
     }
+  }
+
+  /** A message that its handler failed on is neither skipped nor overtaken; false once the handler was taken away. */
+  async #handle(handler: Handler, message: Message): Promise<boolean> {
+    const { clock, commit } = this.#options;
+    const backoff = new Backoff(RETRY, clock);
+    while (this.#handlers.has(handler) && !this.#over) {
+      if ((await this.#call(handler, message)) || commit !== 'handled') return true;
+      await new Promise<void>((resolve) => clock.after(backoff.next(), resolve));
+    }
+    return false;
   }
 
   async #call(handler: Handler, message: Message): Promise<boolean> {
@@ -206,7 +218,7 @@ export class NamedSubscription implements Subscription {
     const { keep, onError, commit } = this.#options;
     if (note.type === 'invalid') {
       if (commit !== 'manual') keep(note.event.message);
-      if (this.#invalidListeners === 0 && this.#loop !== 'events')
+      if (this.#invalidListeners.size === 0 && this.#loop !== 'events')
         onError(invalidData(this.channel, note.event.issues));
     } else if (note.type !== 'lagged' && note.event.position) {
       const isFirst = note.type === 'subscribed' && !note.event.again;
