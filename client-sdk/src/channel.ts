@@ -7,7 +7,7 @@ import type { Declaration } from './channels/declared.js';
 import type { Kind } from './channels/spec.js';
 import { checkNumber } from './check-number.js';
 import type { Clock } from './clock.js';
-import { FanfareClientError, invalidData } from './errors.js';
+import { badRequest, type FanfareClientError, invalidData } from './errors.js';
 import { type DurableMessage, type Message, messageOfHistory } from './message.js';
 import { type PresentMember, readPresence } from './presence.js';
 import type { Publisher, PublishOptions, PublishResult } from './publishing.js';
@@ -45,8 +45,7 @@ export class ChannelHandle implements Channel {
 
   /** @throws {FanfareClientError} `bad_request` if the name is no channel name (1-255 bytes, no spaces, no control characters). */
   constructor(name: string, host: ChannelHost, declared?: Declaration) {
-    if (!isChannelName(name))
-      throw new FanfareClientError('bad_request', `not a channel name: ${JSON.stringify(name)}`);
+    if (!isChannelName(name)) throw badRequest(`not a channel name: ${JSON.stringify(name)}`);
     this.name = name;
     this.kind = declared?.kind;
     this.#host = host;
@@ -119,17 +118,17 @@ export class ChannelHandle implements Channel {
  */
 export function positionOf({ epoch, offset }: Position | Message): Position {
   const position = { epoch, offset };
-  if (!isPosition(position)) throw new FanfareClientError('bad_request', 'not a position, nor a durable message');
+  if (!isPosition(position)) throw badRequest('not a position, nor a durable message');
   return position;
 }
 
 function checkStart({ since, rewind, rewindMs }: SubscribeOptions): void {
   if ([since, rewind, rewindMs].filter((start) => start !== undefined).length > 1) {
-    throw new FanfareClientError('bad_request', 'at most one of since, rewind, rewindMs');
+    throw badRequest('at most one of since, rewind, rewindMs');
   }
   for (const count of [rewind, rewindMs]) {
     if (count !== undefined && !(Number.isSafeInteger(count) && count >= 0)) {
-      throw new FanfareClientError('bad_request', `a start must be an integer from 0 on, not ${count}`);
+      throw badRequest(`a start must be an integer from 0 on, not ${count}`);
     }
   }
 }

@@ -1,4 +1,4 @@
-import { FanfareClientError } from './errors.js';
+import { badRequest } from './errors.js';
 
 /** What would arrive as `{}`, as `null`, or as an object of numbers. */
 const NO_DATA =
@@ -16,7 +16,7 @@ export function checkData(data: unknown, path = 'data', depth = 0): void {
   const kind = Object.prototype.toString.call(data).slice(8, -1);
   const isNumber = /^(Number|Date)$/.test(kind);
   if (isNumber ? !Number.isFinite(Number(data)) : NO_DATA.test(kind)) {
-    throw new FanfareClientError('bad_request', `${path}: ${isNumber ? data : kind} is no data`);
+    throw badRequest(`${path}: ${isNumber ? data : kind} is no data`);
   }
   if (!/^(Object|Array)$/.test(kind) || depth > MAX_DEPTH) return;
   const { toJSON } = data as { toJSON?: unknown };

@@ -1,8 +1,8 @@
-import { FanfareClientError } from './errors.js';
+import { badRequest } from './errors.js';
 
 /** @throws {FanfareClientError} `bad_request` naming what is no number from `least` to `most`. */
 export function checkNumber(name: string, value: unknown, least: number, most = Number.POSITIVE_INFINITY): void {
   if (typeof value === 'number' && value >= least && value <= most) return;
   const range = most === Number.POSITIVE_INFINITY ? `from ${least} on` : `from ${least} to ${most}`;
-  throw new FanfareClientError('bad_request', `${name} must be a number ${range}, not ${value}`);
+  throw badRequest(`${name} must be a number ${range}, not ${value}`);
 }

@@ -2,13 +2,21 @@ import type { ConnectedFrame, Position, ServerFrame } from '@fanfare/protocol';
 import { ChannelHandle, type ChannelHost, positionOf } from './channel.js';
 import { ChannelTokens } from './channel-tokens.js';
 import type { Channel, SubscribeOptions } from './channel-types.js';
-import { type Declaration, type Declared, SPEC_OF } from './channels/declared.js';
+import { checkDeclared, type Declaration, type Declared, declarationOf } from './channels/declared.js';
 import { type ClientOptions, type ResolvedOptions, resolveOptions } from './client-options.js';
 import type { BaseClient, ClientEvents, TypedClient, UntypedClient } from './client-types.js';
 import type { Cancel } from './clock.js';
 import { Connection, type ConnectionState, type StateChange } from './connection.js';
 import { Emitter } from './emitter.js';
-import { closedError, errorOfFrame, errorOfLoss, FanfareClientError, handlerFailed, withoutQuery } from './errors.js';
+import {
+  badRequest,
+  closedError,
+  errorOfFrame,
+  errorOfLoss,
+  type FanfareClientError,
+  handlerFailed,
+  withoutQuery,
+} from './errors.js';
 import type { Message } from './message.js';
 import { watchNetwork } from './network.js';
 import { KEEP, type NamedPositions } from './positions/named.js';
@@ -21,6 +29,7 @@ import { LocalSubscription } from './subscription.js';
 import type { Subscription } from './subscription-types.js';
 import { Subscriptions } from './subscriptions.js';
 import { TokenRenewal } from './token-renewal.js';
+import { Waiters } from './waiters.js';
 
 /**
  * With a map of channels, `createClient({ url, channels })`, or with types alone, `createClient<Channels>({ url })`;
@@ -36,7 +45,7 @@ export function createClient<Map extends object>(
 export function createClient(options: ClientOptions): UntypedClient;
 export function createClient<Map>(options: ClientOptions): TypedClient<Map>;
 export function createClient(options: ClientOptions & { readonly channels?: object }): BaseClient {
-  return new FanfareClient(resolveOptions(options), options.channels as Declared | undefined);
+  return new FanfareClient(resolveOptions(options), checkDeclared(options.channels));
 }
 
 /** Puts the roles together; each of them knows nothing of the others. */
@@ -60,16 +69,16 @@ class FanfareClient implements UntypedClient {
   #connections = 0;
   #attempted = false;
   #lastId = 0;
-  #waiters: { resolve(): void; reject(error: FanfareClientError): void }[] = [];
+  readonly #waiters = new Waiters();
   #cancelNetwork: Cancel | undefined;
 
   constructor(options: ResolvedOptions, channels: Declared | undefined) {
-    if (channels && !(SPEC_OF in channels)) throw refusal('channels has to come from defineChannels');
     this.#options = options;
     this.#channels = channels;
     const { clock, codec, backoff, token, requestTimeoutMs } = options;
     const nextId = () => ++this.#lastId;
     const pulse = new Pulse(clock);
+    const onError = (error: FanfareClientError) => this.#onError(error);
     const wiring = {
       dialect: codec,
       clock,
@@ -77,54 +86,27 @@ class FanfareClient implements UntypedClient {
       backoff,
       nextId,
       send: (wire: string | Uint8Array) => this.#connection.send(wire),
+      timeoutMs: requestTimeoutMs,
+      onError,
     };
     this.#events = new Emitter((cause, event) => {
       const error = handlerFailed(cause);
       // A listener of errors that fails itself is not told of that: it would have no end.
       if (event === 'error') this.#report(error);
-      else this.#onError(error);
+      else onError(error);
     });
-    this.#requests = new Requests({ ...wiring, maxPending: options.maxPending });
-    this.#subscriptions = new Subscriptions({
-      ...wiring,
-      stats: this.stats,
-      onError: (error) => this.#onError(error),
-      timeoutMs: requestTimeoutMs,
-      joinsPerSecond: options.joinsPerSecond,
-    });
-    this.#rosters = new Rosters({
-      clock,
-      backoff,
-      requests: this.#requests,
-      timeoutMs: requestTimeoutMs,
-      onThrow: (cause) => this.#onError(handlerFailed(cause)),
-      onError: (error) => this.#onError(error),
-    });
-    this.#tokens = new ChannelTokens({
-      clock,
-      requests: this.#requests,
-      timeoutMs: requestTimeoutMs,
-      onError: (error) => this.#onError(error),
-    });
-    this.#renewal = new TokenRenewal({
-      clock,
-      token,
-      requests: this.#requests,
-      timeoutMs: requestTimeoutMs,
-      onError: (error) => this.#onError(error),
-    });
-    this.#positions = options.positions?.[KEEP]({
-      url: options.url,
-      clock,
-      onError: (error) => this.#onError(error),
-    });
+    const requests = new Requests({ ...wiring, maxPending: options.maxPending });
+    this.#requests = requests;
+    this.#subscriptions = new Subscriptions({ ...wiring, stats: this.stats, joinsPerSecond: options.joinsPerSecond });
+    this.#rosters = new Rosters({ ...wiring, requests, onThrow: (cause) => onError(handlerFailed(cause)) });
+    this.#tokens = new ChannelTokens({ ...wiring, requests });
+    this.#renewal = new TokenRenewal({ ...wiring, requests, token });
+    this.#positions = options.positions?.[KEEP]({ url: options.url, clock, onError });
     this.#connection = new Connection(
       {
         ...options,
-        dialect: codec,
-        pulse,
-        nextId,
-        isOwedAnswer: () => this.#requests.unanswered || this.#subscriptions.unanswered,
+        ...wiring,
+        isOwedAnswer: () => requests.unanswered || this.#subscriptions.unanswered,
       },
       {
         onGreeting: () => this.#subscriptions.onGreeting(),
@@ -132,27 +114,22 @@ class FanfareClient implements UntypedClient {
         onFrame: (frame) => this.#onFrame(frame),
         onDown: () => this.#onDown(),
         onState: (change) => this.#onState(change),
-        onError: (error) => this.#onError(error),
+        onError,
       },
     );
     this.#host = {
-      requests: this.#requests,
+      requests,
       requestTimeoutMs,
       clock,
       backoff,
-      publisher: new Publisher({
-        requests: this.#requests,
-        clock,
-        autoKey: options.autoKey,
-        timeoutMs: requestTimeoutMs,
-      }),
+      publisher: new Publisher({ ...wiring, requests, autoKey: options.autoKey }),
       checksPublishes: options.validate === 'both',
       subscribe: (...args) => this.#subscribe(...args),
       onOutage: (listener) => {
         if (this.#ended) queueMicrotask(() => this.#ended && listener(this.#ended));
         return this.on('state', ({ state }) => state !== 'connected' && listener(this.#ended));
       },
-      onError: (error) => this.#onError(error),
+      onError,
     };
   }
 
@@ -175,7 +152,7 @@ class FanfareClient implements UntypedClient {
   ready(): Promise<void> {
     if (this.state === 'connected') return Promise.resolve();
     if (this.#ended) return Promise.reject(this.#ended);
-    return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }));
+    return this.#waiters.wait();
   }
 
   close(): void {
@@ -188,10 +165,9 @@ class FanfareClient implements UntypedClient {
   channel<T = unknown>(key: string, rest?: string): Channel<T> {
     const name = rest === undefined ? key : key.slice(0, -1) + rest;
     if (this.#channels === undefined) return this.untyped(name);
-    const declared = this.#channels[SPEC_OF](name);
-    if (declared === undefined) throw refusal(`no channel of the map fits ${name}`);
+    const declared = declarationOf(this.#channels, name);
     if (rest !== undefined && declared.key !== key)
-      throw refusal(`${name} is a channel of ${declared.key}, not of ${key}`);
+      throw badRequest(`${name} is a channel of ${declared.key}, not of ${key}`);
     return new ChannelHandle(name, this.#host, declared) as Channel<unknown> as Channel<T>;
   }
 
@@ -211,7 +187,7 @@ class FanfareClient implements UntypedClient {
   ): Subscription {
     const { since, rewind, rewindMs, maxQueue = this.#options.maxQueue, presence = false, token, resumeAs } = options;
     const positions = this.#positions;
-    if (resumeAs !== undefined && !positions) throw refusal('resumeAs needs the option positions');
+    if (resumeAs !== undefined && !positions) throw badRequest('resumeAs needs the option positions');
     const position = since && positionOf(since);
     const ownToken = token === undefined ? undefined : this.#tokens.open(channel, token);
     const reader = new LocalSubscription({
@@ -283,7 +259,7 @@ class FanfareClient implements UntypedClient {
 
   #onState(change: StateChange): void {
     const { state } = change;
-    if (state === 'connected') this.#settle();
+    if (state === 'connected') this.#waiters.settle();
     if (state === 'connecting') this.#begin();
     if (state === 'closed') {
       this.#leaveAll();
@@ -315,18 +291,9 @@ class FanfareClient implements UntypedClient {
   /** There will be no connection until the application asks for one: nothing is to wait for it. */
   #end(error: FanfareClientError): void {
     this.#ended = error;
-    this.#settle(error);
+    this.#waiters.settle(error);
     this.#requests.end(error);
     for (const reader of this.#readers) reader.onNoConnection(error);
-  }
-
-  #settle(error?: FanfareClientError): void {
-    const waiters = this.#waiters;
-    this.#waiters = [];
-    for (const { resolve, reject } of waiters) {
-      if (error) reject(error);
-      else resolve();
-    }
   }
 
   #onError(error: FanfareClientError): void {
@@ -342,8 +309,4 @@ class FanfareClient implements UntypedClient {
     const said = code === 'unreachable' ? message : `${withoutQuery(url)}: ${message}; ${next}`;
     log(`[fanfare] ${code}: ${said}`, ...(code === 'handler_failed' ? [cause] : []));
   }
-}
-
-function refusal(message: string): FanfareClientError {
-  return new FanfareClientError('bad_request', message);
 }

@@ -80,6 +80,10 @@ export class FanfareClientError extends Error {
   }
 }
 
+export function badRequest(message: string, options?: FanfareClientErrorOptions): FanfareClientError {
+  return new FanfareClientError('bad_request', message, options);
+}
+
 /** Works across two copies of the package, where `instanceof` does not. */
 export function isFanfareError(error: unknown): error is FanfareClientError {
   return (error as Error | undefined)?.name === 'FanfareClientError';

@@ -1,10 +1,6 @@
 import type {
-  EpochFrame,
   ErrorFrame,
-  MessageFrame,
   Position,
-  PositionFrame,
-  ResetFrame,
   SubscribedFrame,
   SubscribeFrame,
   UnsubscribedFrame,
@@ -14,10 +10,9 @@ import { Audience, type Member, samePosition } from './audience.js';
 import { Backoff, type BackoffOptions } from './backoff.js';
 import type { ChannelToken } from './channel-tokens.js';
 import type { Cancel, Clock } from './clock.js';
-import { type Covering, enter, follow, type Step } from './continuity.js';
-import { errorOfFrame, FanfareClientError } from './errors.js';
+import { Cursor, type PushedFrame } from './cursor.js';
+import { badRequest, errorOfFrame, FanfareClientError } from './errors.js';
 import { FeedToken } from './feed-token.js';
-import { messageOf } from './message.js';
 import type { Stats } from './stats.js';
 
 interface FeedOptions {
@@ -38,20 +33,16 @@ interface FeedOptions {
  */
 type WireState = 'off' | 'subscribing' | 'on' | 'stale' | 'unsubscribing';
 
-/**
- * One channel on the wire, shared by its local subscriptions: brings what they want and what the
- * gateway has in line, and accepts frames only where they follow from where the wire stands.
- */
+/** One channel on the wire, shared by its local subscriptions: brings what they want and what the gateway has in line. */
 export class Feed {
   readonly channel: string;
   readonly #options: FeedOptions;
   readonly #audience = new Audience();
+  readonly #cursor: Cursor;
   readonly #failures: Backoff;
   readonly #gaps: Backoff;
   #wire: WireState = 'off';
   #durable = false;
-  /** Durable and `on`: every frame that comes is contiguous from here. */
-  #cursor: Position | undefined;
   /** What the unanswered subscribe resumes from. */
   #since: Position | undefined;
   /** Whose own start the unanswered subscribe carries. */
@@ -69,6 +60,7 @@ export class Feed {
   constructor(channel: string, options: FeedOptions) {
     this.channel = channel;
     this.#options = options;
+    this.#cursor = new Cursor(this.#audience, options.stats);
     this.#failures = new Backoff(options.backoff, options.clock);
     this.#gaps = new Backoff(options.backoff, options.clock);
   }
@@ -119,7 +111,7 @@ export class Feed {
     }
     this.#token.take(token);
     const own = member.position;
-    const elsewhere = member.start !== undefined || (own !== undefined && !samePosition(own, this.#cursor));
+    const elsewhere = member.start !== undefined || (own !== undefined && !samePosition(own, this.#cursor.position));
     this.#audience.add(member);
     if (this.#wire === 'on' && !this.#durable && member.start) {
       // Nobody can have listened yet.
@@ -128,7 +120,7 @@ export class Feed {
       member.flow = 'behind';
       this.#wire = 'stale';
     } else if (this.#wire === 'on') {
-      member.position = this.#cursor;
+      member.position = this.#cursor.position;
       member.onSubscribed(this.#durable);
     } else if (this.#wire === 'subscribing' && (member.start || (own && !samePosition(own, this.#since)))) {
       // What is asked already is not for it.
@@ -152,7 +144,7 @@ export class Feed {
 
   /** Gives a paused member what came after its position, from the log if it has passed. */
   resume(member: Member): void {
-    if (this.#wire === 'on' && samePosition(member.position, this.#cursor)) {
+    if (this.#wire === 'on' && samePosition(member.position, this.#cursor.position)) {
       this.#audience.goOn(member, this.#durable);
     } else {
       member.flow = 'behind';
@@ -201,10 +193,10 @@ export class Feed {
       this.#discontinuity();
       return;
     }
-    const from = this.#cursor;
+    const from = this.#cursor.position;
     this.#wire = 'on';
     this.#durable = frame.durable;
-    this.#cursor = at;
+    this.#cursor.position = at;
     this.#failures.reset();
     if (!frame.durable) this.#audience.failStarts(noPast(this.channel));
     if (at && this.#starter) {
@@ -262,48 +254,12 @@ export class Feed {
     this.#changed();
   }
 
-  onMessage(frame: MessageFrame): void {
+  onPushed(frame: PushedFrame): void {
     if (this.#wire !== 'on') return;
-    const { stats } = this.#options;
-    const before = this.#cursor;
-    if (before === undefined) {
-      stats.received++;
-      this.#audience.deliverLive(messageOf(frame));
-      return;
-    }
-    const at = this.#follow(before, frame);
-    if (at === undefined) return;
-    stats.received++;
-    this.#audience.deliver(messageOf(frame, before.epoch), before, at);
-    this.#startOverIfBehind();
-  }
-
-  /** Nothing for us up to there. */
-  onPosition(frame: PositionFrame): void {
-    const before = this.#cursor;
-    if (this.#wire !== 'on' || before === undefined) return;
-    const at = this.#follow(before, frame);
-    if (at === undefined) return;
-    this.#audience.pass(before, at);
-    this.#startOverIfBehind();
-  }
-
-  /** The log was taken over cleanly: what follows is of a new epoch. */
-  onEpoch(frame: EpochFrame): void {
-    const before = this.#cursor;
-    if (this.#wire !== 'on' || before === undefined) return;
-    const at = this.#step(enter(before, frame));
-    if (at === undefined) return;
-    this.#audience.enterEpoch(before, at);
-    this.#startOverIfBehind();
-  }
-
-  onReset({ reason, epoch, offset }: ResetFrame): void {
-    if (this.#wire !== 'on') return;
-    const before = this.#cursor;
-    this.#cursor = { epoch, offset };
-    this.#options.stats.resets++;
-    this.#audience.reset(reason, before, this.#cursor, false);
+    const outcome = this.#cursor.take(frame);
+    if (outcome === 'gap') this.#discontinuity();
+    if (outcome !== 'taken') return;
+    if (frame.type === 'message' || frame.type === 'position') this.#gaps.reset();
     this.#startOverIfBehind();
   }
 
@@ -315,24 +271,6 @@ export class Feed {
     this.#options.stats.lagged++;
     this.#audience.lagged(!this.#durable);
     this.#changed();
-  }
-
-  /** Goes where a frame leads; `undefined` if that is nowhere, because it was seen or frames before it are missing. */
-  #step(step: Step): Position | undefined {
-    if (step === 'gap') {
-      this.#discontinuity();
-      return undefined;
-    }
-    if (step === 'seen') return undefined;
-    this.#cursor = step;
-    return step;
-  }
-
-  #follow(before: Position, frame: Covering): Position | undefined {
-    const step = follow(before, frame);
-    if (step === 'seen') this.#options.stats.duplicatesDropped++;
-    else if (step !== 'gap') this.#gaps.reset();
-    return this.#step(step);
   }
 
   /** What came does not follow from where we stand, so the log decides: at once the first time, then with backoff. */
@@ -407,7 +345,7 @@ export class Feed {
 }
 
 function noPast(channel: string): FanfareClientError {
-  return new FanfareClientError('bad_request', 'a live channel has no past to start from', { channel });
+  return badRequest('a live channel has no past to start from', { channel });
 }
 
 function positionOf({ epoch, offset }: SubscribedFrame): Position | undefined {

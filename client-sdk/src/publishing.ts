@@ -3,7 +3,7 @@ import { isKey } from '@fanfare/protocol/validate';
 import { checkData } from './check-data.js';
 import { checkNumber } from './check-number.js';
 import type { Clock } from './clock.js';
-import { FanfareClientError } from './errors.js';
+import { badRequest } from './errors.js';
 import type { Requests } from './requests.js';
 
 /** What goes with a message, whoever publishes it. */
@@ -76,7 +76,7 @@ export class Publisher {
   async publish(channel: string, data: unknown, options: PublishOptions): Promise<PublishResult> {
     checkData(data);
     if (options.key !== undefined && !isKey(options.key)) {
-      throw new FanfareClientError('bad_request', 'a key has 1 to 128 bytes');
+      throw badRequest('a key has 1 to 128 bytes');
     }
     const key = options.key ?? this.#nextKey(channel);
     const { tags, durability, replicas, exceptSelf, timeoutMs = this.#options.timeoutMs } = options;

@@ -1,7 +1,7 @@
 import type { ConnectedFrame, Dialect, ErrorFrame, Frame, PublishFrame, ServerFrame, Wire } from '@fanfare/protocol';
 import { Backoff, type BackoffOptions } from './backoff.js';
 import type { Cancel, Clock } from './clock.js';
-import { errorOfFrame, FanfareClientError } from './errors.js';
+import { badRequest, errorOfFrame, FanfareClientError } from './errors.js';
 import type { Pulse } from './pulse.js';
 import { isAmbiguous, outcomeUnknown, type Reply, type ReplyType, type Request, type RequestPlan } from './request.js';
 import { SendWindow } from './send-window.js';
@@ -114,7 +114,7 @@ export class Requests {
     if (frame.type === request.replyType) this.#resolve(request, frame as Reply<ReplyType>);
     else if (frame.type !== 'error') this.#reject(request, malformed(`answered by ${frame.type}`));
     else if (frame.retryable) this.#retry(request, frame);
-    else this.#reject(request, this.#refusal(request, frame));
+    else this.#reject(request, this.#badRequest(request, frame));
     this.#pump();
     return true;
   }
@@ -177,7 +177,7 @@ export class Requests {
     try {
       wire = this.#options.dialect.encode(frame);
     } catch (cause) {
-      throw new FanfareClientError('bad_request', `data cannot be encoded: ${(cause as Error).message}`, { cause });
+      throw badRequest(`data cannot be encoded: ${(cause as Error).message}`, { cause });
     }
     this.#checkSize(wire);
     return wire;
@@ -238,7 +238,7 @@ export class Requests {
   }
 
   /** What an earlier, unanswered sending did is not known by the refusal of a later one. */
-  #refusal(request: Request, frame: ErrorFrame): FanfareClientError {
+  #badRequest(request: Request, frame: ErrorFrame): FanfareClientError {
     const refusal = errorOfFrame(frame);
     return isAmbiguous(request) ? outcomeUnknown(`sent twice, then refused: ${frame.message}`, refusal) : refusal;
   }

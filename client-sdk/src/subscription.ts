@@ -2,11 +2,12 @@ import type { Position, ResetReason } from '@fanfare/protocol';
 import type { FirstStart, Flow, Member } from './audience.js';
 import type { Declaration } from './channels/declared.js';
 import { Emitter, type OnThrow } from './emitter.js';
-import { FanfareClientError, invalidData } from './errors.js';
+import { badRequest, FanfareClientError, invalidData } from './errors.js';
 import { Inbox } from './inbox.js';
 import type { InvalidEvent, LaggedEvent, Message, SubscribedEvent } from './message.js';
 import type { Presence } from './presence.js';
 import type { Subscription, SubscriptionEvents, SubscriptionState, Told } from './subscription-types.js';
+import { Waiters } from './waiters.js';
 
 /** What a subscription asks of the feed of its channel. */
 interface SubscriptionFeed {
@@ -53,7 +54,7 @@ export class LocalSubscription implements Subscription, Member {
   #failure: FanfareClientError | undefined;
   /** Why there will be no connection. */
   #outage: FanfareClientError | undefined;
-  #waiters: { resolve(): void; reject(error: FanfareClientError): void }[] = [];
+  readonly #waiters = new Waiters();
 
   constructor(options: LocalSubscriptionOptions) {
     this.#options = options;
@@ -87,11 +88,11 @@ export class LocalSubscription implements Subscription, Member {
     if (this.#over) return Promise.reject(this.#failure ?? endedError(this.channel));
     if (this.#state === 'subscribed') return Promise.resolve();
     if (this.#outage) return Promise.reject(this.#outage);
-    return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }));
+    return this.#waiters.wait();
   }
 
   commit(): void {
-    throw new FanfareClientError('bad_request', 'a position is kept under a name: resumeAs', { channel: this.channel });
+    throw badRequest('a position is kept under a name: resumeAs', { channel: this.channel });
   }
 
   unsubscribe(): void {
@@ -113,7 +114,7 @@ export class LocalSubscription implements Subscription, Member {
   onNoConnection(error: FanfareClientError): void {
     this.#outage = error;
     this.#inbox?.fail(error);
-    this.#settle(error);
+    this.#waiters.settle(error);
   }
 
   /** It does. */
@@ -131,7 +132,7 @@ export class LocalSubscription implements Subscription, Member {
     this.#durable = durable;
     const again = this.#again;
     this.#again = true;
-    this.#settle();
+    this.#waiters.settle();
     const { declared } = this.#options;
     if (!again && declared && durable !== (declared.kind !== 'live'))
       this.#options.onError(wrongKind(this.channel, durable));
@@ -202,7 +203,7 @@ export class LocalSubscription implements Subscription, Member {
   /** What is here already is put as this loop wants it. */
   #iterate(loop: 'messages' | 'events'): Inbox<Message | Note> {
     if (this.#loop !== undefined && this.#loop !== loop) {
-      throw new FanfareClientError('bad_request', `the subscription is read as ${this.#loop} already`);
+      throw badRequest(`the subscription is read as ${this.#loop} already`);
     }
     this.#inbox ??= this.#createInbox();
     if (this.#loop === undefined) {
@@ -224,17 +225,8 @@ export class LocalSubscription implements Subscription, Member {
   #end(state: 'failed' | 'unsubscribed'): void {
     this.#state = state;
     this.#inbox?.end(this.#failure);
-    this.#settle(this.#failure ?? endedError(this.channel));
+    this.#waiters.settle(this.#failure ?? endedError(this.channel));
     this.#options.onEnd(this);
-  }
-
-  #settle(error?: FanfareClientError): void {
-    const waiters = this.#waiters;
-    this.#waiters = [];
-    for (const { resolve, reject } of waiters) {
-      if (error) reject(error);
-      else resolve();
-    }
   }
 
   #createInbox(): Inbox<Message | Note> {

@@ -80,16 +80,10 @@ export class Subscriptions {
   onFrame(frame: ServerFrame): void {
     switch (frame.type) {
       case 'message':
-        this.#feeds.get(frame.channel)?.onMessage(frame);
-        break;
       case 'position':
-        this.#feeds.get(frame.channel)?.onPosition(frame);
-        break;
       case 'epoch':
-        this.#feeds.get(frame.channel)?.onEpoch(frame);
-        break;
       case 'reset':
-        this.#feeds.get(frame.channel)?.onReset(frame);
+        this.#feeds.get(frame.channel)?.onPushed(frame);
         break;
       case 'lagged':
         for (const channel of frame.channels) this.#feeds.get(channel)?.onLagged();

@@ -1,4 +1,4 @@
-import { FanfareClientError } from './errors.js';
+import { badRequest } from './errors.js';
 
 /** What a page, a worker or a frame lends to relative addresses. */
 interface Place {
@@ -49,5 +49,5 @@ function parses(url: string, base?: string): boolean {
 }
 
 function refuse(why: string, text: string): never {
-  throw new FanfareClientError('bad_request', `url ${why}: ${text}`);
+  throw badRequest(`url ${why}: ${text}`);
 }

@@ -1,13 +1,13 @@
 import { isChannelName, type Tags } from '@fanfare/protocol';
 import type { BackoffOptions } from '../backoff.js';
 import type { Published, PublishOptionsOf } from '../channel-types.js';
-import { type Declared, SPEC_OF } from '../channels/declared.js';
+import { checkDeclared, type Declared, declarationOf } from '../channels/declared.js';
 import type { ChannelName } from '../channels/patterns.js';
 import type { SpecIn } from '../channels/resolve.js';
 import type { AnySpec, InOf } from '../channels/spec.js';
 import { checkData } from '../check-data.js';
 import { checkNumber } from '../check-number.js';
-import { FanfareClientError, invalidData } from '../errors.js';
+import { badRequest, FanfareClientError, invalidData } from '../errors.js';
 import type { MessageOptions, PublishResult } from '../publishing.js';
 import { toBase64 } from './base64.js';
 import { type EncodedMessage, type Outcome, PublishQueue } from './publish-queue.js';
@@ -125,7 +125,7 @@ export function createPublisher<Map extends object>(
 export function createPublisher(options: PublisherOptions): UntypedPublisher;
 export function createPublisher<Map>(options: PublisherOptions): TypedPublisher<Map>;
 export function createPublisher(options: PublisherOptions & { readonly channels?: object }): BasePublisher {
-  return new HttpPublisher(options, options.channels as Declared | undefined);
+  return new HttpPublisher(options, checkDeclared(options.channels));
 }
 
 class HttpPublisher implements UntypedPublisher {
@@ -140,8 +140,7 @@ class HttpPublisher implements UntypedPublisher {
   constructor(options: PublisherOptions, channels: Declared | undefined) {
     const { url, apiKey, batch = {}, timeoutMs = 20_000, requestTimeoutMs = 10_000, maxPending = 10_000 } = options;
     const { maxMessages = 1_000, delayMs = 0 } = batch;
-    if (channels && !(SPEC_OF in channels)) throw refusal('channels has to come from defineChannels');
-    if (typeof apiKey !== 'string' || apiKey === '') throw refusal('apiKey is missing');
+    if (typeof apiKey !== 'string' || apiKey === '') throw badRequest('apiKey is missing');
     checkNumber('batch.maxMessages', maxMessages, 1, 1_000);
     checkNumber('batch.delayMs', delayMs, 0, KEY_WINDOW_MS);
     checkNumber('timeoutMs', timeoutMs, 1, KEY_WINDOW_MS);
@@ -204,9 +203,9 @@ class HttpPublisher implements UntypedPublisher {
   #encode(channels: readonly string[], data: unknown, options: PublishOptions = {}): Encoded {
     const { key, tags, durability, replicas, user, except } = options;
     if (this.#isClosed) throw new FanfareClientError('closed', 'the publisher was closed');
-    if (key !== undefined && !isSized(key, 128)) throw refusal('a key has 1 to 128 bytes');
+    if (key !== undefined && !isSized(key, 128)) throw badRequest('a key has 1 to 128 bytes');
     for (const [name, value] of Object.entries({ user, except })) {
-      if (value !== undefined && !isSized(value, 255)) throw refusal(`${name} has 1 to 255 bytes`);
+      if (value !== undefined && !isSized(value, 255)) throw badRequest(`${name} has 1 to 255 bytes`);
     }
     const kinds = channels.map((channel) => this.#check(channel, data));
     const isKeyed = this.#options.autoKey !== false && kinds.some((kind) => kind !== 'live');
@@ -216,7 +215,7 @@ class HttpPublisher implements UntypedPublisher {
     try {
       json = JSON.stringify(data, spellBinary);
     } catch (cause) {
-      throw refusal(`data cannot be encoded: ${(cause as Error).message}`, cause);
+      throw badRequest(`data cannot be encoded: ${(cause as Error).message}`, { cause });
     }
     const fields = { key: ownKey, tags: tags satisfies Tags | undefined, durability, replicas, user, except };
     const rest = JSON.stringify(fields).slice(1, -1);
@@ -224,10 +223,9 @@ class HttpPublisher implements UntypedPublisher {
   }
 
   #check(channel: string, data: unknown): 'live' | string | undefined {
-    if (!isChannelName(channel)) throw refusal(`not a channel name: ${JSON.stringify(channel)}`);
+    if (!isChannelName(channel)) throw badRequest(`not a channel name: ${JSON.stringify(channel)}`);
     if (this.#channels === undefined) return undefined;
-    const declared = this.#channels[SPEC_OF](channel);
-    if (declared === undefined) throw refusal(`no channel of the map fits ${channel}`);
+    const declared = declarationOf(this.#channels, channel);
     const issues = this.#options.validate === false ? undefined : declared.parse?.(data).issues;
     if (issues) throw invalidData(channel, issues);
     return declared.kind;
@@ -250,15 +248,11 @@ interface Encoded {
 
 function urlsOf(url: string | readonly string[]): string[] {
   const urls = [url].flat().map((text) => {
-    if (!/^https?:\/\/[^/?#\s]+[^?#\s]*$/i.test(text)) throw refusal(`url must be http: or https:, not ${text}`);
+    if (!/^https?:\/\/[^/?#\s]+[^?#\s]*$/i.test(text)) throw badRequest(`url must be http: or https:, not ${text}`);
     return `${text.replace(/\/+$/, '')}/v1/publish`;
   });
-  if (urls.length === 0) throw refusal('url is missing');
+  if (urls.length === 0) throw badRequest('url is missing');
   return urls;
-}
-
-function refusal(message: string, cause?: unknown): FanfareClientError {
-  return new FanfareClientError('bad_request', message, { cause });
 }
 
 /** As the gateway counts; what is no text at all it refuses itself. */

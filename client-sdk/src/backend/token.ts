@@ -1,10 +1,10 @@
 import { isChannelName } from '@fanfare/protocol';
-import { type Declared, SPEC_OF } from '../channels/declared.js';
+import { checkDeclared, type Declared, declarationOf } from '../channels/declared.js';
 import type { NameOf } from '../channels/patterns.js';
 import type { SpecOf } from '../channels/spec.js';
 import { checkNumber } from '../check-number.js';
 import type { Untyped } from '../client-types.js';
-import { FanfareClientError } from '../errors.js';
+import { badRequest } from '../errors.js';
 import { toBase64 } from './base64.js';
 
 export type Action = 'subscribe' | 'publish' | 'presence' | 'history';
@@ -71,16 +71,16 @@ export async function signToken(options: TokenOptions & { readonly channels?: ob
   const { key, user, expiresInS, grants = {}, info, subscribe, id, issuer, audience, keyId } = options;
   const now = Math.floor(Date.now() / 1000);
   checkNumber('expiresInS', expiresInS, 1);
-  if (user !== undefined && !(user !== '' && bytesOf(user).length <= 255)) throw refusal('user has 1 to 255 bytes');
-  if (info !== undefined && bytesOf(JSON.stringify(info) ?? '').length > 4_096) throw refusal('info is over 4 KiB');
-  if (subscribe && subscribe.length > 100) throw refusal('subscribe has over 100 channels');
-  checkGrants(grants, options.channels as Declared | undefined);
+  if (user !== undefined && !(user !== '' && bytesOf(user).length <= 255)) throw badRequest('user has 1 to 255 bytes');
+  if (info !== undefined && bytesOf(JSON.stringify(info) ?? '').length > 4_096) throw badRequest('info is over 4 KiB');
+  if (subscribe && subscribe.length > 100) throw badRequest('subscribe has over 100 channels');
+  checkGrants(grants, checkDeclared(options.channels));
   const signing = typeof key === 'string' ? await secretKey(key) : (key as CryptoKey);
   const { name, hash, namedCurve = 'P-256' } = signing.algorithm as KeyDetails;
   const [alg, how] = ALGORITHMS[name] ?? [];
   const isStrange = (hash ?? SHA_256).name !== SHA_256.name || namedCurve !== 'P-256';
   if (alg === undefined || how === undefined || isStrange)
-    throw refusal(`no token is signed by ${JSON.stringify(signing.algorithm)}`);
+    throw badRequest(`no token is signed by ${JSON.stringify(signing.algorithm)}`);
   const claims = { sub: user, iat: now, exp: now + Math.ceil(expiresInS), channels: grants };
   const others = { info, subscribe, jti: id, iss: issuer, aud: audience };
   const text = [
@@ -94,22 +94,20 @@ export async function signToken(options: TokenOptions & { readonly channels?: ob
 }
 
 function checkGrants(grants: Readonly<Record<string, readonly string[] | undefined>>, map: Declared | undefined): void {
-  if (map && !(SPEC_OF in map)) throw refusal('channels has to come from defineChannels');
   for (const [name, actions = []] of Object.entries(grants)) {
-    if (!isChannelName(name)) throw refusal(`not a channel name: ${JSON.stringify(name)}`);
+    if (!isChannelName(name)) throw badRequest(`not a channel name: ${JSON.stringify(name)}`);
     // A pattern fits itself, and whatever is wider than it.
-    const declared = map?.[SPEC_OF](name);
-    if (map && declared === undefined) throw refusal(`no channel of the map fits ${name}`);
+    const declared = map && declarationOf(map, name);
     for (const action of actions) {
-      if (!ACTIONS.includes(action)) throw refusal(`no such action: ${action}`);
-      if (action === 'history' && declared?.kind === 'live') throw refusal(`${name} is live and has no history`);
+      if (!ACTIONS.includes(action)) throw badRequest(`no such action: ${action}`);
+      if (action === 'history' && declared?.kind === 'live') throw badRequest(`${name} is live and has no history`);
     }
   }
 }
 
 async function secretKey(secret: string): Promise<CryptoKey> {
   const bytes = bytesOf(secret);
-  if (bytes.length < MIN_SECRET_BYTES) throw refusal(`a secret has at least ${MIN_SECRET_BYTES} bytes`);
+  if (bytes.length < MIN_SECRET_BYTES) throw badRequest(`a secret has at least ${MIN_SECRET_BYTES} bytes`);
   return crypto.subtle.importKey('raw', bytes, { name: 'HMAC', hash: 'SHA-256' }, false, ['sign']);
 }
 
@@ -119,8 +117,4 @@ function bytesOf(text: string): Uint8Array<ArrayBuffer> {
 
 function base64Url(bytes: Uint8Array): string {
   return toBase64(bytes).replace(/[+/=]/g, (sign) => ({ '+': '-', '/': '_' })[sign] ?? '');
-}
-
-function refusal(message: string): FanfareClientError {
-  return new FanfareClientError('bad_request', message);
 }

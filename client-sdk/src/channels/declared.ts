@@ -1,3 +1,4 @@
+import { badRequest } from '../errors.js';
 import type { Kind } from './spec.js';
 import type { Issue } from './standard-schema.js';
 
@@ -23,3 +24,16 @@ type Parse = (data: unknown) => ParseResult;
 export type ParseResult =
   | { readonly value: unknown; readonly issues?: undefined }
   | { readonly issues: readonly Issue[] };
+
+/** @throws {FanfareClientError} `bad_request` if it is something else than what `defineChannels` returned. */
+export function checkDeclared(map: object | undefined): Declared | undefined {
+  if (map && !(SPEC_OF in map)) throw badRequest('channels has to come from defineChannels');
+  return map as Declared | undefined;
+}
+
+/** @throws {FanfareClientError} `bad_request` if no key fits the name. */
+export function declarationOf(map: Declared, name: string): Declaration {
+  const declaration = map[SPEC_OF](name);
+  if (declaration === undefined) throw badRequest(`no channel of the map fits ${name}`);
+  return declaration;
+}

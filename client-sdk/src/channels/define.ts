@@ -1,4 +1,4 @@
-import { FanfareClientError } from '../errors.js';
+import { badRequest } from '../errors.js';
 import { type Declared, type ParseResult, SPEC_OF } from './declared.js';
 import { keyOf } from './patterns.js';
 import type { AnySpec, ChannelSpec, InOf, Kind, NoTags, SpecOf, TagRules } from './spec.js';
@@ -53,7 +53,7 @@ export function defineChannels<const Map extends Readonly<Record<string, { reado
 ): Map {
   const keys = Object.keys(map);
   const wrong = keys.find((key) => key.slice(0, -1).includes('*'));
-  if (wrong !== undefined) throw new FanfareClientError('bad_request', `a * may stand at the end only: ${wrong}`);
+  if (wrong !== undefined) throw badRequest(`a * may stand at the end only: ${wrong}`);
   const declared: Declared = {
     [SPEC_OF]: (name) => {
       const key = keyOf(keys, name);

@@ -19,8 +19,7 @@ export interface ChannelSpec<In = unknown, Out = In, K extends Kind = Kind, Tags
   readonly schema?: AnySchema | undefined;
   readonly types?: { readonly in: In; readonly out: Out; readonly tags: Tags; readonly state: State };
 }
-// biome-ignore lint/suspicious/noExplicitAny: the specification of any channel, in and out of a function alike
-export type AnySpec = ChannelSpec<any, any, any, any, any>;
+export type AnySpec = ChannelSpec<unknown, unknown, Kind, unknown, unknown>;
 
 declare const LIVE: unique symbol;
 /** A live channel in a map of types alone: `{ 'cursor:*': Live<Cursor> }`. */

@@ -17,7 +17,6 @@ export interface Issue {
   readonly message: string;
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
 }
-// biome-ignore lint/suspicious/noExplicitAny: any schema
-export type AnySchema = StandardSchema<any, any>;
+export type AnySchema = StandardSchema;
 export type InputOf<S extends AnySchema> = NonNullable<S['~standard']['types']>['input'];
 export type OutputOf<S extends AnySchema> = NonNullable<S['~standard']['types']>['output'];

@@ -1,4 +1,4 @@
-import { FanfareClientError, withoutQuery } from '../errors.js';
+import { badRequest, FanfareClientError, withoutQuery } from '../errors.js';
 import type { Subscription } from '../subscription-types.js';
 import { Bookmark } from './bookmark.js';
 import { KEEP, type NamedPositions, type NamedStart, type Positions, type PositionsHost } from './named.js';
@@ -56,7 +56,7 @@ class Keeper implements NamedPositions {
     const id = `${this.#prefix}${reader.channel} ${name}`;
     if (this.#named.has(id)) {
       const reason = `a subscription of ${reader.channel} is kept as ${name} already`;
-      throw new FanfareClientError('bad_request', reason, { channel: reader.channel });
+      throw badRequest(reason, { channel: reader.channel });
     }
     const bookmark = new Bookmark({ store: this.#store, id, clock, onError: (cause) => this.#onStoreFailed(cause) });
     const named = { ...start, bookmark };

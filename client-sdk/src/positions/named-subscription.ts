@@ -2,7 +2,7 @@ import type { Position } from '@fanfare/protocol';
 import { Backoff } from '../backoff.js';
 import { positionOf } from '../channel.js';
 import type { Clock } from '../clock.js';
-import { FanfareClientError, handlerFailed, invalidData } from '../errors.js';
+import { badRequest, type FanfareClientError, handlerFailed, invalidData } from '../errors.js';
 import type { Message } from '../message.js';
 import type { Presence } from '../presence.js';
 import type { Reading, Subscription, SubscriptionEvents, SubscriptionState, Told } from '../subscription-types.js';
@@ -108,7 +108,7 @@ export class NamedSubscription implements Subscription {
   #claim(loop: 'handlers' | 'messages' | 'events'): void {
     if (this.#loop !== undefined && (this.#loop !== loop || loop !== 'handlers')) {
       const reason = `a named subscription has one reader, and is read by ${this.#loop} already`;
-      throw new FanfareClientError('bad_request', reason, { channel: this.channel });
+      throw badRequest(reason, { channel: this.channel });
     }
     this.#loop = loop;
   }

@@ -15,7 +15,7 @@ import type { ChannelName } from '../channels/patterns.js';
 import type { DurableName, SpecIn } from '../channels/resolve.js';
 import type { AnySpec } from '../channels/spec.js';
 import type { BaseClient, Client, Untyped, UntypedClient } from '../client-types.js';
-import { FanfareClientError } from '../errors.js';
+import { badRequest } from '../errors.js';
 import type { MessageOf } from '../message.js';
 import type { InfoOf } from '../presence.js';
 import { constantStore, type Store } from '../store/lazy-store.js';
@@ -101,7 +101,7 @@ export function createHooks<Map = Untyped>(): Hooks<Map> {
 
   function useClient(): UntypedClient {
     const client = useContext(Context);
-    if (client === undefined) throw new FanfareClientError('bad_request', 'there is no <FanfareProvider> around this');
+    if (client === undefined) throw badRequest('there is no <FanfareProvider> around this');
     return client as UntypedClient;
   }
 
