@@ -15,6 +15,7 @@ import sys
 import websockets
 
 URL = os.environ.get("FANFARE_WS_URL", "ws://localhost:8080/ws")
+FIRST_DELAY = 0.5
 
 
 class Reader:
@@ -26,9 +27,9 @@ class Reader:
         self.on_reset = on_reset
         self.position = None
         self.asked = False  # a subscribe is unanswered: what comes until then is not for it
+        self.delay = FIRST_DELAY
 
     async def run(self):
-        delay = 0.5
         while True:
             try:
                 async with websockets.connect(URL, subprotocols=["fanfare.json.v1"], max_size=None) as socket:
@@ -37,16 +38,19 @@ class Reader:
                         connect["token"] = os.environ["FANFARE_TOKEN"]
                     await socket.send(json.dumps(connect))
                     await self.subscribe(socket)
-                    delay = 0.5
                     async for text in socket:
                         frames = json.loads(text)
                         for frame in frames if isinstance(frames, list) else [frames]:
                             await self.handle(frame, socket)
             except (OSError, asyncio.TimeoutError, websockets.WebSocketException) as error:
+                code = getattr(getattr(error, "rcvd", None), "code", 1006)
+                # It would be refused again; only too many connections (4429) pass.
+                if 4400 <= code < 4500 and code != 4429:
+                    raise SystemExit(f"ended for good: {error}")
                 print(f"connection lost ({error}), coming back", file=sys.stderr)
             # Full jitter: thousands of readers do not come back in the same moment.
-            await asyncio.sleep(random.uniform(0, delay))
-            delay = min(delay * 2, 5)
+            await asyncio.sleep(random.uniform(0, self.delay))
+            self.delay = min(self.delay * 2, 5)
 
     async def subscribe(self, socket):
         self.asked = True
@@ -60,6 +64,7 @@ class Reader:
         elif kind in ("subscribed", "reset") and frame["channel"] == self.channel:
             if kind == "subscribed":
                 self.asked = False
+                self.delay = FIRST_DELAY
             if kind == "reset" or frame.get("recovered") is False:
                 self.on_reset(frame["reason"])
             if "offset" in frame:
@@ -67,6 +72,9 @@ class Reader:
         elif kind in ("message", "position", "epoch"):
             if frame["channel"] == self.channel and not self.asked:
                 await self.follow(frame, socket)
+        elif kind == "unsubscribed":
+            # By the gateway's own decision, as we never ask for it: the token has expired, or allows it no more.
+            raise SystemExit(f"{frame.get('code', 'forbidden')}: {frame.get('message', 'taken off')}")
         elif kind == "lagged":
             await self.subscribe(socket)
         elif kind == "error":

@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { signToken } from '@fanfare/client/tokens';
 import { expect, it, onTestFinished } from 'vitest';
 import { startGatewayProcess } from '../support/gateway-process.js';
 import { startRedis } from '../support/redis-servers.js';
@@ -62,6 +63,30 @@ it('Python publishes and reads, and goes on where it stood when its gateway was 
     .split('\n')
     .map((line) => (JSON.parse(line) as { n: number }).n);
   expect(seen).toEqual(Array.from({ length: seen.length }, (_, index) => n - seen.length + 1 + index));
+});
+
+it('the reader in Python gives up where it is not let in, or no longer', async () => {
+  const gateway = await startGatewayProcess({ settings: { JWT_SECRET: SECRET } });
+  onTestFinished(() => gateway.stop());
+  const read = (token: string) =>
+    start(python, [example('python/subscribe.py'), 'demo:py'], { FANFARE_WS_URL: gateway.wsUrl, FANFARE_TOKEN: token });
+  const wrong = read('no token');
+  await expect.poll(() => wrong.child.exitCode, PATIENCE).toBe(1);
+  expect(wrong.err()).toMatch(/unauthorized|4401/);
+  const ada = read(await signToken({ key: SECRET, user: 'ada', expiresInS: 60 }));
+  const call = (path: string, body: object) =>
+    fetch(`${gateway.httpUrl}/v1/${path}`, {
+      method: 'POST',
+      headers: { authorization: 'Bearer dev', 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+  const hears = async () => {
+    await call('publish', { channel: 'demo:py', data: 1 });
+    return ada.out();
+  };
+  await expect.poll(hears, PATIENCE).not.toBe('');
+  expect((await call('unsubscribe', { user: 'ada', channel: 'demo:py' })).status).toBe(200);
+  await expect.poll(() => ada.child.exitCode, PATIENCE).toBe(1);
 });
 
 it('the Node backend signs tokens and publishes', async () => {
