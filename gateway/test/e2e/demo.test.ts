@@ -201,8 +201,8 @@ it('is told so when the gateway has lost its log, and goes on', async () => {
   expect((await demo.texts('#journal span')).filter((line) => line.startsWith('connection lost')).length).toBe(1);
   const next = await startGateway(gateway.port);
   await demo.hasState('connected');
-  expect(await demo.total('resets')).toBeGreaterThan(0);
   await demo.shows('#journal', /reset of demo:hello: unrecoverable/);
+  expect(await demo.total('resets')).toBeGreaterThan(0);
   await demo.shows(
     '#verdict',
     /^The logs of 4 channels were lost, and the gateway said so\. Was it started anew\? Its embedded broker keeps nothing/,

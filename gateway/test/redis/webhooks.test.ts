@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, it, type TestContext } from 'vitest';
 import { WebSocket } from 'ws';
 import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.js';
 import { type RedisServers, startCluster, startRedis } from '../support/redis-servers.js';
@@ -11,13 +11,14 @@ import { startWebhookReceiver, type WebhookReceiver } from '../support/webhook-r
 const PROGRAM = fileURLToPath(new URL('../../bin/fanfare.mjs', import.meta.url));
 const EVENTS = 'channel.occupied,channel.vacated,member.joined,member.left,message.published';
 
-async function receiver(): Promise<WebhookReceiver> {
+async function receiver({ onTestFinished }: TestContext): Promise<WebhookReceiver> {
   const application = await startWebhookReceiver();
   onTestFinished(() => application.stop());
   return application;
 }
 
 async function startGateway(
+  { onTestFinished }: TestContext,
   { url, secret }: WebhookReceiver,
   redis: RedisServers | undefined,
   more: Readonly<Record<string, string>> = {},
@@ -38,7 +39,11 @@ async function startGateway(
 }
 
 /** A client that subscribes as a member. */
-async function join({ wsUrl }: GatewayProcess, ...channels: string[]): Promise<WebSocket> {
+async function join(
+  { expect, onTestFinished }: TestContext,
+  { wsUrl }: GatewayProcess,
+  ...channels: string[]
+): Promise<WebSocket> {
   const socket = new WebSocket(wsUrl);
   onTestFinished(() => socket.terminate());
   await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject));
@@ -59,17 +64,18 @@ const typesOn = ({ events }: WebhookReceiver, channel: string) =>
 
 const inTime = { timeout: 20_000 };
 
-describe.each([
+describe.concurrent.each([
   ['the embedded broker', async () => undefined],
   ['Redis', () => startRedis()],
   ['a cluster', () => startCluster({ replicas: 0 })],
 ])('webhooks over %s', (_name, start) => {
-  it('tell who came, what was published and who left, in order, signed', async () => {
+  it('tell who came, what was published and who left, in order, signed', async (test) => {
+    const { expect, onTestFinished } = test;
     const redis = await start();
     if (redis) onTestFinished(() => redis.stop());
-    const application = await receiver();
-    const gateway = await startGateway(application, redis);
-    const socket = await join(gateway, 'demo:a', 'demo:b');
+    const application = await receiver(test);
+    const gateway = await startGateway(test, application, redis);
+    const socket = await join(test, gateway, 'demo:a', 'demo:b');
     socket.send('{"type":"publish","id":9,"channel":"demo:a","data":{"n":1},"tags":{"t":"1"}}');
     await expect.poll(() => typesOn(application, 'demo:a'), inTime).toContain('message.published');
     socket.close();
@@ -90,13 +96,14 @@ describe.each([
   });
 });
 
-describe('webhooks and an application in trouble', () => {
-  it('what happened while it was down, or did not answer, is told once it is back, in order', async () => {
+describe.concurrent('webhooks and an application in trouble', () => {
+  it('what happened while it was down, or did not answer, is told once it is back, in order', async (test) => {
+    const { expect, onTestFinished } = test;
     const redis = await startRedis();
     onTestFinished(() => redis.stop());
-    const application = await receiver();
-    const gateway = await startGateway(application, redis);
-    const socket = await join(gateway, 'demo:a');
+    const application = await receiver(test);
+    const gateway = await startGateway(test, application, redis);
+    const socket = await join(test, gateway, 'demo:a');
     await expect.poll(() => typesOn(application, 'demo:a').length, inTime).toBe(2);
     application.answer = 503;
     for (let n = 1; n <= 50; n++)
@@ -112,15 +119,16 @@ describe('webhooks and an application in trouble', () => {
     expect(once()).toEqual(Array.from({ length: 50 }, (_, i) => i + 1));
   });
 
-  it('a gateway that is killed leaves nothing untold: another one sends the rest', async () => {
+  it('a gateway that is killed leaves nothing untold: another one sends the rest', async (test) => {
+    const { expect, onTestFinished } = test;
     const redis = await startRedis();
     onTestFinished(() => redis.stop());
-    const application = await receiver();
+    const application = await receiver(test);
     application.answer = 503;
-    const first = await startGateway(application, redis);
-    await join(first, 'demo:a', 'demo:b', 'demo:c');
+    const first = await startGateway(test, application, redis);
+    await join(test, first, 'demo:a', 'demo:b', 'demo:c');
     await expect.poll(() => application.refusals, inTime).toBeGreaterThan(0);
-    const second = await startGateway(application, redis);
+    const second = await startGateway(test, application, redis);
     await first.signal('SIGKILL');
     application.answer = 200;
     for (const channel of ['demo:a', 'demo:b', 'demo:c']) {
@@ -132,13 +140,14 @@ describe('webhooks and an application in trouble', () => {
     expect(await second.exited).toEqual([0, null]);
   });
 
-  it('what it refuses for long becomes a dead letter, and can be sent again', async () => {
+  it('what it refuses for long becomes a dead letter, and can be sent again', async (test) => {
+    const { expect, onTestFinished } = test;
     const redis = await startRedis();
     onTestFinished(() => redis.stop());
-    const application = await receiver();
-    const gateway = await startGateway(application, redis, { WEBHOOKS_EVENTS: 'message.published' });
+    const application = await receiver(test);
+    const gateway = await startGateway(test, application, redis, { WEBHOOKS_EVENTS: 'message.published' });
     application.answer = 422;
-    const socket = await join(gateway, 'demo:a');
+    const socket = await join(test, gateway, 'demo:a');
     socket.send('{"type":"publish","id":9,"channel":"demo:a","data":"first"}');
     const fanfare = async (...args: string[]) =>
       (
