@@ -156,7 +156,6 @@ export default [
   ...of('gateway/src/hub/durable-channel.ts', 'gateway/src/hub/durable-channel.test.ts', [
     ['what was pushed before comes twice', 'if (record.offset <= cursor.offset) return;', ''],
     ['a failed repair is never tried again', 'await pause(this.context.clock, attempt++);', 'return;'],
-    ['an overflow of what is held is forgotten', 'this.#overflowed = true;', ''],
     [
       'a gap in the pushes is held for ever',
       '    this.context.stats.pushGaps++;\n    this.#hold(record);\n    void this.repair(record);',
@@ -164,6 +163,28 @@ export default [
     ],
     ['a repair that is asked for during a repair is forgotten', 'if (this.#repairAgain) continue;', ''],
     ['a subscription whose pushes the log does not know is trusted', 'this.subscription?.distrust();', ''],
+  ]),
+  ...of('gateway/src/hub/durable-channel.ts', 'gateway/src/hub/durable-channel.test.ts', [
+    [
+      'the log is asked while the subscription is interrupted',
+      'if (this.#interrupted) return;\n        const',
+      'const',
+    ],
+  ]),
+  ...of('gateway/src/hub/replay.ts', 'gateway/src/hub/durable-channel.test.ts', [
+    [
+      'who resumes is answered by a cursor that the log may have lost',
+      'return !this.#untold?.recovered || this.#channel.isSure;',
+      'return true;',
+    ],
+  ]),
+  ...of('gateway/src/hub/held-records.ts', 'gateway/src/hub/held-records.test.ts', [
+    ['all of too many is forgotten', '      this.forget();\n    }', '      this.forget();\n      return;\n    }'],
+    ['the last of too many is kept', 'if (isBefore(held, one)) held = one;', ''],
+    ['what is released still counts', '    this.#bytes = 0;\n', ''],
+  ]),
+  ...of('gateway/src/hub/certainty.ts', 'gateway/src/hub/certainty.test.ts', [
+    ['a page that is older than a doubt ends it', 'if (doubtsWhenAsked === this.#doubts) ', ''],
   ]),
   ...of('gateway/src/hub/channel.ts', 'gateway/src/hub/durable-channel.test.ts', [
     ['who has left leaves again', "if (this.#state === 'left') return;", ''],

@@ -36,6 +36,10 @@ export function epochAt(lineage: readonly LineageEntry[], offset: number): numbe
   return (lineage[0] as LineageEntry).epoch;
 }
 
+export function hasEpoch(lineage: readonly LineageEntry[], epoch: number): boolean {
+  return lineage.some((one) => one.epoch === epoch);
+}
+
 /** The last offset of an epoch: the base of the one after it, or the head. `undefined`: not in the lineage. */
 export function endOf({ lineage, head }: LogHead, epoch: number): number | undefined {
   for (let i = 0; i < lineage.length; i++) {

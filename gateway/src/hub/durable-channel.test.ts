@@ -154,6 +154,26 @@ it('who resumes while the subscription is interrupted is answered once the log w
   expect((await resumed).joined).toMatchObject({ recovered: true, position: { offset: 1 } });
 });
 
+it('who resumes while the subscription is interrupted once more, before the log was asked, is answered behind that', async () => {
+  // A repair waits until all that waits was sent.
+  const { hub, publish, push, offsets, listener } = await setUp({ queueBytes: 0 });
+  await publish(1);
+  const since = { epoch: String((await join(hub)).joined?.position?.epoch), offset: 1 };
+  await push(1);
+  listener().onInterrupted();
+  listener().onResumed();
+  listener().onInterrupted();
+  await expect.poll(offsets).toEqual([1]);
+  let isAnswered = false;
+  const resumed = join(hub, CHANNEL, { since }).finally(() => {
+    isAnswered = true;
+  });
+  await join(hub);
+  expect(isAnswered).toBe(false);
+  listener().onResumed();
+  expect((await resumed).joined).toMatchObject({ recovered: true, position: { offset: 1 } });
+});
+
 it('who resumes while the log is read because a push is missing is answered at once', async () => {
   const { hub, publish, push, offsets, hold, isHolding, release } = await setUp();
   await publish(3);

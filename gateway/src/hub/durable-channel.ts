@@ -1,13 +1,14 @@
 import type { LineageEntry, LogPage, PublishOutcome } from '../broker/broker.js';
 import type { LogPosition, LogRecord } from '../broker/record.js';
-import { endOf, isBefore, judge, samePosition } from '../broker/resume.js';
+import { endOf, hasEpoch, isBefore, judge, samePosition } from '../broker/resume.js';
 import { pause, sleep } from '../clock.js';
 import { FanfareError, toFanfareError } from '../errors.js';
 import { EVENT } from '../flight-recorder.js';
 import { count } from '../stats.js';
+import { Certainty } from './certainty.js';
 import { Channel, type Membership } from './channel.js';
 import { epochFrame, Notice, resetFrame } from './entry.js';
-import { Gate } from './gate.js';
+import { HeldRecords } from './held-records.js';
 import { LogReader } from './log-reader.js';
 import type { Joined, Start } from './member.js';
 import { replay } from './replay.js';
@@ -36,22 +37,16 @@ export class DurableChannel extends Channel {
     this.context.options.tailBytes,
     this.cursor,
   );
-  /** Records held back; `undefined` while pushes follow the cursor. */
-  #held: LogRecord[] | undefined = [];
+  /** What is pushed and not taken over; `undefined` while pushes follow the cursor. */
+  #held: HeldRecords | undefined = new HeldRecords(this.context.options);
   readonly #standstill = new Standstill(this.context, this);
-  #heldBytes = 0;
-  #overflowed = false;
   #interrupted = false;
   #interruptions = 0;
   /** The log was read once: from now on there is a cursor to repair from. */
   #hasCursor = false;
   /** The last position that was told to a publisher of this gateway. */
   #published: LogPosition = this.cursor;
-  /** Closed while the log may have lost the cursor: from a doubt to the first page behind it, which judges the cursor. */
-  readonly #sure = new Gate(this.context.clock, 'the channel is compared with its log');
-  #doubts = 0;
-  /** Of a push that is held back; its log went over into it, or this is not its log. */
-  #strangeEpoch: number | undefined;
+  readonly #certainty = new Certainty(this.context.clock);
   #repair: Promise<void> | undefined;
   #repairAgain = false;
 
@@ -94,33 +89,18 @@ export class DurableChannel extends Channel {
   }
 
   get isSure(): boolean {
-    return this.#sure.isOpen;
+    return this.#certainty.isOpen;
   }
 
   async madeSure(ms: number): Promise<void> {
-    await this.#sure.passed(ms);
-  }
-
-  /** Until the log is asked, it may have lost the cursor. */
-  #doubt(): void {
-    this.#doubts++;
-    this.#sure.close();
-  }
-
-  /** A page has judged the cursor. `isOld`: it was asked for before the last doubt. */
-  #beSureUnless(isOld: boolean): void {
-    const isStrange = this.#strangeEpoch !== undefined && !this.#knows(this.#strangeEpoch);
-    if (!isOld && !isStrange) this.#sure.open();
-  }
-
-  #knows(epoch: number): boolean {
-    return endOf({ lineage: this.lineage, head: this.cursor }, epoch) !== undefined;
+    await this.#certainty.passed(ms);
   }
 
   /** It stops to follow its pushes, or did before. */
-  #stand(): void {
-    this.#held ??= [];
+  #stand(): HeldRecords {
+    this.#held ??= new HeldRecords(this.context.options);
     if (this.#hasCursor) this.#standstill.begin();
+    return this.#held;
   }
 
   // --- the step rule -----------------------------------------------------------------------------
@@ -156,21 +136,8 @@ export class DurableChannel extends Channel {
   }
 
   #hold(record: LogRecord): void {
-    const { bufferRecords, bufferBytes } = this.context.options;
-    this.#stand();
-    if (!this.#knows(record.epoch)) {
-      this.#strangeEpoch = record.epoch;
-      this.#sure.close();
-    }
-    const held = this.#held as LogRecord[];
-    if (held.length === 0) this.#heldBytes = 0;
-    if (held.length < bufferRecords && this.#heldBytes < bufferBytes) {
-      held.push(record);
-      this.#heldBytes += record.size;
-    } else {
-      this.#held = [];
-      this.#overflowed = true;
-    }
+    this.#stand().hold(record);
+    if (!hasEpoch(this.lineage, record.epoch)) this.#certainty.close();
   }
 
   // --- activation and repair ---------------------------------------------------------------------
@@ -188,7 +155,7 @@ export class DurableChannel extends Channel {
     this.tail.fill(page.entries, page.lineage, page.head);
     this.queue.startAt(this.cursor);
     this.#hasCursor = true;
-    this.#sure.open();
+    this.#certainty.open();
     this.context.recorder.noteAt(EVENT.opened, this.spec.name, '', this.cursor);
     if (wasInterrupted || interruptions !== this.#interruptions || !this.#release(page)) void this.repair();
   }
@@ -196,14 +163,14 @@ export class DurableChannel extends Channel {
   protected override onEnded(): void {
     if (this.#hasCursor) this.context.recorder.noteAt(EVENT.closed, this.spec.name, '', this.cursor);
     this.reader.forget();
-    this.#held = [];
+    this.#held = new HeldRecords(this.context.options);
     this.#standstill.end();
   }
 
   override onInterrupted(): void {
     this.#interrupted = true;
     this.#interruptions++;
-    this.#doubt();
+    this.#certainty.doubt();
     this.#stand();
     this.#standstill.reason = 'its subscription is interrupted';
   }
@@ -222,7 +189,7 @@ export class DurableChannel extends Channel {
    * @param seen what the log holds; behind the cursor, in its epoch, it leaves no doubt that the log goes on from there
    */
   repair(seen?: LogPosition): Promise<void> {
-    if (seen?.epoch !== this.cursor.epoch || isBefore(seen, this.cursor)) this.#doubt();
+    if (seen?.epoch !== this.cursor.epoch || isBefore(seen, this.cursor)) this.#certainty.doubt();
     this.#repairAgain = true;
     this.#repair ??= this.#runRepair().finally(() => {
       this.#repair = undefined;
@@ -255,13 +222,15 @@ export class DurableChannel extends Channel {
       this.#stand();
       try {
         await this.queue.room();
-        const doubts = this.#doubts;
+        // What it read now would be old by the time the subscription is back.
+        if (this.#interrupted) return;
+        const { doubts } = this.#certainty;
         // One attempt at a time holds its place: a channel that cannot be repaired holds up no other.
         const page = await this.context.repairs.run(() => (hasLooked ? this.#judgedPage() : this.#look()));
         hasLooked = true;
         if (this.ended) return;
         this.#follow(page);
-        this.#beSureUnless(doubts !== this.#doubts);
+        if (!this.#held?.isStrangeTo(page.lineage)) this.#certainty.judged(doubts);
         // What is pushed cannot be followed now; it is repaired again once the subscription is back.
         if (this.#interrupted) return;
         this.#standstill.reason = 'what is pushed is not in its log';
@@ -271,20 +240,18 @@ export class DurableChannel extends Channel {
           continue;
         }
         if (this.#release(page)) {
-          this.#strangeEpoch = undefined;
-          this.#beSureUnless(doubts !== this.#doubts);
           if (this.#repairAgain) continue;
           this.context.stats.repairs++;
           return;
         }
-        unexplainedSince = this.#held?.length ? (unexplainedSince ?? this.context.clock.now()) : undefined;
+        unexplainedSince =
+          this.#held && !this.#held.isEmpty ? (unexplainedSince ?? this.context.clock.now()) : undefined;
         if (
           unexplainedSince !== undefined &&
           this.context.clock.now() - unexplainedSince >= this.context.options.distrustMs
         ) {
           unexplainedSince = undefined;
-          this.#held = [];
-          this.#strangeEpoch = undefined;
+          this.#held?.forget();
           this.subscription?.distrust();
         }
       } catch (error) {
@@ -347,23 +314,19 @@ export class DurableChannel extends Channel {
   }
 
   /** Takes what was held back, as far as it follows; false if something stays unexplained. */
-  #release(head: LogPage): boolean {
-    const held = this.#held ?? [];
-    this.#held = undefined;
-    const unexplained: LogRecord[] = [];
-    for (const record of held) {
-      const end = endOf({ lineage: head.lineage, head: this.cursor }, record.epoch);
-      if (end !== undefined && record.offset <= end) continue;
-      if (record.epoch === this.cursor.epoch && record.offset === this.cursor.offset + 1) this.#take(record);
-      else unexplained.push(record);
-    }
-    if (unexplained.length === 0 && !this.#overflowed) {
-      this.#standstill.end();
+  #release({ lineage }: LogPage): boolean {
+    const held = this.#held;
+    const isExplained = (record: LogRecord) => {
+      const end = endOf({ lineage, head: this.cursor }, record.epoch);
+      if (end !== undefined && record.offset <= end) return true;
+      if (record.epoch !== this.cursor.epoch || record.offset !== this.cursor.offset + 1) return false;
+      this.#take(record);
       return true;
-    }
-    this.#overflowed = false;
-    this.#held = unexplained;
-    return false;
+    };
+    if (held && !held.release(isExplained)) return false;
+    this.#held = undefined;
+    this.#standstill.end();
+    return true;
   }
 
   override async audit(): Promise<void> {

@@ -1,6 +1,6 @@
 import type { Broker, ChannelSpec, LogPage } from '../broker/broker.js';
 import type { LogPosition } from '../broker/record.js';
-import { endOf, isBefore } from '../broker/resume.js';
+import { hasEpoch, isBefore } from '../broker/resume.js';
 import type { Cancel, Clock } from '../clock.js';
 import type { Stats } from '../stats.js';
 
@@ -157,7 +157,7 @@ class SharedReads {
 function covers(page: LogPage, after: LogPosition, position: LogPosition): boolean {
   if (!page.more || (position.epoch === after.epoch && position.offset === after.offset)) return true;
   // Unknown to the lineage: no entry would change the verdict.
-  if (endOf(page, position.epoch) === undefined) return true;
+  if (!hasEpoch(page.lineage, position.epoch)) return true;
   const last = page.entries.at(-1);
   return last !== undefined && isBefore(position, last);
 }

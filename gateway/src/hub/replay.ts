@@ -4,6 +4,7 @@ import type { LogPosition } from '../broker/record.js';
 import {
   endOf,
   epochAt,
+  hasEpoch,
   indexAfter,
   isBefore,
   judge,
@@ -207,7 +208,7 @@ class Replay {
     if (!samePosition(this.#position, flushed)) {
       // A border is one place with two names: tell the newer one.
       const end = endOf({ lineage: channel.lineage, head: flushed }, this.#position.epoch);
-      const known = endOf({ lineage: channel.lineage, head: flushed }, flushed.epoch) !== undefined;
+      const known = hasEpoch(channel.lineage, flushed.epoch);
       const same = known && isBefore(this.#position, flushed) && this.#position.offset === flushed.offset;
       if (!same || end !== flushed.offset) return false;
       this.#tell();

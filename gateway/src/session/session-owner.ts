@@ -5,7 +5,7 @@ import type { Charge } from './rates.js';
 export interface SessionOwner<Session> {
   /** Whether one more of this user may connect. @throws {FanfareError} `limit_exceeded` */
   admit(identity: Identity): void;
-  /** Takes a publish of its user. 0 if granted, else after how many ms it would be. */
+  /** Takes a frame of its user, over all connections. 0 if granted, else after how many ms it would be. */
   userWaitMs(session: Session, charge: Charge): number;
   /** A channel that nobody here is on is asked for. 0 if it may become alive, else after how many ms. */
   channelWaitMs(session: Session): number;

@@ -30,9 +30,9 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'skip the buffer: what is pushed while the log is read is thrown away',
     isShy: true,
-    file: 'hub/durable-channel.ts',
-    from: 'held.push(record);',
-    to: 'held.length = 0;',
+    file: 'hub/held-records.ts',
+    from: 'this.#records.push(held);',
+    to: '',
   },
   {
     name: 'skip the buffer at join: onto the topic at the cursor, with frames before it still queued',
@@ -116,9 +116,9 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'forget that what was held back was too much',
     isShy: true,
-    file: 'hub/durable-channel.ts',
-    from: 'this.#overflowed = true;',
-    to: '',
+    file: 'hub/held-records.ts',
+    from: '      this.forget();\n    }',
+    to: '      this.forget();\n      return;\n    }',
   },
   {
     name: 'believe a head that was read while the subscription was interrupted',
