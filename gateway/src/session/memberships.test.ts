@@ -90,6 +90,17 @@ describe('a client', () => {
     expect([memberships.size, told]).toEqual([0, ['left a: failed']]);
   });
 
+  it('that is taken off while it joins is answered with the reason, and not brought there', async () => {
+    const { memberships, subscribe, topics, told } = setUp();
+    const joining = subscribe('a');
+    expect(memberships.joining).toBe(1);
+    memberships.unsubscribe('a', new FanfareError('token_expired', 'over'));
+    await expect(joining).rejects.toMatchObject({ code: 'token_expired' });
+    await subscribe('b');
+    expect([memberships.joining, [...memberships.names()], [...topics]]).toEqual([0, ['b'], ['json/b']]);
+    expect(told).toEqual(['left a: left', 'joined b', 'entered b']);
+  });
+
   it('whose connection ends is off everything, also where it was joining', async () => {
     const { memberships, subscribe, topics, told } = setUp();
     await subscribe('a');

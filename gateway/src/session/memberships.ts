@@ -49,7 +49,8 @@ export class Memberships {
   readonly #limit: number;
   readonly #listener: MembershipListener;
   readonly #memberships = new Map<string, Membership>();
-  #joining = 0;
+  /** What ends each join that is not answered yet, if the client is taken off before; only while there are some. */
+  #joins: Map<Membership, (why: FanfareError) => void> | undefined;
   /** Channel tokens, only while there are some: most clients have none. */
   #grants: Map<string, ChannelGrant> | undefined;
   /** Channels that the gateway put it on by itself. */
@@ -67,7 +68,7 @@ export class Memberships {
 
   /** How many channels it has asked for and waits for. */
   get joining(): number {
-    return this.#joining;
+    return this.#joins?.size ?? 0;
   }
 
   /** How many channels it is on or joining. */
@@ -105,11 +106,11 @@ export class Memberships {
   /**
    * Brings the client onto a channel; on one that it is on already only with a position to start over from.
    * Resolves once it stands somewhere (the replay goes on), or its connection has ended.
-   * @throws {FanfareError} `already_subscribed`, `limit_exceeded`, `unavailable`
+   * @throws {FanfareError} `already_subscribed`, `limit_exceeded`, `unavailable`, or why it was taken off meanwhile
    */
   async subscribe(channel: ChannelPolicy, subscribing: Subscribing): Promise<void> {
     const { name } = channel;
-    const { start, presence } = subscribing;
+    const { start, presence, isUnasked } = subscribing;
     const earlier = this.#memberships.get(name);
     if (earlier && !(start && 'since' in start) && !this.#unasked?.has(name))
       throw new FanfareError('already_subscribed', 'on that channel already');
@@ -121,8 +122,10 @@ export class Memberships {
     this.#memberships.set(name, membership);
     this.#note(name, subscribing);
     this.#untold?.delete(name);
-    this.#joining++;
     return new Promise<void>((resolve, reject) => {
+      this.#joins ??= new Map();
+      // Where nobody asked there is nothing to answer.
+      this.#joins.set(membership, isUnasked ? () => resolve() : reject);
       let isAnswered = false;
       const onJoined = (joined: Joined) => {
         isAnswered = true;
@@ -139,7 +142,8 @@ export class Memberships {
       // Over without an answer means that the connection has ended meanwhile.
       membership.channel.join(membership, start, onJoined).then(resolve, onFailed);
     }).finally(() => {
-      this.#joining--;
+      this.#joins?.delete(membership);
+      if (this.#joins?.size === 0) this.#joins = undefined;
     });
   }
 
@@ -166,10 +170,16 @@ export class Memberships {
     return this.granted(({ expiresAt = Number.POSITIVE_INFINITY }) => expiresAt <= nowMs);
   }
 
-  /** Takes the client off a channel, whether it is on it or not. */
-  unsubscribe(channel: string): void {
+  /**
+   * Takes the client off a channel, whether it is on it or not.
+   * @param why it is taken off though it did not ask for that: the answer to a subscribe that has none yet
+   */
+  unsubscribe(channel: string, why?: FanfareError): void {
     const membership = this.#memberships.get(channel);
-    if (membership) this.#remove(channel, membership, 'left');
+    if (membership) {
+      this.#remove(channel, membership, 'left');
+      if (why) this.#joins?.get(membership)?.(why);
+    }
     this.#untold?.delete(channel);
   }
 

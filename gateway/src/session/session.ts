@@ -142,8 +142,9 @@ export class Session implements SocketSession, Client, Living, MembershipListene
     return channels.length > 0;
   }
 
-  takeOff(channel: string, { code, message }: FanfareError): void {
-    this.memberships.unsubscribe(channel);
+  takeOff(channel: string, why: FanfareError): void {
+    const { code, message } = why;
+    this.memberships.unsubscribe(channel, why);
     this.reply({ type: 'unsubscribed', channel, code, message });
   }
 

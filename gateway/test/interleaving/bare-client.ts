@@ -305,8 +305,7 @@ export class BareClient extends SimulatedClient {
     } else if (code === 'outcome_unknown' && request.is === 'publish' && request.publish.key === undefined) {
       return;
     } else if (!retryable) {
-      // A subscribe that an unsubscribe overtook.
-      if (code !== 'not_subscribed') this.problem(`was refused ${request.is}: ${code} ${message}`);
+      this.problem(`was refused ${request.is}: ${code} ${message}`);
     } else if (request.is === 'subscribe') {
       this.#later(() => this.#isOff(request.place) && this.#subscribe(request.place), retryAfter);
     } else if (request.is === 'publish') {
