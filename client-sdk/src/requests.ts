@@ -114,7 +114,7 @@ export class Requests {
     if (frame.type === request.replyType) this.#resolve(request, frame as Reply<ReplyType>);
     else if (frame.type !== 'error') this.#reject(request, malformed(`answered by ${frame.type}`));
     else if (frame.retryable) this.#retry(request, frame);
-    else this.#reject(request, this.#badRequest(request, frame));
+    else this.#reject(request, this.#refusal(request, frame));
     this.#pump();
     return true;
   }
@@ -238,7 +238,7 @@ export class Requests {
   }
 
   /** What an earlier, unanswered sending did is not known by the refusal of a later one. */
-  #badRequest(request: Request, frame: ErrorFrame): FanfareClientError {
+  #refusal(request: Request, frame: ErrorFrame): FanfareClientError {
     const refusal = errorOfFrame(frame);
     return isAmbiguous(request) ? outcomeUnknown(`sent twice, then refused: ${frame.message}`, refusal) : refusal;
   }

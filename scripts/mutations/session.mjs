@@ -20,11 +20,7 @@ export default [
     ['a channel token outlives the subscription', 'this.#grants?.delete(channel);', ''],
     ['what the gateway did is already subscribed', ' && !this.#unasked?.has(name)', ''],
     ['a second subscribe is the first one for ever', 'else this.#unasked?.delete(channel);', ''],
-    [
-      'what was left is told as lagged',
-      "if (membership) this.#remove(channel, membership, 'left');\n    this.#untold?.delete(channel);",
-      "if (membership) this.#remove(channel, membership, 'left');",
-    ],
+    ['what was left is told as lagged', '    }\n    this.#untold?.delete(channel);', '    }'],
     [
       'lagged is told again and again',
       '    const untold = [...(this.#untold ?? [])];\n    this.#untold = undefined;',

@@ -165,9 +165,9 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'the SDK does not move its subscriptions with a position',
     package: 'client-sdk',
-    file: 'feed.ts',
-    from: 'this.#audience.pass(before, at);',
-    to: '',
+    file: 'cursor.ts',
+    from: 'audience.pass(before, at);',
+    to: ';',
   },
   {
     name: 'the SDK enters an epoch only exactly where it stands',
@@ -234,9 +234,8 @@ export const MUTATIONS: readonly Mutation[] = [
     name: 'the SDK lets a paused subscription go on where the others are',
     package: 'client-sdk',
     file: 'feed.ts',
-    from: `member.flow = here ? 'flowing' : 'behind';
-    if (this.#wire === 'on' && !here) this.#wire = 'stale';`,
-    to: `member.flow = 'flowing';`,
+    from: "if (this.#wire === 'on' && samePosition(member.position, this.#cursor.position)) {",
+    to: "if (this.#wire === 'on') {",
   },
   {
     name: 'the SDK takes a subscription that is ahead in another epoch for one that the wire will come by',

@@ -138,13 +138,11 @@ describe('failover in a cluster', () => {
     const [cluster, one, load] = await onCluster();
     const master = cluster.nodes[2] as RedisNode;
     const [replica] = (await cluster.replicasOf(master)) as [RedisNode];
-    await replica.client.call('CLUSTER', 'FAILOVER');
-    await until('promoted', () => isMaster(replica));
+    await cluster.promote(replica);
     await report('planned failover', one, replica, Date.now());
     await load.live();
     await until('in sync', async () => (await master.client.info('replication')).includes('master_link_status:up'));
-    await master.client.call('CLUSTER', 'FAILOVER');
-    await until('promoted', () => isMaster(master));
+    await cluster.promote(master);
     await report('and back', one, master, Date.now());
     await load.live();
     const ledger = await load.stop();

@@ -55,8 +55,8 @@ describe('failover', { timeout: TIMEOUT_MS }, () => {
   it('a planned failover loses nothing', async () => {
     const ledger = await ledgerOf(world, 'CLUSTER FAILOVER', async (run) => {
       const { replica, concerned } = await target(run);
-      await replica.client.call('CLUSTER', 'FAILOVER');
-      const promotedAt = await promotion([replica]);
+      await world.servers.promote(replica);
+      const promotedAt = Date.now();
       run.note(`live ${await run.live(promotedAt, concerned)} ms after the promotion`);
     });
     expect(ledger).toMatchObject(CLEAN);

@@ -192,9 +192,9 @@ describe('a failover in a cluster', () => {
 
   it('that was planned refuses nothing and loses nothing, without keys', async () => {
     const publisher = await publishTo(master, {});
-    const [replica] = await cluster.replicasOf(master);
+    const [replica] = (await cluster.replicasOf(master)) as [RedisNode];
     await delay(200);
-    await replica?.client.call('CLUSTER', 'FAILOVER');
+    await cluster.promote(replica);
     await until('it is promoted', async () => (await cluster.masterOf(slotOf(publisher.channel))) === replica);
     await goesOn(publisher);
     await publisher.stop();

@@ -9,6 +9,9 @@ import { type RedisNode, startNode } from './redis-process.js';
 
 export { freePort, type RedisNode } from './redis-process.js';
 
+/** After so long Redis gives a planned failover up, without a word (`CLUSTER_MF_TIMEOUT`): on a busy machine it does. */
+const MANUAL_FAILOVER_MS = 5_000;
+
 export interface RedisServers {
   /** What `FANFARE_REDIS_URL` would be. */
   readonly url: string;
@@ -28,6 +31,8 @@ export interface ClusterServers extends RedisServers {
   masterOf(slot: number): Promise<RedisNode>;
   /** The replicas of that master, in its own view. */
   replicasOf(master: RedisNode): Promise<RedisNode[]>;
+  /** Makes a replica the master of its shard, by a planned failover. */
+  promote(replica: RedisNode): Promise<void>;
   /** The 40 digits by which the cluster knows a node. */
   idOf(node: RedisNode): Promise<string>;
 }
@@ -156,6 +161,17 @@ class Cluster implements ClusterServers {
     const lines = (await master.client.call('CLUSTER', 'REPLICAS', await this.idOf(master))) as string[];
     const ports = lines.map((line) => Number(/:(\d+)@/.exec(line)?.[1]));
     return this.nodes.filter((node) => ports.includes(node.port));
+  }
+
+  async promote(replica: RedisNode): Promise<void> {
+    let askedAt = Number.NEGATIVE_INFINITY;
+    const isMaster = async () => {
+      if ((await replica.client.info('replication')).includes('role:master')) return true;
+      const isDue = Date.now() - askedAt > MANUAL_FAILOVER_MS;
+      if (isDue && (await succeeds(replica.client.call('CLUSTER', 'FAILOVER')))) askedAt = Date.now();
+      return false;
+    };
+    await until('the replica is promoted', isMaster, 40_000, () => replica.logTail());
   }
 
   stop(): Promise<void> {

@@ -131,7 +131,7 @@ const FAILOVER_FAULTS: readonly Fault[] = [
       if ('sentinels' in servers) await sentinelFailover(servers);
       else if ('replicasOf' in servers) {
         const [replica] = await servers.replicasOf(before);
-        await replica?.client.call('CLUSTER', 'FAILOVER');
+        if (replica) await servers.promote(replica);
       }
       await until('a replica took over', async () => !(await mastersOf(topology)).includes(before));
       await whole(topology);
