@@ -1,6 +1,6 @@
 import type { ErrorFrame, Frame, Position, ServerFrame, SubscribedFrame, SubscribeFrame } from '@fanfare/protocol';
 import { isResetReason } from '@fanfare/protocol';
-import type { AnyChannelLedger, At, ChannelLedger } from './channel-ledger.js';
+import { type AnyChannelLedger, type At, ChannelLedger } from './channel-ledger.js';
 import { partsOf } from './line.js';
 import type { Asked } from './pages.js';
 import { dataOf } from './payloads.js';
@@ -387,7 +387,8 @@ export class BareClient extends SimulatedClient {
   }
 
   /** What a connection asks of one channel takes effect in the order it was sent. */
-  #tookEffect({ spec: { name } }: AnyChannelLedger, effect: Effect): void {
+  #tookEffect(channel: AnyChannelLedger, effect: Effect): void {
+    const { name } = channel.spec;
     const effects = this.#effects.get(name) ?? [];
     this.#effects.set(name, effects);
     for (const other of effects) {
@@ -395,7 +396,8 @@ export class BareClient extends SimulatedClient {
       if (first.at.epoch !== then.at.epoch) continue;
       // Where the log is out of reach a reader begins where the gateway stands; an old master answers with an old page.
       const { isCalm, hidden } = this.around;
-      const isHeld = first.is === 'publish' && (then.is === 'history' ? !hidden : isCalm);
+      const isLost = channel instanceof ChannelLedger && channel.hasLost(first.at);
+      const isHeld = first.is === 'publish' && (then.is === 'history' ? !hidden && !isLost : isCalm);
       // A page may hold what was published behind the question.
       const isBehind = then.is === 'publish' && first.is !== 'history';
       if (isBehind ? then.at.offset <= first.at.offset : isHeld && then.at.offset < first.at.offset)

@@ -83,6 +83,12 @@ export class ChannelLedger {
     return this.#log.view(this.spec);
   }
 
+  /** Whether a fork took from the log what stood there. */
+  hasLost(at: At): boolean {
+    const end = endOf(this.view(), Number(at.epoch));
+    return end === undefined || at.offset > end;
+  }
+
   /** The log was forked just now. */
   forked(): void {
     this.#forks.push(this.view());
