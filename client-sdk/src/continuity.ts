@@ -1,10 +1,10 @@
 import type { EpochFrame, MessageFrame, Position } from '@fanfare/protocol';
 
 /** What a frame says of the offsets that it covers, from `prev` + 1 to `offset`. */
-export type Covering = Pick<MessageFrame, 'offset' | 'prev'>;
+type Covering = Pick<MessageFrame, 'offset' | 'prev'>;
 
 /** Where one stands behind a frame. `seen`: where one was already. `gap`: frames before it are missing. */
-export type Step = Position | 'seen' | 'gap';
+type Step = Position | 'seen' | 'gap';
 
 /** What a frame of a durable channel is to someone who stands at `before`. */
 export function follow(before: Position, { offset, prev }: Covering): Step {
