@@ -1,14 +1,14 @@
 import type { Position } from '@fanfare/protocol';
 import { describe, expect, it } from 'vitest';
-import { Audience, type Flow, type Member } from './audience.js';
+import { Audience, type Flow, type Reader } from './audience.js';
 import type { Message } from './message.js';
 
 const at = (offset: number, epoch = 'e1'): Position => ({ epoch, offset });
 
-/** A member that keeps what it is told, in words. */
-function member(position: Position | undefined, flow: Flow = 'flowing') {
+/** A reader that keeps what it is told, in words. */
+function reader(position: Position | undefined, flow: Flow = 'flowing') {
   const told: string[] = [];
-  const self: Member & { told: string[] } = {
+  const self: Reader & { told: string[] } = {
     flow,
     isSubscribed: true,
     position,
@@ -24,9 +24,9 @@ function member(position: Position | undefined, flow: Flow = 'flowing') {
   return self;
 }
 
-function audience(...members: Member[]): Audience {
+function audience(...readers: Reader[]): Audience {
   const all = new Audience();
-  for (const one of members) all.add(one);
+  for (const one of readers) all.add(one);
   return all;
 }
 
@@ -34,19 +34,19 @@ const message = (offset: number): Message => ({ channel: 'c', data: offset, time
 
 describe('where the wire starts', () => {
   it('is the position furthest back, of those who do not pause', () => {
-    expect(audience(member(at(9)), member(at(7)), member(undefined), member(at(3), 'paused')).start).toEqual(at(7));
-    expect(audience(member(undefined)).start).toBeUndefined();
+    expect(audience(reader(at(9)), reader(at(7)), reader(undefined), reader(at(3), 'paused')).start).toEqual(at(7));
+    expect(audience(reader(undefined)).start).toBeUndefined();
   });
 
   it('is first that of one who is behind, so that it is put to the test itself', () => {
-    expect(audience(member(at(3)), member(at(9), 'behind'), member(at(8), 'behind')).start).toEqual(at(8));
+    expect(audience(reader(at(3)), reader(at(9), 'behind'), reader(at(8), 'behind')).start).toEqual(at(8));
   });
 });
 
 describe('a wire that starts over', () => {
   it('passes by those who are ahead, then takes them along', () => {
-    const back = member(at(3));
-    const ahead = member(at(5));
+    const back = reader(at(3));
+    const ahead = reader(at(5));
     const all = audience(back, ahead);
     all.recovered(at(3), at(3));
     for (const offset of [4, 5, 6]) all.deliver(message(offset), at(offset - 1), at(offset));
@@ -55,8 +55,8 @@ describe('a wire that starts over', () => {
   });
 
   it('puts to the test those who are ahead in another epoch: that may be one of no log', () => {
-    const back = member(at(3, 'e2'));
-    const ahead = member(at(1_000, 'e1'));
+    const back = reader(at(3, 'e2'));
+    const ahead = reader(at(1_000, 'e1'));
     const all = audience(back, ahead);
     all.recovered(at(3, 'e2'), at(3, 'e2'));
     expect(ahead).toMatchObject({ flow: 'behind', told: [] });
@@ -64,8 +64,8 @@ describe('a wire that starts over', () => {
   });
 
   it('is done with testing once it has been back where it began', () => {
-    const back = member(at(3));
-    const ahead = member(at(9, 'e2'));
+    const back = reader(at(3));
+    const ahead = reader(at(9, 'e2'));
     const all = audience(back, ahead);
     const tested: Position[] = [];
     do {
@@ -79,8 +79,8 @@ describe('a wire that starts over', () => {
   });
 
   it('puts to the test those whose offset it comes by in another epoch', () => {
-    const back = member(at(0, 'e2'));
-    const ahead = member(at(1, 'e1'));
+    const back = reader(at(0, 'e2'));
+    const ahead = reader(at(1, 'e1'));
     const all = audience(back, ahead);
     all.deliver(message(1), at(0, 'e2'), at(1, 'e2'));
     expect(back.told).toEqual(['message 1']);
@@ -89,8 +89,8 @@ describe('a wire that starts over', () => {
   });
 
   it('leaves behind those it did not start for', () => {
-    const tested = member(at(9));
-    const back = member(at(3));
+    const tested = reader(at(9));
+    const back = reader(at(3));
     const all = audience(tested, back);
     all.recovered(at(9), at(9));
     expect(back).toMatchObject({ flow: 'behind', position: at(3), told: [] });
@@ -99,22 +99,22 @@ describe('a wire that starts over', () => {
   });
 
   it('tells at once those who have seen what an ended epoch lost', () => {
-    const back = member(at(3));
-    const ahead = member(at(9));
+    const back = reader(at(3));
+    const ahead = reader(at(9));
     const renamed = audience(back, ahead);
     renamed.recovered(at(3), at(3, 'e2'));
     expect(back).toMatchObject({ position: at(3, 'e2'), told: ['subscribed', 'recovered'] });
     expect(ahead).toMatchObject({ position: at(3, 'e2'), told: ['subscribed', 'recovered', 'diverged from e1-9'] });
 
-    const later = member(at(9));
-    const other = member(at(9, 'e2'));
-    audience(member(at(4)), later, other).enterEpoch(at(4), at(4, 'e2'));
+    const later = reader(at(9));
+    const other = reader(at(9, 'e2'));
+    audience(reader(at(4)), later, other).enterEpoch(at(4), at(4, 'e2'));
     expect(later).toMatchObject({ position: at(4, 'e2'), told: ['diverged from e1-9'] });
     expect(other).toMatchObject({ position: at(9, 'e2'), told: [] });
   });
 
   it('tells those whom one frame passes under another epoch, and takes them along', () => {
-    const ahead = member(at(5, 'e2'));
+    const ahead = reader(at(5, 'e2'));
     const all = audience(ahead);
     all.deliver(message(6), at(4, 'e3'), at(6, 'e3'));
     expect(ahead.told).toEqual(['diverged from e2-5', 'message 6']);
@@ -122,10 +122,10 @@ describe('a wire that starts over', () => {
 
   it('takes along those on the way of a frame that covers several offsets', () => {
     for (const act of ['deliver', 'pass'] as const) {
-      const back = member(at(4));
-      const onTheWay = member(at(6));
-      const ahead = member(at(9));
-      const otherwise = member(at(6, 'e2'));
+      const back = reader(at(4));
+      const onTheWay = reader(at(6));
+      const ahead = reader(at(9));
+      const otherwise = reader(at(6, 'e2'));
       const all = audience(back, onTheWay, ahead, otherwise);
       if (act === 'deliver') all.deliver(message(8), at(4), at(8));
       else all.pass(at(4), at(8));
@@ -140,11 +140,11 @@ describe('a wire that starts over', () => {
   });
 
   it('takes them along into the epoch that begins behind it', () => {
-    const back = member(at(4));
-    const onTheWay = member(at(6));
-    const there = member(at(8));
-    const beyond = member(at(9));
-    const entered = member(at(9, 'e2'));
+    const back = reader(at(4));
+    const onTheWay = reader(at(6));
+    const there = reader(at(8));
+    const beyond = reader(at(9));
+    const entered = reader(at(9, 'e2'));
     audience(back, onTheWay, there, beyond, entered).enterEpoch(at(4), at(8, 'e2'));
     for (const one of [back, onTheWay, there]) expect(one).toMatchObject({ position: at(8, 'e2'), told: [] });
     expect(beyond).toMatchObject({ position: at(8, 'e2'), told: ['diverged from e1-9'] });
@@ -152,16 +152,16 @@ describe('a wire that starts over', () => {
   });
 
   it('puts to the test those whom an epoch passes under another name', () => {
-    const elsewhere = member(at(4));
-    const all = audience(member(at(4, 'e2')), elsewhere);
+    const elsewhere = reader(at(4));
+    const all = audience(reader(at(4, 'e2')), elsewhere);
     all.enterEpoch(at(4, 'e2'), at(5, 'e3'));
     expect(elsewhere).toMatchObject({ flow: 'behind', position: at(4), told: [] });
   });
 
   it('does not take along whoever leaves or pauses when told of a reset', () => {
     const all = audience();
-    const leaves = member(at(6, 'e2'));
-    const pauses = member(at(6, 'e2'));
+    const leaves = reader(at(6, 'e2'));
+    const pauses = reader(at(6, 'e2'));
     leaves.onReset = () => all.delete(leaves);
     pauses.onReset = () => {
       pauses.flow = 'paused';
@@ -173,8 +173,8 @@ describe('a wire that starts over', () => {
   });
 
   it('tests two names of one offset, and knows them for one place once the log says so', () => {
-    const one = member(at(5));
-    const two = member(at(5, 'e2'));
+    const one = reader(at(5));
+    const two = reader(at(5, 'e2'));
     const all = audience(one, two);
     for (const tested of [at(5), at(5, 'e2'), at(5)]) {
       expect(all.start).toEqual(tested);
@@ -190,8 +190,8 @@ describe('a wire that starts over', () => {
   });
 
   it('starts over for who stands there by another name when a message comes', () => {
-    const one = member(at(5));
-    const two = member(at(5, 'e2'));
+    const one = reader(at(5));
+    const two = reader(at(5, 'e2'));
     const all = audience(one, two);
     for (const tested of [at(5, 'e2'), at(5), at(5, 'e2')]) all.recovered(tested, tested);
     all.engage();
@@ -202,8 +202,8 @@ describe('a wire that starts over', () => {
   });
 
   it('takes two names of one offset for two places where the first was answered before a fork was known', () => {
-    const lost = member(at(5));
-    const held = member(at(5, 'e2'));
+    const lost = reader(at(5));
+    const held = reader(at(5, 'e2'));
     const all = audience(lost, held);
     all.recovered(at(5), at(5));
     all.engage();
@@ -218,9 +218,9 @@ describe('a wire that starts over', () => {
 
 describe('a reset', () => {
   it('is told to whom it happened; others are put to the test by themselves', () => {
-    const broken = member(at(5));
-    const elsewhere = member(at(9, 'e2'));
-    const late = member(undefined);
+    const broken = reader(at(5));
+    const elsewhere = reader(at(9, 'e2'));
+    const late = reader(undefined);
     const all = audience(broken, elsewhere, late);
     all.reset('diverged', at(5), at(3), true);
     expect(broken).toMatchObject({ position: at(3), told: ['subscribed', 'diverged from e1-5'] });
@@ -229,9 +229,9 @@ describe('a reset', () => {
   });
 
   it('by a trim says nothing to those who are ahead in the same epoch', () => {
-    const ahead = member(at(9));
-    const overtaken = member(at(6));
-    const all = audience(member(at(2)), ahead, overtaken);
+    const ahead = reader(at(9));
+    const overtaken = reader(at(6));
+    const all = audience(reader(at(2)), ahead, overtaken);
     all.reset('expired', at(2), at(7), false);
     expect(ahead).toMatchObject({ flow: 'flowing', position: at(9), told: [] });
     expect(overtaken).toMatchObject({ flow: 'behind', position: at(6), told: [] });
@@ -240,8 +240,8 @@ describe('a reset', () => {
 
 describe('those who pause', () => {
   it('are told nothing and keep their place', () => {
-    const paused = member(at(5), 'paused');
-    const all = audience(paused, member(at(5)));
+    const paused = reader(at(5), 'paused');
+    const all = audience(paused, reader(at(5)));
     all.deliver(message(6), at(5), at(6));
     all.enterEpoch(at(6), at(6, 'e2'));
     all.reset('expired', at(6, 'e2'), at(8, 'e2'), false);

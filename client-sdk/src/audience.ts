@@ -14,7 +14,7 @@ export type Flow = 'flowing' | 'behind' | 'paused';
 export type FirstStart = Pick<SubscribeFrame, 'rewind' | 'rewindMs'>;
 
 /** A local subscription, as its channel sees it. In each call it may pause, leave, or others may join. */
-export interface Member {
+export interface Reader {
   flow: Flow;
   /**
    * Where it stands: at the last message it was given, or further on where the log holds nothing for it.
@@ -40,35 +40,35 @@ export interface Member {
 
 /**
  * The local subscriptions of one channel, each with its own position. Holds the delivery promise:
- * a member is given the message after its position and no other, or is told of a reset.
+ * a reader is given the message after its position and no other, or is told of a reset.
  *
- * A member may be ahead of the wire, where the wire started over for another one: what it has seen
+ * A reader may be ahead of the wire, where the wire started over for another one: what it has seen
  * passes it by. `before` and `at` are where the wire stood and stands.
  */
 export class Audience {
-  readonly #members = new Set<Member>();
+  readonly #readers = new Set<Reader>();
   /** What the wire went on from, one after the other, while nothing has come since. */
   #proven: Position[] = [];
 
   get size(): number {
-    return this.#members.size;
+    return this.#readers.size;
   }
 
   /** Whether somebody wants messages. */
   get active(): boolean {
-    for (const member of this.#members) if (member.flow !== 'paused') return true;
+    for (const reader of this.#readers) if (reader.flow !== 'paused') return true;
     return false;
   }
 
   /** Whether somebody wants to be listed. */
   get presence(): boolean {
-    for (const member of this.#members) if (member.presence) return true;
+    for (const reader of this.#readers) if (reader.presence) return true;
     return false;
   }
 
   /** Whether somebody stands where the wire will not come by. */
   get behind(): boolean {
-    for (const member of this.#members) if (member.flow === 'behind') return true;
+    for (const reader of this.#readers) if (reader.flow === 'behind') return true;
     return false;
   }
 
@@ -76,12 +76,12 @@ export class Audience {
    * Whose own start the next subscribe has to carry. Those who want neither a start nor a position come first: they
    * begin with what is published from now on.
    */
-  get starter(): Member | undefined {
-    let starter: Member | undefined;
-    for (const member of this.#members) {
-      if (member.flow === 'paused' || member.position) continue;
-      if (!member.start) return undefined;
-      starter ??= member;
+  get starter(): Reader | undefined {
+    let starter: Reader | undefined;
+    for (const reader of this.#readers) {
+      if (reader.flow === 'paused' || reader.position) continue;
+      if (!reader.start) return undefined;
+      starter ??= reader;
     }
     return starter;
   }
@@ -91,32 +91,32 @@ export class Audience {
     return this.#furthestBack('behind') ?? this.#furthestBack('flowing');
   }
 
-  add(member: Member): void {
-    this.#members.add(member);
+  add(reader: Reader): void {
+    this.#readers.add(reader);
   }
 
-  delete(member: Member): void {
-    this.#members.delete(member);
+  delete(reader: Reader): void {
+    this.#readers.delete(reader);
   }
 
   /** Everybody takes part in the subscribe that is sent now who does not pause, nor waits for one with its own start. */
-  engage(starter?: Member): void {
-    for (const member of this.#members) {
-      if (member.flow === 'paused') continue;
-      member.flow = member.start && member !== starter ? 'behind' : 'flowing';
+  engage(starter?: Reader): void {
+    for (const reader of this.#readers) {
+      if (reader.flow === 'paused') continue;
+      reader.flow = reader.start && reader !== starter ? 'behind' : 'flowing';
     }
   }
 
   /** The gateway has the channel, from no position of ours: who has one has to be started for, the others stand at `at`. */
   subscribed(durable: boolean, at: Position | undefined): void {
-    this.#eachFlowing((member) => {
-      if (durable && member.position !== undefined && !samePosition(member.position, at)) {
-        member.flow = 'behind';
+    this.#eachFlowing((reader) => {
+      if (durable && reader.position !== undefined && !samePosition(reader.position, at)) {
+        reader.flow = 'behind';
         return;
       }
-      member.position = at;
-      member.start = undefined;
-      member.onSubscribed(durable);
+      reader.position = at;
+      reader.start = undefined;
+      reader.onSubscribed(durable);
     });
   }
 
@@ -125,18 +125,18 @@ export class Audience {
    * on in that epoch; other positions are tested.
    */
   rewound(at: Position, from: Position | undefined): void {
-    this.#eachFlowing((member) => {
-      const stood = member.position;
+    this.#eachFlowing((reader) => {
+      const stood = reader.position;
       const isHere = stood === undefined || samePosition(stood, at);
       const isAhead = samePosition(stood, from) && stood?.epoch === at.epoch && stood.offset > at.offset;
       if (!isHere && !isAhead) {
-        member.flow = 'behind';
+        reader.flow = 'behind';
         return;
       }
-      if (isHere) member.position = at;
-      member.start = undefined;
-      member.onSubscribed(true);
-      if (stood && this.#members.has(member)) member.onRecovered();
+      if (isHere) reader.position = at;
+      reader.start = undefined;
+      reader.onSubscribed(true);
+      if (stood && this.#readers.has(reader)) reader.onRecovered();
     });
   }
 
@@ -144,11 +144,11 @@ export class Audience {
   recovered(since: Position, at: Position): void {
     const proven = this.#proven;
     this.#proven = [...proven, since];
-    this.#eachFlowing((member) => {
-      const stood = member.position;
+    this.#eachFlowing((reader) => {
+      const stood = reader.position;
       if (stood === undefined) {
-        member.position = at;
-        member.onSubscribed(true);
+        reader.position = at;
+        reader.onSubscribed(true);
         return;
       }
       const isHere = samePosition(stood, since);
@@ -156,147 +156,147 @@ export class Audience {
       // Another epoch may be a later one, or one of no log, by whatever offset.
       const isTested = stood.offset >= since.offset && wasTested(proven, stood, since);
       if (!isHere && !isAhead && !isTested) {
-        member.flow = 'behind';
+        reader.flow = 'behind';
         return;
       }
-      if (isHere) member.position = at;
-      member.onSubscribed(true);
-      if (this.#members.has(member)) member.onRecovered();
-      if (!isHere) this.#checkAhead(member, since, at);
+      if (isHere) reader.position = at;
+      reader.onSubscribed(true);
+      if (this.#readers.has(reader)) reader.onRecovered();
+      if (!isHere) this.#checkAhead(reader, since, at);
     });
   }
 
   /** The wire could not go on from `before`. `answered`: a subscribe was; otherwise it happened on the way. */
   reset(reason: ResetReason, before: Position | undefined, at: Position, answered: boolean): void {
     this.#proven = [];
-    this.#eachFlowing((member) => {
-      const stood = member.position;
+    this.#eachFlowing((reader) => {
+      const stood = reader.position;
       const broken = stood !== undefined && samePosition(stood, before);
       if (broken || stood === undefined) {
-        member.position = at;
+        reader.position = at;
       } else if (reason !== 'expired' || stood.epoch !== at.epoch || stood.offset < at.offset) {
         // It was ahead, so this says nothing of it: it is put to the test by itself. Only of a log that
         // was trimmed it is known that nothing ahead is missing.
-        member.flow = 'behind';
+        reader.flow = 'behind';
         return;
       }
-      if (answered) member.onSubscribed(true);
-      if (broken && this.#members.has(member)) member.onReset(reason, stood);
+      if (answered) reader.onSubscribed(true);
+      if (broken && this.#readers.has(reader)) reader.onReset(reason, stood);
     });
   }
 
   /** The epoch of `before` ended at the offset of `at`, which names the place in the next one. */
   enterEpoch(before: Position, at: Position): void {
     this.#proven = [];
-    this.#eachFlowing((member) => {
-      const stood = member.position;
+    this.#eachFlowing((reader) => {
+      const stood = reader.position;
       const isPassed = stood?.epoch === before.epoch && before.offset <= stood.offset && stood.offset <= at.offset;
-      if (isPassed) member.position = at;
+      if (isPassed) reader.position = at;
       // It stood there by another name, or at what a fork lost.
-      else if (stood && stood.offset <= at.offset && !samePosition(stood, at)) member.flow = 'behind';
-      else this.#checkAhead(member, before, at);
+      else if (stood && stood.offset <= at.offset && !samePosition(stood, at)) reader.flow = 'behind';
+      else this.#checkAhead(reader, before, at);
     });
   }
 
   /** A paused one goes on where the wire stands, which may be of another connection than that on which it paused. */
-  goOn(member: Member, durable: boolean): void {
-    member.flow = 'flowing';
-    if (member.isSubscribed) return;
-    member.onSubscribed(durable);
-    if (this.#members.has(member)) member.onRecovered();
+  goOn(reader: Reader, durable: boolean): void {
+    reader.flow = 'flowing';
+    if (reader.isSubscribed) return;
+    reader.onSubscribed(durable);
+    if (this.#readers.has(reader)) reader.onRecovered();
   }
 
   /** The message at `at`, which follows `before`; it stands for the offsets between, if there are any. */
   deliver(message: Message, before: Position, at: Position): void {
     this.#proven = [];
-    for (const member of this.#members) if (this.#advance(member, before, at)) member.onMessage(message);
+    for (const reader of this.#readers) if (this.#advance(reader, before, at)) reader.onMessage(message);
   }
 
   /** The log went on from `before` to `at` with nothing for anybody here. */
   pass(before: Position, at: Position): void {
     this.#proven = [];
-    for (const member of this.#members) this.#advance(member, before, at);
+    for (const reader of this.#readers) this.#advance(reader, before, at);
   }
 
   /** A message of a live channel. */
   deliverLive(message: Message): void {
-    this.#eachFlowing((member) => member.onMessage(message));
+    this.#eachFlowing((reader) => reader.onMessage(message));
   }
 
   lagged(missed: boolean): void {
-    this.#eachFlowing((member) => member.onLagged(missed));
+    this.#eachFlowing((reader) => reader.onLagged(missed));
   }
 
   down(): void {
     this.#proven = [];
-    for (const member of this.#members) member.onDown();
+    for (const reader of this.#readers) reader.onDown();
   }
 
   /** A start that the channel does not have is told to who wanted it, who leaves. */
-  failStart(member: Member, error: FanfareClientError): void {
-    if (this.#members.delete(member)) member.onFailed(error);
+  failStart(reader: Reader, error: FanfareClientError): void {
+    if (this.#readers.delete(reader)) reader.onFailed(error);
   }
 
   /** The channel has no past, as it turned out: nobody can begin there. */
   failStarts(error: FanfareClientError): void {
-    for (const member of [...this.#members]) if (member.start) this.failStart(member, error);
+    for (const reader of [...this.#readers]) if (reader.start) this.failStart(reader, error);
   }
 
   /** The channel is not to be had: everybody is told and leaves. */
   fail(error: FanfareClientError): void {
-    const members = [...this.#members];
-    this.#members.clear();
-    for (const member of members) member.onFailed(error);
+    const readers = [...this.#readers];
+    this.#readers.clear();
+    for (const reader of readers) reader.onFailed(error);
   }
 
   #furthestBack(flow: Flow): Position | undefined {
     let start: Position | undefined;
-    for (const member of this.#members) {
-      const { position } = member;
-      if (member.flow === flow && position && position.offset < (start?.offset ?? Number.POSITIVE_INFINITY))
+    for (const reader of this.#readers) {
+      const { position } = reader;
+      if (reader.flow === flow && position && position.offset < (start?.offset ?? Number.POSITIVE_INFINITY))
         start = position;
     }
     return start;
   }
 
-  /** Takes a member along from `before` to `at`; whether what is there is for it. */
-  #advance(member: Member, before: Position, at: Position): boolean {
-    const stood = member.position;
-    if (member.flow !== 'flowing') return false;
+  /** Takes a reader along from `before` to `at`; whether what is there is for it. */
+  #advance(reader: Reader, before: Position, at: Position): boolean {
+    const stood = reader.position;
+    if (reader.flow !== 'flowing') return false;
     if (stood && stood.offset >= at.offset) {
       // One offset in two epochs: either a border, or the log went on without what it saw. Its own position will tell.
-      if (stood.offset === at.offset && stood.epoch !== at.epoch) member.flow = 'behind';
+      if (stood.offset === at.offset && stood.epoch !== at.epoch) reader.flow = 'behind';
       return false;
     }
     // It may stand on the way, where what came covers several offsets.
     const isPassed = stood === undefined || (stood.epoch === before.epoch && stood.offset >= before.offset);
     if (!isPassed && stood.offset === before.offset) {
       // The same place by another name, or what a fork lost: going on from there tells which.
-      member.flow = 'behind';
+      reader.flow = 'behind';
       return false;
     }
     if (!isPassed) {
       // It was ahead, and the wire came by under another epoch: the log went on without what it saw.
-      member.position = before;
-      member.onReset('diverged', stood);
-      if (member.flow !== 'flowing' || !this.#members.has(member)) return false;
+      reader.position = before;
+      reader.onReset('diverged', stood);
+      if (reader.flow !== 'flowing' || !this.#readers.has(reader)) return false;
     }
-    member.position = at;
+    reader.position = at;
     return true;
   }
 
-  /** The epoch of `before` ended there: a member that is further on in it has seen what the log lost. */
-  #checkAhead(member: Member, before: Position, at: Position): void {
-    const stood = member.position;
+  /** The epoch of `before` ended there: a reader that is further on in it has seen what the log lost. */
+  #checkAhead(reader: Reader, before: Position, at: Position): void {
+    const stood = reader.position;
     if (before.epoch === at.epoch || stood?.epoch !== before.epoch || stood.offset <= at.offset) return;
-    member.position = at;
-    member.onReset('diverged', stood);
+    reader.position = at;
+    reader.onReset('diverged', stood);
   }
 
   /** Those who join in a call are not visited, those who leave neither. */
-  #eachFlowing(act: (member: Member) => void): void {
-    for (const member of [...this.#members]) {
-      if (member.flow === 'flowing' && this.#members.has(member)) act(member);
+  #eachFlowing(act: (reader: Reader) => void): void {
+    for (const reader of [...this.#readers]) {
+      if (reader.flow === 'flowing' && this.#readers.has(reader)) act(reader);
     }
   }
 }

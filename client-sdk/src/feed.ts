@@ -6,7 +6,7 @@ import type {
   UnsubscribedFrame,
   UnsubscribeFrame,
 } from '@fanfare/protocol';
-import { Audience, type Member, samePosition } from './audience.js';
+import { Audience, type Reader, samePosition } from './audience.js';
 import { Backoff, type BackoffOptions } from './backoff.js';
 import type { ChannelToken } from './channel-tokens.js';
 import type { Cancel, Clock } from './clock.js';
@@ -46,11 +46,11 @@ export class Feed {
   /** What the unanswered subscribe resumes from. */
   #since: Position | undefined;
   /** Whose own start the unanswered subscribe carries. */
-  #starter: Member | undefined;
+  #starter: Reader | undefined;
   readonly #token = new FeedToken();
   /** Whether the gateway lists us, or is asked to by the unanswered subscribe. */
   #present = false;
-  /** What the gateway has, or is about to answer, was asked for by members who are gone. */
+  /** What the gateway has, or is about to answer, was asked for by readers who are gone. */
   #inherited = false;
   /** `lagged` came while a subscribe was open: what its reply says may be over already. */
   #doubtful = false;
@@ -101,53 +101,53 @@ export class Feed {
   }
 
   /**
-   * A member with a position or a start of its own is given what follows it; the others join where the wire stands.
+   * A reader with a position or a start of its own is given what follows it; the others join where the wire stands.
    */
-  join(member: Member, token?: ChannelToken): void {
+  join(reader: Reader, token?: ChannelToken): void {
     if (this.empty) {
       this.#token.forget();
       this.#inherited = this.#wire !== 'off';
       if (this.#wire === 'on') this.#wire = 'stale';
     }
     this.#token.take(token);
-    const own = member.position;
-    const elsewhere = member.start !== undefined || (own !== undefined && !samePosition(own, this.#cursor.position));
-    this.#audience.add(member);
-    if (this.#wire === 'on' && !this.#durable && member.start) {
+    const own = reader.position;
+    const elsewhere = reader.start !== undefined || (own !== undefined && !samePosition(own, this.#cursor.position));
+    this.#audience.add(reader);
+    if (this.#wire === 'on' && !this.#durable && reader.start) {
       // Nobody can have listened yet.
-      queueMicrotask(() => this.#audience.failStart(member, noPast(this.channel)));
+      queueMicrotask(() => this.#audience.failStart(reader, noPast(this.channel)));
     } else if (this.#wire === 'on' && this.#durable && elsewhere) {
-      member.flow = 'behind';
+      reader.flow = 'behind';
       this.#wire = 'stale';
     } else if (this.#wire === 'on') {
-      member.position = this.#cursor.position;
-      member.onSubscribed(this.#durable);
-    } else if (this.#wire === 'subscribing' && (member.start || (own && !samePosition(own, this.#since)))) {
+      reader.position = this.#cursor.position;
+      reader.onSubscribed(this.#durable);
+    } else if (this.#wire === 'subscribing' && (reader.start || (own && !samePosition(own, this.#since)))) {
       // What is asked already is not for it.
-      member.flow = 'behind';
+      reader.flow = 'behind';
     }
     this.#startOverIfListedWrongly();
     this.#changed();
   }
 
-  leave(member: Member): void {
-    this.#audience.delete(member);
+  leave(reader: Reader): void {
+    this.#audience.delete(reader);
     if (this.idle) this.#endRest();
     if (!this.empty) this.#startOverIfListedWrongly();
     this.#changed();
   }
 
-  pause(member: Member): void {
-    member.flow = 'paused';
+  pause(reader: Reader): void {
+    reader.flow = 'paused';
     this.#changed();
   }
 
-  /** Gives a paused member what came after its position, from the log if it has passed. */
-  resume(member: Member): void {
-    if (this.#wire === 'on' && samePosition(member.position, this.#cursor.position)) {
-      this.#audience.goOn(member, this.#durable);
+  /** Gives a paused reader what came after its position, from the log if it has passed. */
+  resume(reader: Reader): void {
+    if (this.#wire === 'on' && samePosition(reader.position, this.#cursor.position)) {
+      this.#audience.goOn(reader, this.#durable);
     } else {
-      member.flow = 'behind';
+      reader.flow = 'behind';
       if (this.#wire === 'on') this.#wire = 'stale';
     }
     this.#changed();

@@ -1,4 +1,5 @@
-interface Reader<T> {
+/** A call of `next` that nothing was there for. */
+interface Waiting<T> {
   resolve(result: IteratorResult<T, undefined>): void;
   reject(error: unknown): void;
 }
@@ -6,7 +7,7 @@ interface Reader<T> {
 interface InboxHooks {
   /** Half of the room is free again. */
   onRoom(): void;
-  /** The reader left its loop. */
+  /** The loop was left. */
   onReturn(): void;
 }
 
@@ -18,7 +19,7 @@ export class Inbox<T> implements AsyncIterator<T, undefined> {
   readonly #capacity: number;
   readonly #counts: Counts<T>;
   readonly #hooks: InboxHooks;
-  readonly #readers: Reader<T>[] = [];
+  readonly #waiting: Waiting<T>[] = [];
   #items: T[] = [];
   /** Items before this index have been read. */
   #head = 0;
@@ -40,9 +41,9 @@ export class Inbox<T> implements AsyncIterator<T, undefined> {
   }
 
   push(item: T): void {
-    const reader = this.#readers.shift();
-    if (reader) {
-      reader.resolve({ done: false, value: item });
+    const waiting = this.#waiting.shift();
+    if (waiting) {
+      waiting.resolve({ done: false, value: item });
     } else {
       this.#items.push(item);
       if (this.#counts(item)) this.#size++;
@@ -90,7 +91,7 @@ export class Inbox<T> implements AsyncIterator<T, undefined> {
   /** Until {@link recover} a loop throws this once it has read what is here. */
   fail(error: unknown): void {
     this.#outage = error;
-    for (const reader of this.#readers.splice(0)) reader.reject(error);
+    for (const waiting of this.#waiting.splice(0)) waiting.reject(error);
   }
 
   /** A new loop goes on. */
@@ -101,11 +102,11 @@ export class Inbox<T> implements AsyncIterator<T, undefined> {
   /** The loop ends once it has read what is here; by throwing `error`, if there is one. */
   end(error?: unknown): void {
     this.#ended = true;
-    const [first, ...others] = this.#readers.splice(0);
+    const [first, ...others] = this.#waiting.splice(0);
     if (error === undefined) first?.resolve({ done: true, value: undefined });
     else if (first) first.reject(error);
     else this.#error = error;
-    for (const reader of others) reader.resolve({ done: true, value: undefined });
+    for (const waiting of others) waiting.resolve({ done: true, value: undefined });
   }
 
   next(): Promise<IteratorResult<T, undefined>> {
@@ -122,7 +123,7 @@ export class Inbox<T> implements AsyncIterator<T, undefined> {
     }
     if (this.#ended) return Promise.resolve({ done: true, value: undefined });
     if (this.#outage !== undefined) return Promise.reject(this.#outage);
-    return new Promise((resolve, reject) => this.#readers.push({ resolve, reject }));
+    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
   }
 
   return(): Promise<IteratorResult<T, undefined>> {

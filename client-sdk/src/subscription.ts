@@ -1,5 +1,5 @@
 import type { Position, ResetReason } from '@fanfare/protocol';
-import type { FirstStart, Flow, Member } from './audience.js';
+import type { FirstStart, Flow, Reader } from './audience.js';
 import type { Declaration } from './channels/declared.js';
 import { Emitter, type OnThrow } from './emitter.js';
 import { badRequest, FanfareClientError, invalidData } from './errors.js';
@@ -11,9 +11,9 @@ import { Waiters } from './waiters.js';
 
 /** What a subscription asks of the feed of its channel. */
 interface SubscriptionFeed {
-  pause(member: Member): void;
-  resume(member: Member): void;
-  leave(member: Member): void;
+  pause(reader: Reader): void;
+  resume(reader: Reader): void;
+  leave(reader: Reader): void;
 }
 
 interface LocalSubscriptionOptions {
@@ -31,7 +31,7 @@ interface LocalSubscriptionOptions {
   readonly onEnd: (subscription: LocalSubscription) => void;
 }
 
-export class LocalSubscription implements Subscription, Member {
+export class LocalSubscription implements Subscription, Reader {
   readonly channel: string;
   readonly presence: Presence | undefined;
   flow: Flow = 'flowing';

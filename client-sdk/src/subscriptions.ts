@@ -1,5 +1,5 @@
 import type { Dialect, ServerFrame, Wire } from '@fanfare/protocol';
-import type { Member } from './audience.js';
+import type { Reader } from './audience.js';
 import type { BackoffOptions } from './backoff.js';
 import type { ChannelToken } from './channel-tokens.js';
 import type { Cancel, Clock } from './clock.js';
@@ -60,14 +60,14 @@ export class Subscriptions {
     return this.#open.size > 0;
   }
 
-  join(channel: string, member: Member, token?: ChannelToken): Feed {
+  join(channel: string, reader: Reader, token?: ChannelToken): Feed {
     let feed = this.#feeds.get(channel);
     if (feed === undefined) {
       const { clock, stats, backoff, onError } = this.#options;
       feed = new Feed(channel, { clock, stats, backoff, onError, onChange: (changed) => this.#onChange(changed) });
       this.#feeds.set(channel, feed);
     }
-    feed.join(member, token);
+    feed.join(reader, token);
     return feed;
   }
 

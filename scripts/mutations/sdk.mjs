@@ -3,14 +3,14 @@ import { of } from './of.mjs';
 
 export default [
   ...of('client-sdk/src/audience.ts', 'client-sdk/src/audience.test.ts', [
-    ['who pauses is given messages', "if (member.flow !== 'flowing') return false;", ''],
+    ['who pauses is given messages', "if (reader.flow !== 'flowing') return false;", ''],
     [
       'one offset in two epochs is one place',
-      "if (stood.offset === at.offset && stood.epoch !== at.epoch) member.flow = 'behind';",
+      "if (stood.offset === at.offset && stood.epoch !== at.epoch) reader.flow = 'behind';",
       '',
     ],
     ['who is behind is not put to the test first', "this.#furthestBack('behind') ?? ", ''],
-    ['who saw what an ended epoch lost is not told', 'if (!isHere) this.#checkAhead(member, since, at);', ''],
+    ['who saw what an ended epoch lost is not told', 'if (!isHere) this.#checkAhead(reader, since, at);', ''],
   ]),
   ...of('client-sdk/src/check-data.ts', 'client-sdk/src/check-data.test.ts', [
     ['a date that is none is data', '/^(Number|Date)$/', '/^Number$/'],

@@ -234,7 +234,7 @@ export const MUTATIONS: readonly Mutation[] = [
     name: 'the SDK lets a paused subscription go on where the others are',
     package: 'client-sdk',
     file: 'feed.ts',
-    from: "if (this.#wire === 'on' && samePosition(member.position, this.#cursor.position)) {",
+    from: "if (this.#wire === 'on' && samePosition(reader.position, this.#cursor.position)) {",
     to: "if (this.#wire === 'on') {",
   },
   {
