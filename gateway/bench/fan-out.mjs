@@ -6,7 +6,7 @@
 import { systemClock } from '../dist/clock.js';
 import { FlightRecorder } from '../dist/flight-recorder.js';
 import { Hub } from '../dist/hub/hub.js';
-import { localMember } from '../dist/hub/member.js';
+import { localSubscriber } from '../dist/hub/subscriber.js';
 import { createStats } from '../dist/stats.js';
 
 const ROUND_MS = 300;
@@ -53,7 +53,7 @@ async function measure(durable, batch, recordedEvents) {
     onFault: console.error,
   });
   const policy = { name: 'chat:room-42', durable, historySize: 100, historyTtlMs: 60_000 };
-  const membership = hub.enter(policy, localMember);
+  const membership = hub.enter(policy, localSubscriber);
   await membership.channel.join(membership, undefined, () => {});
   let offset = 0;
   const rounds = [];

@@ -54,8 +54,8 @@ export default [
     ['a new epoch is not told', 'if (!this.#cross(record.epoch)) return false;', ''],
     [
       'a frame that was refused is not sent again',
-      'if (frame !== undefined && !member.sendReplayed(frame)) return false;',
-      'if (frame !== undefined) member.sendReplayed(frame);',
+      'if (frame !== undefined && !subscriber.sendReplayed(frame)) return false;',
+      'if (frame !== undefined) subscriber.sendReplayed(frame);',
     ],
     ['a reset behind the answer is not told', 'this.#reset = frame;', ''],
     ['who was told where it stands is sent away', 'if (this.#untold && waitedMs >=', 'if (waitedMs >='],
@@ -72,7 +72,7 @@ export default [
     ],
     [
       'a page is sent to who does not read',
-      'while (!member.isDrained && !this.#membership.hasLeft) await member.drained();',
+      'while (!subscriber.isDrained && !this.#membership.hasLeft) await subscriber.drained();',
       '',
     ],
     ['an epoch alone is no new name of a place', 'if (!same || end !== flushed.offset) return false;', 'return false;'],
@@ -190,7 +190,7 @@ export default [
     ['who has left leaves again', "if (this.#state === 'left') return;", ''],
   ]),
   ...of('gateway/src/hub/channel.ts', 'gateway/src/session/memberships.test.ts', [
-    ['who leaves stays on the topic', '      this.topic.leave(this.member);\n', ''],
+    ['who leaves stays on the topic', '      this.topic.leave(this.subscriber);\n', ''],
   ]),
   ...of('gateway/src/hub/live-channel.ts', 'gateway/src/hub/live-channel.test.ts', [
     [
@@ -205,8 +205,8 @@ export default [
     ],
   ]),
   ...of('gateway/src/hub/exceptions.ts', 'gateway/src/hub/exceptions.test.ts', [
-    ['who is excepted is on the topic all the same', 'member.unsubscribe(topic.name);', ''],
-    ['who is excepted does not come back', '    member.subscribe(topic.name);\n', ''],
+    ['who is excepted is on the topic all the same', 'subscriber.unsubscribe(topic.name);', ''],
+    ['who is excepted does not come back', '    subscriber.subscribe(topic.name);\n', ''],
     ['who lagged meanwhile is put back', 'if (!membership.isLive) continue;', ''],
     ['nobody is found by the name of the channel', 'find(exception.session, channel)', "find(exception.session, '')"],
   ]),

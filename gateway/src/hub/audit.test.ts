@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { openChannel, plainMember } from '../../test/support/plain-member.js';
+import { openChannel, plainSubscriber } from '../../test/support/plain-subscriber.js';
 import type { Broker, ChannelListener } from '../broker/broker.js';
 import { createMemoryBroker } from '../broker/memory/memory-broker.js';
 import type { LogRecord } from '../broker/record.js';
@@ -10,7 +10,7 @@ import { Hub } from './hub.js';
 const CHANNEL = openChannel('a');
 
 /**
- * A hub with one member on one channel. While `pushes` is `behind answers` a push arrives right after the
+ * A hub with one subscriber on one channel. While `pushes` is `behind answers` a push arrives right after the
  * answer of the next read, as both do in one chunk of bytes; while it is `lost`, never.
  */
 async function setUp(auditMs: number) {
@@ -54,7 +54,7 @@ async function setUp(auditMs: number) {
   const transport = { publish: () => sent.push(1) };
   const options = { auditMs };
   const hub = new Hub({ broker, transport, clock: systemClock, stats, onFault: () => {}, options });
-  const membership = hub.enter(CHANNEL, plainMember());
+  const membership = hub.enter(CHANNEL, plainSubscriber());
   await membership.channel.join(membership, undefined, () => {});
   return {
     stats,

@@ -5,14 +5,14 @@ import { toFanfareError } from '../errors.js';
 import { EVENT } from '../flight-recorder.js';
 import { Gate } from './gate.js';
 import type { HubContext } from './hub-options.js';
-import type { Joined, LeaveCause, Member, Start } from './member.js';
 import { SendQueue } from './send-queue.js';
+import type { Joined, LeaveCause, Start, Subscriber } from './subscriber.js';
 import type { Topic } from './topic.js';
 
 /** One client's place on one channel. */
 export class Membership {
   readonly channel: Channel;
-  readonly member: Member;
+  readonly subscriber: Subscriber;
   /** Where it gets what the channel sends, once it is live. */
   readonly topic: Topic;
   /** Where it stands while it replays; a live one stands where the channel has flushed to. */
@@ -20,10 +20,10 @@ export class Membership {
   #state: 'joining' | 'live' | 'left' = 'joining';
 
   /** @internal Made by `Channel.enter`. */
-  constructor(channel: Channel, member: Member) {
+  constructor(channel: Channel, subscriber: Subscriber) {
     this.channel = channel;
-    this.member = member;
-    this.topic = channel.queue.topic(member.dialect);
+    this.subscriber = subscriber;
+    this.topic = channel.queue.topic(subscriber.dialect);
   }
 
   get isLive(): boolean {
@@ -48,7 +48,7 @@ export class Membership {
     this.#state = 'live';
     this.replayedTo = undefined;
     this.channel.context.stats.subscriptions++;
-    this.topic.enter(this.member);
+    this.topic.enter(this.subscriber);
   }
 
   /** Ends the membership at once, in whatever state it is. */
@@ -57,7 +57,7 @@ export class Membership {
     this.#note(cause === 'lagged' ? EVENT.lagged : cause === 'closed' ? EVENT.disconnected : EVENT.left);
     if (this.#state === 'live') {
       this.channel.context.stats.subscriptions--;
-      this.topic.leave(this.member);
+      this.topic.leave(this.subscriber);
     }
     this.#state = 'left';
     this.topic.release();
@@ -66,13 +66,13 @@ export class Membership {
 
   #note(kind: number): void {
     const { position } = this;
-    if (position) this.channel.context.recorder.noteAt(kind, this.channel.spec.name, this.member.session, position);
+    if (position) this.channel.context.recorder.noteAt(kind, this.channel.spec.name, this.subscriber.session, position);
   }
 }
 
 /**
- * A channel that is alive on this gateway: its subscription, its members, its queue. It lives
- * from the first join until its last member has been gone for `lingerMs`.
+ * A channel that is alive on this gateway: its subscription, its subscribers, its queue. It lives
+ * from the first join until its last subscriber has been gone for `lingerMs`.
  */
 export abstract class Channel implements ChannelListener {
   readonly spec: ChannelSpec;
@@ -106,17 +106,17 @@ export abstract class Channel implements ChannelListener {
     this.#activation = ready.then(() => this.#activate());
   }
 
-  /** Live members. */
+  /** Live subscribers. */
   get subscribers(): number {
-    return this.queue.members;
+    return this.queue.subscribers;
   }
 
   /** Counts a client in. Whoever enters must `join` and, in the end, `leave`. */
-  enter(member: Member): Membership {
+  enter(subscriber: Subscriber): Membership {
     this.#count++;
     this.#linger?.();
     this.#linger = undefined;
-    return new Membership(this, member);
+    return new Membership(this, subscriber);
   }
 
   /** @internal */

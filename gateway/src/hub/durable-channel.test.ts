@@ -1,7 +1,7 @@
 /** The step rule and the repair of a channel, by pushes that come as a test says. */
 import { expect, it } from 'vitest';
 import { CHANNEL, createHub, join } from '../../test/support/hub-kit.js';
-import { plainMember } from '../../test/support/plain-member.js';
+import { plainSubscriber } from '../../test/support/plain-subscriber.js';
 import type { ChannelListener, LogPage } from '../broker/broker.js';
 import type { LogRecord } from '../broker/record.js';
 import { FanfareError } from '../errors.js';
@@ -129,7 +129,7 @@ it('a subscription that pushes what no log knows is not trusted, after a while',
 
 it('a client that has left leaves once: the channel lives for the others', async () => {
   const { hub } = await setUp({ lingerMs: 0 });
-  const gone = hub.enter(CHANNEL, plainMember());
+  const gone = hub.enter(CHANNEL, plainSubscriber());
   gone.leave();
   gone.leave();
   await new Promise((resolve) => setTimeout(resolve, 20));

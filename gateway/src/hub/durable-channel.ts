@@ -10,9 +10,9 @@ import { Channel, type Membership } from './channel.js';
 import { epochFrame, Notice, resetFrame } from './entry.js';
 import { HeldRecords } from './held-records.js';
 import { LogReader } from './log-reader.js';
-import type { Joined, Start } from './member.js';
 import { replay } from './replay.js';
 import { Standstill } from './stalls.js';
+import type { Joined, Start } from './subscriber.js';
 import { Tail } from './tail.js';
 
 /**

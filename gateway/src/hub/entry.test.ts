@@ -43,7 +43,7 @@ it('a payload that nobody can read is told: as a reset where there is a position
   expect(read(new Entry('a', bytes, false))).toMatchObject({ type: 'error', code: 'internal' });
 });
 
-it('notices stand where they send the members to', () => {
+it('notices stand where they send the subscribers to', () => {
   const at = { epoch: 7, offset: 3 };
   const notice = new Notice(at, resetFrame('a', 'diverged', at));
   expect(notice.position).toBe(at);

@@ -2,7 +2,7 @@ import type { EpochFrame, ErrorFrame, RawDialect, ResetFrame, Wire } from '@fanf
 import { exceptOf } from '../broker/extensions.js';
 import type { LogPosition, LogRecord } from '../broker/record.js';
 
-/** Something a channel sends to its members, and where they stand once they have it. */
+/** Something a channel sends to its subscribers, and where they stand once they have it. */
 export interface Outgoing {
   /** Absent on live channels. */
   readonly position: LogPosition | undefined;
@@ -10,7 +10,7 @@ export interface Outgoing {
   readonly size: number;
   /** When it was stored, ms since the Unix epoch, by the clock of the broker; absent: it is no message. */
   readonly time?: number;
-  /** The frame in this dialect; encoded once, however many members get it. */
+  /** The frame in this dialect; encoded once, however many subscribers get it. */
   frame(dialect: RawDialect): Wire;
   /** Who does not get it. Absent: everybody does. */
   readonly exception?: Exception | undefined;
@@ -96,7 +96,7 @@ export class Entry implements Outgoing {
   }
 }
 
-/** An `epoch` or `reset` that every member of a channel is told. */
+/** An `epoch` or `reset` that every subscriber of a channel is told. */
 export class Notice implements Outgoing {
   readonly position: LogPosition;
   readonly size = 128;

@@ -1,10 +1,10 @@
 import { RAW_DIALECTS } from '@fanfare/protocol/raw';
 import { describe, expect, it } from 'vitest';
 import { createHub } from '../../test/support/hub-kit.js';
-import { openChannel, plainMember } from '../../test/support/plain-member.js';
+import { openChannel, plainSubscriber } from '../../test/support/plain-subscriber.js';
 import { withExcept } from '../broker/extensions.js';
 import type { Membership } from './channel.js';
-import type { Member } from './member.js';
+import type { Subscriber } from './subscriber.js';
 
 /** A hub on which what reaches whom is written down in order. */
 async function setUp(channel = openChannel('a')) {
@@ -12,16 +12,16 @@ async function setUp(channel = openChannel('a')) {
   const { hub, memory, sent } = createHub(undefined, {}, (session, name) =>
     name === channel.name ? memberships.get(session) : undefined,
   );
-  const join = async (session: string, over: Partial<Member> = {}) => {
+  const join = async (session: string, over: Partial<Subscriber> = {}) => {
     const note = (what: string) => sent.push(`${session} ${what}`);
-    const member: Member = {
-      ...plainMember((frame) => note(`is sent ${frame}`)),
+    const subscriber: Subscriber = {
+      ...plainSubscriber((frame) => note(`is sent ${frame}`)),
       session,
       subscribe: () => note('enters'),
       unsubscribe: () => note('leaves'),
       ...over,
     };
-    const membership = hub.enter(channel, member);
+    const membership = hub.enter(channel, subscriber);
     memberships.set(session, membership);
     await membership.channel.join(membership, undefined, () => {});
   };
@@ -100,13 +100,13 @@ describe('a message that a session does not get', () => {
 
   it('is passed over in a replay, too', async () => {
     const { hub, publish, happened, memberships } = await setUp();
-    const keeper = hub.enter(openChannel('a'), plainMember());
+    const keeper = hub.enter(openChannel('a'), plainSubscriber());
     await keeper.channel.join(keeper, undefined, () => {});
     await publish('one', undefined);
     await happened(2);
     const replayed: string[] = [];
     const membership = hub.enter(openChannel('a'), {
-      ...plainMember((frame) => replayed.push(frame)),
+      ...plainSubscriber((frame) => replayed.push(frame)),
       session: 'one',
       dialect: RAW_DIALECTS.json,
     });

@@ -10,7 +10,7 @@ import type { Standstill } from './stalls.js';
 
 /** Numbers of the hub; times in ms. */
 export interface HubOptions extends SendSchedulerOptions {
-  /** How long a channel without members stays subscribed, against churn. */
+  /** How long a channel without subscribers stays subscribed, against churn. */
   readonly lingerMs: number;
   /** Entries and bytes a channel keeps at hand (DESIGN: 512, 256 KiB). */
   readonly tailEntries: number;

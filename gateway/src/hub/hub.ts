@@ -12,9 +12,9 @@ import { DurableChannel } from './durable-channel.js';
 import type { FindMembership } from './exceptions.js';
 import { HUB_DEFAULTS, type HubContext, type HubOptions, type ResetListener } from './hub-options.js';
 import { LiveChannel } from './live-channel.js';
-import type { Member } from './member.js';
 import { SendScheduler } from './send-scheduler.js';
 import { type Stall, stallsOf } from './stalls.js';
+import type { Subscriber } from './subscriber.js';
 
 interface HubDependencies {
   readonly broker: Broker;
@@ -98,7 +98,7 @@ export class Hub {
   }
 
   /** Gives the client a place on the channel, which is alive from now on; `membership.channel.join` brings the client there. */
-  enter(policy: ChannelPolicy, member: Member): Membership {
+  enter(policy: ChannelPolicy, subscriber: Subscriber): Membership {
     if (this.#closed) throw new FanfareError('unavailable', 'the gateway stops', { retryAfterMs: 1_000 });
     let channel = this.#channels.get(policy.name);
     if (!channel) {
@@ -109,12 +109,12 @@ export class Hub {
       this.#channels.set(name, channel);
       this.#context.stats.channels++;
     }
-    return channel.enter(member);
+    return channel.enter(subscriber);
   }
 
   /**
    * Publishes through the broker, for publishers of this gateway: the channel knows what is on its way, and
-   * messages that follow each other closely leave for its members together.
+   * messages that follow each other closely leave for its subscribers together.
    */
   readonly publish: Broker['publish'] = (channel, messages, options) => {
     const { name, durable } = channel;

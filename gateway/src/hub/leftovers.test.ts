@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { ManualClock } from '../../test/support/manual-clock.js';
-import { openChannel, plainMember } from '../../test/support/plain-member.js';
+import { openChannel, plainSubscriber } from '../../test/support/plain-subscriber.js';
 import { NEW_IDENTITY_MS } from '../broker/broker.js';
 import { createMemoryBroker } from '../broker/memory/memory-broker.js';
 import { MemoryLog } from '../broker/memory/memory-log.js';
@@ -27,7 +27,7 @@ it('keeps nothing of 100,000 joins once all have left', async () => {
   for (let round = 0; round < 50; round++) {
     const memberships = await Promise.all(
       Array.from({ length: 2_000 }, async (_, index) => {
-        const membership = hub.enter(openChannel(`c${round % 2}-${index}`), plainMember());
+        const membership = hub.enter(openChannel(`c${round % 2}-${index}`), plainSubscriber());
         await membership.channel.join(membership, undefined, () => {});
         return membership;
       }),

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { createHub, join } from '../../test/support/hub-kit.js';
-import { openChannel, plainMember } from '../../test/support/plain-member.js';
+import { openChannel, plainSubscriber } from '../../test/support/plain-subscriber.js';
 
 const LIVE = openChannel('live', false);
 const datas = (sent: readonly string[]) => sent.map((text) => (JSON.parse(text) as { data: number }).data);
@@ -20,8 +20,8 @@ it('lets nobody on behind a hole: who lags joins when it has caught up', async (
   const { hub } = createHub();
   const state = { isLagging: true, catchUp: () => {} };
   const topics: string[] = [];
-  const member = {
-    ...plainMember(),
+  const subscriber = {
+    ...plainSubscriber(),
     drained: () =>
       new Promise<void>((resolve) => {
         state.catchUp = resolve;
@@ -29,8 +29,8 @@ it('lets nobody on behind a hole: who lags joins when it has caught up', async (
     subscribe: (topic: string) => topics.push(topic),
     isLagging: true,
   };
-  Object.defineProperty(member, 'isLagging', { get: () => state.isLagging });
-  const membership = hub.enter(LIVE, member);
+  Object.defineProperty(subscriber, 'isLagging', { get: () => state.isLagging });
+  const membership = hub.enter(LIVE, subscriber);
   const told: unknown[] = [];
   const joining = membership.channel.join(membership, undefined, (joined) => told.push(joined));
   await nextTurn();

@@ -1,7 +1,7 @@
 import type { LogRecord } from '../broker/record.js';
 import { Channel, type Membership } from './channel.js';
 import { Entry } from './entry.js';
-import type { Joined, Start } from './member.js';
+import type { Joined, Start } from './subscriber.js';
 
 /** A channel without a log: who is on it gets what is pushed; who is not has missed it. */
 export class LiveChannel extends Channel {
@@ -15,7 +15,7 @@ export class LiveChannel extends Channel {
     if (membership.hasLeft) return;
     onJoined({});
     // The answer itself may have found no room.
-    if (membership.member.isLagging) await caughtUp(membership);
+    if (membership.subscriber.isLagging) await caughtUp(membership);
     if (!membership.hasLeft) membership.goLive();
   }
 
@@ -38,5 +38,5 @@ export class LiveChannel extends Channel {
  * only wait keep their order, so that whoever has some of those need not be waited for.
  */
 async function caughtUp(membership: Membership): Promise<void> {
-  while (membership.member.isLagging && !membership.hasLeft) await membership.member.drained();
+  while (membership.subscriber.isLagging && !membership.hasLeft) await membership.subscriber.drained();
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ManualClock } from '../../test/support/manual-clock.js';
-import { openChannel } from '../../test/support/plain-member.js';
+import { openChannel } from '../../test/support/plain-subscriber.js';
 import type { LogPage, ReadRange } from '../broker/broker.js';
 import type { LogPosition, LogRecord } from '../broker/record.js';
 import { createStats } from '../stats.js';

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Wire } from '@fanfare/protocol';
 import { describe, expect, it } from 'vitest';
 import { ManualClock } from '../../test/support/manual-clock.js';
-import { openChannel, plainMember } from '../../test/support/plain-member.js';
+import { openChannel, plainSubscriber } from '../../test/support/plain-subscriber.js';
 import type { ReadRange } from '../broker/broker.js';
 import { ChannelLog } from '../broker/memory/channel-log.js';
 import type { LogPosition } from '../broker/record.js';
@@ -12,9 +12,9 @@ import { createStats } from '../stats.js';
 import { Membership } from './channel.js';
 import { HUB_DEFAULTS } from './hub-options.js';
 import { LogReader } from './log-reader.js';
-import type { Joined, Member, Start } from './member.js';
 import { replay } from './replay.js';
 import { SendQueue } from './send-queue.js';
+import type { Joined, Start, Subscriber } from './subscriber.js';
 import { Tail } from './tail.js';
 
 const SPEC = openChannel('a');
@@ -41,7 +41,7 @@ function short(frame: Wire): string {
 interface SetUp {
   readonly tailEntries?: number;
   readonly pageEntries?: number;
-  readonly member?: (sent: string[]) => Partial<Member>;
+  readonly subscriber?: (sent: string[]) => Partial<Subscriber>;
   /** What has left for the transport, if not all. */
   readonly flushed?: LogPosition;
   /** Before the log is read. */
@@ -51,7 +51,7 @@ interface SetUp {
 /** A channel that has taken over all of its log, and one client. */
 function setUp(
   log: ChannelLog,
-  { tailEntries = 1, pageEntries = 2, member = () => ({}), flushed = log.head, read = () => {} }: SetUp = {},
+  { tailEntries = 1, pageEntries = 2, subscriber = () => ({}), flushed = log.head, read = () => {} }: SetUp = {},
 ) {
   const clock = new ManualClock(0);
   const stats = createStats();
@@ -85,12 +85,12 @@ function setUp(
   const whole = { spec: SPEC, queue, context: { stats, recorder }, left() {}, head: log.head } as never;
   const topics: string[] = [];
   const plain = {
-    ...plainMember(),
+    ...plainSubscriber(),
     subscribe: (topic: string) => topics.push(topic),
     sendReplayed: (frame: Wire) => sent.push(short(frame)) > 0,
   };
   // Its getters stay getters.
-  const client = Object.defineProperties(plain, Object.getOwnPropertyDescriptors(member(sent)));
+  const client = Object.defineProperties(plain, Object.getOwnPropertyDescriptors(subscriber(sent)));
   const membership = new Membership(whole, client);
   const channel = {
     spec: SPEC,
@@ -271,7 +271,7 @@ describe('a client that reads slowly', () => {
     const { run, sent, membership } = setUp(logOf(8), {
       tailEntries,
       pageEntries: 4,
-      member: (frames) => ({
+      subscriber: (frames) => ({
         sendReplayed(frame) {
           if (room === 0) return false;
           room--;
@@ -301,7 +301,7 @@ describe('a client that reads slowly', () => {
       const { run, sent } = setUp(log, {
         tailEntries,
         pageEntries: 20,
-        member: (frames) => ({
+        subscriber: (frames) => ({
           sendReplayed: (frame) => frames.push(short(frame)) > 0,
           get isDrained() {
             return stretch === frames.length;

@@ -20,8 +20,8 @@ import type { Membership } from './channel.js';
 import { Entry, epochFrame, frameFor, resetFrame } from './entry.js';
 import type { HubContext } from './hub-options.js';
 import type { LogReader } from './log-reader.js';
-import type { Joined, Start } from './member.js';
 import type { SendQueue } from './send-queue.js';
+import type { Joined, Start } from './subscriber.js';
 import type { Tail } from './tail.js';
 
 /** What a replay needs of its channel. */
@@ -119,10 +119,10 @@ class Replay {
         if (readPages === 0) this.#context.stats.joinsFromTail++;
         return;
       }
-      if (!this.#membership.member.isDrained) {
+      if (!this.#membership.subscriber.isDrained) {
         // Known to be recoverable: the client need not wait for the answer behind other replays.
         if (channel.tail.after(this.#position)) this.#tell();
-        await this.#membership.member.drained();
+        await this.#membership.subscriber.drained();
         continue;
       }
       if (isBefore(this.#flushed, this.#position) && !isBefore(channel.cursor, this.#position)) {
@@ -134,7 +134,7 @@ class Replay {
       try {
         let page: LogPage | undefined;
         let isDoubtful = false;
-        await this.#membership.member.oneOfFew(async () => {
+        await this.#membership.subscriber.oneOfFew(async () => {
           if (this.#membership.hasLeft || (await this.#sendKept())) return;
           readPages++;
           page = await channel.reader.page(this.#position);
@@ -212,10 +212,10 @@ class Replay {
       const same = known && isBefore(this.#position, flushed) && this.#position.offset === flushed.offset;
       if (!same || end !== flushed.offset) return false;
       this.#tell();
-      if (!this.#membership.member.isDrained || !this.#cross(flushed.epoch)) return false;
+      if (!this.#membership.subscriber.isDrained || !this.#cross(flushed.epoch)) return false;
     }
     this.#tell();
-    if (!this.#membership.member.isDrained) return false;
+    if (!this.#membership.subscriber.isDrained) return false;
     this.#membership.goLive();
     return true;
   }
@@ -266,7 +266,7 @@ class Replay {
 
   async #confirm(): Promise<LogPage> {
     const page = await this.#channel.reader.page(this.#position, true);
-    await this.#membership.member.oneOfFew(async () => void (await this.#take(page, true)));
+    await this.#membership.subscriber.oneOfFew(async () => void (await this.#take(page, true)));
     return page;
   }
 
@@ -281,24 +281,24 @@ class Replay {
       this.#untold = undefined;
       this.#onJoined({ position: verdict.at, recovered: false, reason: verdict.reason });
     } else {
-      const { member, channel } = this.#membership;
-      const frame = member.dialect.encode(resetFrame(channel.spec.name, verdict.reason, verdict.at));
+      const { subscriber, channel } = this.#membership;
+      const frame = subscriber.dialect.encode(resetFrame(channel.spec.name, verdict.reason, verdict.at));
       this.#reset = frame;
     }
   }
 
   /** Sends what a page holds after the position, at the socket's pace. */
   async #sendPage(page: LogPage): Promise<void> {
-    const { member } = this.#membership;
+    const { subscriber } = this.#membership;
     this.#tell();
     this.#context.stats.replayPages++;
     const { entries } = page;
     let next = indexAfter(entries, this.#position);
     for (;;) {
-      while (!member.isDrained && !this.#membership.hasLeft) await member.drained();
+      while (!subscriber.isDrained && !this.#membership.hasLeft) await subscriber.drained();
       if (this.#membership.hasLeft) return;
       if (this.#reset !== undefined) {
-        if (!member.sendReplayed(this.#reset)) continue;
+        if (!subscriber.sendReplayed(this.#reset)) continue;
         this.#reset = undefined;
         continue;
       }
@@ -325,9 +325,9 @@ class Replay {
       if (!this.#cross(record.epoch)) return false;
       if (samePosition(this.#position, this.#flushed)) return false;
     }
-    const { member } = this.#membership;
-    const frame = frameFor(entry, member.session, member.dialect);
-    if (frame !== undefined && !member.sendReplayed(frame)) return false;
+    const { subscriber } = this.#membership;
+    const frame = frameFor(entry, subscriber.session, subscriber.dialect);
+    if (frame !== undefined && !subscriber.sendReplayed(frame)) return false;
     this.#context.stats.replayed++;
     this.#position = record;
     return true;
@@ -336,30 +336,30 @@ class Replay {
   /** What `send` sends leaves in as few writes as possible, and is noted. */
   #sendTogether(send: () => void): void {
     this.#stretchFrom = this.#position.offset;
-    this.#membership.member.cork(send);
+    this.#membership.subscriber.cork(send);
     this.#noteStretch();
     this.#stretchFrom = undefined;
   }
 
   #noteStretch(): void {
     if (this.#stretchFrom === undefined) return;
-    const { member, channel } = this.#membership;
+    const { subscriber, channel } = this.#membership;
     const { epoch, offset } = this.#position;
     const from = this.#stretchFrom + 1;
     if (offset >= from)
-      this.#context.recorder.note(EVENT.replayed, channel.spec.name, member.session, epoch, from, offset);
+      this.#context.recorder.note(EVENT.replayed, channel.spec.name, subscriber.session, epoch, from, offset);
     this.#stretchFrom = offset;
   }
 
   #note(kind: number): void {
-    const { member, channel } = this.#membership;
-    this.#context.recorder.noteAt(kind, channel.spec.name, member.session, this.#position);
+    const { subscriber, channel } = this.#membership;
+    this.#context.recorder.noteAt(kind, channel.spec.name, subscriber.session, this.#position);
   }
 
   #cross(epoch: number): boolean {
-    const { member, channel } = this.#membership;
+    const { subscriber, channel } = this.#membership;
     const at = { epoch, offset: this.#position.offset };
-    if (!member.sendReplayed(member.dialect.encode(epochFrame(channel.spec.name, at)))) return false;
+    if (!subscriber.sendReplayed(subscriber.dialect.encode(epochFrame(channel.spec.name, at)))) return false;
     this.#noteStretch();
     this.#position = at;
     return true;

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { RAW_DIALECTS } from '@fanfare/protocol/raw';
 import { expect, it } from 'vitest';
-import { plainMember } from '../../test/support/plain-member.js';
+import { plainSubscriber } from '../../test/support/plain-subscriber.js';
 import type { Outgoing } from './entry.js';
 import { SendQueue } from './send-queue.js';
 
@@ -50,7 +50,7 @@ it('gives what fits into a share on every topic that somebody is on, in order, a
   // Nobody is on a topic: nothing takes up room.
   queue.topic(msgpack);
   expect(queue.take(1, 1)).toHaveLength(5);
-  queue.topic(json).enter(plainMember());
+  queue.topic(json).enter(plainSubscriber());
   // 10 bytes each, and 3 between two.
   expect(send(23)).toEqual([1, 2]);
   expect(send(22)).toEqual([3]);
@@ -103,7 +103,7 @@ it('is full where it holds its share and all queues together hold what they may'
 
 it('tells who waits for progress at each step, and who waits for room when half of its share is free', async () => {
   const { queue, send } = setUp();
-  queue.topic(json).enter(plainMember());
+  queue.topic(json).enter(plainSubscriber());
   const told: string[] = [];
   await queue.progress();
   for (let offset = 1; offset <= 10; offset++) queue.push(item(offset));
@@ -130,7 +130,7 @@ it('tells that nothing is on its way when the last publish was answered', () => 
 
 it('stays in order over thousands that come and go', () => {
   const { queue, send } = setUp();
-  queue.topic(json).enter(plainMember());
+  queue.topic(json).enter(plainSubscriber());
   const seen: unknown[] = [];
   for (let offset = 1; offset <= 5_000; offset++) {
     queue.push(item(offset));

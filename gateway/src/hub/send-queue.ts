@@ -51,11 +51,11 @@ export class SendQueue implements TopicOwner {
     return this.#topics;
   }
 
-  /** Members of all topics. */
-  get members(): number {
-    let members = 0;
-    for (const topic of this.#topics) members += topic.members;
-    return members;
+  /** Subscribers of all topics. */
+  get subscribers(): number {
+    let subscribers = 0;
+    for (const topic of this.#topics) subscribers += topic.subscribers;
+    return subscribers;
   }
 
   /** The topic of this dialect, in use from now on: whoever asks has to release it. */
@@ -178,8 +178,8 @@ export class SendQueue implements TopicOwner {
   /** How many of the next `most` items leave for every topic in one frame of `room` bytes. */
   #fitting(room: number, most: number): number {
     let count = most;
-    for (const { members, dialect } of this.#topics) {
-      if (members === 0) continue;
+    for (const { subscribers, dialect } of this.#topics) {
+      if (subscribers === 0) continue;
       if (!dialect.join) count = Math.min(count, 1);
       let bytes = 0;
       for (let nth = 0; nth < count; nth++) {

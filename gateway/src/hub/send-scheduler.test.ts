@@ -3,7 +3,7 @@ import { RAW_DIALECTS } from '@fanfare/protocol/raw';
 import { describe, expect, it } from 'vitest';
 import { framesIn } from '../../test/support/frames-in.js';
 import { ManualClock } from '../../test/support/manual-clock.js';
-import { plainMember } from '../../test/support/plain-member.js';
+import { plainSubscriber } from '../../test/support/plain-subscriber.js';
 import type { LogRecord } from '../broker/record.js';
 import { createStats, type FanOut } from '../stats.js';
 import { Entry } from './entry.js';
@@ -32,7 +32,7 @@ function setUp(options = { allQueuesBytes: 1_000_000, queueBytes: 1_000_000 }) {
   const scheduler = new SendScheduler(transport, clock, stats, options);
   const open = (name: string, ...dialects: RawDialect[]) => {
     const queue = new SendQueue(scheduler, name);
-    for (const dialect of dialects) queue.topic(dialect).enter(plainMember());
+    for (const dialect of dialects) queue.topic(dialect).enter(plainSubscriber());
     return queue;
   };
   /** The offsets in each of the JSON publishes since the last call, turn after turn. */
@@ -86,7 +86,7 @@ describe('the send scheduler', () => {
     );
   });
 
-  it('counts each message and its members, however they are packed', () => {
+  it('counts each message and its subscribers, however they are packed', () => {
     const { open, stats, turn, published } = setUp();
     const queue = open('a', json, json, msgpack);
     push(queue, 1, 5);
@@ -205,7 +205,7 @@ describe('the send scheduler', () => {
     const { scheduler, open, published, turn } = setUp();
     push(open('a', json), 1, 3);
     const pings = new SendQueue(scheduler, ' ping', true);
-    pings.topic(json).enter(plainMember());
+    pings.topic(json).enter(plainSubscriber());
     push(pings, 1, 1);
     turn();
     expect(published.map(({ topic }) => topic)).toEqual(['json/ ping', 'json/a']);

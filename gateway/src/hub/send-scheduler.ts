@@ -183,8 +183,8 @@ export class SendScheduler implements SendQueueOwner {
     let isHeard = false;
     const excepted = queue.hasExceptions ? exceptedFrom(queue.name, items, this.#find) : NOBODY;
     for (const topic of queue.topics) {
-      const { name, dialect, members } = topic;
-      if (members === 0) continue;
+      const { name, dialect, subscribers } = topic;
+      if (subscribers === 0) continue;
       const wire = topic.pack(items.map((item) => item.frame(dialect)));
       const publish = () => this.#transport.publish(name, wire, dialect.binary);
       const apart = excepted.length > 0 ? excepted.filter((one) => one.topic === topic) : excepted;
@@ -196,28 +196,32 @@ export class SendScheduler implements SendQueueOwner {
       const sums = fanOutOf(this.#stats, dialect.name);
       sums.messages += items.length;
       sums.bytes += wire.length;
-      sums.deliveries += items.length * members;
-      sums.deliveredBytes += wire.length * members;
+      sums.deliveries += items.length * subscribers;
+      sums.deliveredBytes += wire.length * subscribers;
     }
     if (isHeard) this.#observe(items);
     return largest;
   }
 
-  /** Notes which messages were sent to how many. */
-  #note({ name, members }: SendQueue, items: readonly Outgoing[]): void {
+  /** Notes in the flight recorder which messages were sent to how many: one note for each stretch of one epoch. */
+  #note({ name, subscribers }: SendQueue, items: readonly Outgoing[]): void {
     let first: LogPosition | undefined;
     let last: LogPosition | undefined;
+    const end = () => {
+      if (!first || !last) return;
+      this.#recorder.note(EVENT.flushed, name, '', first.epoch, first.offset, last.offset, subscribers);
+    };
     for (const { position, time } of items) {
       // A notice has a position, and is no message.
       if (!position || time === undefined) continue;
       if (first && first.epoch !== position.epoch) {
-        this.#recorder.note(EVENT.flushed, name, '', first.epoch, first.offset, (last as LogPosition).offset, members);
+        end();
         first = undefined;
       }
       first ??= position;
       last = position;
     }
-    if (first && last) this.#recorder.note(EVENT.flushed, name, '', first.epoch, first.offset, last.offset, members);
+    end();
   }
 
   /** How long the messages took from the log to here, by the clock of the broker. */

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { CHANNEL, createHub, join } from '../../test/support/hub-kit.js';
 import { ManualClock } from '../../test/support/manual-clock.js';
-import { openChannel } from '../../test/support/plain-member.js';
+import { openChannel } from '../../test/support/plain-subscriber.js';
 import type { Broker, ChannelListener } from '../broker/broker.js';
 import { FanfareError } from '../errors.js';
 import type { HubOptions } from '../hub/hub-options.js';
@@ -14,7 +14,7 @@ const JOIN_MS = 150;
 const NO_MAJORITY = 'no majority confirms the master';
 
 /**
- * A hub whose channel owes its members a `reset` that nobody can confirm: its log was taken over and lost
+ * A hub whose channel owes its subscribers a `reset` that nobody can confirm: its log was taken over and lost
  * what the channel has sent, and the master that says so is confirmed by no majority.
  */
 async function createHubInDoubt(options: Partial<HubOptions> = {}) {

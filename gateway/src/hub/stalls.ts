@@ -45,7 +45,7 @@ export class Standstill {
     this.#context.standing.delete(this);
   }
 
-  /** Set if it has not got ahead for longer than a join may wait: its members hear nothing, whatever is published. */
+  /** Set if it has not got ahead for longer than a join may wait: its subscribers hear nothing, whatever is published. */
   get stall(): Omit<Stall, 'channels'> | undefined {
     if (this.#sinceMs === undefined) return undefined;
     const forMs = this.#context.clock.now() - this.#sinceMs;
@@ -54,7 +54,7 @@ export class Standstill {
   }
 }
 
-/** Channels of one part of the broker that stand still: their members hear nothing, and nobody can join. */
+/** Channels of one part of the broker that stand still: their subscribers hear nothing, and nobody can join. */
 export interface Stall {
   /** As `Broker.health` names it. */
   readonly shard: string;

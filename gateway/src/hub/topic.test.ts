@@ -1,7 +1,7 @@
 import type { RawDialect, RawServerFrame } from '@fanfare/protocol';
 import { RAW_DIALECTS } from '@fanfare/protocol/raw';
 import { describe, expect, it } from 'vitest';
-import { plainMember } from '../../test/support/plain-member.js';
+import { plainSubscriber } from '../../test/support/plain-subscriber.js';
 import type { LogRecord } from '../broker/record.js';
 import { systemClock } from '../clock.js';
 import { createStats } from '../stats.js';
@@ -32,13 +32,13 @@ describe('the topics of a channel', () => {
     for (const dialect of dialects) {
       const topic = queue.topic(dialect);
       expect(queue.topic(dialect)).toBe(topic);
-      topic.enter(plainMember());
-      topic.enter(plainMember());
+      topic.enter(plainSubscriber());
+      topic.enter(plainSubscriber());
     }
     queue.push(new Entry('a', record(1), true));
     await queue.progress();
     expect(published.map(({ topic }) => topic)).toEqual(['one/a', 'two/a', 'three/a']);
-    expect(queue.members).toBe(6);
+    expect(queue.subscribers).toBe(6);
   });
 
   it('stand where the channel does, whenever they are opened and whether anybody has entered', async () => {
@@ -54,15 +54,15 @@ describe('the topics of a channel', () => {
 
   it('are gone once nobody uses them, also if nobody ever entered', () => {
     const { queue } = createQueue();
-    const member = plainMember();
+    const subscriber = plainSubscriber();
     const [first, second] = dialects as [RawDialect, RawDialect];
     const topic = queue.topic(first);
     const other = queue.topic(second);
-    topic.enter(member);
+    topic.enter(subscriber);
     expect(queue.topic(first)).toBe(topic);
     topic.release();
     expect(queue.topics).toEqual([topic, other]);
-    topic.leave(member);
+    topic.leave(subscriber);
     topic.release();
     other.release();
     expect(queue.topics).toEqual([]);

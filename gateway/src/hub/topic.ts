@@ -2,7 +2,7 @@ import type { RawDialect, Wire } from '@fanfare/protocol';
 import type { LogPosition } from '../broker/record.js';
 
 /** Whoever can be on a topic of the transport. */
-export interface TopicMember {
+export interface TopicSubscriber {
   subscribe(topic: string): void;
   unsubscribe(topic: string): void;
 }
@@ -26,7 +26,7 @@ export class Topic {
   /** Position of the last frame handed to the transport: a client that stands there may enter. */
   flushed: LogPosition;
   readonly #owner: TopicOwner | undefined;
-  #members = 0;
+  #subscribers = 0;
   #users = 0;
 
   constructor(name: string, dialect: RawDialect, flushed = NOWHERE, owner?: TopicOwner) {
@@ -42,8 +42,8 @@ export class Topic {
   }
 
   /** How many get what is published to it now. */
-  get members(): number {
-    return this.#members;
+  get subscribers(): number {
+    return this.#subscribers;
   }
 
   /** It is kept, with its position, until as many have released it: a client uses it from the start of its join. */
@@ -56,14 +56,14 @@ export class Topic {
     if (--this.#users === 0) this.#owner?.onUnused(this);
   }
 
-  /** From here on the member gets what is published to it. */
-  enter(member: TopicMember): void {
-    this.#members++;
-    member.subscribe(this.name);
+  /** From here on the subscriber gets what is published to it. */
+  enter(subscriber: TopicSubscriber): void {
+    this.#subscribers++;
+    subscriber.subscribe(this.name);
   }
 
-  leave(member: TopicMember): void {
-    this.#members--;
-    member.unsubscribe(this.name);
+  leave(subscriber: TopicSubscriber): void {
+    this.#subscribers--;
+    subscriber.unsubscribe(this.name);
   }
 }

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { CHANNEL, createHub, join } from '../../test/support/hub-kit.js';
-import { openChannel } from '../../test/support/plain-member.js';
+import { openChannel } from '../../test/support/plain-subscriber.js';
 import type { ChannelListener, LogPage } from '../broker/broker.js';
 
 describe('a hub', () => {
@@ -121,7 +121,7 @@ describe('a hub', () => {
     expect((await resumed).replayed).toHaveLength(5);
   });
 
-  it('tells members of a message that cannot be read, and goes on', async () => {
+  it('tells subscribers of a message that cannot be read, and goes on', async () => {
     const { hub, publish, sent } = createHub();
     const live = openChannel('live', false);
     const { joined } = await join(hub);

@@ -3,7 +3,7 @@ import type { Subscription } from '../broker/broker.js';
 import { type Cancel, type Clock, pause } from '../clock.js';
 import { SendQueue } from '../hub/send-queue.js';
 import type { SendScheduler } from '../hub/send-scheduler.js';
-import type { TopicMember } from '../hub/topic.js';
+import type { TopicSubscriber } from '../hub/topic.js';
 import {
   changesChannel,
   memberKey,
@@ -86,7 +86,7 @@ export class PresenceRoom implements PresenceListener {
   }
 
   /** A client that is to hear of changes; the room is kept for as long as there are some. */
-  listen(member: TopicMember, dialect: RawDialect): Listening {
+  listen(subscriber: TopicSubscriber, dialect: RawDialect): Listening {
     this.#listeners++;
     this.#cancelLinger();
     const topic = this.#queue.topic(dialect);
@@ -95,11 +95,11 @@ export class PresenceRoom implements PresenceListener {
       begin: () => {
         if (state !== 'waiting') return;
         state = 'listening';
-        topic.enter(member);
+        topic.enter(subscriber);
       },
       end: () => {
         if (state === 'ended') return;
-        if (state === 'listening') topic.leave(member);
+        if (state === 'listening') topic.leave(subscriber);
         state = 'ended';
         topic.release();
         if (--this.#listeners === 0) this.#linger();
@@ -175,7 +175,7 @@ export class PresenceRoom implements PresenceListener {
   }
 
   #tell(frame: JoinFrame | LeaveFrame): void {
-    if (this.#queue.members === 0) return;
+    if (this.#queue.subscribers === 0) return;
     this.#queue.push({
       position: undefined,
       size: 128,

@@ -1,7 +1,7 @@
 import type { RawDialect } from '@fanfare/protocol';
 import { type Cancel, type Clock, sleep } from '../clock.js';
 import type { SendScheduler } from '../hub/send-scheduler.js';
-import type { TopicMember } from '../hub/topic.js';
+import type { TopicSubscriber } from '../hub/topic.js';
 import { decodeCursor } from './presence-cursor.js';
 import { type Listening, PresenceRoom } from './presence-room.js';
 import type { PresencePage, PresenceStore, PresentSession } from './presence-store.js';
@@ -74,7 +74,7 @@ export class Presence {
   }
 
   /** Joins and leaves of the channel for this client, once `begin` is called on the result. */
-  listen(channel: string, member: TopicMember, dialect: RawDialect): Listening {
+  listen(channel: string, subscriber: TopicSubscriber, dialect: RawDialect): Listening {
     let room = this.#rooms.get(channel);
     if (!room) {
       const { store, scheduler, clock, onFault } = this.#options;
@@ -84,7 +84,7 @@ export class Presence {
       room = new PresenceRoom(channel, { store, scheduler, clock, lingerMs: this.#timings.lingerMs, onEnd, onFault });
       this.#rooms.set(channel, room);
     }
-    return room.listen(member, dialect);
+    return room.listen(subscriber, dialect);
   }
 
   /**

@@ -1,7 +1,7 @@
 import type { PresenceFrame } from '@fanfare/protocol';
 import type { Caller, ChannelAccess } from '../channels/access.js';
 import { FanfareError } from '../errors.js';
-import type { LeaveCause } from '../hub/member.js';
+import type { LeaveCause } from '../hub/subscriber.js';
 import type { ChannelPolicy } from '../namespaces.js';
 import type { Client } from '../session/client.js';
 import type { SessionListener } from '../session/services.js';

@@ -6,7 +6,7 @@
 import type { Broker, ShardHealth } from '../broker/broker.js';
 import { type Cancel, type Clock, every, sleep } from '../clock.js';
 import { Hub } from '../hub/hub.js';
-import { localMember } from '../hub/member.js';
+import { localSubscriber } from '../hub/subscriber.js';
 import type { ChannelPolicy } from '../namespaces.js';
 import { count, createStats, type Stats } from '../stats.js';
 import { Canary } from './canary.js';
@@ -192,7 +192,7 @@ export class SelfProbe {
   async #isOnChannel(canary: Canary, timeUp: Promise<void>): Promise<boolean> {
     if (canary.membership?.isLive) return true;
     canary.membership?.leave();
-    const membership = this.#hub.enter(policyOf(canary.channel), localMember);
+    const membership = this.#hub.enter(policyOf(canary.channel), localSubscriber);
     canary.membership = membership;
     const joined = membership.channel.join(membership, undefined, () => {}).catch(() => {});
     await Promise.race([joined, timeUp]);

@@ -16,7 +16,7 @@ import type { Caller, Decision } from '../channels/access.js';
 import type { Channels } from '../channels/channels.js';
 import type { Clock } from '../clock.js';
 import { FanfareError, toFanfareError } from '../errors.js';
-import type { LeaveCause, Start } from '../hub/member.js';
+import type { LeaveCause, Start } from '../hub/subscriber.js';
 import type { ChannelPolicy } from '../namespaces.js';
 import type { Client, Command, CommandFrame } from './client.js';
 import { expiry } from './expiry.js';

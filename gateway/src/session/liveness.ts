@@ -2,7 +2,7 @@ import type { CloseCode, RawDialect, Wire } from '@fanfare/protocol';
 import type { Cancel, Clock } from '../clock.js';
 import { SendQueue } from '../hub/send-queue.js';
 import type { SendScheduler } from '../hub/send-scheduler.js';
-import type { Topic, TopicMember } from '../hub/topic.js';
+import type { Topic, TopicSubscriber } from '../hub/topic.js';
 
 export interface LivenessTimings {
   readonly pingIntervalMs: number;
@@ -15,7 +15,7 @@ export interface LivenessTimings {
 }
 
 /** A connection as its liveness sees it. */
-export interface Living extends TopicMember {
+export interface Living extends TopicSubscriber {
   readonly dialect: RawDialect;
   /** Last sign of life: a frame received or bytes drained, ms. */
   readonly lastSeenMs: number;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createHub } from '../../test/support/hub-kit.js';
-import { openChannel, plainMember } from '../../test/support/plain-member.js';
+import { openChannel, plainSubscriber } from '../../test/support/plain-subscriber.js';
 import { NO_PERMISSIONS } from '../auth/permissions.js';
 import { FanfareError } from '../errors.js';
 import { Memberships } from './memberships.js';
@@ -13,7 +13,7 @@ function setUp(over: Parameters<typeof createHub>[0] = () => ({}), options: Para
   const topics = new Set<string>();
   const told: string[] = [];
   const member = {
-    ...plainMember(),
+    ...plainSubscriber(),
     subscribe: (topic: string) => void topics.add(topic),
     unsubscribe: (topic: string) => void topics.delete(topic),
   };

@@ -3,7 +3,7 @@ import type { LogPosition } from '../broker/record.js';
 import { FanfareError } from '../errors.js';
 import type { Membership } from '../hub/channel.js';
 import type { Hub } from '../hub/hub.js';
-import type { Joined, LeaveCause, Member, Start } from '../hub/member.js';
+import type { Joined, LeaveCause, Start, Subscriber } from '../hub/subscriber.js';
 import type { ChannelPolicy } from '../namespaces.js';
 import { ChannelTurns } from './channel-turns.js';
 
@@ -45,7 +45,7 @@ export class Memberships {
   /** Keeps in order what is asked of one channel. */
   readonly turns = new ChannelTurns();
   readonly #hub: Hub;
-  readonly #member: Member;
+  readonly #subscriber: Subscriber;
   readonly #limit: number;
   readonly #listener: MembershipListener;
   readonly #memberships = new Map<string, Membership>();
@@ -59,9 +59,9 @@ export class Memberships {
   #untold: Set<string> | undefined;
 
   /** @param limit most channels at a time */
-  constructor(hub: Hub, member: Member, limit: number, listener: MembershipListener) {
+  constructor(hub: Hub, subscriber: Subscriber, limit: number, listener: MembershipListener) {
     this.#hub = hub;
-    this.#member = member;
+    this.#subscriber = subscriber;
     this.#limit = limit;
     this.#listener = listener;
   }
@@ -117,7 +117,7 @@ export class Memberships {
     if (!earlier && this.#memberships.size >= this.#limit) {
       throw new FanfareError('limit_exceeded', `on ${this.#memberships.size} channels already`);
     }
-    const membership = this.#hub.enter(channel, this.#member);
+    const membership = this.#hub.enter(channel, this.#subscriber);
     earlier?.leave();
     this.#memberships.set(name, membership);
     this.#note(name, subscribing);

@@ -1,7 +1,7 @@
 import type { Authenticator } from '../auth/authenticator.js';
 import type { Clock } from '../clock.js';
 import type { Hub } from '../hub/hub.js';
-import type { LeaveCause } from '../hub/member.js';
+import type { LeaveCause } from '../hub/subscriber.js';
 import type { ChannelPolicy } from '../namespaces.js';
 import type { Stats } from '../stats.js';
 import type { Client } from './client.js';

@@ -1,7 +1,7 @@
 import type { CloseCode, RawDialect, RawServerFrame, Wire } from '@fanfare/protocol';
 import type { ChannelGrant, Grants, Identity } from '../auth/authenticator.js';
 import { type ErrorAnswer, FanfareError } from '../errors.js';
-import type { LeaveCause } from '../hub/member.js';
+import type { LeaveCause } from '../hub/subscriber.js';
 import type { ChannelPolicy } from '../namespaces.js';
 import { count } from '../stats.js';
 import type { Socket, SocketSession } from '../transport/transport.js';

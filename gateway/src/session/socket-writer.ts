@@ -1,6 +1,6 @@
 import type { RawDialect, Wire } from '@fanfare/protocol';
 import type { Clock } from '../clock.js';
-import type { Member } from '../hub/member.js';
+import type { Subscriber } from '../hub/subscriber.js';
 import { Semaphore } from '../semaphore.js';
 import type { Stats } from '../stats.js';
 import type { Socket } from '../transport/transport.js';
@@ -32,7 +32,7 @@ interface Lag {
  * What one client is sent, in order: replies wait while it lags and are never dropped; replayed frames wait with those
  * who replay them. What channels publish goes to its topics past this.
  */
-export class SocketWriter implements Member {
+export class SocketWriter implements Subscriber {
   readonly dialect: RawDialect;
   readonly #socket: Socket;
   readonly #clock: Clock;

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { createHub } from '../../test/support/hub-kit.js';
-import { openChannel, plainMember } from '../../test/support/plain-member.js';
+import { openChannel, plainSubscriber } from '../../test/support/plain-subscriber.js';
 import type { Identity } from '../auth/authenticator.js';
 import { Permissions } from '../auth/permissions.js';
 import { ChannelAccess } from '../channels/access.js';
@@ -20,7 +20,7 @@ async function setUp(subscribe: readonly string[], allowed: readonly string[] = 
   const told: string[] = [];
   const access = new ChannelAccess(new Namespaces(new Map([['t', token]])));
   const standing = createStanding({ channels: { access }, onFault: (message) => faults.push(message) });
-  const memberships = new Memberships(hub, plainMember(), 10, { onEntered() {}, onLeft() {} });
+  const memberships = new Memberships(hub, plainSubscriber(), 10, { onEntered() {}, onLeft() {} });
   const identityOf = (channels: readonly string[], names: readonly string[]): Identity => ({
     user: 'ada',
     grants: new Permissions(channels.map((name) => [name, ['subscribe']])),

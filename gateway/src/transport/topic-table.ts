@@ -1,19 +1,19 @@
 /** Topics for a transport that has none of its own. */
-export class TopicTable<Member> {
-  readonly #topics = new Map<string, Set<Member>>();
+export class TopicTable<Subscriber> {
+  readonly #topics = new Map<string, Set<Subscriber>>();
 
-  add(topic: string, member: Member): void {
-    const members = this.#topics.get(topic);
-    if (members === undefined) this.#topics.set(topic, new Set([member]));
-    else members.add(member);
+  add(topic: string, subscriber: Subscriber): void {
+    const subscribers = this.#topics.get(topic);
+    if (subscribers === undefined) this.#topics.set(topic, new Set([subscriber]));
+    else subscribers.add(subscriber);
   }
 
-  remove(topic: string, member: Member): void {
-    const members = this.#topics.get(topic);
-    if (members?.delete(member) && members.size === 0) this.#topics.delete(topic);
+  remove(topic: string, subscriber: Subscriber): void {
+    const subscribers = this.#topics.get(topic);
+    if (subscribers?.delete(subscriber) && subscribers.size === 0) this.#topics.delete(topic);
   }
 
-  members(topic: string): Iterable<Member> {
+  subscribers(topic: string): Iterable<Subscriber> {
     return this.#topics.get(topic) ?? [];
   }
 

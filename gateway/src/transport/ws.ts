@@ -152,7 +152,7 @@ export function createWsTransport<S extends SocketSession>(
     publish(topic, frame, binary) {
       context.notices.tell();
       const bytes = typeof frame === 'string' ? Buffer.from(frame) : frame;
-      for (const socket of context.topics.members(topic)) socket.send(bytes, binary);
+      for (const socket of context.topics.subscribers(topic)) socket.send(bytes, binary);
       context.notices.tell();
     },
 

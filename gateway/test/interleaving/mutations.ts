@@ -198,7 +198,7 @@ export const MUTATIONS: readonly Mutation[] = [
     to: '      return frames.reverse();',
   },
   {
-    name: 'a frame is encoded once, whatever dialect its members speak',
+    name: 'a frame is encoded once, whatever dialect its subscribers speak',
     file: 'hub/entry.ts',
     from: 'if (one.dialect === dialect) return one.wire;',
     to: 'return one.wire;',

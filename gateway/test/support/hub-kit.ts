@@ -5,10 +5,10 @@ import { systemClock } from '../../src/clock.js';
 import type { FindMembership } from '../../src/hub/exceptions.js';
 import { Hub } from '../../src/hub/hub.js';
 import type { HubOptions } from '../../src/hub/hub-options.js';
-import type { Joined, Member, Start } from '../../src/hub/member.js';
+import type { Joined, Start, Subscriber } from '../../src/hub/subscriber.js';
 import { createStats } from '../../src/stats.js';
 import { framesIn } from './frames-in.js';
-import { openChannel, plainMember } from './plain-member.js';
+import { openChannel, plainSubscriber } from './plain-subscriber.js';
 
 /** The channel of tests that need one only. */
 export const CHANNEL = openChannel('a');
@@ -43,11 +43,11 @@ export function createHub(
   return { hub, memory, stats, sent, publish };
 }
 
-/** Joins, and resolves once the member is on the topic. @param over what differs from a plain member */
-export async function join(hub: Hub, channel = CHANNEL, start?: Start, over: Partial<Member> = {}) {
+/** Joins, and resolves once the subscriber is on the topic. @param over what differs from a plain subscriber */
+export async function join(hub: Hub, channel = CHANNEL, start?: Start, over: Partial<Subscriber> = {}) {
   const replayed: string[] = [];
-  const member = { ...plainMember((frame) => replayed.push(frame)), ...over };
-  const membership = hub.enter(channel, member);
+  const subscriber = { ...plainSubscriber((frame) => replayed.push(frame)), ...over };
+  const membership = hub.enter(channel, subscriber);
   let joined: Joined | undefined;
   await membership.channel.join(membership, start, (answer) => {
     joined = answer;

@@ -12,7 +12,7 @@ const redisCosts = z.object({
   gatewaySecond: cost,
   /** For each publish: the script, and its reply. */
   publish: cost,
-  /** For each gateway that has members on the channel of a publish. */
+  /** For each gateway that has subscribers on the channel of a publish. */
   push: cost,
   /** For each channel alive on each gateway, every second: the audit of its cursor. */
   channelSecond: cost,

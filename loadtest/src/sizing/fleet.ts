@@ -22,11 +22,11 @@ export interface FleetRun extends Spent {
   readonly delivered: number;
 }
 
-/** Members of channels on gateways, connected. */
+/** Subscribers of channels on gateways, connected. */
 interface Crowd {
   readonly pool: ReaderPool;
-  /** How many members each channel has, over all gateways. */
-  readonly members: ReadonlyMap<string, number>;
+  /** How many subscribers each channel has, over all gateways. */
+  readonly subscribers: ReadonlyMap<string, number>;
 }
 
 export class Fleet {
@@ -74,25 +74,27 @@ export class Fleet {
     }
   }
 
-  /** Connects a member for each entry: to which gateway, and on which channels. */
-  async gather(members: Iterable<{ readonly gateway: number; readonly channels: readonly string[] }>): Promise<Crowd> {
+  /** Connects a subscriber for each entry: to which gateway, and on which channels. */
+  async gather(
+    subscribers: Iterable<{ readonly gateway: number; readonly channels: readonly string[] }>,
+  ): Promise<Crowd> {
     const counts = new Map<string, number>();
     const subscribes: Subscribe[] = [];
-    for (const { gateway, channels } of members) {
+    for (const { gateway, channels } of subscribers) {
       for (const channel of channels) counts.set(channel, (counts.get(channel) ?? 0) + 1);
       subscribes.push(subscribeTo((this.gateways[gateway] as GatewayProcess).port, channels));
     }
     const pool = new ReaderPool();
     await pool.open(subscribes);
-    return { pool, members: counts };
+    return { pool, subscribers: counts };
   }
 
   /**
    * Publishes a message to each of the channels and keeps `inFlight` of them under way: the next one follows
-   * once the one so many places before it is acknowledged and its members have it.
+   * once the one so many places before it is acknowledged and its subscribers have it.
    */
   async run(
-    { pool, members }: Crowd,
+    { pool, subscribers }: Crowd,
     channels: readonly string[],
     { through, inFlight }: { readonly through: (index: number) => number; readonly inFlight: number },
   ): Promise<FleetRun> {
@@ -101,7 +103,7 @@ export class Fleet {
     // Deliveries due once the messages up to that one have arrived.
     let delivered = 0;
     const due = channels.map((channel) => {
-      delivered += members.get(channel) ?? 0;
+      delivered += subscribers.get(channel) ?? 0;
       return delivered;
     });
     const spent = await this.#watch();

@@ -29,14 +29,14 @@ const GATEWAYS = [1, 2, 4] as const;
 const MASTERS = [1, 3] as const;
 const CHANNELS = 64;
 /**
- * Members of each channel: on each gateway, and on how many gateways of so many. Each has channels of its
- * own: a gateway stays subscribed for some seconds after the last member has left.
+ * Subscribers of each channel: on each gateway, and on how many gateways of so many. Each has channels of its
+ * own: a gateway stays subscribed for some seconds after the last subscriber has left.
  */
-const MEMBERSHIPS = [
-  { name: 'no members', members: 0, on: (_: number) => 0 },
-  { name: 'one member on one gateway', members: 1, on: (_: number) => 1 },
-  { name: 'one member on each gateway', members: 1, on: (gateways: number) => gateways },
-  { name: '10 members on each gateway', members: 10, on: (gateways: number) => gateways },
+const SUBSCRIBER_SETS = [
+  { name: 'no subscribers', subscribers: 0, on: (_: number) => 0 },
+  { name: 'one subscriber on one gateway', subscribers: 1, on: (_: number) => 1 },
+  { name: 'one subscriber on each gateway', subscribers: 1, on: (gateways: number) => gateways },
+  { name: '10 subscribers on each gateway', subscribers: 10, on: (gateways: number) => gateways },
 ] as const;
 const IDLE_FLEET_MS = 4_000;
 const SETTLE_MS = 500;
@@ -45,8 +45,8 @@ const SETTLE_MS = 500;
 interface Measured {
   readonly masters: number;
   readonly gateways: number;
-  readonly members: string;
-  /** Gateways with members on the channel. */
+  readonly subscribers: string;
+  /** Gateways with subscribers on the channel. */
   readonly reached: number;
   readonly deliveriesPerPublish: number;
   /** Of the gateway that takes the publishes, and of the others on average; idle costs taken off. */
@@ -126,7 +126,7 @@ async function measureFleet(
     const empty = perMaster(await fleet.idle(IDLE_FLEET_MS));
     for (const gateways of GATEWAYS) {
       await fleet.grow(gateways);
-      const warm = await fleet.gather(membersOf(WARM_CHANNELS, gateways, 2));
+      const warm = await fleet.gather(subscribersOf(WARM_CHANNELS, gateways, 2));
       await fleet.run(warm, [...inTurn(WARM_CHANNELS, messages), ...ALL_CHANNELS], {
         through: (index) => index % gateways,
         inFlight,
@@ -144,12 +144,12 @@ async function measureFleet(
         },
       };
       idle.push(own);
-      for (const [set, { name, members, on }] of MEMBERSHIPS.entries()) {
+      for (const [set, { name, subscribers, on }] of SUBSCRIBER_SETS.entries()) {
         const channels = channelsOf(set);
         const reached = on(gateways);
         // On two and more, the one is not the gateway that takes the publishes.
         const first = gateways - Math.max(1, reached);
-        const crowd = await fleet.gather(membersOf(channels, reached, members, first));
+        const crowd = await fleet.gather(subscribersOf(channels, reached, subscribers, first));
         const run = await fleet.run(crowd, inTurn(channels, messages), { through: () => 0, inFlight });
         crowd.pool.close();
         await sleep(SETTLE_MS);
@@ -160,7 +160,7 @@ async function measureFleet(
           const isReached = gateway >= first && gateway < first + reached;
           const published = gateway === 0 ? messages : 0;
           const pushes = isReached ? messages : 0;
-          if (published + pushes > 0) seen.gateway.push({ factors: [published, pushes, pushes * members], value });
+          if (published + pushes > 0) seen.gateway.push({ factors: [published, pushes, pushes * subscribers], value });
         }
         // One that stands alone takes half of what masters of a cluster do: they see fewer messages in one read.
         if (masters > 1) seen.redis.push({ factors: [messages, messages * reached], value: redisUs });
@@ -169,7 +169,7 @@ async function measureFleet(
         const row: Measured = {
           masters,
           gateways,
-          members: name,
+          subscribers: name,
           reached,
           deliveriesPerPublish: run.delivered / messages,
           publishingUs: (gatewaysUs[0] as number) / messages,
@@ -189,21 +189,21 @@ async function measureFleet(
 
 function describeRow(row: Measured): string {
   const others = row.othersUs === undefined ? '' : `, each other gateway ${row.othersUs.toFixed(0)} us`;
-  return `${row.masters} masters, ${row.gateways} gateways, ${row.members}: a publish costs its gateway ${row.publishingUs.toFixed(0)} us${others}, Redis ${row.redisUs.toFixed(1)} us and ${row.redisOutputBytes.toFixed(0)} B of output`;
+  return `${row.masters} masters, ${row.gateways} gateways, ${row.subscribers}: a publish costs its gateway ${row.publishingUs.toFixed(0)} us${others}, Redis ${row.redisUs.toFixed(1)} us and ${row.redisOutputBytes.toFixed(0)} B of output`;
 }
 
 function channelsOf(set: number): readonly string[] {
   return Array.from({ length: CHANNELS }, (_, index) => channelName(set * CHANNELS + index));
 }
 
-const WARM_CHANNELS = channelsOf(MEMBERSHIPS.length);
+const WARM_CHANNELS = channelsOf(SUBSCRIBER_SETS.length);
 /** Of every set: a first message makes the log. */
-const ALL_CHANNELS = MEMBERSHIPS.flatMap((_, set) => channelsOf(set));
+const ALL_CHANNELS = SUBSCRIBER_SETS.flatMap((_, set) => channelsOf(set));
 
-function* membersOf(channels: readonly string[], gateways: number, members: number, first = 0) {
+function* subscribersOf(channels: readonly string[], gateways: number, subscribers: number, first = 0) {
   for (let gateway = first; gateway < first + gateways; gateway++) {
     for (const channel of channels) {
-      for (let member = 0; member < members; member++) yield { gateway, channels: [channel] };
+      for (let subscriber = 0; subscriber < subscribers; subscriber++) yield { gateway, channels: [channel] };
     }
   }
 }

@@ -26,7 +26,7 @@ interface PredictPlan {
 const WARM_SHARE = 0.5;
 
 /**
- * The same members on the same gateways as in the simulation, and as many messages a second as the run had.
+ * The same subscribers on the same gateways as in the simulation, and as many messages a second as the run had.
  */
 export async function predictAndMeasure(
   { load, messages, inFlight, seed }: PredictPlan,
@@ -36,9 +36,9 @@ export async function predictAndMeasure(
   const fleet = await Fleet.start(load.masters);
   try {
     await fleet.grow(load.gateways);
-    const members = [...placeConnections({ ...load, messagesPerSecond: 0 }, seed)];
+    const subscribers = [...placeConnections({ ...load, messagesPerSecond: 0 }, seed)];
     const crowd = await fleet.gather(
-      members.map(({ gateway, ranks }) => ({ gateway, channels: ranks.map(channelName) })),
+      subscribers.map(({ gateway, ranks }) => ({ gateway, channels: ranks.map(channelName) })),
     );
     const draw = sampler(publishRates({ ...load, messagesPerSecond: 1 }), seededRandom(seed));
     const drawn = (count: number) => Array.from({ length: count }, draw);

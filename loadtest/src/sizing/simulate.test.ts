@@ -28,7 +28,7 @@ const LOAD: Load = {
   publishSkew: 1,
 };
 
-it('one gateway with three members of one channel does what can be counted on fingers', () => {
+it('one gateway with three subscribers of one channel does what can be counted on fingers', () => {
   const { gateways, masters } = simulate(LOAD, COSTS);
   expect(gateways).toEqual([
     {
@@ -49,7 +49,7 @@ it('one gateway with three members of one channel does what can be counted on fi
   ]);
 });
 
-it('each gateway with a member costs one push, and each takes its share of the publishes', () => {
+it('each gateway with a subscriber costs one push, and each takes its share of the publishes', () => {
   const { gateways, masters } = simulate({ ...LOAD, gateways: 4 }, COSTS);
   expect(gateways.map(({ connections, pushes, deliveries }) => [connections, pushes, deliveries])).toEqual([
     [1, 2, 2],
@@ -82,7 +82,7 @@ it('popularity follows the law of Zipf, and publish rates a power of it', () => 
   expect([...alike]).toEqual([2, 2, 2, 2]);
 });
 
-it('members are drawn by popularity', () => {
+it('subscribers are drawn by popularity', () => {
   const connections = 50_000;
   const load = { ...LOAD, channels: 3, connections };
   const counts = [0, 0, 0];

@@ -6,7 +6,7 @@ interface GatewayLoad {
   readonly connections: number;
   /** Of its connections, to channels. */
   readonly subscriptions: number;
-  /** Alive on it: with members. */
+  /** Alive on it: with subscribers. */
   readonly channels: number;
   /** A second: messages that Redis pushes to it. */
   readonly pushes: number;

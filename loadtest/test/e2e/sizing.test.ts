@@ -13,7 +13,7 @@ function sizing(...args: readonly string[]) {
   return spawnSync(process.execPath, [PROGRAM, 'sizing', ...args], { encoding: 'utf8', timeout: 110_000 });
 }
 
-it('a real fleet does what its simulation counts: every message reaches every member, and Redis sends the bytes', {
+it('a real fleet does what its simulation counts: every message reaches every subscriber, and Redis sends the bytes', {
   timeout: 120_000,
 }, () => {
   const json = path.join(folder, 'check.json');

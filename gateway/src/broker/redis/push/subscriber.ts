@@ -33,7 +33,7 @@ import {
 import type { PushLink } from './push-link.js';
 import { VirtualShard } from './virtual-shard.js';
 
-/** How often the identity of a channel that has members is renewed within its life, while nobody has published. */
+/** How often the identity of a channel that has subscribers is renewed within its life, while nobody has published. */
 const RENEWALS_PER_LIFE = 4;
 
 /**

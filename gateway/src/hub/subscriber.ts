@@ -1,10 +1,10 @@
 import type { RawDialect, ResetReason, Wire } from '@fanfare/protocol';
 import { RAW_DIALECTS } from '@fanfare/protocol/raw';
 import type { LogPosition } from '../broker/record.js';
-import type { TopicMember } from './topic.js';
+import type { TopicSubscriber } from './topic.js';
 
 /** One client as a channel sees it. */
-export interface Member extends TopicMember {
+export interface Subscriber extends TopicSubscriber {
   /** Id of its session, unique among all gateways. */
   readonly session: string;
   readonly dialect: RawDialect;
@@ -28,7 +28,7 @@ export interface Member extends TopicMember {
 }
 
 /** One without a socket: what the hub publishes is read where it is handed to the transport. */
-export const localMember: Member = {
+export const localSubscriber: Subscriber = {
   session: '',
   dialect: RAW_DIALECTS.json,
   subscribe() {},

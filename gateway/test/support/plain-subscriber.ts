@@ -1,4 +1,4 @@
-import { localMember, type Member } from '../../src/hub/member.js';
+import { localSubscriber, type Subscriber } from '../../src/hub/subscriber.js';
 import type { ChannelPolicy } from '../../src/namespaces.js';
 import { namespaceSettings } from './namespace-settings.js';
 
@@ -9,9 +9,9 @@ export const openChannel = (name: string, durable = true): ChannelPolicy => ({
 });
 
 /** A client that takes everything at once. @param onReplayed told of every replayed frame, as text */
-export function plainMember(onReplayed: (frame: string) => void = () => {}): Member {
+export function plainSubscriber(onReplayed: (frame: string) => void = () => {}): Subscriber {
   return {
-    ...localMember,
+    ...localSubscriber,
     session: 's1',
     sendReplayed(frame) {
       onReplayed(Buffer.from(frame).toString());
