@@ -44,6 +44,7 @@ const LONGEST = [
   'publish-cluster',
   'conformance',
   'bench',
+  'scenarios',
   'topology',
 ].map((name) => new RegExp(`/${name}\\.test\\.ts$`));
 

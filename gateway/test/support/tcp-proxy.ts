@@ -16,8 +16,15 @@ export interface TcpProxy {
   /** Cuts what is connected, and refuses what comes, until `open` is called. */
   block(): void;
   open(): void;
-  /** What is connected stays so and nothing gets through, either way, as where a radio link is lost; what comes now does. */
-  goDark(): void;
+  /**
+   * What is connected stays so and nothing gets through, either way, as where a radio link is lost. Connections that come
+   * get through, unless those are meant too.
+   */
+  goDark(meant?: 'connected' | 'all'): void;
+  /** What was held in the dark gets through now, as TCP sends it again. */
+  comeBack(): void;
+  /** Connections that come from now on go to this port. */
+  redirect(port: number): void;
   close(): Promise<void>;
 }
 
@@ -31,9 +38,15 @@ export async function startTcpProxy(targetPort: number, { chunkBytes }: TcpProxy
   const pairs = new Set<readonly [Socket, Socket]>();
   let accepted = 0;
   let isBlocked = false;
-  const dark = new WeakSet<readonly [Socket, Socket]>();
+  let isDark = false;
+  let target = targetPort;
   let swallowed: string | undefined;
   let trap: { readonly text: string; readonly sprung: () => void } | undefined;
+
+  // A socket that is not read holds what comes, and its end too.
+  const hold = (pair: readonly [Socket, Socket]) => {
+    for (const socket of pair) socket.pause();
+  };
 
   const server = createServer((client) => {
     accepted++;
@@ -41,9 +54,10 @@ export async function startTcpProxy(targetPort: number, { chunkBytes }: TcpProxy
       client.destroy();
       return;
     }
-    const upstream = dial(targetPort, '127.0.0.1');
+    const upstream = dial(target, '127.0.0.1');
     const pair = [client, upstream] as const;
     pairs.add(pair);
+    if (isDark) hold(pair);
     let onReply: (() => void) | undefined;
     const end = () => {
       pairs.delete(pair);
@@ -56,7 +70,7 @@ export async function startTcpProxy(targetPort: number, { chunkBytes }: TcpProxy
         onReply = trap.sprung;
         trap = undefined;
       }
-      if (!dark.has(pair)) upstream.write(bytes);
+      upstream.write(bytes);
     });
     let pieces = Promise.resolve();
     const passOn = (bytes: Buffer) => {
@@ -68,7 +82,7 @@ export async function startTcpProxy(targetPort: number, { chunkBytes }: TcpProxy
       await new Promise((resolve) => setTimeout(resolve, 1));
     };
     upstream.on('data', (bytes) => {
-      if (dark.has(pair) || (swallowed !== undefined && bytes.includes(swallowed))) return;
+      if (swallowed !== undefined && bytes.includes(swallowed)) return;
       if (!onReply) {
         passOn(bytes);
         return;
@@ -98,8 +112,16 @@ export async function startTcpProxy(targetPort: number, { chunkBytes }: TcpProxy
       isBlocked = true;
       for (const [client] of pairs) client.destroy();
     },
-    goDark() {
-      for (const pair of pairs) dark.add(pair);
+    goDark(meant = 'connected') {
+      isDark = meant === 'all';
+      for (const pair of pairs) hold(pair);
+    },
+    comeBack() {
+      isDark = false;
+      for (const pair of pairs) for (const socket of pair) socket.resume();
+    },
+    redirect(port) {
+      target = port;
     },
     open() {
       isBlocked = false;
