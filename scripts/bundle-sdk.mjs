@@ -34,17 +34,19 @@ export async function bundleSdk(root) {
 }
 
 async function bundleScripts(root, dist, names, external) {
-  const esbuild = await import('esbuild');
+  const [esbuild, { default: ts }] = await Promise.all([import('esbuild'), import('typescript')]);
   const shared = {
     bundle: true,
     target: TARGET,
     charset: 'utf8',
+    // A bundler that minifies cannot put constants of another module in their place.
+    minifySyntax: true,
     // The test kit runs where tests do.
     external: [...external, 'node:*'],
     // Fields become plain assignments; defined as the standard says they would go through a helper.
     tsconfigRaw: { compilerOptions: { useDefineForClassFields: false } },
-    plugins: [sources(root)],
-    mangleProps: internalCalls(root, dist),
+    plugins: [sources(ts, root)],
+    mangleProps: new RegExp(`^(${internalNames(ts, root, dist).join('|')})$`),
     logLevel: 'warning',
   };
   const entryPoints = Object.fromEntries(
@@ -115,22 +117,47 @@ function protocolFile(name) {
   return PROTOCOL_ENTRIES[entry] ?? `${entry}.ts`;
 }
 
-/** `onConnected` and its like, by which our parts call each other, are shortened; what an application can see is not. */
-function internalCalls(root, dist) {
-  const wordsIn = (file) => readFileSync(file, 'utf8').match(/\bon[A-Z]\w*/g) ?? [];
-  const types = readdirSync(dist).map((file) => path.join(dist, file));
-  const folders = ['client-sdk/src', 'protocol/src', 'gateway/src/testkit'].map((folder) => path.join(root, folder));
-  const files = folders.flatMap((folder) =>
-    readdirSync(folder, { recursive: true }).map((file) => path.join(folder, file)),
-  );
-  const seen = new Set(types.flatMap(wordsIn));
-  const internal = new Set(
-    files
-      .filter((file) => file.endsWith('.ts'))
-      .flatMap(wordsIn)
-      .filter((word) => !seen.has(word)),
-  );
-  return new RegExp(`^(${[...internal].join('|')})$`);
+/**
+ * Names by which our parts call each other, which are shortened in what ships: those of functions and of members of classes
+ * that nobody else can mean. A word in our types is public, one in a text may be a field of the wire, and one that the
+ * language, browsers, Node, `ws` or React have may be theirs. Fields of plain objects may be data, and stay. What the test
+ * kit brings along of the gateway is bundled in the same run, so the names are the same there.
+ */
+function internalNames(ts, root, dist) {
+  const types = path.dirname(ts.sys.getExecutingFilePath());
+  const packages = ['node', 'ws', 'react'].map((name) => path.join(root, 'node_modules/@types', name));
+  const theirs = new Set([dist, types, ...packages].flatMap((folder) => filesIn(folder, '.d.ts').flatMap(wordsIn)));
+  const declared = new Set();
+  const texts = new Set();
+  for (const folder of ['client-sdk/src', 'protocol/src', 'gateway/src']) {
+    for (const file of filesIn(path.join(root, folder), '.ts')) {
+      const visit = (node) => {
+        if (ts.isStringLiteralLike(node)) for (const word of node.text.match(WORD) ?? []) texts.add(word);
+        if (folder !== 'gateway/src' && isMember(ts, node)) declared.add(node.name.text);
+        ts.forEachChild(node, visit);
+      };
+      visit(ts.createSourceFile(file, readFileSync(file, 'utf8'), ts.ScriptTarget.Latest, true));
+    }
+  }
+  return [...declared].filter((name) => name.length > 2 && !theirs.has(name) && !texts.has(name));
+}
+
+const WORD = /[\w$]+/g;
+
+const wordsIn = (file) => readFileSync(file, 'utf8').match(WORD) ?? [];
+
+const filesIn = (folder, ending) =>
+  readdirSync(folder, { recursive: true })
+    .filter((file) => file.endsWith(ending) && !file.endsWith('.test.ts'))
+    .map((file) => path.join(folder, file));
+
+/** Whether it declares a member of a class, or a function of an object. */
+function isMember(ts, { kind, name, parent, type }) {
+  const { SyntaxKind: of } = ts;
+  const functions = [of.MethodDeclaration, of.MethodSignature, of.GetAccessor, of.SetAccessor];
+  const isField = kind === of.PropertyDeclaration && ts.isClassLike(parent);
+  const isFunction = kind === of.PropertySignature && type?.kind === of.FunctionType;
+  return (isField || isFunction || functions.includes(kind)) && ts.isIdentifier(name);
 }
 
 /**
@@ -138,7 +165,7 @@ function internalCalls(root, dist) {
  * becomes a WeakMap each (receiving falls from 590,000 to 390,000 messages a second), and a bundler that
  * minifies cannot shorten plain names.
  */
-function sources(root) {
+function sources(ts, root) {
   return {
     name: 'sources',
     setup(build) {
@@ -154,17 +181,19 @@ function sources(root) {
       build.onResolve({ filter: /^@fanfare\/client/ }, ({ path: name }) => ({
         path: clientFile(root, name, '.ts', 'src'),
       }));
-      build.onLoad({ filter: /\/src\/.*\.ts$/ }, async ({ path: file }) => {
-        const { default: ts } = await import('typescript');
+      build.onLoad({ filter: /\/src\/.*\.ts$/ }, ({ path: file }) => {
         return { contents: withoutPrivateNames(ts, file), loader: 'ts' };
       });
     },
   };
 }
 
+/** In the order in which they are frequent in what minifiers make, which names variables by them too. */
+const LETTERS = 'etnsiorhcaldupfmgbvwykxjqz';
+
 /**
- * The same few names in every file: they compress best. A class that extends another shares its object, so the
- * names of its file are its own.
+ * The same few names in every file, of one letter: they compress best. No member that is not private has such a name. A
+ * class that extends another shares its object, so the names of its file are its own.
  */
 function withoutPrivateNames(ts, file) {
   let text = readFileSync(file, 'utf8');
@@ -177,11 +206,11 @@ function withoutPrivateNames(ts, file) {
     ts.forEachChild(node, visit);
   };
   visit(ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true));
-  const prefix = isShared ? `_${path.basename(file, '.ts').replaceAll('-', '_')}_` : '_';
+  const prefix = isShared ? `_${path.basename(file, '.ts').replaceAll('-', '_')}_` : '';
   const counts = new Map();
   for (const { text: name } of found) counts.set(name, (counts.get(name) ?? 0) + 1);
   const ranked = [...counts.keys()].sort((a, b) => counts.get(b) - counts.get(a));
-  const short = new Map(ranked.map((name, index) => [name, prefix + index.toString(36)]));
+  const short = new Map(ranked.map((name, index) => [name, prefix + (LETTERS[index] ?? `_${index}`)]));
   for (const node of found.reverse())
     text = text.slice(0, node.getStart()) + short.get(node.text) + text.slice(node.end);
   return text;
