@@ -1,9 +1,9 @@
 /** What a gateway is put together from, and the order in which its parts start and end. */
-import type { Routes } from './api/route.js';
+import type { ApiRoutes } from './api/route.js';
 
 export interface Part {
   /** Paths of the HTTP API that it answers. */
-  readonly routes?: Routes;
+  readonly routes?: ApiRoutes;
   /** Called once. Rejects with one clear line if it cannot serve. */
   start?(): void | Promise<void>;
   /** Called once, unless `start` was not called or failed. */

@@ -19,7 +19,7 @@ import { openApiDocument } from './openapi.js';
 import { problem, toFailure, toProblem } from './problem.js';
 import { publish } from './publish.js';
 import { readQuery } from './query.js';
-import type { ApiCaller, Route, Routes } from './route.js';
+import type { ApiCaller, ApiRoutes, Route } from './route.js';
 import { type StaticFiles, serveFile } from './static-files.js';
 
 /** What any answer needs, also before there is anything to ask about. */
@@ -40,7 +40,7 @@ export interface ApiDependencies extends HttpDependencies {
   readonly keyRates?: KeyRates;
   readonly version: string;
   /** Those of the gateway's other parts. */
-  readonly routes: Routes;
+  readonly routes: ApiRoutes;
   /** The demo page; absent: `/` is `not_found`. */
   readonly files?: StaticFiles | undefined;
   /** Whether a path is for WebSockets: whoever comes there without one is told so. */

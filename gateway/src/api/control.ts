@@ -7,7 +7,7 @@ import type { HttpResponse } from '../transport/transport.js';
 import { json } from './fleet.js';
 import { readName } from './name.js';
 import { readQuery } from './query.js';
-import type { ApiCaller, Route, Routes } from './route.js';
+import type { ApiCaller, ApiRoutes, Route } from './route.js';
 
 /** Long enough for tokens as they should be; longer ones need it said. */
 const DEFAULT_TTL_MS = 24 * 3_600_000;
@@ -17,7 +17,7 @@ const MAX_BODY_BYTES = 16 * 1024;
 
 type Fields = Readonly<Record<string, unknown>>;
 
-export function createControlRoutes(control: ControlCalls): Routes {
+export function createControlRoutes(control: ControlCalls): ApiRoutes {
   const write = (act: typeof disconnect): Route => ({
     scope: 'admin',
     POST: (body, caller) => act(body, backendOf(caller), control),

@@ -7,11 +7,11 @@ import { cursorBehind } from '../presence/presence-cursor.js';
 import type { HttpRequest, HttpResponse } from '../transport/transport.js';
 import { json } from './fleet.js';
 import { readLimit, readQuery } from './query.js';
-import type { Routes } from './route.js';
+import type { ApiRoutes } from './route.js';
 
 const DEFAULT_LIMIT = 1_000;
 
-export function createPresenceRoutes(access: ChannelAccess, presence: Pick<Presence, 'page'>): Routes {
+export function createPresenceRoutes(access: ChannelAccess, presence: Pick<Presence, 'page'>): ApiRoutes {
   const list = (request: HttpRequest, caller: Caller) =>
     listMembers(readQuery(request.query), caller, access, presence);
   return [['/v1/presence', { scope: 'read', GET: list }]];

@@ -1,7 +1,7 @@
 import type { ReplicasWanted } from '@fanfare/protocol';
 import { describe, expect, it } from 'vitest';
 import { type ApiHarness, createApiHarness } from '../../test/support/api-harness.js';
-import type { ChannelSpec, Reached } from '../broker/broker.js';
+import type { ChannelSpec, ReplicasReached } from '../broker/broker.js';
 import type { LogRecord, NewMessage } from '../broker/record.js';
 import { FanfareError } from '../errors.js';
 
@@ -17,7 +17,7 @@ function published({ stats }: ApiHarness) {
 }
 
 /** A harness whose broker notes each publish, and fails where `fail` says so. */
-function watched(fail: (channel: string) => Error | undefined = () => undefined, reached?: Reached) {
+function watched(fail: (channel: string) => Error | undefined = () => undefined, reached?: ReplicasReached) {
   const calls: { channel: string; count: number; replicas: ReplicasWanted | undefined }[] = [];
   const harness = createApiHarness(({ broker }) => ({
     broker: {

@@ -19,4 +19,4 @@ export interface Route {
 }
 
 /** Routes by their exact path. */
-export type Routes = readonly (readonly [path: string, route: Route])[];
+export type ApiRoutes = readonly (readonly [path: string, route: Route])[];

@@ -6,9 +6,9 @@ import type { WhyCalls } from '../why/calls.js';
 import { json } from './fleet.js';
 import { readName } from './name.js';
 import { readQuery } from './query.js';
-import type { ApiCaller, Routes } from './route.js';
+import type { ApiCaller, ApiRoutes } from './route.js';
 
-export function createWhyRoutes(calls: WhyCalls): Routes {
+export function createWhyRoutes(calls: WhyCalls): ApiRoutes {
   return [['/v1/why', { scope: 'admin', GET: (request, caller) => why(readQuery(request.query), caller, calls) }]];
 }
 

@@ -78,11 +78,11 @@ export interface Published {
   /** The key was seen within the window: this is the first one's position, nothing was delivered. */
   readonly duplicate?: boolean;
   /** Only if replicas were asked for. */
-  readonly reached?: Reached;
+  readonly reached?: ReplicasReached;
 }
 
 /** What replicas have of a message that is in the log. */
-export interface Reached {
+export interface ReplicasReached {
   /** Replicas known to have it. */
   readonly replicas: number;
   /** Replicas of which any may be promoted: those in sync, and those that were a moment ago. */
@@ -90,7 +90,7 @@ export interface Reached {
 }
 
 /** Whether a message is safe with as many replicas as were asked for. */
-export function isReached({ replicas, of }: Reached, wanted: ReplicasWanted): boolean {
+export function isReached({ replicas, of }: ReplicasReached, wanted: ReplicasWanted): boolean {
   return replicas >= (wanted === 'all' ? Math.max(1, of) : wanted);
 }
 

@@ -29,7 +29,7 @@ export interface PermittedMessage {
   readonly message: NewMessage;
 }
 
-type Verdict = 'allowed' | 'refused' | 'for the application to say';
+type Ruling = 'allowed' | 'refused' | 'for the application to say';
 
 export class ChannelAccess {
   readonly #namespaces: Namespaces;
@@ -98,7 +98,7 @@ export class ChannelAccess {
   }
 }
 
-function judge(caller: Caller, action: Action, channel: ChannelPolicy): Verdict {
+function judge(caller: Caller, action: Action, channel: ChannelPolicy): Ruling {
   const { identity } = caller;
   if (!identity) return 'refused';
   const { user, isBackend, grants } = identity;

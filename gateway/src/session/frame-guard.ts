@@ -2,7 +2,7 @@ import { NEW_IDENTITY_MS } from '../broker/broker.js';
 import type { Clock } from '../clock.js';
 import { RateLimiter } from '../rate-limiter.js';
 import { type Charge, isUnlimited, Rates, type SessionLimits } from './rates.js';
-import { Refusals, Violations } from './violations.js';
+import { RateRefusals, Violations } from './violations.js';
 
 /** What one connection may still send: its rates, and how often it broke them or the protocol. */
 export class FrameGuard {
@@ -11,7 +11,7 @@ export class FrameGuard {
   #rates: Rates | undefined;
   #newNames: RateLimiter | undefined;
   #freeResumes = 0;
-  #refusals: Refusals | undefined;
+  #refusals: RateRefusals | undefined;
   #malformed: Violations | undefined;
   #tooLarge: Violations | undefined;
   #badTokens: Violations | undefined;
@@ -69,7 +69,7 @@ export class FrameGuard {
 
   /** A frame was refused as too fast. Returns whether that ends the connection. */
   refused(): boolean {
-    this.#refusals ??= new Refusals();
+    this.#refusals ??= new RateRefusals();
     return this.#refusals.add(this.#clock.now());
   }
 

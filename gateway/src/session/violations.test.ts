@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { Refusals, Violations } from './violations.js';
+import { RateRefusals, Violations } from './violations.js';
 
 it('the tenth violation within a minute is one too many', () => {
   const violations = new Violations();
@@ -13,7 +13,7 @@ it('ten violations in a minute or more are borne', () => {
 });
 
 it('the 2000th refusal of a stretch of 10 s is one too many, and each stretch counts anew', () => {
-  const refusals = new Refusals();
+  const refusals = new RateRefusals();
   for (let index = 1; index < 2_000; index++) expect(refusals.add(0)).toBe(false);
   expect(refusals.add(9_999)).toBe(true);
   expect(refusals.add(10_000)).toBe(false);

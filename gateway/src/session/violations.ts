@@ -20,7 +20,7 @@ const MAX_REFUSALS = 2_000;
 const REFUSALS_WINDOW_MS = 10_000;
 
 /** One connection's frames that came too fast. */
-export class Refusals {
+export class RateRefusals {
   #count = 0;
   #sinceMs = Number.NEGATIVE_INFINITY;
 

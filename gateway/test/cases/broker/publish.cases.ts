@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { expect, it } from 'vitest';
-import type { ChannelSpec, Reached } from '../../../src/broker/broker.js';
+import type { ChannelSpec, ReplicasReached } from '../../../src/broker/broker.js';
 import type { NewMessage } from '../../../src/broker/record.js';
 import {
   collect,
@@ -229,7 +229,7 @@ export function publishCases(brokers: () => BrokerPair): void {
     expect(offsets(outcomes.map(positionOf))).toEqual([2, 3]);
     for (const outcome of outcomes) {
       if (outcome instanceof Error) throw outcome;
-      const { replicas, of } = outcome.reached as Reached;
+      const { replicas, of } = outcome.reached as ReplicasReached;
       expect(replicas).toBeGreaterThanOrEqual(0);
       expect(of).toBeGreaterThanOrEqual(replicas);
     }

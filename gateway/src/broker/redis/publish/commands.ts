@@ -2,7 +2,7 @@
 
 import { type Command, CommandWriter, command } from '../../../redis/resp.js';
 import type { Script } from '../../../redis/script.js';
-import type { Reached } from '../../broker.js';
+import type { ReplicasReached } from '../../broker.js';
 import { encodePush, encodeRecord } from '../../record-codec.js';
 import { type Appended, parsePublishReply, publishFlags, publishScript, pushScript } from '../scripts/scripts.js';
 import type { Batch, Publish } from './lane.js';
@@ -95,7 +95,7 @@ export function readStored(reply: unknown, batches: readonly Batch[]): (readonly
 export function settleStored(
   publishes: readonly Publish[],
   appended: readonly Appended[],
-  reached: Reached | undefined,
+  reached: ReplicasReached | undefined,
 ): void {
   for (let i = 0; i < publishes.length; i++) {
     const { position, duplicate } = appended[i] as Appended;

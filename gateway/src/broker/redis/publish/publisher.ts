@@ -8,7 +8,7 @@ import { faultKind, firstWord, NotSentError } from '../../../redis/reply-errors.
 import type { Command } from '../../../redis/resp.js';
 import type { RetryHint, Routes } from '../../../redis/routes.js';
 import type { Topology } from '../../../redis/topology/topology.js';
-import type { ChannelSpec, PublishOptions, PublishOutcome, Reached } from '../../broker.js';
+import type { ChannelSpec, PublishOptions, PublishOutcome, ReplicasReached } from '../../broker.js';
 import type { NewMessage } from '../../record.js';
 import { encodeBody } from '../../record-codec.js';
 import { Call } from './call.js';
@@ -207,7 +207,7 @@ export class RedisPublisher {
     link: CommandLink,
     batches: readonly Batch[],
     reply: Promise<unknown>,
-    acknowledged: Promise<Reached> | undefined,
+    acknowledged: Promise<ReplicasReached> | undefined,
   ): Promise<void> {
     const answers = readStored(await reply, batches);
     for (const [i, batch] of batches.entries()) {

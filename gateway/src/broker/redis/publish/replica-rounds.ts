@@ -2,7 +2,7 @@ import type { ReplicasWanted } from '@fanfare/protocol';
 import type { Clock } from '../../../clock.js';
 import type { CommandLink } from '../../../redis/command-link.js';
 import type { Command } from '../../../redis/resp.js';
-import { mostWanted, type Reached } from '../../broker.js';
+import { mostWanted, type ReplicasReached } from '../../broker.js';
 import { REPLICATION_INFO, waitCommand } from './commands.js';
 import type { Job } from './jobs.js';
 import { Replicas } from './replicas.js';
@@ -18,7 +18,7 @@ interface ReplicaTimings {
 interface ReplicaRound {
   readonly commands: readonly Command[];
   /** Never rejects. @param replies those to `commands` are the last of them */
-  reached(replies: readonly Promise<unknown>[]): Promise<Reached>;
+  reached(replies: readonly Promise<unknown>[]): Promise<ReplicasReached>;
 }
 
 /** Waits for the replicas of each master that is published to. */
@@ -52,7 +52,7 @@ export class ReplicaRounds {
     wanted: ReplicasWanted,
     asked: number,
     replies: readonly Promise<unknown>[],
-  ): Promise<Reached> {
+  ): Promise<ReplicasReached> {
     const replicas = this.#replicasOf(link);
     const deadline = this.#clock.now() + this.#timings.replicaMs;
     const [info, first] = await Promise.all(replies.slice(-2));

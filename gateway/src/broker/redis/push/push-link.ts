@@ -42,7 +42,7 @@ export const SAFE_POLICY = 'noeviction';
 const OUT_OF_STEP = 'its replies are out of step';
 
 /** What makes a server the one we connected to. */
-interface Identity {
+interface ServerIdentity {
   readonly role: string;
   readonly replicationId: string;
   readonly evictionPolicy: string;
@@ -101,7 +101,7 @@ export class PushLink {
   private constructor(
     redis: Redis,
     address: RedisAddress,
-    { replicationId, evictionPolicy }: Identity,
+    { replicationId, evictionPolicy }: ServerIdentity,
     limit: BufferLimit | undefined,
     options: PushLinkOptions,
     events: PushLinkEvents,
@@ -284,7 +284,7 @@ function isRefusedPing(message: string): boolean {
   return /^NOPERM .*\bping\b/i.test(message);
 }
 
-function identityOf(info: ReadonlyMap<string, string>): Identity {
+function identityOf(info: ReadonlyMap<string, string>): ServerIdentity {
   return {
     role: info.get('role') ?? '',
     replicationId: info.get('master_replid') ?? '',
