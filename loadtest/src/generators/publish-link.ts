@@ -1,7 +1,7 @@
 import { Agent as HttpAgent, request as httpRequest } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Dialect, Durability } from '@fanfare/protocol';
+import { type Dialect, type Durability, shouldReconnect } from '@fanfare/protocol';
 import type { AckPosition } from '../audit/ack-log.js';
 import { RawConnection, type RawTarget } from './raw-connection.js';
 
@@ -205,6 +205,8 @@ interface WebSocketLinkOptions {
   readonly dialect: Dialect;
   readonly token: string | undefined;
   readonly durability: Durability;
+  /** The gateway said that no other attempt will do: from now on everything that is sent fails. */
+  onRefused(code: number, reason: string): void;
 }
 
 /** Most messages without an answer. */
@@ -219,6 +221,7 @@ export class WebSocketLink implements PublishLink {
   #connection: RawConnection | undefined;
   #isReady = false;
   #isClosed = false;
+  #refusal: string | undefined;
   #nextId = 2;
 
   constructor(options: WebSocketLinkOptions) {
@@ -227,12 +230,16 @@ export class WebSocketLink implements PublishLink {
   }
 
   get room(): number {
-    return this.#isReady ? MAX_OPEN - this.#open.size : 0;
+    return this.#isReady || this.#refusal !== undefined ? MAX_OPEN - this.#open.size : 0;
   }
 
   send(messages: readonly Outgoing[]): void {
     const { dialect, durability } = this.#options;
     for (const message of messages) {
+      if (this.#refusal !== undefined) {
+        message.failed(this.#refusal);
+        continue;
+      }
       const id = this.#nextId++;
       this.#open.set(id, message);
       const { channel, payload } = message;
@@ -267,8 +274,13 @@ export class WebSocketLink implements PublishLink {
         this.#isReady = false;
         const lost = [...this.#open.values()];
         this.#open.clear();
-        for (const message of lost) message.failed(`the publisher's connection closed: ${code} ${reason}`.trim());
-        if (!this.#isClosed) setTimeout(() => this.#connect(), RECONNECT_MS);
+        const why = `the publisher's connection closed: ${code} ${reason}`.trim();
+        for (const message of lost) message.failed(why);
+        if (!shouldReconnect(code)) {
+          this.#refusal = why;
+          this.#options.onRefused(code, reason);
+          this.onRoom();
+        } else if (!this.#isClosed) setTimeout(() => this.#connect(), RECONNECT_MS);
       },
     });
   }

@@ -26,7 +26,7 @@ export class SdkSubscriber {
   readonly receipts: readonly Receipts[];
   onReady: () => void = () => {};
   reconnects = true;
-  state: 'closed' | 'opening' | 'ready' = 'closed';
+  state: 'closed' | 'opening' | 'ready' | 'refused' = 'closed';
   readonly #context: SdkContext;
   #client: Client | undefined;
   #drop = () => {};
@@ -71,6 +71,9 @@ export class SdkSubscriber {
     });
     this.#client = client;
     client.on('error', ({ message }) => tally.error(message));
+    client.on('state', ({ state, code = 0, reason = '' }) => {
+      if (state === 'failed') this.#refused(code, reason);
+    });
     const subscriptions = this.receipts.map((receipts, index) => this.#subscribe(client, receipts, index));
     this.#subscriptions = subscriptions;
     client.connect();
@@ -89,13 +92,24 @@ export class SdkSubscriber {
   }
 
   close(): void {
-    const { tally } = this.#context;
     this.settle();
+    this.#leave();
+    this.#client?.close();
+    this.#client = undefined;
+  }
+
+  #leave(): void {
+    const { tally } = this.#context;
     if (this.state === 'opening') tally.pending--;
     else if (this.state === 'ready') tally.connections--;
     this.state = 'closed';
-    this.#client?.close();
-    this.#client = undefined;
+  }
+
+  /** The SDK has given up, as the protocol asks. */
+  #refused(code: number, reason: string): void {
+    this.#leave();
+    this.state = 'refused';
+    this.#context.tally.refuse(code, reason);
   }
 
   cut(): void {

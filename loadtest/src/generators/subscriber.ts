@@ -1,4 +1,4 @@
-import type { Dialect } from '@fanfare/protocol';
+import { type Dialect, shouldReconnect } from '@fanfare/protocol';
 import type { Receipts } from '../audit/receipts.js';
 import { nowUs } from '../clock.js';
 import type { Tally } from '../run/tally.js';
@@ -57,7 +57,8 @@ export class Subscriber {
   onDelivery: ((channelIndex: number) => void) | undefined;
   /** Whether it comes back by itself when its connection ends. */
   reconnects = true;
-  state: 'closed' | 'opening' | 'ready' = 'closed';
+  /** `refused`: the gateway said that no other attempt will do, so none is made. */
+  state: 'closed' | 'opening' | 'ready' | 'refused' = 'closed';
   readonly #presence: boolean;
   readonly #context: SubscriberContext;
   readonly #positions: (Position | undefined)[];
@@ -132,6 +133,11 @@ export class Subscriber {
     const wasReady = this.state === 'ready';
     this.#leave();
     this.#connection = undefined;
+    if (!shouldReconnect(code)) {
+      this.state = 'refused';
+      this.#context.tally.refuse(code, reason);
+      return;
+    }
     if (!this.reconnects || !wasReady) this.#context.tally.error(`closed ${code}${reason ? `: ${reason}` : ''}`);
     else this.#context.tally.error(`reconnected after ${code}`);
     if (!this.reconnects) return;

@@ -36,6 +36,8 @@ export interface Point {
   readonly generatorBytes: number;
   /** The busiest event loop of the generators, 0-1. */
   readonly generatorBusy: number;
+  /** CPU of the generator process that took the most, share of one core. */
+  readonly generatorCore: number;
 }
 
 /** Something that happened, marked on the time axis. */
@@ -65,7 +67,8 @@ export interface RunResult {
   readonly publishedMs: number;
   /** Whether Ctrl-C ended it. */
   readonly isInterrupted: boolean;
-  readonly connections: { readonly wanted: number; readonly peak: number };
+  /** `refused`: connections, publishers' among them, that ended with a close code after which none is tried again. */
+  readonly connections: { readonly wanted: number; readonly peak: number; readonly refused: number };
   readonly totals: {
     readonly published: number;
     readonly acknowledged: number;

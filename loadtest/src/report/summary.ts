@@ -18,8 +18,8 @@ export function formatSummary(result: RunResult, paint: Paint): string {
   lines.push('');
   line(
     'connections',
-    `${formatCount(connections.peak)} of ${formatCount(connections.wanted)}`,
-    connections.peak < connections.wanted && !result.isInterrupted,
+    `${formatCount(connections.peak)} of ${formatCount(connections.wanted)}${connections.refused > 0 ? `, ${formatCount(connections.refused)} refused for good` : ''}`,
+    connections.refused > 0 || (connections.peak < connections.wanted && !result.isInterrupted),
   );
   line(
     'published',

@@ -60,15 +60,17 @@ export class Crowd {
   }
 
   isSettled(acks: ReadonlyMap<string, readonly AckSummary[]>): boolean {
-    return this.#open.every((one) =>
-      one.receipts.every((receipts) => (acks.get(receipts.channel) ?? []).every((ack) => receipts.isUpTo(ack))),
+    return this.#open.every(
+      (one) =>
+        one.state === 'refused' ||
+        one.receipts.every((receipts) => (acks.get(receipts.channel) ?? []).every((ack) => receipts.isUpTo(ack))),
     );
   }
 
   /** Holds everything received against what was acknowledged; counts it, and returns what was lost. */
   audit(acks: ReadonlyMap<string, readonly AckSummary[]>): Loss[] {
     const losses: Loss[] = [];
-    for (const one of this.#open) this.#audit(one, acks, true, losses);
+    for (const one of this.#open) this.#audit(one, acks, one.state !== 'refused', losses);
     for (const one of this.#left) this.#audit(one, acks, false, losses);
     return losses;
   }

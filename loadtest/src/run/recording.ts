@@ -19,6 +19,8 @@ export class Recording {
   /** Of all generators together, connections now. */
   connections = 0;
   pending = 0;
+  /** Connections that were refused for good so far. */
+  refused = 0;
   readonly #beganAt = performance.now();
   #gateway: { readonly sample: GatewaySample; readonly at: number } | undefined;
 
@@ -36,8 +38,9 @@ export class Recording {
     const now = performance.now();
     // By the generators' own watches: when they were asked and when they answered may differ.
     const elapsedMs = Math.max(1, ...ticks.map(({ wallMs }) => wallMs));
-    const sum = (name: 'received' | 'bytes' | 'published' | 'acknowledged' | 'presence' | 'connections' | 'pending') =>
-      ticks.reduce((total, tick) => total + tick[name], 0);
+    const sum = (
+      name: 'received' | 'bytes' | 'published' | 'acknowledged' | 'presence' | 'connections' | 'pending' | 'refused',
+    ) => ticks.reduce((total, tick) => total + tick[name], 0);
     for (const name of Object.keys(this.totals) as (keyof Recording['totals'])[]) this.totals[name] += sum(name);
     let errors = 0;
     for (const tick of ticks) {
@@ -57,6 +60,7 @@ export class Recording {
     this.latency.add(latency);
     this.connections = sum('connections');
     this.pending = sum('pending');
+    this.refused = sum('refused');
     this.peakConnections = Math.max(this.peakConnections, this.connections);
     const at = (percentile: number) =>
       latency.totalCount === 0 ? Number.NaN : latency.getValueAtPercentile(percentile) / 1000;
@@ -79,6 +83,7 @@ export class Recording {
       generatorCpu: ticks.reduce((total, { cpuMs, wallMs }) => total + cpuMs / Math.max(1, wallMs), 0),
       generatorBytes: ticks.reduce((total, { residentBytes }) => total + residentBytes, 0),
       generatorBusy: Math.max(0, ...ticks.map(({ loopBusy }) => loopBusy)),
+      generatorCore: Math.max(0, ...ticks.map(({ cpuMs, wallMs }) => cpuMs / Math.max(1, wallMs))),
     };
     this.points.push(point);
     return point;

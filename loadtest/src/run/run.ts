@@ -8,7 +8,7 @@ import { judge, type Threshold } from '../report/thresholds.js';
 import type { Scenario, Stage } from '../scenario/scenario.js';
 import { type GatewaySample, sampleGateways } from './gateway-watch.js';
 import type { Generator } from './generator.js';
-import { generatorLimits } from './limits.js';
+import { judgeGenerators } from './limits.js';
 import { settleLosses } from './losses.js';
 import type { Loss, TargetPlan, WorkerReply, WorkerRequest } from './plan.js';
 import { Recording } from './recording.js';
@@ -219,16 +219,17 @@ class Run {
     while (!this.#signal.aborted && performance.now() - bestAt < CONNECT_PATIENCE_MS) {
       await sleep(50);
       await this.#tickNow();
-      const { connections, pending } = this.#recording;
-      if (pending === 0 && connections >= wanted) break;
+      const { connections, pending, refused } = this.#recording;
+      if (pending === 0 && connections + refused >= wanted) break;
       if (connections > best) {
         best = connections;
         bestAt = performance.now();
       }
-      if (wanted > 0 && best === 0 && performance.now() - bestAt > FIRST_CONNECTION_MS) {
-        this.#fail(new Error(`nobody could connect: ${Object.keys(this.#recording.errors).join('; ') || 'no answer'}`));
-        return;
-      }
+      if (wanted > 0 && best === 0 && performance.now() - bestAt > FIRST_CONNECTION_MS) break;
+    }
+    if (wanted > 0 && this.#recording.connections === 0 && !this.#signal.aborted) {
+      this.#fail(new Error(`nobody could connect: ${Object.keys(this.#recording.errors).join('; ') || 'no answer'}`));
+      return;
     }
     this.#recording.mark(`${this.#recording.connections} connected`);
     await this.#settleMemory();
@@ -343,7 +344,7 @@ class Run {
     const isMemoryKnown = before !== undefined && after !== undefined && this.#wanted >= MIN_CONNECTIONS_FOR_MEMORY;
     const gatewayBytes = recording.points.flatMap(({ gatewayBytes: bytes }) => bytes ?? []);
     const audit = { ...recording.audit, lost: Math.max(0, recording.audit.lost - lostByLog), lostByLog };
-    const limits = generatorLimits(recording, this.#skipped);
+    const { limits, notes: generatorNotes } = judgeGenerators(recording, this.#skipped);
     const base = {
       scenario: scenario.name,
       description: scenario.description,
@@ -354,7 +355,7 @@ class Run {
       durationMs: recording.nowMs,
       publishedMs: this.#publishedMs,
       isInterrupted: signal.aborted && signal !== NEVER,
-      connections: { wanted: this.#wanted, peak: recording.peakConnections },
+      connections: { wanted: this.#wanted, peak: recording.peakConnections, refused: recording.refused },
       totals: recording.totals,
       errors: recording.errors,
       latency: durationsOf(recording.latency),
@@ -375,16 +376,17 @@ class Run {
       },
       points: recording.points,
       marks: recording.marks,
-      notes,
+      notes: [...notes, ...generatorNotes],
     };
     const outcomes = judge(thresholds, base);
     const isClean = MUST_BE_ZERO.every((name) => audit[name] === 0);
     // While some come and leave all the time, all of them at once are hardly ever seen.
     const hasChurn = Object.values(scenario.groups).some(({ churn }) => churn);
     const wereAll = recording.peakConnections >= this.#wanted;
+    const isRefused = recording.refused > 0;
     const isConnected = base.isInterrupted || wereAll || (hasChurn && recording.connecting.totalCount >= this.#wanted);
     const isFree = allowLimited || limits.length === 0;
-    const passed = outcomes.every(({ isMet }) => isMet) && isClean && isConnected && isFree;
+    const passed = outcomes.every(({ isMet }) => isMet) && isClean && isConnected && !isRefused && isFree;
     return { ...base, thresholds: outcomes, passed };
   }
 }

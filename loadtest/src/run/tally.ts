@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import { type AuditCounts, noCounts, type Offence, type Offender } from '../audit/receipts.js';
 import { DurationRecorder } from '../report/histogram.js';
 
@@ -16,6 +17,8 @@ export interface Tick {
   /** Connections now: subscribed, and on their way. */
   readonly connections: number;
   readonly pending: number;
+  /** Connections that were refused for good, since the run began. */
+  readonly refused: number;
   /** Join and leave frames received. */
   readonly presence: number;
   readonly errors: Readonly<Record<string, number>>;
@@ -38,6 +41,8 @@ export class Tally {
   acknowledged = 0;
   connections = 0;
   pending = 0;
+  /** Never reset. */
+  refused = 0;
   presence = 0;
   readonly latency = new DurationRecorder();
   readonly acknowledgement = new DurationRecorder();
@@ -53,6 +58,12 @@ export class Tally {
 
   error(what: string): void {
     this.#errors[what] = (this.#errors[what] ?? 0) + 1;
+  }
+
+  /** A connection ended with a close code after which the protocol forbids another attempt. */
+  refuse(code: number, reason: string): void {
+    this.refused++;
+    this.error(`refused for good: ${code}${reason ? ` ${reason}` : ''}`);
   }
 
   offend(what: Offence, offender: Omit<Offender, 'what' | 'at'>, count = 1): void {
@@ -77,6 +88,7 @@ export class Tally {
       lateness: this.lateness.take(),
       connections: this.connections,
       pending: this.pending,
+      refused: this.refused,
       presence: this.presence,
       errors: this.#errors,
       cpuMs: (user + system) / 1000,

@@ -57,6 +57,7 @@ function publisherOf({ name, group, firstStream }: Share): Publisher {
       dialect,
       token: tokenFor(tokens, `load-publisher-${index}`, [namespace]),
       durability: settings.durability,
+      onRefused: (code, reason) => tally.refuse(code, reason),
     });
   });
   const publisher = new Publisher({

@@ -133,6 +133,13 @@ groups:
     expect(outcome.stdout).toContain('10 of 10');
   });
 
+  it('a run that asks more of its generator than it can do says so, and fails', async () => {
+    const load = ['--connections', '500', '--rate', '4000', '--duration', '2s', '--processes', '1'];
+    const outcome = await fanfareLoad(['run', 'fanout', '--url', gateway.wsUrl, ...load, '--quiet']);
+    expect(outcome.stdout).toContain('LIMITED BY THE GENERATOR: a generator process could not keep up');
+    expect(outcome.status).toBe(1);
+  });
+
   it('a scenario that the gateway refuses fails, and says what was told', async () => {
     const flags = ['--url', gateway.wsUrl, '--api-key', 'wrong', '--duration', '1s', '--connections', '5', '--quiet'];
     const scenario = path.join(folder, 'refused.yaml');

@@ -1,7 +1,9 @@
 /** A gateway as production has it: `wss://`, and nobody without a token. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { SignJWT } from 'jose';
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { CertificateFolder } from '../../../gateway/test/support/certificates.js';
@@ -76,6 +78,32 @@ it('ends where nobody can connect, without a token and with one of another secre
     expect(status).toBe(1);
     expect(stderr).toMatch(/nobody could connect: .*unauthorized/);
   }
+});
+
+/** Disconnects a user for good, as soon as there is one of that name. */
+async function disconnect(user: string): Promise<void> {
+  const ask = () =>
+    new Promise<string>((resolve, reject) => {
+      const call = request({
+        ...{ port: gateway.port, path: '/v1/disconnect', method: 'POST', rejectUnauthorized: false },
+        headers: { authorization: 'Bearer dev', 'content-type': 'application/json' },
+      });
+      call.on('response', async (response) => resolve((await response.toArray()).join('')));
+      call.on('error', reject).end(JSON.stringify({ user }));
+    });
+  while (/"connections":0/.test(await ask())) await sleep(20);
+}
+
+it('who is disconnected for good does not come back, is owed nothing more, and the run fails and says so', async () => {
+  trust();
+  const running = measured(flags('127.0.0.1', '--secret', SECRET, '--duration', '4s'));
+  for (const user of ['load-raw-1', 'load-sdk-2', 'load-msgpack-3', 'load-publisher-0']) await disconnect(user);
+  const { status, stdout, result } = await running;
+  expect(status, stdout).toBe(1);
+  expect(result?.audit).toMatchObject(NOTHING);
+  expect(result?.connections.refused).toBeGreaterThanOrEqual(4);
+  expect(stdout).toMatch(/refused for good: 4403/);
+  expect(stdout).not.toMatch(/reconnected after 4403/);
 });
 
 it('says which certificate is not trusted, and what to do', async () => {
