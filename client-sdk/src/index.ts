@@ -39,6 +39,7 @@ export type {
   InOf,
   Kind,
   Live,
+  NoTags,
   OutOf,
   SpecOf,
   StateOf,

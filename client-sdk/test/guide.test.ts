@@ -30,9 +30,17 @@ it('the blocks of docs/SDK.md compile', async () => {
   };
   writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.ts', '*.tsx'] }));
+  expect(await compile(folder)).toBe('');
+});
+
+it('examples/react-chat compiles', async () => {
+  expect(await compile(at('../../examples/react-chat'))).toBe('');
+});
+
+/** What the compiler has to say of a project. */
+function compile(folder: string): Promise<string> {
   const tsc = [at('../../node_modules/typescript/bin/tsc'), '-p', folder, '--pretty', 'false'];
-  const printed = await new Promise<string>((resolve) => {
+  return new Promise((resolve) => {
     execFile(process.execPath, tsc, { cwd: folder }, (_, stdout, stderr) => resolve(stdout + stderr));
   });
-  expect(printed).toBe('');
-});
+}

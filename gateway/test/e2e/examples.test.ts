@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { signToken } from '@fanfare/client/tokens';
 import { expect, it, onTestFinished } from 'vitest';
+import { startExample } from '../support/example.js';
 import { startGatewayProcess } from '../support/gateway-process.js';
 import { startRedis } from '../support/redis-servers.js';
 
@@ -89,19 +90,12 @@ it('the reader in Python gives up where it is not let in, or no longer', async (
   await expect.poll(() => ada.child.exitCode, PATIENCE).toBe(1);
 });
 
-it('the Node backend signs tokens and publishes', async () => {
-  const gateway = await startGatewayProcess({ settings: { JWT_SECRET: SECRET } });
-  onTestFinished(() => gateway.stop());
-  const env = { FANFARE_URL: gateway.httpUrl, FANFARE_JWT_SECRET: SECRET, PORT: '0' };
-  const { out } = start(process.execPath, [example('node/backend.mjs')], env);
-  await expect.poll(out, PATIENCE).toContain('http:');
-  const url = out().trim();
+it('the Node backend signs tokens and publishes, by its one command', async () => {
+  const { url, gateway } = await startExample('node');
   const { token } = (await (await fetch(`${url}/token?user=ada`)).json()) as { token: string };
   expect(token.split('.')).toHaveLength(3);
   const said = await fetch(`${url}/say`, { method: 'POST', body: JSON.stringify({ user: 'ada', text: 'hello' }) });
   expect(await said.json()).toMatchObject({ offset: 1 });
-  const history = await fetch(`${gateway.httpUrl}/v1/history?channel=demo:chat`, {
-    headers: { authorization: 'Bearer dev' },
-  });
+  const history = await fetch(`${gateway}/v1/history?channel=demo:chat`, { headers: { authorization: 'Bearer dev' } });
   expect(await history.json()).toMatchObject({ messages: [{ data: { text: 'hello' }, user: 'ada' }] });
 });

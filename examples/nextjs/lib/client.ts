@@ -1,0 +1,16 @@
+import { createClient } from '@fanfare/client';
+import { createHooks } from '@fanfare/client/react';
+import { channels } from './channels';
+
+/** The server loads this module too, to render: a client opens nothing until a page mounts its provider. */
+export const client = createClient({
+  url: process.env.FANFARE_WS_URL as string,
+  channels,
+  token: async () => {
+    const response = await fetch('/api/token');
+    if (!response.ok) throw new Error(`no token: ${response.status}`);
+    return response.text();
+  },
+});
+
+export const { FanfareProvider, useMessages, useConnection } = createHooks<typeof channels>();
