@@ -1,7 +1,7 @@
 export interface BackoffTimings {
-  /** Least wait before an attempt, ms. */
+  /** Shortest wait before an attempt, ms. */
   readonly minMs: number;
-  /** Ceiling of the wait, ms. */
+  /** Longest wait before an attempt, ms. */
   readonly maxMs: number;
 }
 

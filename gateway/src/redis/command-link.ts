@@ -12,11 +12,12 @@ interface CommandLinkOptions {
   readonly clock: Clock;
   readonly link: RedisOptions;
   readonly timings: CommandLinkTimings;
-  /** Brought along when a connection opens, which spares their first use a NOSCRIPT. */
+  /** Scripts that each new connection loads into the server, so that their first use is not refused by NOSCRIPT. */
   readonly scripts: readonly Script[];
   /**
-   * Whether there is a master at this address, by a majority asked from now on. Asked before a reply is believed that
-   * took longer than `suspectMs`: this process and the master may have been frozen together while another one was promoted.
+   * Whether a majority of those who know says, asked from now on, that there is a master at this address. It is asked
+   * before a reply that took longer than `suspectMs` is believed: this process and the master may have been frozen
+   * together while another server was promoted.
    */
   readonly confirm: (address: RedisAddress) => Promise<boolean>;
   /** Called when the link can take commands, the first time or again. */
@@ -26,17 +27,20 @@ interface CommandLinkOptions {
 export interface CommandLinkTimings {
   /** How long a new connection may take to show that it leads to a master, ms. */
   readonly handshakeMs: number;
-  /** Replies overdue for this long, ms: nothing more is sent until one comes. */
+  /** How long replies may be overdue before nothing more is sent until one comes, ms. */
   readonly suspectMs: number;
-  /** Replies overdue for this long, ms: the connection is given up. */
+  /** How long replies may be overdue before the connection is given up, ms. */
   readonly replyMs: number;
   readonly retry: BackoffTimings;
 }
 
 const MASTER = 'master';
-/** Between two questions whether it still is one, ms; asked only while something is sent. */
+/** How often a server is asked whether it still is a master, ms. It is asked only while something is sent to it. */
 const VERIFY_MS = 1_000;
-/** An idle connection is used this often, ms: what lies between may forget it, and only a packet finds out. */
+/**
+ * How often an idle connection is used, ms. A firewall or proxy in between may have forgotten it, which only a packet
+ * shows.
+ */
 const KEEP_ALIVE_MS = 15_000;
 
 const ROLE = command('ROLE');
@@ -52,17 +56,17 @@ export class CommandLink {
   readonly address: RedisAddress;
   readonly #options: CommandLinkOptions;
   readonly #backoff: Backoff;
-  /** Present while it leads to a master. */
+  /** The connection, while it leads to a master. */
   #redis: Redis | undefined;
-  /** Why nothing is sent now, if so. */
+  /** Why nothing can be sent now; `undefined` if it can. */
   #problem: string | undefined = 'not connected yet';
   #inFlight = 0;
-  /** When it last said that it is a master, ms of the clock. */
+  /** When the server last said that it is a master, ms of the clock. */
   #verifiedAt = 0;
   #suspicion: Deadline | undefined;
   #patience: Deadline | undefined;
   #cancelRetry: Cancel = () => {};
-  /** Late replies that are not confirmed yet. */
+  /** How many late replies wait to be confirmed. */
   #doubts = 0;
   #isCondemned = false;
   #isClosed = false;
@@ -91,7 +95,7 @@ export class CommandLink {
    */
   send(commands: readonly Command[]): Promise<unknown>[] {
     const redis = this.#redis;
-    // `status` too: the connection may have ended in this very turn of the loop.
+    // `status` is checked too, because the connection may have ended in this very turn of the loop.
     if (!redis || this.#problem !== undefined || redis.status !== 'ready' || !redis.stream.writable) {
       const error = new NotSentError(`${this.name}: ${this.#problem ?? 'the connection ended'}`);
       return commands.map(() => Promise.resolve(error));
@@ -101,21 +105,21 @@ export class CommandLink {
       return commands.map(() => Promise.resolve(error));
     }
     redis.stream.cork();
-    // Before the others: when the last of theirs is answered, nothing is under way.
+    // This goes before the others, so that nothing is under way once the last of these is answered.
     this.#verify(redis);
     const replies = commands.map((one) => this.#sendOne(redis, one));
     redis.stream.uncork();
     return replies;
   }
 
-  /** Nothing more is sent on this connection; once all is answered a new one takes its place. */
+  /** Sends nothing more on this connection. Once everything on it is answered, a new connection takes its place. */
   condemn(reason: string): void {
     this.#isCondemned = true;
     this.#problem = reason;
     if (this.#inFlight === 0) this.#lose(reason);
   }
 
-  /** Nothing more is sent; once all is answered, or answers are overdue, it is closed. */
+  /** Sends nothing more. The connection is closed once everything is answered, or answers are overdue. */
   retire(): void {
     this.#isClosed = true;
     const reason = 'it is no longer the master';
@@ -123,7 +127,7 @@ export class CommandLink {
     else this.condemn(reason);
   }
 
-  /** What is still unanswered fails. */
+  /** Closes the connection at once; what is not answered yet fails. */
   close(): void {
     this.#isClosed = true;
     this.#lose('closed');
@@ -142,7 +146,7 @@ export class CommandLink {
     return sendEncoded(redis, one).then(answered, answered);
   }
 
-  /** A late reply, once it is sure that it is a master's; nothing is sent meanwhile. */
+  /** Returns a late reply once it is certain that it came from a master. Nothing is sent meanwhile. */
   async #confirmed(redis: Redis, reply: unknown): Promise<unknown> {
     this.#doubts++;
     const isMaster = await this.#options.confirm(this.address);
@@ -155,7 +159,10 @@ export class CommandLink {
     return reply;
   }
 
-  /** A master that was demoted goes on taking live publishes: asks now and then, along with a write. */
+  /**
+   * Asks the server now and then, along with a write, whether it is still a master: one that was demoted goes on
+   * accepting live publishes.
+   */
   #verify(redis: Redis): void {
     const now = this.#options.clock.now();
     if (now - this.#verifiedAt < VERIFY_MS) return;
@@ -213,7 +220,7 @@ export class CommandLink {
     this.#patience = undefined;
   }
 
-  /** A reply came. */
+  /** Notes that a reply came. */
   #progress(): void {
     const wasSuspect = this.#isSilent;
     if (this.#inFlight === 0 || wasSuspect) this.#unwatch();
@@ -241,11 +248,11 @@ export class CommandLink {
   }
 }
 
-/** Makes sure that it is a master. Rejects if not. */
+/** Makes sure that the connection leads to a master, and loads the scripts. Rejects if it is no master. */
 async function prepare(redis: Redis, scripts: readonly Script[]): Promise<void> {
   const [role] = await redis.role();
-  // A replica would take live publishes, and they would reach nobody.
+  // A replica would accept live publishes, and they would reach nobody.
   if (role !== MASTER) throw new Error('it is a replica');
-  // Spares every channel a NOSCRIPT; where it is not allowed, a script comes with its first use.
+  // So no channel is refused by NOSCRIPT. Where SCRIPT LOAD is not allowed, a script comes with its first use.
   for (const { source } of scripts) await redis.script('LOAD', source).catch(() => {});
 }

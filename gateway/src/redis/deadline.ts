@@ -1,7 +1,7 @@
 import type { Cancel, Clock } from '../clock.js';
 
 const TICKS = 8;
-/** One tick counts for at most this many: it may come late, but not by so much that we stood still. */
+/** A late tick counts for at most so many ticks: if it is later than that, this process stood still. */
 const MOST_TICKS_AT_ONCE = 2;
 
 /**
@@ -26,7 +26,7 @@ export class Deadline {
     this.#cancel = this.#next();
   }
 
-  /** Begins anew; cheap, meant to be called for every chunk that arrives. */
+  /** Begins again with all of `deadlineMs`. It is cheap, and meant to be called for every chunk that arrives. */
   restart(): void {
     this.#leftMs = TICKS * this.#tickMs;
     this.#countedAt = this.#clock.now();
@@ -47,7 +47,7 @@ export class Deadline {
   }
 }
 
-/** The promise's outcome, or a rejection with `what` once the deadline is over. */
+/** Settles as the promise does, or rejects with an error that names `what` once the deadline is over. */
 export function within<T>(clock: Clock, deadlineMs: number, what: string, promise: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const deadline = new Deadline(clock, deadlineMs, () => reject(new Error(`${what}: not within ${deadlineMs} ms`)));

@@ -12,7 +12,7 @@ import { createTopology } from './topology/topologies.js';
 import type { Topology, TopologyView } from './topology/topology.js';
 import { dataConnectionOptions, type RedisTarget } from './url.js';
 
-/** Between two questions to one node who is master, and what follows from them. */
+/** Defaults for how often nodes are asked who is master, and for how long an answer may take. */
 export const POLL_TIMINGS: PollTimings = {
   topologyPollMs: 1_000,
   topologyHurriedPollMs: 200,
@@ -28,30 +28,30 @@ export const COMMAND_TIMINGS: CommandLinkTimings = {
   retry: { minMs: 20, maxMs: 500 },
 };
 
-/** How long an attempt to write may take that asks a server whether it still refuses, ms. */
+/** How long a trial write may take that finds out whether a server still refuses writes, ms. */
 const PROBE_DEADLINE_MS = 500;
 
 export interface RedisDeploymentOptions {
   readonly target: RedisTarget;
   readonly clock: Clock;
   readonly log?: RedisLog | undefined;
-  /** Of the questions who is master, and of connections for commands; what is not given has its default. */
+  /** Timings of the questions who is master, and of connections for commands. What is left out has its default. */
   readonly timings?: Partial<PollTimings & CommandLinkTimings>;
 }
 
-/** What stands on a deployment, and is told what changes. */
+/** Something that keeps its data in a deployment, and is told when the deployment changes. */
 export interface Tenant {
-  /** Called when it changed who is master, or is known for the first time. */
+  /** Called when another server has become master, and when the masters are known for the first time. */
   onView?(view: TopologyView): void;
   /** Called when a connection can take commands, the first time or again. */
   onUp?(): void;
-  /** Whether it misses a master, so that news are worth more questions. */
+  /** Whether the tenant cannot reach a master that it needs; then nodes are asked more often who is master. */
   isLost?(): boolean;
 }
 
 /**
- * One Redis deployment, shared by everything that keeps something there: who is master, connections for
- * commands, and calls on them. What it serves joins it before `start`.
+ * One Redis deployment, shared by everything in a gateway that keeps data in it. It knows who is master, holds the
+ * connections for commands, and runs commands on them. Its tenants `join` before `start`.
  */
 export class RedisDeployment {
   readonly target: RedisTarget;
@@ -62,9 +62,9 @@ export class RedisDeployment {
   readonly topology: Topology;
   /** The connections for commands, by slot. */
   readonly routes: Routes;
-  /** Scripts and commands on the master of a virtual shard: what most of those who keep something need. */
+  /** Runs scripts and commands on the master of a virtual shard, which is what most tenants need. */
   readonly commands: ShardCommands;
-  /** Masters that refuse writes. */
+  /** Which masters refuse writes now, and why. */
   readonly refusals: Refusals;
   readonly #scripts: Script[] = [];
   readonly #tenants: Tenant[] = [];
@@ -108,20 +108,20 @@ export class RedisDeployment {
     });
   }
 
-  /** From now on it is told. `scripts` are brought along when a connection for commands opens. */
+  /** From now on the tenant is told of changes. Each new connection for commands loads `scripts` into its server. */
   join(tenant: Tenant, scripts: readonly Script[] = []): void {
     this.#tenants.push(tenant);
     this.#scripts.push(...scripts);
   }
 
-  /** Begins to ask who is master; nothing if it did already. */
+  /** Begins to ask who is master. Does nothing if it was called before. */
   start(): void {
     if (this.#isStarted) return;
     this.#isStarted = true;
     this.topology.start();
   }
 
-  /** What is still under way fails. */
+  /** Closes all connections; commands that are still under way fail. */
   close(): void {
     this.topology.close();
     this.refusals.close();

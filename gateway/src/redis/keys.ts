@@ -6,16 +6,19 @@
  * name many channels of one shard.
  */
 
-/** Virtual shards of a deployment; fixed for its life, held against `SHARD_COUNT_KEY` at start. */
+/**
+ * Number of virtual shards of a deployment. It is fixed for the life of the deployment, and compared with what
+ * `SHARD_COUNT_KEY` holds at each start.
+ */
 export const SHARD_COUNT = 256;
 
-/** Holds the shard count with which this deployment was begun; in the slot of shard 0. */
+/** Key of the shard count with which this deployment was begun. It is in the slot of shard 0. */
 export const SHARD_COUNT_KEY = 'ff:{s0}:shards';
 
-/** Hash: what was revoked, and a version that changes with it; in the slot of shard 0. */
+/** Key of a hash of what was revoked, with a version that changes when the rest does. It is in the slot of shard 0. */
 export const REVOCATIONS_KEY = 'ff:{s0}:revoked';
 
-/** The names of one channel in one database; all in one slot. */
+/** The names that one channel has in one database. All of them are in one slot. */
 interface ChannelKeys {
   readonly shard: number;
   /** Stream: the log. IDs are `<epoch>-<offset>`, one field. */
@@ -36,12 +39,12 @@ export function channelKeys(channel: string, db = 0): ChannelKeys {
     log: `${tag}:l:${channel}`,
     meta: `${tag}:m:${channel}`,
     push: pushName(channel, db),
-    // With the length, because channel `a:b` key `c` would otherwise be channel `a` key `b:c`.
+    // The length is part of it, because channel `a:b` with key `c` would otherwise be channel `a` with key `b:c`.
     idempotency: `${tag}:i:${Buffer.byteLength(channel)}:${channel}:`,
   };
 }
 
-/** The keys with the members of one channel, as seen by one gateway; all in one slot. */
+/** The keys under which one gateway finds and keeps the members of one channel. All of them are in one slot. */
 export interface PresenceKeys {
   readonly shard: number;
   /** Hash: member -> number of sessions and the member as JSON; `rev` -> the last revision. */
@@ -52,7 +55,7 @@ export interface PresenceKeys {
   readonly own: string;
   /** Set: channels of the shard on which this gateway has sessions. */
   readonly index: string;
-  /** Hash: gateway -> until when what it stored in the shard holds. */
+  /** Hash: gateway -> the time until which its entries in this shard are valid. */
   readonly leases: string;
 }
 
@@ -78,7 +81,7 @@ export function presenceLeasesKey(shard: number): string {
   return `ff:{s${shard}}:pl`;
 }
 
-/** The keys of the events of one shard that are to be sent by webhook. */
+/** The keys of one shard with events that wait to be sent by webhook. */
 export function webhookKeys(shard: number) {
   const tag = `ff:{s${shard}}`;
   return {
@@ -91,10 +94,16 @@ export function webhookKeys(shard: number) {
   };
 }
 
-/** Names of the gateways that go with a client's channel, and share its slot: ` <kind> <channel>`. */
+/**
+ * Beginnings of the names of channels that gateways use beside a channel of clients: ` <kind> <channel>`. Such a
+ * channel shares the slot of the other.
+ */
 const COMPANION = /^(?: (?:presence|occupancy) )+/;
 
-/** 0 to `SHARD_COUNT` - 1: 32-bit FNV-1a of the UTF-8 name (RFC 9923), modulo the shard count. */
+/**
+ * The virtual shard of a channel, 0 to `SHARD_COUNT` - 1: 32-bit FNV-1a of its name in UTF-8 (RFC 9923), modulo the
+ * shard count.
+ */
 export function shardOf(channel: string): number {
   let hash = 0x811c9dc5;
   for (const byte of Buffer.from(channel.charCodeAt(0) === 32 ? channel.replace(COMPANION, '') : channel))
@@ -103,8 +112,8 @@ export function shardOf(channel: string): number {
 }
 
 /**
- * The sharded pub/sub name of a channel. Pub/sub knows no databases, so the name tells the one it belongs
- * to, unless that is 0.
+ * The sharded pub/sub name of a channel. Pub/sub knows no databases, so the name says which one it belongs to, unless
+ * that is 0.
  */
 export function pushName(channel: string, db = 0): string {
   return `ff:{s${shardOf(channel)}}:c${db || ''}:${channel}`;
@@ -123,7 +132,7 @@ export function slotOfShard(shard: number): number {
   return slots[shard] as number;
 }
 
-/** A virtual shard that lives in this slot; there is one for every slot of ours. */
+/** The virtual shard that lives in this slot of `SHARD_SLOTS`. */
 export function shardIn(slot: number): number {
   return slots.indexOf(slot);
 }

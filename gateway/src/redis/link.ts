@@ -40,7 +40,7 @@ export async function openLink(
   try {
     await within(clock, handshakeMs, 'handshake', redis.connect());
     if (redis.condition?.protocol !== 3) throw new Error('it does not speak RESP3; Redis 7 is needed');
-    // By ourselves: where ioredis cannot select it, it says nothing and goes on in database 0.
+    // We select it ourselves: where ioredis cannot, it says nothing and goes on in database 0.
     if (db !== 0) await within(clock, handshakeMs, `database ${db}`, redis.select(db));
     return redis;
   } catch (error) {
@@ -50,7 +50,7 @@ export async function openLink(
   }
 }
 
-/** A command that is encoded already, and whose reply comes as it is. */
+/** A command of ioredis that is encoded already, and whose reply is not converted. */
 class EncodedCommand extends IoredisCommand {
   readonly #bytes: Buffer;
 
@@ -64,7 +64,10 @@ class EncodedCommand extends IoredisCommand {
   }
 }
 
-/** Sends it as it is; bulk strings of the reply are buffers. Rejects with an error reply, or when the connection ends. */
+/**
+ * Sends an encoded command as it is. Resolves with the reply, whose bulk strings are buffers. Rejects if the reply is
+ * an error, or when the connection ends.
+ */
 export function sendEncoded(redis: Redis, command: Command): Promise<unknown> {
   return redis.sendCommand(new EncodedCommand(command)) as Promise<unknown>;
 }

@@ -1,4 +1,4 @@
-/** What this layer says to those who run it; the gateway's logger is one. */
+/** Where this layer writes what operators should know; the logger of the gateway is one. */
 export interface RedisLog {
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;

@@ -1,17 +1,23 @@
-/** About how many bytes a message that waits occupies besides its own. */
+/** About how many bytes a waiting message takes up besides its own bytes. */
 const MESSAGE_BYTES = 300;
 
-/** Bytes of messages that wait for each master or are on their way to it: one that is away fills its own share only. */
+/**
+ * Limits, for each master, the bytes of messages that wait for it or are on their way to it. So a master that is away
+ * fills only its own share.
+ */
 export class PendingBytes {
   readonly #max: number;
   readonly #byMaster = new Map<string, number>();
 
-  /** @param max for one master; a message counts for some more than it has */
+  /** @param max most bytes for one master; a message counts for a little more than its own bytes */
   constructor(max: number) {
     this.#max = max;
   }
 
-  /** Returns what gives the bytes back; `undefined`: too much waits already. */
+  /**
+   * Takes the bytes of a message. Returns a function that gives them back; `undefined`: too much waits for this master
+   * already.
+   */
   take(master: string, messageBytes: number): (() => void) | undefined {
     const bytes = messageBytes + MESSAGE_BYTES;
     const pending = this.#byMaster.get(master) ?? 0;

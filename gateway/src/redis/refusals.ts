@@ -16,16 +16,16 @@ const PROBE_MS = 1_000;
 
 /** A master that refuses writes. */
 interface Refusing {
-  /** The reply with which it refused last. */
+  /** The reply with which this master refused last. */
   reply: string;
-  /** Where it refused last. */
+  /** The slot of the last command that this master refused. */
   slot: number;
 }
 
 /**
- * Servers that answer, and refuse writes: full, on a broken disk, short of replicas, read-only. Each is said
- * once in the log when it begins and once when it is over, which is found out by writing: publishers may have
- * given up long before.
+ * Which masters answer but refuse writes: those that are full, on a broken disk, short of replicas, or read-only. The
+ * log says it once when a master begins to refuse, and once when that is over. The end is found out by trial writes,
+ * because publishers may have given up long before.
  */
 export class Refusals {
   /** Refused commands since the start, by the first word of the reply in lower case. */
@@ -38,7 +38,7 @@ export class Refusals {
     this.#options = options;
   }
 
-  /** A command for this slot failed at the server there. */
+  /** Notes that a command for this slot failed at this server. */
   note(at: RedisAddress, slot: number, error: Error): void {
     const refusal = refusalOf(error);
     if (!refusal) return;
@@ -53,13 +53,13 @@ export class Refusals {
     this.#probeLater();
   }
 
-  /** Why this master refuses writes, if it does; one line. */
+  /** Why this master refuses writes, in one line; `undefined` if it does not. */
   detail(master: string): string | undefined {
     const refusing = this.#refusing.get(master);
     return refusing && `refuses writes: ${refusing.reply}`;
   }
 
-  /** Those who are no masters any more are not asked any more. */
+  /** Forgets servers that are no masters any more. */
   adopt(masters: ReadonlyMap<string, unknown>): void {
     for (const master of this.#refusing.keys()) if (!masters.has(master)) this.#refusing.delete(master);
   }

@@ -19,11 +19,11 @@ export class NotSentError extends Error {
 interface Refusal {
   /** First word of the reply. */
   readonly word: string;
-  /** Another server may be the one to ask now. */
+  /** Whether another server may be the one to ask now. */
   readonly isElsewhere: boolean;
-  /** It ends by itself or when a server is mended; a lack of permission does not. */
+  /** Whether the refusal ends by itself or when a server is mended. A lack of permission does not. */
   readonly isPassing: boolean;
-  /** It serves, but takes no writes: why, in words for whoever wanted to write. */
+  /** Set if the server takes no writes but serves reads: the reason, in words for whoever wanted to write. */
   readonly writesStop?: string;
 }
 
@@ -52,17 +52,20 @@ const REFUSALS = new Map<string, Refusal>([
   refusal('OOM', false, true, 'its memory is full'),
   refusal('MISCONF', false, true, 'it cannot save to its disk'),
   refusal('NOREPLICAS', false, true, 'too few replicas are in sync'),
-  // The user may not.
+  // The user has no permission for the command.
   refusal('NOAUTH', false, false),
   refusal('NOPERM', false, false),
 ]);
 
-/** What a reply says of a server that refuses for now. `undefined`: this is no such reply. */
+/** What an error reply says about a server that refuses commands. `undefined`: this error is no such reply. */
 export function refusalOf(error: Error): Refusal | undefined {
   return isReply(error) ? REFUSALS.get(firstWord(error)) : undefined;
 }
 
-/** What whoever wanted to write is told of the reason; `""` if it is nothing that a server says of its writes. */
+/**
+ * The reason why a server takes no writes, as whoever wanted to write is told it; `""` if the error is about something
+ * else.
+ */
 export function whyNoWrites(error: unknown): string {
   const refusal = error instanceof Error ? refusalOf(error) : undefined;
   return refusal?.writesStop === undefined ? '' : `: Redis refuses writes, ${refusal.writesStop} (${refusal.word})`;
@@ -70,7 +73,7 @@ export function whyNoWrites(error: unknown): string {
 
 export function faultKind(error: Error): FaultKind {
   if (error instanceof NotSentError) return 'refused';
-  // Only an answer is sure: any other error of a connection can come after the server did it.
+  // Only a reply is certain: any other error of a connection can come after the server has done the command.
   if (!isReply(error) || firstWord(error) === 'HALFDONE') return 'unknown';
   return refusalOf(error) ? 'refused' : 'broken';
 }
@@ -80,24 +83,31 @@ export function mayHaveMoved(error: Error): boolean {
   return refusalOf(error)?.isElsewhere ?? true;
 }
 
-/** Whether the connection failed, as ioredis and sockets tell it: no reply, and no mistake of ours. */
+/**
+ * Whether the error is one of the connection, as ioredis and sockets name them; not a reply, and not a mistake of ours.
+ */
 export function isConnectionError({ name }: Error): boolean {
   return name === 'Error' || name === 'AbortError' || name === 'NotSentError';
 }
 
-/** The server does not know the script (it restarted, or SCRIPT FLUSH): nothing was run. */
+/**
+ * Whether the server does not know the script, because it restarted or its scripts were flushed. Nothing was run then.
+ */
 export function isScriptMissing(error: unknown): boolean {
   return error instanceof Error && firstWord(error) === 'NOSCRIPT';
 }
 
-/** Where a server says that a slot lives; `host` is `""` if it is the host that answered. */
+/** The server at which a slot lives, as another server says. `host` is `""` if it is the host that answered. */
 export interface Redirection {
   readonly kind: 'MOVED' | 'ASK';
   readonly host: string;
   readonly port: number;
 }
 
-/** https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#redirection-and-resharding */
+/**
+ * Reads MOVED and ASK replies:
+ * https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#redirection-and-resharding
+ */
 export function redirectionOf(error: Error): Redirection | undefined {
   const match = /^(MOVED|ASK) \d+ (\S*):(\d+)$/.exec(error.message);
   if (!match || match[2] === '?') return undefined;
@@ -108,7 +118,7 @@ export function firstWord({ message }: Error): string {
   return message.slice(0, message.search(/ |$/));
 }
 
-/** The server answered. Scripts that caught an error reply name it the same. */
+/** Whether the error is a reply of the server. Scripts that caught an error reply give theirs the same name. */
 function isReply({ name }: Error): boolean {
   return name === 'ReplyError';
 }

@@ -1,11 +1,11 @@
 /** Commands as Redis reads them: https://redis.io/docs/latest/develop/reference/protocol-spec/#arrays */
 
-/** Numbers are written in decimal. */
+/** One argument of a Redis command. Numbers are sent in decimal. */
 export type CommandArgument = string | Buffer | number;
 
-/** A command, encoded. */
+/** A Redis command, encoded for the connection. */
 export interface Command {
-  /** Name of the command, for whoever handles replies by it. */
+  /** Name of the command, for whoever treats replies by it. */
   readonly name: string;
   readonly bytes: Buffer;
 }
@@ -16,7 +16,7 @@ export interface EncodedArguments {
   readonly bytes: Buffer;
 }
 
-/** Gathers arguments, copying each once. */
+/** Gathers the arguments of a command in one buffer, and copies each only once. */
 export class CommandWriter {
   readonly #parts: (string | Buffer)[] = [];
   #count = 0;
@@ -46,7 +46,7 @@ export class CommandWriter {
     return { count: this.#count, bytes: this.#join('') };
   }
 
-  /** Everything gathered, as arguments of this command. */
+  /** Makes a command of this name from the arguments that were gathered. */
   command(name: string): Command {
     return { name, bytes: this.#join(`*${this.#count + 1}\r\n$${name.length}\r\n${name}\r\n`) };
   }
@@ -70,7 +70,7 @@ export class CommandWriter {
   }
 }
 
-/** A command with a few arguments. */
+/** Encodes a command with a few arguments; {@link CommandWriter} is for many. */
 export function command(name: string, ...args: readonly CommandArgument[]): Command {
   const writer = new CommandWriter();
   for (const argument of args) writer.add(argument);

@@ -12,19 +12,19 @@ interface RoutesOptions {
   readonly timings: CommandLinkTimings;
   readonly scripts: readonly Script[];
   readonly topology: Pick<Topology, 'view' | 'refresh' | 'confirmMaster'>;
-  /** A server answered with an error to what it was sent for this slot. */
+  /** Called when a server answered a command for this slot with an error. */
   readonly onError?: (at: RedisAddress, slot: number, error: Error) => void;
-  /** Some link can take commands again. */
+  /** Called when a link can take commands, the first time or again. */
   readonly onUp: () => void;
 }
 
-/** What follows from a refusal. */
+/** How to try again after an error. */
 export interface RetryHint {
-  /** The reason for it is gone already: worth another attempt at once. */
+  /** Whether the reason for the error is gone already, so that another attempt may be made at once. */
   readonly isSoon: boolean;
-  /** Where the next attempt goes, behind ASKING. */
+  /** The server to which the next attempt goes, behind ASKING. */
   readonly asked?: RedisAddress;
-  /** The next attempt brings the script along. */
+  /** Whether the next attempt has to send the text of the script. */
   readonly needsScript?: boolean;
 }
 
@@ -35,14 +35,14 @@ const REFRESH_PAUSE_MS = 100;
 
 interface Moved {
   readonly address: RedisAddress;
-  /** Whom the view named then. */
+  /** The owner of the slot that the topology named at the time of the redirection. */
   readonly viewOwner: string | undefined;
   readonly until: number;
 }
 
 /**
- * Which link leads to a slot: the topology's view, except where a server knew better since. What is waited
- * for by WAIT has links of its own, because WAIT holds up what comes behind it on its connection.
+ * Which link leads to a slot. The view of the topology says it, except where a server has redirected us since. Commands
+ * that are followed by WAIT have links of their own, because WAIT holds up everything behind it on its connection.
  */
 export class Routes {
   readonly #options: RoutesOptions;
@@ -55,7 +55,7 @@ export class Routes {
     this.#options = options;
   }
 
-  /** `undefined`: nobody is known to serve the slot. */
+  /** The link to the master of a slot; `undefined`: nobody is known to serve the slot. */
   linkTo(slot: number, isReplicated: boolean): CommandLink | undefined {
     const address = this.#ownerOf(slot);
     return address && this.linkAt(address, isReplicated);
@@ -74,8 +74,8 @@ export class Routes {
   }
 
   /**
-   * What an error on this link says about where to go next, and how.
-   * @param wasAsked it went there because the slot's owner had said so
+   * Learns from an error on this link, and says how to try again.
+   * @param wasAsked whether the command went there because the owner of the slot had sent it there
    */
   learn(slot: number, link: CommandLink, error: Error, wasAsked: boolean): RetryHint {
     this.#options.onError?.(link.address, slot, error);
@@ -85,7 +85,7 @@ export class Routes {
       return { isSoon: true };
     }
     if (redirection) return { isSoon: true, asked: addressOf(redirection, link) };
-    // The owner would not learn the script, but send us here again.
+    // The owner of the slot would not load the script, but send us here again.
     if (isScriptMissing(error)) return { isSoon: true, needsScript: true, ...(wasAsked && { asked: link.address }) };
     if (firstWord(error) === 'CROSSSLOT') return { isSoon: true };
     if (firstWord(error) === 'READONLY') link.condemn('it is read-only');
@@ -93,7 +93,7 @@ export class Routes {
     return { isSoon: false };
   }
 
-  /** A server said that the slot lives elsewhere for good. */
+  /** Notes that a server said MOVED: the slot lives elsewhere for good. */
   #follow(slot: number, redirection: Redirection, from: CommandLink): void {
     const address = addressOf(redirection, from);
     const viewOwner = this.#options.topology.view?.owners.get(slot);
@@ -101,7 +101,7 @@ export class Routes {
     this.refresh();
   }
 
-  /** Asks the topology anew; an answer comes as a change of view. */
+  /** Has the topology ask again who is master. A new answer comes as a change of view. */
   refresh(): void {
     if (this.#isRefreshing) return;
     this.#isRefreshing = true;
@@ -113,7 +113,7 @@ export class Routes {
     );
   }
 
-  /** Ends the links to those who are no longer masters, once what was asked there is answered. */
+  /** Takes over a new view: links to servers that are no masters any more end once everything on them is answered. */
   adopt({ masters, owners }: TopologyView): void {
     for (const [slot, { viewOwner }] of this.#moved) {
       if (owners.get(slot) !== viewOwner) this.#moved.delete(slot);

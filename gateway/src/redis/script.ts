@@ -13,7 +13,10 @@ export function createScript(source: string): Script {
   return { source, sha: createHash('sha1').update(source).digest('hex') };
 }
 
-/** What of an ioredis connection a script needs: any to the master of the slot of its keys. */
+/**
+ * The part of an ioredis connection that running a script needs. It leads to the master of the slot of the script's
+ * keys.
+ */
 export interface ScriptConnection {
   callBuffer(command: string, ...args: CommandArgument[]): Promise<unknown>;
 }
@@ -21,7 +24,7 @@ export interface ScriptConnection {
 /** KEYS and ARGV of a script, as EVALSHA takes them after the digest. */
 export type ScriptArguments = [keyCount: number, ...rest: CommandArgument[]];
 
-/** Runs a script; sends its text only where the server does not have it. */
+/** Runs a script by its digest, and sends its text only if the server does not know it. */
 export async function runScript(connection: ScriptConnection, script: Script, args: ScriptArguments): Promise<unknown> {
   try {
     return await connection.callBuffer('EVALSHA', script.sha, ...args);

@@ -12,11 +12,11 @@ import type { Topology } from './topology/topology.js';
 
 export interface CallOptions {
   /**
-   * Whether doing it twice is as good as doing it once. Then it is also repeated after its reply was cut off;
-   * if not, that is `outcome_unknown`.
+   * Whether doing the command twice has the same result as doing it once. If so, it is also repeated when its reply was
+   * cut off; if not, the outcome is then `outcome_unknown`.
    */
   readonly isIdempotent: boolean;
-  /** How long it is tried, ms. Default 5000. */
+  /** How long the command is tried, ms. Default 5000. */
   readonly deadlineMs?: number;
 }
 
@@ -24,22 +24,25 @@ interface ShardCommandsOptions {
   readonly clock: Clock;
   readonly topology: Pick<Topology, 'view'>;
   readonly routes: Routes;
-  /** Waits before a retry, random below a ceiling that doubles. */
+  /** How long to wait before each retry: a random time below a ceiling that doubles. */
   readonly retry: BackoffTimings;
-  /** Most bytes of calls that may wait for one master or be on their way to it. Default 16 MiB. */
+  /** Most bytes of calls that may wait for one master or be on their way to it. Default: 16 MiB. */
   readonly maxPendingBytes?: number;
 }
 
 const DEADLINE_MS = 5_000;
 const MAX_PENDING_BYTES = 16 * 1024 * 1024;
-/** Retries in a row that may go at once: servers that send us back and forth are not asked faster. */
+/**
+ * How many retries in a row may be made at once. Servers that redirect us back and forth are not asked faster than
+ * that.
+ */
 const MAX_HURRIED_RETRIES = 4;
-/** When to come back, told with `unavailable`. */
+/** When callers are told to come back, as part of `unavailable`, ms. */
 const RETRY_AFTER_MS = 1_000;
 
 const ASKING = command('ASKING');
 
-/** What is sent, with the script by its digest or with its text. */
+/** An encoded call, in two forms: with the script by its digest, or with its text. */
 interface Encoded {
   readonly plain: Command;
   readonly withScript: () => Command;
@@ -50,9 +53,9 @@ interface Call {
   readonly slot: number;
   readonly encoded: Encoded;
   readonly isIdempotent: boolean;
-  /** Its deadline is over, or it is answered. */
+  /** Whether the call is answered, or its deadline is over. */
   isOver: boolean;
-  /** An attempt was cut off: it may have been done. */
+  /** Whether the call may have been done: the reply to an attempt was cut off. */
   mayBeDone: boolean;
   /** Why the last attempt failed. */
   problem: Error | undefined;
@@ -75,9 +78,9 @@ export class ShardCommands {
   readonly #options: ShardCommandsOptions;
   readonly #pending: PendingBytes;
   readonly #calls = new Set<(problem: Error) => void>();
-  /** Calls that wait for their next attempt: how each is made to go at once. */
+  /** Calls that wait for their next attempt, each as a function that makes the attempt go at once. */
   readonly #sleeping = new Set<() => void>();
-  /** What leaves with the next write. */
+  /** What leaves with the next write, by link. */
   #batches = new Map<
     CommandLink,
     { commands: Command[]; deliver: ((replies: readonly Promise<unknown>[]) => void)[] }
@@ -130,12 +133,12 @@ export class ShardCommands {
     return this.#call(shard, { plain, withScript: () => plain }, options);
   }
 
-  /** Something changed for the better: nobody waits longer than needed. */
+  /** To be called when a master may have come back: calls that wait for their next attempt are tried at once. */
   wake(): void {
     for (const goOn of [...this.#sleeping]) goOn();
   }
 
-  /** What is not answered yet fails. */
+  /** Ends all calls that are not answered yet; they fail. */
   close(): void {
     this.#isClosed = true;
     for (const end of [...this.#calls]) end(new Error('closed'));
@@ -166,7 +169,7 @@ export class ShardCommands {
     });
   }
 
-  /** Tries until there is an outcome: a reply, or the error to be told. */
+  /** Tries until there is an outcome: a reply, or the error that the caller is told. */
   async #attempts(call: Call): Promise<unknown> {
     const { clock, routes, retry } = this.#options;
     const backoff = new Backoff(retry, clock.random);
@@ -176,7 +179,7 @@ export class ShardCommands {
       const link = asked ? routes.linkAt(asked, false) : routes.linkTo(call.slot, false);
       if (!link) routes.refresh();
       const wasUnsure = call.mayBeDone;
-      // While it is on its way nobody knows; what comes back says.
+      // While the call is on its way nobody knows whether it is done; the reply says so.
       call.mayBeDone = true;
       const reply = link
         ? await this.#post(link, needsScript ? call.encoded.withScript() : call.encoded.plain, asked !== undefined)
@@ -195,7 +198,10 @@ export class ShardCommands {
     }
   }
 
-  /** Sends it with all that leaves in this turn; resolves with the reply or an error, never rejects. */
+  /**
+   * Sends the command with everything else that leaves in this turn of the event loop. Resolves with the reply or an
+   * error, and never rejects.
+   */
   #post(link: CommandLink, one: Command, isAsked: boolean): Promise<unknown> {
     return new Promise((resolve) => {
       if (this.#batches.size === 0) this.#options.clock.soon(() => this.#flush());
@@ -232,7 +238,10 @@ export class ShardCommands {
   }
 }
 
-/** A key elsewhere would be refused by a Cluster, and found in the wrong place once shards move. */
+/**
+ * Refuses keys outside of the shard. A Cluster would refuse them too, and elsewhere they would be in the wrong place
+ * once shards move.
+ */
 function checkKeys(shard: number, keys: readonly string[]): void {
   for (const key of keys) {
     if (!key.startsWith(`ff:{s${shard}}`)) throw new RangeError(`the key ${key} is not one of shard ${shard}`);

@@ -1,22 +1,25 @@
 import type { Cancel, Clock } from '../clock.js';
 import { SHARD_COUNT } from './keys.js';
 
-/** Timers are not kept for less than this, ms: a few shards at a time instead. */
+/**
+ * Shortest pause between two looks, ms. Where they would have to be closer together, a few shards are looked at
+ * together.
+ */
 const MIN_PAUSE_MS = 100;
 
 interface ShardSweepOptions {
   readonly clock: Pick<Clock, 'after' | 'random'>;
   /** Time in which all gateways together look at every shard once, ms. */
   readonly sweepMs: number;
-  /** How many gateways there are now: the more, the more seldom each of them looks. Default 1. */
+  /** How many gateways there are now. The more there are, the less often each of them looks. Default: 1. */
   readonly gateways?: (() => number) | undefined;
-  /** Looks at one shard. What fails is left to the next round, here or at another gateway. */
+  /** Looks at one shard. A look that fails is left to the next round, of this gateway or of another one. */
   readonly look: (shard: number) => Promise<unknown>;
 }
 
 /**
- * Looks at all virtual shards by turns, for what a gateway that is gone has left there. It costs a deployment the same,
- * however many gateways share the work; each begins at a shard of its own.
+ * Looks at all virtual shards in turn, for what a gateway that is gone has left there. The gateways share the work, so
+ * a deployment is asked equally often however many there are. Each gateway begins at a shard of its own.
  */
 export class ShardSweep {
   readonly #options: ShardSweepOptions;

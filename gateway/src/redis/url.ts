@@ -14,23 +14,23 @@ interface RedisCredentials {
   readonly tls: boolean;
 }
 
-/** `redis://[user:password@]host[:6379][/db]` */
+/** One server: `redis://[user:password@]host[:6379][/db]`. */
 export interface StandaloneTarget extends RedisCredentials {
   readonly kind: 'standalone';
   readonly node: RedisAddress;
   readonly db: number;
 }
 
-/** `redis+cluster://[user:password@]host[:6379],host…`: some of the nodes; the others are found. */
+/** Some nodes of a Redis Cluster: `redis+cluster://[user:password@]host[:6379],host…`. The other nodes are found. */
 export interface ClusterTarget extends RedisCredentials {
   readonly kind: 'cluster';
   readonly nodes: readonly RedisAddress[];
 }
 
 /**
- * `redis+sentinel://[user:password@]host[:26379],host…/master-name[/db]`: the sentinels. User and
- * password are those of the servers that hold data; those of the sentinels, if they want any, follow
- * as `?sentinelUsername=user&sentinelPassword=password`.
+ * The sentinels: `redis+sentinel://[user:password@]host[:26379],host…/master-name[/db]`. User and password are those of
+ * the servers that hold data. If the sentinels want a user and password too, these follow as
+ * `?sentinelUsername=user&sentinelPassword=password`.
  */
 export interface SentinelTarget extends RedisCredentials {
   readonly kind: 'sentinel';
@@ -82,7 +82,7 @@ export function parseRedisUrl(url: string): RedisTarget {
   return { kind: 'standalone', node: nodes[0] as RedisAddress, db: parseDb(path), ...credentials };
 }
 
-/** What every connection to a server of this target that holds data has in common. */
+/** The options of every connection to a server of this target that holds data. */
 export function dataConnectionOptions(target: RedisTarget): RedisOptions {
   return {
     ...(target.username !== undefined && { username: target.username }),
@@ -92,7 +92,7 @@ export function dataConnectionOptions(target: RedisTarget): RedisOptions {
   };
 }
 
-/** The same for connections to the sentinels. */
+/** The options of every connection to the sentinels of this target. */
 export function sentinelConnectionOptions({ tls, sentinelUsername, sentinelPassword }: SentinelTarget): RedisOptions {
   return {
     ...(sentinelUsername !== undefined && { username: sentinelUsername }),

@@ -1,4 +1,7 @@
-/** The certificate that a gateway shows where it speaks TLS itself, and the key to it, in files that somebody renews. */
+/**
+ * The certificate that a gateway shows when it speaks TLS itself, and its key. Both are in files that are renewed from
+ * outside.
+ */
 import { X509Certificate } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
@@ -7,13 +10,16 @@ import type { CertificateFiles } from './transport.js';
 interface Certificate {
   readonly cert: Buffer;
   readonly key: Buffer;
-  /** When it ends, ms since the Unix epoch. */
+  /** When the certificate expires, ms since the Unix epoch. */
   readonly endsAtMs: number;
-  /** Whom it is for, as it says itself: `DNS:app.example.com, DNS:*.example.com`. */
+  /** The host names that the certificate is valid for, as it states them: `DNS:app.example.com, DNS:*.example.com`. */
   readonly names: string;
 }
 
-/** @throws with one line that names the file, if one can't be read or the two are not a pair. */
+/**
+ * @throws {Error} with one line that names the file, if a file can't be read or if certificate and key do not belong
+ * together.
+ */
 export function readCertificate({ cert: certFile, key: keyFile }: CertificateFiles): Certificate {
   const cert = read('tls.cert', certFile);
   const key = read('tls.key', keyFile);
@@ -36,7 +42,10 @@ function read(setting: string, file: string): Buffer {
   }
 }
 
-/** Differs once a file has changed, also where a link now leads elsewhere, as Kubernetes and certbot renew. */
+/**
+ * A text that changes when a file has changed. That includes a symbolic link that now leads to another file, which is
+ * how Kubernetes and certbot renew certificates.
+ */
 export function fingerprintOf({ cert, key }: CertificateFiles): string {
   return [cert, key]
     .map((file) => statSync(file, { throwIfNoEntry: false }))

@@ -1,11 +1,14 @@
 import { BlockList, isIP } from 'node:net';
 
-/** The address of whom a request is from: of the peer, or as proxies in between told it in `X-Forwarded-For`. */
+/**
+ * Finds the address of the client that sent a request: the address of the peer, or the one that proxies in between put
+ * into `X-Forwarded-For`.
+ */
 type ClientAddress = (peer: string, forwardedFor: string) => string;
 
 /**
- * Believes what trusted proxies say, and nobody else: from right to left, the first address that is not
- * a trusted proxy's is the client's.
+ * Believes trusted proxies and nobody else: reading `X-Forwarded-For` from right to left, the first address that does
+ * not belong to a trusted proxy is the client's.
  * @param trusted addresses and networks: `10.0.0.1`, `10.0.0.0/8`, `fd00::/8`
  */
 export function createClientAddress(trusted: readonly string[]): ClientAddress {
@@ -37,7 +40,10 @@ export function parseNetwork(text: string) {
   return { address, bits: length, family: version === 6 ? ('ipv6' as const) : ('ipv4' as const) };
 }
 
-/** Without a port, and IPv4 as such where it came as IPv6. `undefined`: no address (`unknown`, a made-up name). */
+/**
+ * The address without its port; an IPv4 address that came in IPv6 form is written as IPv4. `undefined`: the text is no
+ * address (`unknown`, or a made-up name).
+ */
 function plain(text: string): string | undefined {
   const [, bracketed, withPort] = /^\[([^\]]*)\](?::\d+)?$|^(\d+\.\d+\.\d+\.\d+):\d+$/.exec(text) ?? [];
   const address = (bracketed ?? withPort ?? text).replace(/^(?:::|(?:0{1,4}:){5})ffff:(?=\d+\.)/i, '');

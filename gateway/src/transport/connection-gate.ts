@@ -1,6 +1,9 @@
 import type { TransportOptions } from './transport.js';
 
-/** Of the connections that a transport may have, so many are kept for HTTP: health checks still get through. */
+/**
+ * How many of the connections that a transport may have are kept free for HTTP, so that health checks still get
+ * through.
+ */
 export const KEPT_FOR_HTTP = 16;
 
 /** Counts the connections of a transport, and lets no more in than it may have. */
@@ -15,7 +18,10 @@ export class ConnectionGate {
     this.#onConnections = onConnections;
   }
 
-  /** A connection came. False: it has to be closed at once, which ends with `leave` as for any other. */
+  /**
+   * Counts a new connection. `false`: it is one too many and has to be closed at once; `leave` is called for it as for
+   * any other.
+   */
   enter(): boolean {
     const isRefused = ++this.#open > this.#max;
     this.#onConnections(this.#open, isRefused);

@@ -4,9 +4,10 @@ export interface DropListener {
 }
 
 /**
- * Frames are found not to fit while subscribers are being iterated, where nobody may leave a topic or
- * close a socket. Whom it concerns is noted here and told as soon as that is over: right after the
- * publish that saw it, before the next one at the latest, so that no later frame hides the hole.
+ * Notes which sockets dropped a frame, and tells their sessions a moment later. A transport finds out that a frame does
+ * not fit while it iterates the subscribers of a topic, when nobody may leave a topic or close a socket. So sessions
+ * are told as soon as the iteration is over: right after the publish that noticed it, and before the next one at the
+ * latest, so that no later frame hides the hole.
  */
 export class DropNotices {
   #waiting: DropListener[] = [];

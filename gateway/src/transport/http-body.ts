@@ -1,4 +1,4 @@
-/** Bytes that the request bodies of a transport may take up together. */
+/** Counts the bytes that the request bodies of a transport take up together, and limits them. */
 export class BodyRoom {
   #free: number;
 
@@ -6,7 +6,9 @@ export class BodyRoom {
     this.#free = bytes;
   }
 
-  /** Whether there was that much left; what was taken has to be given back. */
+  /**
+   * Takes so many bytes if that many are left, and says whether they were. Bytes that were taken have to be given back.
+   */
   take(bytes: number): boolean {
     if (bytes > this.#free) return false;
     this.#free -= bytes;
@@ -37,8 +39,9 @@ export class IncomingBody {
   }
 
   /**
-   * Copies a chunk; or says why not: then everything that came is forgotten.
-   * @param isLast known to be the last one: the buffer is made to fit.
+   * Copies a chunk. Returns `undefined`, or the reason why it could not; then everything that came before is forgotten
+   * too.
+   * @param isLast whether this is known to be the last chunk: then the buffer is made to fit exactly
    */
   add(chunk: Uint8Array, isLast: boolean): 'too_large' | 'no_room' | undefined {
     const needed = this.#length + chunk.length;
@@ -60,7 +63,7 @@ export class IncomingBody {
     return this.#buffer.subarray(0, this.#length);
   }
 
-  /** To be called once nobody needs the bytes any more. */
+  /** Gives the bytes back. To be called once nobody needs them any more. */
   release(): void {
     this.#room.giveBack(this.#buffer.length);
     this.#buffer = NO_BYTES;

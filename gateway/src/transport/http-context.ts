@@ -14,7 +14,10 @@ export class HttpContext {
   readonly handler: RequestHandler;
   /** Requests that are not answered yet. */
   open = 0;
-  /** From now on an answer is the last one of its connection, and says so. */
+  /**
+   * Whether the transport is stopping: each answer is then the last one on its connection, and says so by `Connection:
+   * close`.
+   */
   isStopping = false;
   readonly clientAddress: NonNullable<TransportOptions['clientAddress']>;
   readonly requestMs: number;
@@ -32,7 +35,7 @@ export class HttpContext {
     this.#room = new BodyRoom(maxBodiesBytes);
   }
 
-  /** @param contentLength the header; `''` if absent. */
+  /** @param contentLength the text of the header; `''` if the request has none */
   isTooLarge(contentLength: string): boolean {
     return Number(contentLength) > this.#maxBodyBytes;
   }

@@ -3,8 +3,8 @@ import { type AddressInfo, createServer } from 'node:net';
 import { PortTakenError } from './transport.js';
 
 /**
- * A free port, for listeners that have to name one.
- * @throws what kept the probe from listening: a {@link PortTakenError} if `port` is not 0 and taken.
+ * Finds a free port, for listeners that cannot ask for port 0 themselves.
+ * @throws the error that kept the probe from listening: a {@link PortTakenError} if `port` is not 0 and is taken.
  */
 export async function probePort(host: string, port: number): Promise<number> {
   const probe = createServer().listen({ host, port, exclusive: true });

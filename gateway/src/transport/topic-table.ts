@@ -1,4 +1,4 @@
-/** Topics for a transport that has none of its own. */
+/** Which subscribers are on which topic, for a transport without topics of its own. */
 export class TopicTable<Subscriber> {
   readonly #topics = new Map<string, Set<Subscriber>>();
 

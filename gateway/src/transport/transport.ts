@@ -18,27 +18,33 @@ export interface Transport {
   publish(topic: string, frame: Uint8Array | string, binary: boolean): void;
   /** How many sockets are on the topic now. */
   subscribers(topic: string): number;
-  /** Whether so many of `maxConnections` are taken that the rest is for HTTP: refuse upgrades. */
+  /**
+   * Whether so many of `maxConnections` are taken that the rest is kept for HTTP; upgrades to WebSocket are then
+   * refused.
+   */
   readonly isCrowded: boolean;
-  /** HTTP requests that are not answered yet; those given up by the peer count until they are. */
+  /**
+   * How many HTTP requests are not answered yet. A request that the peer gave up counts until its handler has answered.
+   */
   readonly openRequests: number;
   /**
-   * New connections get the certificate that its files hold now; those that are open keep theirs. Does nothing without `tls`.
-   * @throws if it can't be used; then nothing has changed.
+   * New connections get the certificate that the files of `tls` hold now; open connections keep the one they have. Does
+   * nothing without `tls`.
+   * @throws {Error} if the certificate can't be used; then nothing has changed.
    */
   renewCertificate(): void;
-  /** From now on each HTTP connection ends with its next answer; new ones are accepted as before. */
+  /** From now on each HTTP connection ends with its next answer. New connections are accepted as before. */
   endConnectionsWithAnswers(): void;
-  /** Stops accepting; open sockets stay, HTTP connections end with their next answer. */
+  /** Stops accepting connections. Open sockets stay; HTTP connections end with their next answer. */
   stopListening(): void;
-  /** Ends everything at once, sockets without a close frame. */
+  /** Ends all connections at once. Sockets end without a close frame. */
   close(): Promise<void>;
 }
 
 /**
- * uWebSockets.js holds 32 pending publishes a subscriber (`TopicTree.h`) and drains it at the 33rd. If
- * that drops frames, the 33rd stays queued and was seen to arrive after the hole: this is a limit for
- * all publishers of a turn together, not for each.
+ * Most publishes in one turn of the event loop, for all publishers together. uWebSockets.js holds 32 pending publishes
+ * for each subscriber (`TopicTree.h`) and drains the subscriber at the 33rd. If that drops frames, the 33rd stays
+ * queued and was seen to arrive after the hole.
  */
 export const MAX_PUBLISHES_PER_TURN = 32;
 
@@ -50,24 +56,30 @@ export interface ListenAddress {
   readonly shared?: boolean;
 }
 
-/** Paths of PEM files. */
+/** Paths of the PEM files of a certificate. */
 export interface CertificateFiles {
-  /** The certificate, then those that signed it up to the root. */
+  /** Path of the file with the certificate, followed by those that signed it, up to the root. */
   readonly cert: string;
-  /** Its private key, not encrypted. */
+  /** Path of the file with the private key of the certificate, not encrypted. */
   readonly key: string;
 }
 
 export interface TransportOptions {
   /** Largest WebSocket frame, bytes; a larger one ends the connection (1006 or 1009). */
   readonly maxFrameBytes: number;
-  /** A frame is dropped while more unsent bytes than this wait; so one frame more may be held. */
+  /**
+   * Most unsent bytes of a socket: while more than this wait, a frame for it is dropped. So one frame more than this
+   * may be held.
+   */
   readonly maxBufferedBytes: number;
   /** Most bytes of an HTTP request body; a larger one is `too_large`. */
   readonly maxBodyBytes: number;
-  /** Most bytes that the bodies of all open requests take up; one beyond is `no_room`. Default 8 times `maxBodyBytes`. */
+  /**
+   * Most bytes that the bodies of all open requests take up together; a body beyond that is `no_room`. Default 8 times
+   * `maxBodyBytes`.
+   */
   readonly maxBodiesBytes?: number;
-  /** TLS is spoken, by the certificate in these files. Default: it is not. */
+  /** The transport speaks TLS with the certificate in these files. Default: it does not speak TLS. */
   readonly tls?: CertificateFiles;
   /**
    * How long a peer may take for the head of an HTTP request, and for the TLS handshake before it, ms. Default
@@ -79,18 +91,27 @@ export interface TransportOptions {
    * besides ends a peer that sends less than 16 KiB a second of a body, and one that stands still for 10 s.
    */
   readonly httpRequestMs?: number;
-  /** Told of a peer that one of these ended. Not called by uWebSockets.js for its own limits. */
+  /**
+   * Called when a peer was cut off by `httpHeadMs` or `httpRequestMs`. Not called for the limits that uWebSockets.js
+   * has of its own.
+   */
   readonly onSlow?: (limit: SlowLimit) => void;
-  /** Most connections at a time, HTTP and WebSocket; one beyond is closed as soon as it is accepted. Default: no limit. */
+  /**
+   * Most connections at a time, HTTP and WebSocket; a connection beyond that is closed as soon as it is accepted.
+   * Default: no limit.
+   */
   readonly maxConnections?: number;
-  /** Told how many connections there are when one came or went, and whether one was closed for being one too many. */
+  /**
+   * Called when a connection came or went, with the number of open ones, and with whether the connection was closed for
+   * being one too many.
+   */
   readonly onConnections?: (open: number, isRefused: boolean) => void;
   /**
-   * Makes the address of the client of that of the peer and the `X-Forwarded-For` header, which says whom
-   * a proxy speaks for. Default: the peer's.
+   * Finds the address of the client from the address of the peer and the `X-Forwarded-For` header, in which proxies say
+   * for whom they speak. Default: the address of the peer.
    */
   readonly clientAddress?: (peer: string, forwardedFor: string) => string;
-  /** A socket without any traffic for this long is terminated (backstop of the heartbeat), ms. */
+  /** A socket without any traffic for this long is terminated, ms: what stops those that the heartbeat did not. */
   readonly idleTimeoutMs: number;
 }
 
@@ -100,27 +121,30 @@ export type SlowLimit = 'httpHeadMs' | 'httpRequestMs';
 export const DEFAULT_HTTP_HEAD_MS = 10_000;
 export const DEFAULT_HTTP_REQUEST_MS = 30_000;
 
-/** `sent`: with the kernel. `buffered`: accepted, waiting in the process. `dropped`: not accepted. */
+/**
+ * What became of a frame: `sent`: the kernel has it. `buffered`: it was accepted and waits in this process. `dropped`:
+ * it was not accepted.
+ */
 export type SendResult = 'sent' | 'buffered' | 'dropped';
 
 /**
- * One WebSocket. Every method is a no-op (`send`: `dropped`) from the call of `close` or `terminate` on;
- * `cork` calls back all the same. Frames must not be changed after they were handed over.
+ * One WebSocket. Once `close` or `terminate` was called, every method does nothing (`send` returns `dropped`), except
+ * that `cork` still calls back. Frames must not be changed after they were handed over.
  */
 export interface Socket {
   send(frame: Uint8Array | string, binary: boolean): SendResult;
-  /** Sends of `callback` leave in as few writes as possible. */
+  /** Runs `callback` at once; what it sends leaves in as few writes as possible. */
   cork(callback: () => void): void;
   subscribe(topic: string): void;
   unsubscribe(topic: string): void;
-  /** Bytes accepted but not yet with the kernel. */
+  /** Bytes that were accepted, and that the kernel does not have yet. */
   readonly bufferedBytes: number;
-  /** Textual address of the client, as `clientAddress` says; stays when the socket is gone. */
+  /** Address of the client as text, as `clientAddress` finds it. It stays readable when the socket is gone. */
   readonly remoteAddress: string;
   /**
-   * Close handshake with code and reason (cut to 123 bytes of UTF-8, between characters); ended by force
-   * if the peer does not finish it within {@link FORCED_CLOSE_MS}. `onClose` follows; its descriptor may
-   * live longer where the adapter says so.
+   * Begins the close handshake with this code and reason (cut to 123 bytes of UTF-8, between characters). If the peer
+   * does not finish it within {@link FORCED_CLOSE_MS}, the connection is cut. `onClose` follows. The descriptor of the
+   * socket may live longer where the adapter says so.
    */
   close(code: number, reason: string): void;
   /** Ends the link without a close frame. `onClose` follows with 1006. */
@@ -143,7 +167,7 @@ export type UpgradeResult<Session> =
   | {
       readonly accept: false;
       readonly status: number;
-      /** The reason in a few constant words: the peer is told, and refusals are counted by it. */
+      /** The reason in a few constant words. The peer is told it, and refusals are counted by it. */
       readonly body: string;
     };
 
@@ -152,28 +176,28 @@ export interface TransportHandlers<Session extends SocketSession> {
   /** Decides on a WebSocket upgrade, synchronously. `session` is called once the socket is open. */
   onUpgrade(request: UpgradeRequest): UpgradeResult<Session>;
   /**
-   * Answers an HTTP request by its head, or returns a function that answers by its body too. A body is
-   * read only then; of a request that is answered without, the rest is thrown away as it comes. A GET
-   * has none. The request may be kept.
+   * Answers an HTTP request by its head alone, or returns a function that is given the body and answers then. Only in
+   * the second case the body is read; otherwise it is thrown away as it comes. A GET has no body. The request object
+   * may be kept.
    */
   onRequest(request: HttpRequest): HttpAnswer | BodyHandler;
 }
 
 /** The gateway's side of one socket. */
 export interface SocketSession {
-  /** One whole frame; `data` is lent for the call. */
+  /** Called with each whole frame that came in; `data` is lent for the call, so copy it to keep it. */
   onMessage(data: Uint8Array, binary: boolean): void;
   /**
-   * A frame (topic or direct) did not fit `maxBufferedBytes` and was dropped. The frames accepted
-   * before it are a contiguous prefix; later ones of the same batch may vanish without an event.
-   * May come several times; comes outside of `Transport.publish`, so that topics can be left here.
+   * A frame (topic or direct) did not fit `maxBufferedBytes` and was dropped. The frames accepted before it are a
+   * contiguous prefix; later ones of the same batch may vanish without an event. It may be called several times. It is
+   * called outside of `Transport.publish`, so that topics can be left here.
    */
   onDropped(): void;
-  /** Some buffered bytes reached the kernel; `bufferedBytes` is 0 when all have. */
+  /** Called when some buffered bytes reached the kernel; `bufferedBytes` is 0 once all have. */
   onDrain(): void;
   /**
-   * The socket is gone; nothing is called after this. Never comes within a call of `close` or
-   * `terminate`. 1006, without a reason, if there was no close frame.
+   * Called when the socket is gone; nothing is called after this. It is never called within a call of `close` or
+   * `terminate`. The code is 1006, without a reason, if there was no close frame.
    */
   onClose(code: number, reason: string): void;
 }
@@ -184,20 +208,23 @@ export interface HttpRequest {
   readonly path: string;
   /** Raw query string, without `?`. */
   readonly query: string;
-  /** Header by its lower-case name, `''` if absent. To be asked before the handler returns; `''` afterwards. */
+  /**
+   * A header by its lower-case name; `''` if it is absent. Ask before the handler returns: afterwards it is always
+   * `''`.
+   */
   header(name: string): string;
-  /** Textual address of the client, as `clientAddress` says. To be asked before the handler returns. */
+  /** Address of the client as text, as `clientAddress` finds it. Ask before the handler returns. */
   readonly remoteAddress: string;
 }
 
 export type HttpAnswer = HttpResponse | Promise<HttpResponse>;
 
-/** Called once, never if the upload is given up. The bytes may be kept. */
+/** Answers a request by its body. Called once, or never if the peer gives up the upload. The bytes may be kept. */
 export type BodyHandler = (body: HttpBody) => HttpAnswer;
 
 /**
- * `too_large`: over `maxBodyBytes`; told before anything is read where the head says so. `no_room`: the
- * bodies of other requests take up all of `maxBodiesBytes`.
+ * The bytes of a request body, or why there are none. `too_large`: it is over `maxBodyBytes`; where the head says so,
+ * nothing of it is read. `no_room`: the bodies of other requests take up all of `maxBodiesBytes`.
  */
 export type HttpBody = Uint8Array | 'too_large' | 'no_room';
 

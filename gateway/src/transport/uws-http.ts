@@ -5,14 +5,16 @@ import { hasBody, statusLine } from './http-headers.js';
 import type { BodyHandler, HttpAnswer, HttpRequest, HttpResponse } from './transport.js';
 import { addressText } from './uws-socket.js';
 
-/** uWebSockets.js closes a connection that was idle for 8 to 12 s; a client has to hear of the least, less its way here. */
+/**
+ * What clients are told about idle connections. uWebSockets.js closes one that was idle for 8 to 12 s, so a client is
+ * told the shortest of these, less a second for the way of its request.
+ */
 const KEEP_ALIVE = 'timeout=7';
 
 /**
- * Answers one HTTP request. uWebSockets.js lends the request for this call only; the response must not
- * be touched after an abort or the end. It closes a connection whose client pipelines a second
- * request while the first one is being answered asynchronously. What comes of a body after the answer
- * it drops without a call.
+ * Answers one HTTP request. uWebSockets.js lends the request for this call only; the response must not be touched after
+ * an abort or the end. It closes a connection whose client pipelines a second request while the first one is being
+ * answered asynchronously. What arrives of a body after the answer is dropped by uWebSockets.js, without a call to us.
  */
 export function serveUws(response: NativeResponse, request: NativeRequest, context: HttpContext): void {
   const exchange = new Exchange(response, request, context);
@@ -24,8 +26,8 @@ export function serveUws(response: NativeResponse, request: NativeRequest, conte
 }
 
 /**
- * A header that is a list, of all its lines (RFC 9110 section 5.3): `getHeader` has the first alone, and a proxy may add what it
- * knows in a line of its own, below the one that the client made up.
+ * All lines of a header that is a list, joined to one (RFC 9110 section 5.3). `getHeader` returns the first line alone,
+ * which may be made up by the client, with what a proxy knows in a line of its own below.
  */
 export function listHeader(request: NativeRequest, name: string): string {
   if (request.getHeader(name) === '') return '';
@@ -39,19 +41,21 @@ class Exchange implements HttpRequest {
   readonly method: string;
   readonly path: string;
   readonly query: string;
-  /** Lent until the handler has returned. */
+  /** The native request, which is lent to us until the handler has returned. */
   #request: NativeRequest | undefined;
   readonly #isHead: boolean;
-  /** `undefined` once aborted or answered. */
+  /** The native response; `undefined` once the request is aborted or answered. */
   #response: NativeResponse | undefined;
   #remoteAddress: string | undefined;
-  /** Whether an abort is noticed: uWebSockets.js insists on it before a handler returns unanswered. */
+  /** Whether a listener for aborts is set: uWebSockets.js insists on one before a handler returns without an answer. */
   #watched = false;
   #body: IncomingBody | undefined;
   #isReading = false;
-  /** Ends a body that does not come whole in time; of one that comes at once nobody asks for a timer. */
+  /** Ends the request if its body does not come whole in time. A body that comes at once costs no timer. */
   #deadline: NodeJS.Timeout | undefined;
-  /** Whether all of the request has come: a connection closed before is reset, and the answer may be lost. */
+  /**
+   * Whether all of the request has come. A connection that is closed before that is reset, and its answer may be lost.
+   */
   #isWhole: boolean;
   readonly #context: HttpContext;
 
@@ -72,12 +76,15 @@ class Exchange implements HttpRequest {
     return this.#request?.getHeader(name) ?? '';
   }
 
-  /** The handler has returned: the request is no longer ours. */
+  /** To be called when the handler has returned: from then on the native request must not be touched. */
   returned(): void {
     this.#request = undefined;
   }
 
-  /** Asked of the socket at first use, since few requests need it; `''` if the socket is gone by then. */
+  /**
+   * The address of the client. The socket is asked at first use, since few requests need it; `''` if the socket is gone
+   * by then.
+   */
   get remoteAddress(): string {
     if (this.#remoteAddress === undefined && this.#response !== undefined) {
       const peer = addressText(this.#response.getRemoteAddressAsText());
@@ -87,7 +94,7 @@ class Exchange implements HttpRequest {
     return this.#remoteAddress ?? '';
   }
 
-  /** Reads the body, then answers; never if the upload is aborted. */
+  /** Reads the body, then answers. It never answers if the upload is aborted. */
   collect(body: IncomingBody, handler: BodyHandler): void {
     this.#body = body;
     this.#isReading = true;
@@ -157,7 +164,7 @@ class Exchange implements HttpRequest {
     response.endWithoutBody();
   }
 
-  /** Answered, or given up by the peer and by the handler. */
+  /** Ends the exchange: it was answered, or the peer and the handler gave it up. */
   #end(): void {
     this.#context.open--;
     this.#body?.release();

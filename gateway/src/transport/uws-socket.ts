@@ -3,7 +3,7 @@ import { systemClock } from '../clock.js';
 import type { DropListener, DropNotices } from './drop-notices.js';
 import { FORCED_CLOSE_MS, fitCloseReason, type SendResult, type Socket, type SocketSession } from './transport.js';
 
-/** What a native socket carries: uWebSockets.js lets properties be put on the object of a connection. */
+/** What a native socket carries for us: uWebSockets.js lets properties be put on the object of a connection. */
 export interface UwsUserData<S extends SocketSession> {
   socket?: UwsSocket<S>;
 }
@@ -16,15 +16,18 @@ interface Closing {
   readonly cancelForce: () => void;
 }
 
-/** One connection: the native object and this one, no closures; memory per connection counts. */
+/**
+ * One connection. It consists of the native object and this one, without closures, because the memory of each
+ * connection counts.
+ */
 export class UwsSocket<S extends SocketSession> implements Socket, DropListener {
-  /** `undefined` once closed: the native object throws from then on. */
+  /** The native socket; `undefined` once it is closed, because its methods throw from then on. */
   #ws: UwsWebSocket<S> | undefined;
   readonly #notices: DropNotices;
   readonly remoteAddress: string;
   #closing: Closing | undefined;
   #dropUntold = false;
-  /** Set right after construction: the session is made with the socket. */
+  /** The session of this socket. It is set right after construction, because a session is made with its socket. */
   session!: S;
 
   constructor(ws: UwsWebSocket<S>, notices: DropNotices, remoteAddress: string) {
@@ -101,7 +104,10 @@ export class UwsSocket<S extends SocketSession> implements Socket, DropListener 
     else if (this.bufferedBytes === 0) this.#ws?.end(this.#closing.code, fitCloseReason(this.#closing.reason));
   }
 
-  /** Told in a turn of its own: it comes inside `close` and `terminate`, and while the app closes all. */
+  /**
+   * Called by uWebSockets.js, also inside `close` and `terminate` and while the app closes all sockets. So the session
+   * is told in a turn of its own.
+   */
   onClose(code: number, reason: ArrayBuffer): void {
     this.#ws = undefined;
     this.#closing?.cancelForce();

@@ -19,21 +19,22 @@ import { addressText, UwsSocket, type UwsUserData, type UwsWebSocket } from './u
 export { loadUws } from './uws-addon.js';
 
 /**
- * The transport on uWebSockets.js. Topics are native: one call a frame, no JavaScript a subscriber.
+ * The transport on uWebSockets.js. Topics are native: one call for each frame, and no JavaScript runs for each
+ * subscriber.
  *
- * What differs from the port: a socket's limit is checked before a frame is added, so that one frame
- * more than `maxBufferedBytes` may wait; idle timeouts have a resolution of 4 s and lie within
- * 8-960 s; responses carry `Date` and `uWebSockets` headers; what follows of a body that was refused is
- * dropped natively, to its end, since a response that was ended can no longer be closed.
+ * What differs from the port: a socket's limit is checked before a frame is added, so that one frame more than
+ * `maxBufferedBytes` may wait; idle timeouts have a resolution of 4 s and lie within 8-960 s; responses carry `Date`
+ * and `uWebSockets` headers; what follows of a body that was refused is dropped natively, to its end, since a response
+ * that was ended can no longer be closed.
  *
  * A renewed certificate is a second app beside the first, which keeps its connections. The port is left and taken anew
- * within one turn: who connects in that very moment may be refused, and comes again.
+ * within one turn of the event loop: a client that connects in that very moment may be refused, and comes again.
  *
- * Not in our hands either: of a socket that was closed while nothing waited, `onClose` comes at once, and
- * a peer that never finishes the handshake keeps its descriptor for some 16 s; HTTP/1.0 and request
- * targets in absolute form are refused with 505 in words of its own; idle HTTP connections are closed after
- * 8 to 12 s (`HTTP_IDLE_TIMEOUT_S` in its `HttpContext.h`); a request without `Host` is not answered at all; of two `Content-Length`
- * headers the first one counts.
+ * Not in our hands either: when a socket is closed while nothing waits to be sent, `onClose` comes at once, and a peer
+ * that never finishes the handshake keeps its descriptor for some 16 s; HTTP/1.0 and request targets in absolute form
+ * are refused with 505 in words of its own; idle HTTP connections are closed after 8 to 12 s (`HTTP_IDLE_TIMEOUT_S` in
+ * its `HttpContext.h`); a request without `Host` is not answered at all; of two `Content-Length` headers the first one
+ * counts.
  *
  * @throws {Error} if the addon does not load here; ask {@link loadUws} first.
  */
@@ -46,16 +47,16 @@ export function createUwsTransport<S extends SocketSession>(
   const uws = loaded.addon;
   const notices = new DropNotices();
   const gate = new ConnectionGate(options);
-  /** Where it listens, or means to. */
+  /** Where the transport listens, or was told to listen. */
   let address: Required<ListenAddress> | undefined;
   const { clientAddress = (peer: string) => peer } = options;
-  /** From the accepted upgrade to `open`, which comes inside of it. */
+  /** Makes the session of the upgrade that is being accepted: uWebSockets.js calls `open` from within `upgrade`. */
   let openSession: ((socket: Socket) => S) | undefined;
   let openAddress = '';
 
   const http = new HttpContext(options, (request) => handlers.onRequest(request));
 
-  /** @throws if the certificate can't be used. */
+  /** @throws {Error} if the certificate can't be used. */
   function createGeneration(): Generation {
     const { tls } = options;
     const app = tls ? uws.SSLApp({ cert_file_name: tls.cert, key_file_name: tls.key }) : uws.App();
@@ -109,7 +110,7 @@ export function createUwsTransport<S extends SocketSession>(
         ws.socket?.onClose(code, reason);
       },
     });
-    // Of an HTTP connection that became a WebSocket it does not tell the end.
+    // uWebSockets.js does not report the end of an HTTP connection that became a WebSocket.
     const onChange = (response: HttpResponse, change: number) => {
       if (!onConnection(change)) response.close();
     };
@@ -118,7 +119,7 @@ export function createUwsTransport<S extends SocketSession>(
     return generation;
   }
 
-  /** Those with an older certificate, as long as they have connections. */
+  /** Apps with an older certificate, for as long as they have connections. */
   const former = new Set<Generation>();
   let current = createGeneration();
 
@@ -145,7 +146,7 @@ export function createUwsTransport<S extends SocketSession>(
       const named = port === 0 ? await probePort(host, 0) : port;
       address = { host, port: named, shared };
       if (!startListening(current, address)) {
-        // It does not say why it failed; the probe does.
+        // uWebSockets.js does not say why listening failed; the probe does.
         await probePort(host, named);
         throw new Error(`cannot listen on ${host}:${named}`);
       }
@@ -202,11 +203,14 @@ export function createUwsTransport<S extends SocketSession>(
   };
 }
 
-/** An app of uWebSockets.js keeps the certificate that it was made with: a new one needs a new app, beside it. */
+/**
+ * One app of uWebSockets.js with the certificate that it was made with. A new certificate needs a new app beside the
+ * old one.
+ */
 interface Generation {
   readonly app: TemplatedApp;
   listening: us_listen_socket | undefined;
-  /** Connections, HTTP and WebSocket. */
+  /** How many connections this app has, HTTP and WebSocket together. */
   open: number;
 }
 

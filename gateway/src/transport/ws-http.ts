@@ -9,7 +9,7 @@ import { plainAddress } from './ws-socket.js';
 /** How much of a body is read and thrown away after the answer, bytes; then the connection is cut. */
 const DISCARDED_BODY_BYTES = 4 * 1024 * 1024;
 
-/** The path and the raw query string of a request target, of one in absolute form too (RFC 9112 section 3.2.2). */
+/** The path and the raw query string of a request target, which may be in absolute form (RFC 9112 section 3.2.2). */
 export function splitTarget(asked: string): { path: string; query: string } {
   const target = asked.startsWith('/') ? asked : asked.replace(/^https?:\/\/[^/?]*\/?/i, '/');
   const mark = target.indexOf('?');
@@ -21,7 +21,7 @@ export function headerOf(message: IncomingMessage, name: string): string {
   return Array.isArray(value) ? value.join(', ') : (value ?? '');
 }
 
-/** Answers one HTTP request; nobody is asked for an answer if the upload is given up. */
+/** Answers one HTTP request. If the peer gives up the upload, no handler is asked for an answer. */
 export async function serveWs(message: IncomingMessage, response: ServerResponse, context: HttpContext): Promise<void> {
   const { socket } = message;
   context.open++;
@@ -31,17 +31,21 @@ export async function serveWs(message: IncomingMessage, response: ServerResponse
   context.open--;
 }
 
-/** Sockets whose request was handed over and is not answered yet; those of them whose body is still coming. */
+/** Sockets whose request was handed over and is not answered yet. */
 const answering = new WeakSet<Socket>();
+/** Sockets of which the body of a request is being read. */
 const reading = new WeakSet<Socket>();
 
-/** What Node says to these; any other is 400. */
+/** The status with which Node answers these errors of its parser; any other error is 400. */
 const BAD_REQUEST_STATUS: Readonly<Record<string, number>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 408,
   HPE_HEADER_OVERFLOW: 431,
 };
 
-/** Ends a connection that brought no request, or none in time. Nothing is written into an answer that may have begun. */
+/**
+ * Ends a connection that brought no valid request, or none in time. If an answer may have begun already, nothing is
+ * written into it.
+ */
 export function refuseBadRequest(error: NodeJS.ErrnoException, socket: Socket, { onSlow }: HttpContext): void {
   const isReading = reading.has(socket);
   if (error.code === 'ERR_TLS_HANDSHAKE_TIMEOUT') onSlow('httpHeadMs');
@@ -79,7 +83,7 @@ async function serve(message: IncomingMessage, response: ServerResponse, context
   }
 }
 
-/** Resolves once the answer has left, or nobody waits for it. */
+/** Writes the answer. Resolves once it has left, or once nobody waits for it any more. */
 function write(response: ServerResponse, answer: HttpResponse, { isStopping }: HttpContext): Promise<void> {
   const { status, headers, body } = answer;
   response.statusCode = status;
@@ -102,7 +106,7 @@ function read(message: IncomingMessage, body: IncomingBody): Promise<HttpBody | 
   const { socket } = message;
   reading.add(socket);
   return new Promise<HttpBody | 'aborted'>((resolve) => {
-    // Where it is known: 0 from the start, and never again, for a body in chunks.
+    // How many bytes are still to come, where that is known. A body in chunks does not say.
     let left = Number(headerOf(message, 'content-length'));
     const onData = (chunk: Buffer) => {
       left -= chunk.length;
@@ -119,8 +123,8 @@ function read(message: IncomingMessage, body: IncomingBody): Promise<HttpBody | 
 }
 
 /**
- * The connection stays: one that is closed with unread bytes is reset, and a client that is still
- * sending may never see its answer.
+ * Reads the rest of a body and throws it away, so that the connection stays. A connection that is closed with unread
+ * bytes is reset, and a client that is still sending may never see its answer.
  */
 function discard(message: IncomingMessage): void {
   let bytes = 0;

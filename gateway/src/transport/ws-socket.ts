@@ -7,8 +7,8 @@ import type { TopicTable } from './topic-table.js';
 import { FORCED_CLOSE_MS, fitCloseReason, type SendResult, type Socket, type SocketSession } from './transport.js';
 
 /**
- * Most bytes handed to Node at a time; the rest waits here. Node reports a write when all of it has
- * left, and joins what waits into one write: with a larger one, a slow reader's progress is not seen.
+ * Most bytes that are handed to Node at a time; the rest waits here. Node joins what waits into one write, and reports
+ * a write only when all of it has left: with larger writes the progress of a slow reader would not be seen.
  */
 const WRITE_AHEAD_BYTES = 64 * 1024;
 
@@ -19,7 +19,7 @@ export interface WsSocketContext<S extends SocketSession> {
   readonly notices: DropNotices;
 }
 
-/** A frame that Node has not been given yet. */
+/** A frame that has not been handed to Node yet. */
 interface Waiting {
   readonly frame: Uint8Array | string;
   readonly binary: boolean;
@@ -36,7 +36,7 @@ export class WsSocket<S extends SocketSession> implements Socket, DropListener {
   readonly remoteAddress: string;
   /** When bytes last came in or left, ms of `performance.now()`. */
   activeAtMs = performance.now();
-  /** Set right after construction: the session is made with the socket. */
+  /** The session of this socket. It is set right after construction, because a session is made with its socket. */
   session!: S;
   readonly #ws: WebSocket;
   readonly #net: NetSocket;
@@ -109,7 +109,7 @@ export class WsSocket<S extends SocketSession> implements Socket, DropListener {
     return this.#state === 'closed' ? 0 : this.#ws.bufferedAmount + this.#waitingBytes;
   }
 
-  /** What waits goes out first. */
+  /** Closes the socket once what waits has gone out. */
   close(code: number, reason: string): void {
     if (this.#state !== 'open') return;
     this.#leave();
@@ -157,7 +157,7 @@ export class WsSocket<S extends SocketSession> implements Socket, DropListener {
     this.session.onClose(told, why);
   }
 
-  /** From now on nothing is taken, nor told but `onClose`. */
+  /** From now on nothing more is accepted, and the session is told nothing but `onClose`. */
   #leave(): void {
     if (this.#state === 'open') this.#state = 'closing';
     for (const topic of this.#topics) this.#context.topics.remove(topic, this);
@@ -165,7 +165,9 @@ export class WsSocket<S extends SocketSession> implements Socket, DropListener {
   }
 }
 
-/** Node tells IPv4 peers of a dual-stack listener as `::ffff:192.0.2.1`. */
+/**
+ * An address without the IPv6 prefix of IPv4 peers: a dual-stack listener of Node reports them as `::ffff:192.0.2.1`.
+ */
 export function plainAddress(address: string | undefined): string {
   return (address ?? '').replace(/^::ffff:(?=\d+\.)/, '');
 }

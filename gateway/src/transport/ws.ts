@@ -25,9 +25,12 @@ import { plainAddress, WsSocket, type WsSocketContext } from './ws-socket.js';
 /** How often idle sockets are looked for, ms; less if the idle timeout is short. */
 const IDLE_SWEEP_MS = 4_000;
 
-/** How often slow requests are looked for, ms; less if they may take less. */
+/** How often slow requests are looked for, ms; more often if a request may take less time than that. */
 const MAX_CHECK_MS = 5_000;
-/** An idle HTTP connection has to outlive what balancers keep open (AWS ALB, nginx: 60 s), ms. */
+/**
+ * How long an idle HTTP connection stays open, ms. It has to be longer than load balancers keep theirs (AWS ALB and
+ * nginx: 60 s).
+ */
 const KEEP_ALIVE_MS = 75_000;
 
 type Accepted<S extends SocketSession> = Extract<UpgradeResult<S>, { accept: true }>;
@@ -50,7 +53,7 @@ export function createWsTransport<S extends SocketSession>(
     topics: new TopicTable(),
     notices: new DropNotices(),
   };
-  /** From the accepted upgrade to the open socket; both come within `handleUpgrade`. */
+  /** The upgrade that is being accepted: it is set and used within one call of `handleUpgrade`. */
   let accepted: Accepted<S> | undefined;
   const addressOf = (message: IncomingMessage): string =>
     http.clientAddress(plainAddress(message.socket.remoteAddress), headerOf(message, 'x-forwarded-for'));
@@ -59,7 +62,7 @@ export function createWsTransport<S extends SocketSession>(
     clientTracking: false,
     perMessageDeflate: false,
     maxPayload: options.maxFrameBytes,
-    // For handshakes the peer began; @types/ws does not know it yet.
+    // Limits close handshakes that the peer began; @types/ws does not know the option yet.
     closeTimeout: FORCED_CLOSE_MS,
     verifyClient({ req: message }, respond) {
       const result = handlers.onUpgrade({
@@ -86,11 +89,11 @@ export function createWsTransport<S extends SocketSession>(
   server.requestTimeout = http.requestMs;
   server.headersTimeout = Math.min(httpHeadMs, http.requestMs);
   server.timeout = http.requestMs;
-  // Node tells it to clients, as `Keep-Alive`.
+  // Node tells clients this value in a `Keep-Alive` header.
   server.keepAliveTimeout = KEEP_ALIVE_MS;
 
   const gate = new ConnectionGate(options);
-  // One that is served again without its `Upgrade` header comes twice.
+  // A connection that is served again without its `Upgrade` header is announced twice.
   const known = new WeakSet<NetSocket>();
   server.on('connection', (socket: NetSocket) => {
     if (known.has(socket)) return;
@@ -194,9 +197,9 @@ export function createWsTransport<S extends SocketSession>(
 }
 
 /**
- * Node hands every request over that has an `Upgrade` header. One to something else, as to `h2c` by
- * Java's HttpClient and `curl --http2`, may be ignored (RFC 9110 section 7.8): it comes in once more,
- * without that header.
+ * Serves a request as if it had no `Upgrade` header. Node treats every request with that header as an upgrade, also one
+ * to another protocol, such as `h2c` by Java's HttpClient and `curl --http2`. A server may ignore that (RFC 9110
+ * section 7.8), so the request is served once more without the header.
  */
 function serveWithoutUpgrade(
   server: Server | TlsServer,

@@ -10,13 +10,13 @@ interface Claim {
 }
 
 /**
- * What the nodes of a Redis Cluster say together: for each slot the claim with the highest config
- * epoch wins. What others say of a node that answered itself counts only if it is newer than that.
+ * What the nodes of a Redis Cluster say together. For each slot, the claim with the highest config epoch wins. What
+ * other nodes say of a node that answered itself counts only if it is newer than the answer of that node.
  */
 export class ClusterCensus implements Census<ClusterAnswer> {
   readonly #preferHostname: boolean;
 
-  /** @param preferHostname name nodes as certificates do, where they announce a hostname. */
+  /** @param preferHostname whether nodes that announce a hostname are called by it, as certificates name them */
   constructor(preferHostname = false) {
     this.#preferHostname = preferHostname;
   }
@@ -47,7 +47,7 @@ export class ClusterCensus implements Census<ClusterAnswer> {
   }
 }
 
-/** The winning claim of each slot of ours. */
+/** The winning claim of each slot in which a virtual shard lives. */
 function claimsOf(answers: readonly ClusterAnswer[]): Map<number, Claim> {
   const spokeForThemselves = new Map<string, number>();
   for (const answer of answers) {
@@ -79,7 +79,7 @@ function* slotsOf(node: ClusterNode): Iterable<number> {
   }
 }
 
-/** Index of the first slot of ours that is at least this one. */
+/** Index in `SHARD_SLOTS` of the first slot that is not below this one. */
 function indexFrom(slot: number): number {
   let low = 0;
   let high = SHARD_SLOTS.length;
@@ -91,7 +91,7 @@ function indexFrom(slot: number): number {
   return low;
 }
 
-/** Those who serve slots of ours, and those who are being given some. */
+/** The masters that serve slots of ours, and those to which such a slot is being moved. */
 function mastersOf(claims: ReadonlyMap<number, Claim>, answers: readonly ClusterAnswer[]): Map<string, MasterAddress> {
   const masters = new Map<string, MasterAddress>();
   const add = ({ host, port, otherHost }: MasterAddress) =>
@@ -104,7 +104,7 @@ function mastersOf(claims: ReadonlyMap<number, Claim>, answers: readonly Cluster
   return masters;
 }
 
-/** A mark that stayed behind after the slot had moved says nothing. */
+/** The slots that are being moved. A mark that stayed behind after a slot had moved does not count. */
 function movingSlots(claims: ReadonlyMap<number, Claim>, answers: readonly ClusterAnswer[]): Set<number> {
   const moving = new Set<number>();
   for (const { selfId, migrating, importing } of answers) {

@@ -5,24 +5,26 @@ import type { MasterAddress } from './topology.js';
 export interface ClusterNode extends MasterAddress {
   readonly id: string;
   readonly isMaster: boolean;
-  /** In handshake or without an address: not part of the cluster as far as we are concerned. */
+  /** Whether the node counts as a part of the cluster: not if it is in handshake, or has no address. */
   readonly isUsable: boolean;
   readonly configEpoch: number;
-  /** Slots it serves, first and last of each range. */
+  /** The slots that the node serves: first and last of each range. */
   readonly ranges: readonly (readonly [number, number])[];
 }
 
-/** What one node answered. */
+/** What one node answered to CLUSTER NODES. */
 export interface ClusterAnswer {
   readonly nodes: readonly ClusterNode[];
-  /** The ID of the one that answered. */
+  /** The ID of the node that answered. */
   readonly selfId: string;
-  /** Slots that the answering node hands over or takes, as it marks them itself: slot to the other's ID. */
+  /**
+   * Slots that the answering node is giving away or taking over, as it says itself: slot to the ID of the other node.
+   */
   readonly migrating: ReadonlyMap<number, string>;
   readonly importing: ReadonlyMap<number, string>;
 }
 
-/** @param asked where the answer came from: a node may not know its own address. */
+/** @param asked the address that the answer came from, since a node may not know its own */
 export function parseClusterNodes(text: string, asked: RedisAddress, preferHostname = false): ClusterAnswer {
   const nodes: ClusterNode[] = [];
   const migrating = new Map<number, string>();
@@ -55,7 +57,7 @@ export function parseClusterNodes(text: string, asked: RedisAddress, preferHostn
   return { nodes, selfId, migrating, importing };
 }
 
-/** `ip:port@busPort[,hostname]`; the IP is empty where a node does not know its own. */
+/** Reads `ip:port@busPort[,hostname]`. The IP is empty where a node does not know its own. */
 function parseEndpoint(endpoint: string, asked: RedisAddress, preferHostname: boolean): MasterAddress {
   const [address = '', hostname] = endpoint.split(',');
   const [hostAndPort = ''] = address.split('@');

@@ -13,10 +13,10 @@ interface ProbeOptions<Answer> {
   /** How long an answer may take, ms. */
   readonly answerMs: number;
   readonly retry: BackoffTimings;
-  /** How long to rest between two questions, ms; asked each time. */
+  /** How long to rest before the next question, ms. It is called after each answer. */
   readonly intervalMs: () => number;
   readonly ask: (redis: Redis, address: RedisAddress) => Promise<Answer>;
-  /** Called when the answer is another one than before, or none. */
+  /** Called when the answer differs from the one before, or when there is none any more. */
   readonly onChange: () => void;
 }
 
@@ -31,7 +31,7 @@ export class NodeProbe<Answer> {
   #wake: (() => void) | undefined;
   /** The last answer; `undefined` while the node gives none. */
   answer: Answer | undefined;
-  /** Why it gives none. */
+  /** Why the node gives no answer. */
   problem: string | undefined;
 
   constructor(address: RedisAddress, options: ProbeOptions<Answer>) {
@@ -42,8 +42,8 @@ export class NodeProbe<Answer> {
   }
 
   /**
-   * The answer to a question that is asked from now on; `undefined` if none comes. A node that failed
-   * and waits for its next attempt is not asked: that it is out of reach is known.
+   * Asks now, and resolves with the answer; `undefined` if none comes. A node that failed and waits for its next
+   * attempt is not asked, since it is known to be out of reach.
    */
   fresh(): Promise<Answer | undefined> {
     if (this.#closed || (this.#wake && this.answer === undefined)) return Promise.resolve(undefined);

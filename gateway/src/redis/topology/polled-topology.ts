@@ -6,10 +6,10 @@ import { formatAddress, type RedisAddress } from '../url.js';
 import { NodeProbe } from './node-probe.js';
 import { masterAt, sameView, type Topology, type TopologyOptions, type TopologyView } from './topology.js';
 
-/** How those who know are asked, and what their answers mean together. */
+/** How the nodes that know the masters are asked, and what their answers mean together. */
 export interface Census<Answer> {
   ask(redis: Redis, address: RedisAddress): Promise<Answer>;
-  /** Everybody who should be asked, the answering ones included. */
+  /** All nodes that should be asked, including those that answered. */
   peers(answers: Answers<Answer>): RedisAddress[];
   agree(answers: Answers<Answer>): Agreement;
 }
@@ -19,14 +19,14 @@ export type Answers<Answer> = ReadonlyMap<string, Answer>;
 
 export interface Agreement {
   readonly view: TopologyView;
-  /** Whether those who answered are a majority of those who know. */
+  /** Whether the nodes that answered are a majority of all that know the masters. */
   readonly isMajority: boolean;
 }
 
 export interface PollTimings {
-  /** Between two questions to one node, ms. */
+  /** How often one node is asked, ms. */
   readonly topologyPollMs: number;
-  /** The same while something is lost. */
+  /** How often one node is asked while a master is out of reach, ms. */
   readonly topologyHurriedPollMs: number;
   /** How long an answer may take, ms. */
   readonly topologyAnswerMs: number;
@@ -39,26 +39,29 @@ interface PolledTopologyOptions extends TopologyOptions {
   readonly clock: Clock;
   readonly link: LinkOptions;
   readonly timings: PollTimings;
-  /** Whether something is lost, so that news are worth more questions. */
+  /** Whether a master is out of reach, so that nodes are asked more often. */
   readonly isHurried: () => boolean;
 }
 
-/** What comes within this time is taken in at once, ms: where one answer changed, others are about to. */
+/**
+ * How long changed answers are gathered before the view is made anew, ms: where one answer changed, others are about
+ * to.
+ */
 const LEARN_MS = 50;
-/** At least between two times that everybody is asked for a confirmation, ms. */
+/** Least time between two rounds in which all nodes are asked for a confirmation, ms. */
 const CENSUS_PAUSE_MS = 100;
-/** How long `confirm` and `refresh` wait for the slow ones, ms. */
+/** How long `confirm` and `refresh` wait for slow nodes, ms. */
 const STRAGGLERS_MS = 500;
 
 /**
- * The view is what all known nodes say together, each asked every second on its own connection, so
- * that a frozen one delays nothing. Without a majority the view stays as it was.
+ * A topology that asks. Its view is what all known nodes say together. Each is asked every second on a connection of
+ * its own, so that a frozen node delays nothing. Without a majority the view stays as it was.
  */
 export class PolledTopology<Answer> implements Topology {
   readonly #census: Census<Answer>;
   readonly #options: PolledTopologyOptions;
   readonly #probes = new Map<string, NodeProbe<Answer>>();
-  /** Answers to questions that are not asked yet, for all who want to know by then. */
+  /** The answers of the next round, which has not begun yet; shared by all who ask for it until then. */
   #nextCensus: Promise<Answers<Answer>> | undefined;
   #censusAt = Number.NEGATIVE_INFINITY;
   #closed = false;
@@ -99,7 +102,7 @@ export class PolledTopology<Answer> implements Topology {
     return view !== undefined && masterAt(view, address) !== undefined;
   }
 
-  /** What a majority says that is asked from now on; `undefined` without one. */
+  /** The view of a majority that is asked from now on; `undefined` if there is no majority. */
   async #confirmedView(): Promise<TopologyView | undefined> {
     this.#nextCensus ??= this.#censusSoon();
     const answers = await this.#nextCensus;
@@ -108,11 +111,15 @@ export class PolledTopology<Answer> implements Topology {
     return isMajority ? view : undefined;
   }
 
-  /** However often somebody wants a confirmation, everybody is asked only so often; who comes meanwhile shares it. */
+  /**
+   * The answers of a round of questions that begins after this call. However often it is called, rounds are
+   * `CENSUS_PAUSE_MS` apart; calls that come in between share the next one.
+   */
   async #censusSoon(): Promise<Answers<Answer>> {
     const { clock } = this.#options;
     const waitMs = this.#censusAt + CENSUS_PAUSE_MS - clock.now();
-    // In any case later: whoever calls in this turn shares it, and nobody who calls once it has begun.
+    // The round begins in a later turn in any case: all who call in this turn share it, and nobody joins once it has
+    // begun.
     await (waitMs > 0 ? sleep(clock, waitMs) : undefined);
     this.#nextCensus = undefined;
     this.#censusAt = clock.now();
@@ -185,8 +192,9 @@ export class PolledTopology<Answer> implements Topology {
   }
 
   /**
-   * Asks newcomers too. Once a majority answers where it is listed, those whom nobody lists are not asked
-   * any more; until then the seeds are, again if need be: all the others may have moved.
+   * Decides which nodes are asked from now on; new ones are added. Once a majority answers at the addresses that are
+   * listed, nodes that nobody lists are dropped. Until then the seeds are asked as well, because all the others may
+   * have moved.
    */
   #meet(peers: readonly RedisAddress[], answers: Answers<Answer>): void {
     this.#probeAll(peers);

@@ -3,7 +3,7 @@ import { formatAddress, type RedisAddress } from '../url.js';
 import type { Agreement, Answers, Census } from './polled-topology.js';
 import { singleMasterView } from './topology.js';
 
-/** `id` is what it calls itself; by addresses it can be known under several. */
+/** One sentinel. `id` is what it calls itself: it can be known under several addresses. */
 interface SentinelIdentity extends RedisAddress {
   readonly id: string;
 }
@@ -11,16 +11,16 @@ interface SentinelIdentity extends RedisAddress {
 interface SentinelAnswer {
   readonly self: SentinelIdentity;
   readonly master: RedisAddress;
-  /** Grows with every failover. */
+  /** The config epoch of the master, which grows with every failover. */
   readonly configEpoch: number;
   /** The other sentinels that watch this master. */
   readonly others: readonly SentinelIdentity[];
 }
 
 /**
- * What the sentinels say together: the highest config epoch wins. The address is the one of
- * GET-MASTER-ADDR-BY-NAME: in the middle of a failover SENTINEL MASTER already tells the new epoch,
- * but still the old address.
+ * What the sentinels say together: the answer with the highest config epoch wins. The address is that of
+ * GET-MASTER-ADDR-BY-NAME, because in the middle of a failover SENTINEL MASTER already says the new epoch, but still
+ * the old address.
  */
 export class SentinelCensus implements Census<SentinelAnswer> {
   readonly #masterName: string;
@@ -53,7 +53,7 @@ export class SentinelCensus implements Census<SentinelAnswer> {
     };
   }
 
-  /** Each once, where it answered if it did. */
+  /** Each sentinel once, by the address at which it answered, if it did. */
   peers(answers: Answers<SentinelAnswer>): RedisAddress[] {
     const peers = new Map<string, RedisAddress>();
     const meet = ({ id, host, port }: SentinelIdentity) => {
@@ -76,7 +76,7 @@ export class SentinelCensus implements Census<SentinelAnswer> {
   }
 }
 
-/** Sentinel replies are flat lists of names and values. */
+/** One field of a sentinel's reply, which is a flat list of names and values. */
 function fieldOf(flat: readonly string[], name: string): string {
   return flat[flat.indexOf(name) + 1] as string;
 }

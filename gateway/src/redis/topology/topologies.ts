@@ -28,7 +28,7 @@ export function createTopology(target: RedisTarget, options: CreateTopologyOptio
   }
 }
 
-/** One server that is the master, whatever happens. */
+/** The topology of a standalone server, which is the master whatever happens. */
 class FixedTopology implements Topology {
   readonly view: TopologyView;
   readonly problem = undefined;

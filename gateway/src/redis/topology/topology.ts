@@ -1,41 +1,50 @@
 import { SHARD_COUNT, slotOfShard } from '../keys.js';
 import type { RedisAddress } from '../url.js';
 
-/** The slots in which virtual shards live; the others do not concern us. */
+/** The slots in which virtual shards live. All other slots do not concern us. */
 export const SHARD_SLOTS: readonly number[] = [
   ...new Set(Array.from({ length: SHARD_COUNT }, (_, shard) => slotOfShard(shard))),
 ].sort((a, b) => a - b);
 
 export interface MasterAddress extends RedisAddress {
-  /** In a Cluster that announces hostnames, the IP or hostname that `host` is not: redirections may tell either. */
+  /**
+   * The other name of this server in a Cluster that announces hostnames: its IP if `host` is the hostname, and the
+   * reverse. Redirections may use either.
+   */
   readonly otherHost?: string;
 }
 
 /** Who serves what, as far as it can be known from outside. Masters are named `host:port`. */
 export interface TopologyView {
   readonly masters: ReadonlyMap<string, MasterAddress>;
-  /** Slot to the name of its master, for `SHARD_SLOTS`; a slot that nobody serves is absent. */
+  /** Slot to the name of its master, for the slots in `SHARD_SLOTS`. A slot that nobody serves is absent. */
   readonly owners: ReadonlyMap<number, string>;
   /** Slots that are being handed from one master to another. */
   readonly moving: ReadonlySet<number>;
 }
 
-/** Where the masters are, now and after they changed. It finds out; it does not connect to serve. */
+/**
+ * Knows where the masters are, and finds out when they change. Its connections ask questions only; they do not serve
+ * commands.
+ */
 export interface Topology {
-  /** `undefined` until somebody answered. */
+  /** The current view; `undefined` until some node has answered. */
   readonly view: TopologyView | undefined;
-  /** Why there is no view. */
+  /** Why one of the nodes gives no answer; `undefined` if all of them answer. */
   readonly problem: string | undefined;
   start(): void;
   close(): void;
-  /** Asks everybody anew; resolves once who can be asked has answered. */
+  /** Asks all nodes again. Resolves once all that can be reached have answered. */
   refresh(): Promise<void>;
   /**
-   * Whether this master serves the slot, by answers that were all asked for after this call and
-   * came from a majority of those who know.
+   * Whether this master serves the slot: a majority of the nodes that know has to say so, and all of them are asked
+   * after this call.
    */
   confirm(slot: number, master: string): Promise<boolean>;
-  /** The same for whether there is a master at this address. */
+  /**
+   * Whether there is a master at this address: a majority of the nodes that know has to say so, and all of them are
+   * asked after this call.
+   */
   confirmMaster(address: RedisAddress): Promise<boolean>;
 }
 
@@ -44,7 +53,7 @@ export interface TopologyOptions {
   readonly onChange: (view: TopologyView) => void;
 }
 
-/** The name of the master at this address, however its host is called there. */
+/** The name of the master at this address, whichever of its two host names the address has. */
 export function masterAt({ masters }: TopologyView, { host, port }: RedisAddress): string | undefined {
   for (const [name, master] of masters) {
     if (master.port === port && (master.host === host || master.otherHost === host)) return name;
