@@ -1,6 +1,7 @@
 /**
- * The packed record: a log entry and the push of it are the same bytes. The gateway packs the body;
- * whoever gives the position (the publish script, `struct.pack('>BI8I8I8', …)`) puts the header before it.
+ * The packed record: the entry of a log and the push of it are the same bytes. The gateway packs the body. The header
+ * is put before it by whoever gives the message its position, which is the publish script
+ * (`struct.pack('>BI8I8I8', …)`).
  *
  *     header  u8 version = 1 | u64be epoch | u64be offset | u64be time, ms
  *     body    u8 format (0 json, 1 msgpack) | u8 flags (1 user, 2 key, 4 tags, 8 extensions)
@@ -8,11 +9,11 @@
  *             [u16be length, for each extension: u8 kind | u16be length | bytes]
  *             payload verbatim, to the end
  *
- * What may change without a new version: kinds of extensions, which readers pass over where they do not know
- * them, and flags beyond 8, which add no bytes and which readers ignore. Whatever has bytes of its own is an
+ * What may change without a new version: there may be new kinds of extensions, which readers that do not know them pass
+ * over, and flags beyond 8, which add no bytes and which readers ignore. Everything that has bytes of its own is an
  * extension. docs/REDIS.md ("Versions") says how gateways of two versions live on one log.
  *
- * What is pushed is one record, or, where several were stored together, all of them:
+ * A push is one record, or, where several records were stored together, all of them:
  *
  *     push    u8 version = 2 | for each: u32be length, record
  */
@@ -26,24 +27,24 @@ const BODY_PREFIX_BYTES = 2;
 const PUSH_VERSION = 2;
 const PUSH_LENGTH_BYTES = 4;
 const LENGTH_BYTES = 2;
-/** Most bytes of user, key or the JSON text of tags. */
+/** Most bytes of the user, the key, the JSON text of the tags, and all extensions; each of these by itself. */
 const MAX_FIELD_BYTES = 0xffff;
 
 const HAS_USER = 1;
 const HAS_KEY = 2;
 const HAS_TAGS = 4;
 const HAS_EXTENSIONS = 8;
-/** Kind and length of an extension. */
+/** Bytes of the kind and the length before each extension. */
 const EXTENSION_PREFIX_BYTES = 3;
 
 const TWO_32 = 0x1_0000_0000;
 
-/** Bytes that are no record, or one of a version this gateway does not know. */
+/** The bytes are no record, or a record of a version that this gateway does not know. */
 export class MalformedRecordError extends Error {
   override readonly name = 'MalformedRecordError';
 }
 
-/** @throws {FanfareError} `too_large` if user, key, tags (as JSON text) or extensions exceed 65535 bytes. */
+/** @throws {FanfareError} `too_large` if user, key, tags (as JSON text) or extensions are longer than 65,535 bytes. */
 export function encodeBody(message: NewMessage): Buffer {
   const { user, key, extensions, payload } = message;
   const tags = tagsText(message.tags);
@@ -63,12 +64,12 @@ export function encodeBody(message: NewMessage): Buffer {
   return body;
 }
 
-/** Bytes of the record that this message becomes. @throws {FanfareError} as `encodeBody`. */
+/** How many bytes the record of this message has. @throws {FanfareError} as `encodeBody`. */
 export function recordSize(message: NewMessage): number {
   return RECORD_HEADER_BYTES + bodyBytes(message, tagsText(message.tags));
 }
 
-/** Epoch, offset and time are integers below 2^53. */
+/** Packs a record: a header before a body of `encodeBody`. Epoch, offset and time are integers below 2^53. */
 export function encodeRecord(position: LogPosition, timeMs: number, body: Uint8Array): Buffer {
   const record = Buffer.allocUnsafe(RECORD_HEADER_BYTES + body.length);
   record[0] = RECORD_VERSION;
@@ -79,7 +80,7 @@ export function encodeRecord(position: LogPosition, timeMs: number, body: Uint8A
   return record;
 }
 
-/** The payload is a view of `bytes`, not a copy. @throws {MalformedRecordError} */
+/** Unpacks a record. Its payload is a view of `bytes`, not a copy. @throws {MalformedRecordError} */
 export function decodeRecord(bytes: Buffer): LogRecord {
   if (bytes[0] !== RECORD_VERSION && bytes.length > 0) {
     throw new MalformedRecordError(`record version ${bytes[0]} is not known, only ${RECORD_VERSION} is`);
@@ -119,7 +120,7 @@ export function decodeRecord(bytes: Buffer): LogRecord {
   };
 }
 
-/** One push of these records, at least one. */
+/** Packs one push of these records. There has to be at least one. */
 export function encodePush(records: readonly Buffer[]): Buffer {
   if (records.length === 1) return records[0] as Buffer;
   let bytes = 1;
@@ -150,8 +151,8 @@ export function splitPush(bytes: Buffer): readonly Buffer[] {
 }
 
 /**
- * Records of a page, oldest first. One that cannot be read (another writer's, a version not known) is as good
- * as trimmed, and so is what stands before it: whoever needs it is told `expired`.
+ * The records of a page, oldest first. A record that cannot be read (because of another writer or an unknown version)
+ * counts as trimmed, and so does everything before it: whoever needs it is told `expired`.
  */
 export function decodeRecords(page: readonly Buffer[]): LogRecord[] {
   let records: LogRecord[] = [];
@@ -185,7 +186,7 @@ function extensionsBytes(extensions: readonly Extension[]): number {
   return bytes;
 }
 
-/** Returns where the payload begins. */
+/** Writes the extension block at `start`. Returns where the payload begins. */
 function writeExtensions(body: Buffer, start: number, extensions: readonly Extension[]): number {
   let at = body.writeUInt16BE(extensionsBytes(extensions), start);
   for (const { kind, bytes } of extensions) {
@@ -197,7 +198,7 @@ function writeExtensions(body: Buffer, start: number, extensions: readonly Exten
   return at;
 }
 
-/** The extensions in `bytes` from `at` to `end`, whatever their kind; their bytes are views. */
+/** The extensions in `bytes` from `at` to `end`, of whatever kind. Their bytes are views, not copies. */
 function parseExtensions(bytes: Buffer, at: number, end: number): Extension[] {
   const extensions: Extension[] = [];
   while (at < end) {
@@ -216,7 +217,7 @@ function fieldBytes(name: string, text: string): number {
   return LENGTH_BYTES + bytes;
 }
 
-/** Returns where the next field begins. */
+/** Writes a text with its length before it. Returns where the next field begins. */
 function writeField(body: Buffer, at: number, text: string): number {
   const length = body.write(text, at + LENGTH_BYTES);
   body.writeUInt16BE(length, at);

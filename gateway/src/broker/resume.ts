@@ -7,12 +7,15 @@ import type { LineageEntry, LogHead, LogPage } from './broker.js';
 import type { LogPosition } from './record.js';
 
 export type Verdict =
-  /** Nothing was missed, or `page` goes on from `at` without a hole. */
+  /** Continuity holds: nothing was missed, or the page goes on from `at` without a hole. */
   | { readonly ok: true; readonly at: LogPosition }
-  /** Continuity is broken: the holder stands at `at` now; the log goes on from there. */
+  /** Continuity is broken: the holder of the position stands at `at` now, and the log goes on from there. */
   | { readonly ok: false; readonly reason: ResetReason; readonly at: LogPosition };
 
-/** What a client says it holds. An epoch as no log has it, in whatever words, becomes 0, which no log has either. */
+/**
+ * The position that a client says it holds, as a log position. An epoch that no log can have, in whatever form, becomes
+ * 0, which no log has either.
+ */
 export function toLogPosition({ epoch, offset }: Position): LogPosition {
   const number = Number(epoch);
   return { epoch: Number.isSafeInteger(number) && number > 0 && String(number) === epoch ? number : 0, offset };
@@ -27,7 +30,9 @@ export function isBefore(a: LogPosition, b: LogPosition): boolean {
   return a.epoch < b.epoch || (a.epoch === b.epoch && a.offset < b.offset);
 }
 
-/** The epoch in which the log holds this offset; at a border, the older one where it is known. */
+/**
+ * The epoch in which the log holds this offset. On the border of two epochs it is the older one, where that is known.
+ */
 export function epochAt(lineage: readonly LineageEntry[], offset: number): number {
   for (let i = lineage.length - 1; i > 0; i--) {
     const entry = lineage[i] as LineageEntry;

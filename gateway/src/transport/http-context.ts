@@ -15,8 +15,7 @@ export class HttpContext {
   /** Requests that are not answered yet. */
   open = 0;
   /**
-   * Whether the transport is stopping: each answer is then the last one on its connection, and says so by `Connection:
-   * close`.
+   * Whether the transport is stopping: each answer is then the last one on its connection, and says that it is.
    */
   isStopping = false;
   readonly clientAddress: NonNullable<TransportOptions['clientAddress']>;

@@ -2,9 +2,11 @@ import type { LineageEntry, LogPage, ReadRange } from '../broker.js';
 import type { LogPosition, LogRecord, NewMessage } from '../record.js';
 import { isBefore } from '../resume.js';
 
-/** Entries above `historySize` that wait to be trimmed together: trimming one by one would cost more. */
+/**
+ * Part of `historySize` by which a log may exceed it before it is trimmed: trimming entries one by one would cost more.
+ */
 const TRIM_SLACK = 0.25;
-/** Epochs kept in the lineage though the log holds no entry of them any more. */
+/** Least number of epochs that stay in the lineage, even if the log holds no entry of them any more. */
 const MIN_LINEAGE = 16;
 
 /** The log of one durable channel: entries, head, lineage. Offsets are contiguous, also across epochs. */
@@ -27,7 +29,10 @@ export class ChannelLog {
     return this.#lineage;
   }
 
-  /** The next entries are of this epoch. What is behind `baseOffset` is lost, epochs that began there too. */
+  /**
+   * Begins an epoch: the next entries are of it. Entries behind `baseOffset` are lost, and so are epochs that began
+   * there.
+   */
   beginEpoch(epoch: number, baseOffset: number): void {
     const begins = (one: LineageEntry) => one.baseOffset < baseOffset || one.baseOffset === 0;
     const known = baseOffset < this.#head.offset ? this.#lineage.filter(begins) : this.#lineage;
@@ -35,14 +40,17 @@ export class ChannelLog {
     const lineage = [...known, { epoch, baseOffset }];
     const oldest = this.#records[0]?.epoch ?? Number.POSITIVE_INFINITY;
     const isNeeded = (one: LineageEntry | undefined) => one === undefined || one.epoch >= oldest;
-    // The epoch before the oldest entry's may end right there.
+    // The epoch before that of the oldest entry may end right at that entry.
     let from = 0;
     while (lineage.length - from > MIN_LINEAGE && !isNeeded(lineage[from + 1])) from++;
     this.#lineage = lineage.slice(from);
     this.#head = { epoch, offset: baseOffset };
   }
 
-  /** Times never go backwards: an earlier `nowMs` than the last entry's is taken as equal. */
+  /**
+   * Appends a message. Times never go backwards: if `nowMs` is earlier than the time of the last entry, that time is
+   * taken.
+   */
   append(message: NewMessage, nowMs: number, sizeBytes: number, historySize: number): LogRecord {
     this.#lastTimeMs = Math.max(this.#lastTimeMs, nowMs);
     const record: LogRecord = {
@@ -63,7 +71,7 @@ export class ChannelLog {
     return record;
   }
 
-  /** Drops the entries up to this offset; head and lineage stay. */
+  /** Drops the entries up to and including this offset. Head and lineage stay. */
   trim(toOffset: number): void {
     this.#records.splice(0, this.#indexAfter(toOffset));
   }
@@ -73,7 +81,9 @@ export class ChannelLog {
     return { head: this.#head, lineage: this.#lineage, entries: this.#records.slice(start, end), more };
   }
 
-  /** Index range of a page, and whether there are entries beyond it in the direction of the range. */
+  /**
+   * The index range of the entries of a page, and whether there are entries beyond it in the direction of the range.
+   */
   #select(range: ReadRange): [start: number, end: number, more: boolean] {
     const { limit, maxBytes = Number.POSITIVE_INFINITY } = range;
     const records = this.#records;
@@ -98,7 +108,7 @@ export class ChannelLog {
     return this.#firstIndex((record) => record.offset > offset);
   }
 
-  /** Index of the first entry for which `matches`, which holds for all entries behind it too. */
+  /** Index of the first entry for which `matches` is true. It has to be true for all entries behind that one too. */
   #firstIndex(matches: (record: LogRecord) => boolean): number {
     let low = 0;
     let high = this.#records.length;

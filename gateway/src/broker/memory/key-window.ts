@@ -6,9 +6,9 @@ interface KeyEntry {
   readonly expiresAt: number;
 }
 
-/** Idempotency keys and the position of the first message of each; a key belongs to its channel. */
+/** Idempotency keys, each with the position of the first message that had it. Keys of different channels are apart. */
 export class KeyWindow {
-  /** Oldest first: all keys hold equally long. */
+  /** The keys, oldest first. All keys hold equally long, so they expire in this order. */
   readonly entries = new Map<string, KeyEntry>();
   readonly #windowMs: number;
   readonly #maxKeys: number;
@@ -23,7 +23,7 @@ export class KeyWindow {
     return this.entries.get(entryName(channel, key))?.position;
   }
 
-  /** How long until a key can be taken, ms; 0: now. A key is never forgotten early to make room. */
+  /** How long until another key can be taken, ms; 0: now. A key is never forgotten early to make room. */
   fullForMs(nowMs: number): number {
     if (this.entries.size < this.#maxKeys) return 0;
     const oldest = this.entries.values().next().value;

@@ -4,19 +4,19 @@ import type { Broker, ChannelListener, PublishOutcome, Subscription } from '../b
 import type { LogRecord } from '../record.js';
 import { MemoryLog, type MemoryLogOptions, type RecordListener } from './memory-log.js';
 
-/** A log of its own, or one shared with other brokers of this process. */
+/** Options of a log that the broker makes for itself, or a log that it shares with other brokers of this process. */
 type MemoryBrokerOptions = MemoryLogOptions | { readonly log: MemoryLog };
 
-/** How long what has expired may stay in memory where nobody reads or publishes. */
+/** How long expired entries may stay in memory where nobody reads or publishes, ms. */
 const SWEEP_INTERVAL_MS = 60_000;
 
-/** The only part of this broker. */
+/** Name of the only part of this broker, for `health`. */
 const MEMORY = 'memory';
 
 /**
- * The broker of a single process: everything is lost with it. Pushes come inside `publish`, before
- * its promise resolves. Payload bytes handed to `publish` belong to the broker from then on.
- * There are no replicas: of those that are asked for 0 of 0 are reached.
+ * The broker of a single process: everything is lost with it. Pushes come inside `publish`, before its promise
+ * resolves. Payload bytes handed to `publish` belong to the broker from then on. There are no replicas, so a publish
+ * that asks for some is told that it reached 0 of 0.
  */
 export function createMemoryBroker(options: MemoryBrokerOptions): Broker {
   const log = 'log' in options ? options.log : new MemoryLog(options);
@@ -77,7 +77,7 @@ class MemorySubscription implements Subscription, RecordListener {
   readonly #channel: string;
   readonly #listener: ChannelListener;
   readonly #log: MemoryLog;
-  /** Those of the broker that have not ended. */
+  /** All subscriptions of the broker that have not ended. */
   readonly #open: Set<MemorySubscription>;
 
   constructor(channel: string, listener: ChannelListener, log: MemoryLog, open: Set<MemorySubscription>) {

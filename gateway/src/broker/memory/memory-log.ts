@@ -19,20 +19,22 @@ export interface MemoryLogOptions {
   readonly clock: Clock;
   /** How long an idempotency key holds, ms. Default 5 min. */
   readonly idempotencyMs?: number;
-  /** Most idempotency keys held; beyond, publishes with a key are `unavailable`. Default 1,000,000. */
+  /**
+   * Most idempotency keys that are held. Beyond that, publishes with a new key are `unavailable`. Default 1,000,000.
+   */
   readonly maxKeys?: number;
 }
 
-/** Gets what is pushed to one channel. */
+/** Is called with each record that is pushed to one channel. */
 export type RecordListener = Pick<ChannelListener, 'onRecord'>;
 
-/** How long a channel that was published to keeps its positions after its entries are gone. */
+/** How long after the last publish a channel keeps its positions, even if its entries are gone, ms. */
 const IDENTITY_TTL_MS = 30 * 24 * 3600 * 1000;
 
 /**
- * All logs of one process and the pushes from them; synchronous. Several brokers may share one.
- * A push is made inside the publish; one made from inside a listener follows when that one is done,
- * so that every listener sees a channel in log order.
+ * All logs of one process, and the pushes from them. Several brokers may share it. Everything is synchronous: records
+ * are pushed inside `publish`. A publish that a listener makes is pushed once the push before it is done, so that every
+ * listener sees a channel in log order.
  */
 export class MemoryLog {
   readonly clock: Clock;
@@ -48,7 +50,10 @@ export class MemoryLog {
     this.keys = new KeyWindow(idempotencyMs, maxKeys);
   }
 
-  /** The payloads' bytes are kept, not copied: nobody may change them afterwards. */
+  /**
+   * Stores and pushes messages. The bytes of the payloads are kept and not copied, so nobody may change them
+   * afterwards.
+   */
   publish(channel: ChannelSpec, messages: readonly NewMessage[]): PublishOutcome[] {
     const nowMs = this.clock.wall();
     const publishOne = channel.durable ? this.#store : this.#pushLive;
@@ -68,7 +73,9 @@ export class MemoryLog {
     return log.read(range);
   }
 
-  /** Returns what ends it; the callback is not called after that. */
+  /**
+   * Calls back with each record of a channel. Returns a function that ends this; the callback is not called after that.
+   */
   subscribe(name: string, onRecord: RecordListener['onRecord']): () => void {
     const listener = { onRecord };
     this.addListener(name, listener);
@@ -77,11 +84,11 @@ export class MemoryLog {
 
   addListener(name: string, listener: RecordListener): void {
     const state = this.#stateOf(name);
-    // Not spread: V8 would leave room for 16 more.
+    // `concat` instead of spreading, after which V8 would leave room for 16 more.
     state.listeners = state.listeners.concat(listener);
   }
 
-  /** The listener is not called after that. */
+  /** Removes a listener, which is not called after that. */
   removeListener(name: string, listener: RecordListener): void {
     const state = this.channels.get(name);
     if (!state) return;
@@ -89,7 +96,10 @@ export class MemoryLog {
     if (state.isForgotten(this.clock.wall())) this.channels.delete(name);
   }
 
-  /** Frees what has expired. What is read or published frees itself; this is for the idle rest. */
+  /**
+   * Frees what has expired on channels that nobody uses. Channels that are read or published to free theirs by
+   * themselves.
+   */
   sweep(): void {
     const nowMs = this.clock.wall();
     this.keys.evict(nowMs);
@@ -99,7 +109,10 @@ export class MemoryLog {
     }
   }
 
-  /** The channel's log as it is now; created, or begun anew, where it has no identity. */
+  /**
+   * The log of a channel as it is now. It is created where the channel has none, and begun anew where its identity has
+   * expired.
+   */
   protected logOf(channel: ChannelSpec): ChannelLog {
     return this.#durableState(channel, this.clock.wall()).log as ChannelLog;
   }
@@ -133,7 +146,10 @@ export class MemoryLog {
     return {};
   }
 
-  /** The position of the first message with this key. @throws {FanfareError} if there are too many keys for another */
+  /**
+   * The position of the first message with this key; `undefined` if there was none. @throws {FanfareError} if there are
+   * too many keys for another
+   */
   #firstWith(channel: string, key: string, nowMs: number): LogPosition | undefined {
     const position = this.keys.find(channel, key, nowMs);
     if (position) return position;
@@ -149,7 +165,7 @@ export class MemoryLog {
     try {
       for (const [to, next] of this.#pushes) {
         for (const listener of to.listeners) {
-          // One before it may have ended it.
+          // A listener that was called before may have ended this one.
           if (to.listeners.includes(listener)) listener.onRecord(next);
         }
       }
@@ -183,7 +199,10 @@ export class MemoryLog {
 }
 
 class ChannelState {
-  /** Never changed, but replaced: there is one for nearly every channel, and a set would take three times the memory. */
+  /**
+   * The listeners of the channel. The array is replaced and never changed; most channels have one listener, and a set
+   * would take three times the memory.
+   */
   listeners: readonly RecordListener[] = [];
   /** Absent on live channels. */
   log: ChannelLog | undefined;

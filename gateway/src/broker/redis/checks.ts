@@ -57,9 +57,9 @@ export async function checkRedis(
 }
 
 /**
- * The same at start, for the masters that can be reached, without recommendations; sets the shard count
- * where there is none. Resolves with what could not be checked now, a line each: that keeps no gateway
- * from starting, because those that run already serve too.
+ * Checks at the start of a gateway what it cannot do without, on the masters that can be reached; sets the shard count
+ * where there is none. Resolves with what could not be checked now, one line each. That keeps no gateway from starting,
+ * because gateways that run already serve in the same situation.
  * @throws {Error} with the first thing that is not fit, as one line
  */
 export async function assertFit(
@@ -87,7 +87,10 @@ export async function assertFit(
   return lines.filter(({ level }) => level === 'advice').map(({ text }) => text);
 }
 
-/** Only an answer says that something is not fit, and not every answer does. */
+/**
+ * The finding for a check that failed: only a reply of Redis can say that something is not fit, and not every reply
+ * does.
+ */
 function failed(text: string, cause: Error): CheckLine {
   const isAnswered = refusalOf(cause)?.isPassing === false || faultKind(cause) === 'broken';
   return isAnswered ? error(`${text}: ${cause.message}`) : advice(`${text} now, and was not checked: ${cause.message}`);
@@ -118,7 +121,7 @@ async function checkMaster(
   }
 }
 
-/** What a gateway cannot do without. */
+/** Checks on one master what a gateway cannot do without. */
 async function essentials(
   redis: Redis,
   target: RedisTarget,
@@ -155,7 +158,10 @@ async function essentials(
   ];
 }
 
-/** Why the URL does not fit the server that it names. Such a server answers, and then refuses half of what it is asked. */
+/**
+ * Why the kind of URL does not fit the server that it names. Such a server would answer, and then refuse half of what
+ * it is asked.
+ */
 function modeProblem({ kind, tls }: RedisTarget, mode: string | undefined): string | undefined {
   const scheme = tls ? 'rediss' : 'redis';
   if (mode === 'sentinel') return `is a sentinel; name it as ${scheme}+sentinel://host:port/master-name`;
@@ -189,7 +195,10 @@ async function permissions(redis: Redis, name: string, shard: number, isCluster:
     : error(`${name}: the user lacks permissions for ${[...missing.keys()].join(', ')}: ${reason}`);
 }
 
-/** Another count would look for every channel in another place. */
+/**
+ * Checks that this deployment was begun with our number of shards: with another one, every channel would be looked for
+ * in another place.
+ */
 async function shardCount(redis: Redis, name: string, mayWrite: boolean): Promise<CheckLine> {
   try {
     let found = await redis.get(SHARD_COUNT_KEY);
@@ -205,7 +214,7 @@ async function shardCount(redis: Redis, name: string, mayWrite: boolean): Promis
   }
 }
 
-/** What makes a failure lose less. */
+/** Recommends settings of one master with which a failure loses less. */
 async function recommendations(redis: Redis, target: RedisTarget, name: string): Promise<CheckLine[]> {
   const info = parseInfo(await redis.info());
   const lines: CheckLine[] = [];
@@ -255,7 +264,10 @@ async function recommendations(redis: Redis, target: RedisTarget, name: string):
   return lines;
 }
 
-/** A proxy that shards inside says so only when it is asked for two shards at once. */
+/**
+ * Whether commands with keys of several slots are refused. A proxy that shards inside shows that only when it is asked
+ * for two shards at once.
+ */
 async function refusesSeveralSlots(redis: Redis): Promise<boolean> {
   const refused = (cause: Error) => firstWord(cause) === 'CROSSSLOT';
   return redis.eval('return 0', 2, probeName(0), probeName(1)).then(() => false, refused);
@@ -277,7 +289,7 @@ function unservedShards({ owners }: TopologyView): number {
   return Array.from({ length: SHARD_COUNT }, (_, shard) => owners.has(slotOfShard(shard))).filter((has) => !has).length;
 }
 
-/** Who the masters are. Rejects with one line if nobody tells. */
+/** Finds out who the masters are. Rejects with one line if no server says so. */
 async function discover(target: RedisTarget, clock: Clock): Promise<TopologyView> {
   let topology: Topology | undefined;
   try {

@@ -3,8 +3,8 @@ import type { Redis } from 'ioredis';
 import { probeName } from '../../redis/keys.js';
 
 /**
- * What a gateway sends to servers that hold data, and what its scripts call there, in forms that change
- * nothing. INFO, EVAL and SPUBLISH are checked elsewhere. docs/REDIS.md lists all of them.
+ * The commands that a gateway sends to servers that hold data, and those that its scripts call there, in forms that
+ * change nothing. INFO, EVAL and SPUBLISH are checked elsewhere. docs/REDIS.md lists all of them.
  */
 function probesOf(shard: number, isCluster: boolean): [name: string, ...args: string[]][] {
   const key = probeName(shard);
@@ -47,7 +47,10 @@ function probesOf(shard: number, isCluster: boolean): [name: string, ...args: st
   ];
 }
 
-/** The replies to what is not permitted, by command. Other failures are no answer to this question. */
+/**
+ * The replies that refuse a command for lack of permission, by command. Other failures are left out, because they do
+ * not answer this question.
+ */
 export async function missingPermissions(
   redis: Redis,
   shard: number,

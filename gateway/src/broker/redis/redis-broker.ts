@@ -9,12 +9,14 @@ import { RedisSubscriber } from './push/subscriber.js';
 import { publishScript, pushScript } from './scripts/scripts.js';
 
 export interface RedisBrokerOptions {
-  /** Where it lives; shared with others. Who made it closes it, after the broker. */
+  /**
+   * The deployment in which the logs live. It is shared with others, so whoever made it closes it, after the broker.
+   */
   readonly deployment: RedisDeployment;
   readonly logger?: RedisLog;
   /** How long an idempotency key holds, ms. Default 5 minutes. */
   readonly idempotencyMs?: number;
-  /** Largest message that is published here. Default 64 KiB. */
+  /** Largest message that may be published, bytes. Default 64 KiB. */
   readonly maxMessageBytes?: number;
   readonly timings?: Partial<SubscriberTimings & PublisherTimings>;
 }
@@ -22,9 +24,8 @@ export interface RedisBrokerOptions {
 const DEFAULT_IDEMPOTENCY_MS = 300_000;
 
 /**
- * The broker over Redis 7 or later: standalone, Sentinel or Cluster. Subscribing and reading have one
- * connection per master, publishing shares another one with all that sends commands, replicated publishing
- * has a third.
+ * The broker over Redis 7 or later: standalone, Sentinel or Cluster. Each master has one connection for subscribing and
+ * reading, another one for publishing and all other commands, and a third one for replicated publishing.
  */
 export function createRedisBroker(options: RedisBrokerOptions): Broker {
   const { deployment, logger, idempotencyMs = DEFAULT_IDEMPOTENCY_MS, timings = {} } = options;
@@ -72,7 +73,7 @@ export function createRedisBroker(options: RedisBrokerOptions): Broker {
       subscriber.close();
     },
 
-    // The hot path: no promise of its own.
+    // This is the hot path, so it makes no promise of its own.
     publish: (channel, messages, publishOptions) =>
       isClosed ? Promise.reject(closed()) : publisher.publish(channel, messages, publishOptions),
 

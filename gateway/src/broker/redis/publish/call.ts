@@ -13,7 +13,7 @@ export class Call {
     this.#resolve = resolve;
   }
 
-  /** To be called once for each message; the last one answers the call. */
+  /** Takes the outcome of one message. To be called once for each; the last one answers the call. */
   settle(index: number, outcome: PublishOutcome): void {
     this.#outcomes[index] = outcome;
     if (--this.#open === 0) this.#resolve(this.#outcomes);

@@ -9,7 +9,10 @@ import type { Batch, Publish } from './lane.js';
 
 const ASKING = command('ASKING');
 
-/** Durable: one script call for all of them; its reply is the last one. */
+/**
+ * The commands that store batches of durable messages: one script call for all of them. The last reply is that of the
+ * call.
+ */
 export function storeCommands(batches: readonly Batch[], idempotencyMs: number): Command[] {
   let keys = 0;
   for (const { lane, publishes } of batches) {
@@ -37,7 +40,10 @@ interface LivePush {
   readonly messages: number;
 }
 
-/** Live: one push for messages in a row that have no key; for one that has a key, a script call. */
+/**
+ * The commands that push a batch of live messages: one push for messages in a row without keys, and a script call for
+ * each message with a key.
+ */
 export function pushCommands(
   { lane, publishes, isAsked, needsScript }: Batch,
   timeMs: number,
@@ -77,21 +83,21 @@ function nameOf(needsScript: boolean): string {
   return needsScript ? 'EVAL' : 'EVALSHA';
 }
 
-/** Its reply tells how many replicas have everything that was sent before it on the same connection. */
+/** WAIT. Its reply says how many replicas have everything that was sent before it on the same connection. */
 export function waitCommand(replicas: number, timeoutMs: number): Command {
   return command('WAIT', replicas, timeoutMs);
 }
 
 export const REPLICATION_INFO = command('INFO', 'replication');
 
-/** What became of each batch: what was appended, or why nothing was. */
+/** What became of each batch, read from the reply of the script call: what was appended, or why nothing was. */
 export function readStored(reply: unknown, batches: readonly Batch[]): (readonly Appended[] | Error)[] {
   if (reply instanceof Error) return batches.map(() => reply);
   const groups = parsePublishReply(reply);
   return batches.map((_, i) => groups[i] ?? new Error('the publish script gave no answer'));
 }
 
-/** @param reached what replicas have, if that was asked for */
+/** @param reached what replicas have of the messages, if that was asked for */
 export function settleStored(
   publishes: readonly Publish[],
   appended: readonly Appended[],

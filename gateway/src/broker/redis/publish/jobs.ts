@@ -6,24 +6,26 @@ import type { Batch, PublishLane } from './lane.js';
 export interface Job {
   readonly batches: readonly Batch[];
   readonly commands: readonly Command[];
-  /** Of one live batch: which of the commands answers for each publish. */
+  /**
+   * For each publish of a live batch, the index of the command whose reply answers it; `undefined` for durable batches.
+   */
   readonly ends: readonly number[] | undefined;
 }
 
 interface JobOptions {
-  /** A script call may name keys of one slot only. */
+  /** Whether a script call may name keys of one slot only, as in a cluster. */
   readonly isCluster: boolean;
   /** How long an idempotency key holds, ms. */
   readonly idempotencyMs: number;
-  /** What live messages are stamped with, ms since the Unix epoch. */
+  /** The time with which live messages are stamped, ms since the Unix epoch. */
   readonly timeMs: number;
 }
 
-/** Of one script call for several channels: it must not hold up Redis for long. */
+/** Most channels of one script call, which must not hold up Redis for long. */
 const MAX_CALL_CHANNELS = 128;
 const MAX_CALL_BYTES = 256 * 1024;
 
-/** Takes a batch of each lane, and puts those together that can go in one call. */
+/** Takes a batch of each lane, and joins those that can go in one script call. */
 export function takeJobs(lanes: readonly PublishLane[], options: JobOptions): Job[] {
   const jobs: Job[] = [];
   const open = new Map<number, { batches: Batch[]; bytes: number }>();

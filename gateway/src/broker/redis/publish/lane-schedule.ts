@@ -10,9 +10,12 @@ export class LaneSchedule {
   readonly #flush: (lanes: ReadonlySet<PublishLane>) => void;
   /** Lanes with something to send now. */
   #ready = new Set<PublishLane>();
-  /** Lanes that wait for their `retryAt`. */
+  /** Lanes that wait until their `retryAt`. */
   readonly #waiting = new Set<PublishLane>();
-  /** Replicated batches leave together: these wait until the round before is answered. */
+  /**
+   * Lanes that wait until the round of replicated batches before them is answered, because replicated batches leave
+   * together.
+   */
   readonly #parked = new Set<PublishLane>();
   #isFlushScheduled = false;
   #cancelTick: Cancel | undefined;
@@ -23,7 +26,10 @@ export class LaneSchedule {
     this.#flush = flush;
   }
 
-  /** The lane is sent at the end of this turn, unless it is empty, on its way, or waits for something. */
+  /**
+   * Has the lane sent at the end of this turn of the event loop, unless it is empty, is on its way, or waits for
+   * something.
+   */
   add(lane: PublishLane): void {
     if (lane.isEmpty || lane.isBusy || this.#waiting.has(lane) || this.#parked.has(lane)) return;
     this.#ready.add(lane);
@@ -37,7 +43,7 @@ export class LaneSchedule {
     });
   }
 
-  /** The lane is sent at its `retryAt`, or when {@link wake} is called before. */
+  /** Has the lane sent at its `retryAt`, or when {@link wake} is called before that. */
   addLater(lane: PublishLane): void {
     if (lane.isEmpty || lane.retryAt <= this.#clock.now()) {
       this.add(lane);
@@ -47,7 +53,7 @@ export class LaneSchedule {
     this.#tickLater();
   }
 
-  /** The lane is sent once {@link unpark} is called. */
+  /** Has the lane sent once {@link unpark} is called. */
   park(lane: PublishLane): void {
     this.#parked.add(lane);
     this.#tickLater();
@@ -59,7 +65,7 @@ export class LaneSchedule {
     for (const lane of lanes) this.add(lane);
   }
 
-  /** Sends all that waits for anything. */
+  /** Sends all waiting lanes now, whatever they wait for. */
   wake(): void {
     this.unpark();
     const lanes = [...this.#waiting];
@@ -67,7 +73,7 @@ export class LaneSchedule {
     for (const lane of lanes) this.add(lane);
   }
 
-  /** Nothing is looked at later any more. */
+  /** Stops: lanes that wait are not sent any more. */
   close(): void {
     this.#cancelTick?.();
   }

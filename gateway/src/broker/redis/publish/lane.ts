@@ -11,65 +11,68 @@ import type { ChannelSpec, PublishOutcome } from '../../broker.js';
 import { publishSettings, type ScriptMessage } from '../scripts/scripts.js';
 import { outcomeUnknown, unavailable } from './outcomes.js';
 
-/** One message on its way. */
+/** One message that waits to be published, or is on its way. */
 export interface Publish extends ScriptMessage {
-  /** What it waits for; `undefined`: for no replica. */
+  /** The replicas that the message waits for; `undefined`: for none. */
   readonly replicas: ReplicasWanted | undefined;
-  /** When it is given up, ms of the clock; never before that of one published earlier. */
+  /** When the message is given up, ms of the clock. It is never earlier than that of a message published before. */
   readonly giveUpAt: number;
-  /** Called once. */
+  /** Takes the outcome of the message; called once. */
   readonly settle: (outcome: PublishOutcome) => void;
-  /** An attempt was cut off: the log may hold it. */
+  /** Whether the log may hold the message already: the reply to an attempt was cut off. */
   mayBeDone: boolean;
 }
 
 /** Most messages and about most bytes of one command; a single larger message goes alone. */
 const MAX_BATCH_MESSAGES = 1000;
 const MAX_BATCH_BYTES = 1024 * 1024;
-/** Retries in a row that may go at once: servers that send us back and forth are not asked faster. */
+/**
+ * How many retries in a row may be made at once. Servers that redirect us back and forth are not asked faster than
+ * that.
+ */
 const MAX_HURRIED_RETRIES = 4;
 
-/** Messages of one lane that go together. */
+/** Messages of one lane that leave together. */
 export interface Batch {
   readonly lane: PublishLane;
   readonly publishes: readonly Publish[];
-  /** It goes where the slot's owner said, behind ASKING. */
+  /** Whether the batch goes where the owner of the slot said, behind ASKING. */
   readonly isAsked: boolean;
-  /** It brings the script along. */
+  /** Whether the batch has to send the text of the script. */
   readonly needsScript: boolean;
 }
 
 interface LaneRetries {
   readonly clock: Clock;
-  /** Waits before a retry. */
+  /** How long to wait before each retry. */
   readonly retry: BackoffTimings;
 }
 
 /**
- * The messages of one channel that wait, in order. One batch at a time is on its way: what waits
- * meanwhile goes together in the next one, and a retry overtakes nothing.
+ * The messages of one channel that wait to be published, in order. One batch at a time is on its way. Messages that
+ * come meanwhile leave together in the next batch, so a retry overtakes nothing.
  */
 export class PublishLane {
   readonly slot: number;
-  /** The publisher's idempotency key follows. */
+  /** Beginning of the Redis keys for idempotency; the key that the publisher gave follows. */
   readonly idempotency: string;
   readonly push: string;
-  /** Log and meta, as arguments of the publish script. */
+  /** The Redis keys of log and meta, as arguments of the publish script. */
   readonly keys: EncodedArguments;
   #channel: ChannelSpec;
   #settings: EncodedArguments | undefined;
   readonly #queue = new Fifo<Publish>();
   #isBusy = false;
   #retryAt = 0;
-  /** Where the next attempt goes, and with what. */
+  /** How the next attempt is made, if an error of the last one said so. */
   #hint: RetryHint | undefined;
-  /** What was sent failed: until it succeeds it shares a call with no other channel. */
+  /** Whether the last batch failed: until one succeeds, batches of this lane share a call with no other channel. */
   #goesAlone = false;
   #backoff: Backoff | undefined;
   #failures = 0;
   #problem: unknown;
 
-  /** @param db the database in which it is published to */
+  /** @param db the database of Redis to which the channel belongs */
   constructor(channel: ChannelSpec, db = 0) {
     const { shard, log, meta, push, idempotency } = channelKeys(channel.name, db);
     this.#channel = channel;
@@ -79,7 +82,7 @@ export class PublishLane {
     this.keys = new CommandWriter().add(log).add(meta).encoded();
   }
 
-  /** With the settings of the last publish. */
+  /** The channel, with the settings of the last publish. */
   get channel(): ChannelSpec {
     return this.#channel;
   }
@@ -90,7 +93,7 @@ export class PublishLane {
     this.#channel = channel;
   }
 
-  /** As arguments of the publish script. */
+  /** The settings of the channel, as arguments of the publish script. */
   get settings(): EncodedArguments {
     if (!this.#settings) {
       const writer = new CommandWriter();
@@ -104,27 +107,27 @@ export class PublishLane {
     return this.#queue.isEmpty;
   }
 
-  /** A batch is on its way. */
+  /** Whether a batch is on its way. */
   get isBusy(): boolean {
     return this.#isBusy;
   }
 
-  /** Whether what goes next waits for a replica. */
+  /** Whether the next batch waits for replicas. */
   get isReplicated(): boolean {
     return this.#queue.at(0)?.replicas !== undefined;
   }
 
-  /** Not to be sent before this time, ms of the clock. */
+  /** The time before which the next batch must not be sent, ms of the clock. */
   get retryAt(): number {
     return this.#retryAt;
   }
 
-  /** Where the next attempt goes, because the slot's owner said so for this time. */
+  /** The server to which the next attempt goes, because the owner of the slot said so (ASK). */
   get asked(): RedisAddress | undefined {
     return this.#hint?.asked;
   }
 
-  /** Whether what goes next must not share a call with another channel. */
+  /** Whether the next batch must not share a call with another channel. */
   get goesAlone(): boolean {
     return this.#goesAlone || this.#hint !== undefined;
   }
@@ -133,7 +136,10 @@ export class PublishLane {
     this.#queue.push(publish);
   }
 
-  /** The next messages that can go together: they are on their way from now on, until `succeeded` or `failed`. */
+  /**
+   * Takes the next messages that can leave together. They are on their way from now on, until `succeeded` or `failed`
+   * is called.
+   */
   begin(): Batch {
     const { isReplicated } = this;
     let count = 0;
@@ -166,8 +172,8 @@ export class PublishLane {
   }
 
   /**
-   * What was on its way, or would have been, was not stored.
-   * @param again these go again, before the others
+   * Notes that the batch on its way, or the next one, was not stored.
+   * @param again the messages that are to be tried again; they go before all others
    */
   failed(again: readonly Publish[], problem: Error, hint: RetryHint, { clock, retry }: LaneRetries): void {
     this.#isBusy = false;
@@ -182,7 +188,7 @@ export class PublishLane {
     this.#retryAt = hint.isSoon && this.#failures <= MAX_HURRIED_RETRIES ? now : now + delayMs;
   }
 
-  /** Gives up what has waited too long: those in front. */
+  /** Gives up messages that have waited too long, which are those in front. */
   expire(now: number): void {
     for (let next = this.#queue.at(0); next && next.giveUpAt <= now; next = this.#queue.at(0)) {
       this.#queue.shift();
@@ -190,7 +196,7 @@ export class PublishLane {
     }
   }
 
-  /** Gives up everything. */
+  /** Gives up all messages. */
   abandon(problem: unknown): void {
     this.#problem = problem;
     this.expire(Number.POSITIVE_INFINITY);

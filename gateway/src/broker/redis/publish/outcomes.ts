@@ -2,7 +2,7 @@
 import { FanfareError } from '../../../errors.js';
 import { whyNoWrites } from '../../../redis/reply-errors.js';
 
-/** When to come back, told with `unavailable`. */
+/** When publishers are told to come back, as part of `unavailable`, ms. */
 const RETRY_AFTER_MS = 1000;
 
 export function unavailable(cause: unknown): FanfareError {

@@ -19,15 +19,15 @@ import { LaneSchedule } from './lane-schedule.js';
 import { outcomeUnknown, unavailable } from './outcomes.js';
 import { ReplicaRounds } from './replica-rounds.js';
 
-/** Numbers of the publishing side; times in ms. */
+/** Timings of the publishing side, all in ms. */
 export interface PublisherTimings {
   /** How long a publish is retried. Default 15,000. */
   readonly giveUpMs: number;
   /** How long a replicated publish waits for its replicas. Default 1000. */
   readonly replicaMs: number;
-  /** How long a replica that was in sync counts as one that may be promoted once it is no longer. Default 10,000. */
+  /** How long a replica that is no longer in sync still counts as one that may be promoted. Default 10,000. */
   readonly replicaMemoryMs: number;
-  /** Waits before a retry, random below a ceiling that doubles. Default 20 up to 500. */
+  /** How long to wait before each retry: a random time below a ceiling that doubles. Default 20 up to 500. */
   readonly retry: BackoffTimings;
 }
 
@@ -42,7 +42,7 @@ interface PublisherOptions {
   readonly clock: Clock;
   readonly topology: Pick<Topology, 'view'>;
   readonly routes: Routes;
-  /** The database in which is published. Default 0. */
+  /** The database of Redis that is published to. Default 0. */
   readonly db?: number | undefined;
   /** How long an idempotency key holds, ms. */
   readonly idempotencyMs: number;
@@ -50,21 +50,23 @@ interface PublisherOptions {
   readonly isCluster: boolean;
   readonly log?: RedisLog | undefined;
   /**
-   * Most bytes of messages that may wait for one master or be on their way to it; beyond it: `unavailable`.
-   * Default 64 MiB.
+   * Most bytes of messages that may wait for one master or be on their way to it. A message beyond that is
+   * `unavailable`. Default 64 MiB.
    */
   readonly maxPendingBytes?: number;
   readonly timings?: Partial<PublisherTimings>;
 }
 
 const DEFAULT_MAX_PENDING_BYTES = 64 * 1024 * 1024;
-/** Lanes that are kept though nothing waits in them, because they know their names. */
+/**
+ * Most lanes that are kept while nothing waits in them: the names and arguments of a lane need not be made anew then.
+ */
 const MAX_LANES = 10_000;
 
 /**
- * The publishing half of the Redis engine. What is published in one turn of the event loop leaves in
- * one write per master, and in one command as far as slots allow. A refused publish is retried until
- * `giveUpMs`; one whose reply was cut off only if its key makes that safe.
+ * The publishing half of the Redis engine. Everything that is published in one turn of the event loop leaves in one
+ * write for each master, and in one command as far as slots allow. A publish that was refused is retried until
+ * `giveUpMs`. A publish whose reply was cut off is retried only if its key makes that safe.
  */
 export class RedisPublisher {
   readonly #clock: Clock;
@@ -90,7 +92,10 @@ export class RedisPublisher {
     this.#rounds = new ReplicaRounds(options.clock, this.#timings);
   }
 
-  /** As the port says; not to be called after `close`. Never rejects: every message has its outcome. */
+  /**
+   * Publishes messages to a channel, as `Broker.publish` describes. Not to be called after `close`. Never rejects:
+   * every message has its outcome.
+   */
   publish(
     channel: ChannelSpec,
     messages: readonly NewMessage[],
@@ -109,7 +114,10 @@ export class RedisPublisher {
     });
   }
 
-  /** Something changed for the better (a link came up, another server is master): nobody waits longer than needed. */
+  /**
+   * To be called when a link came up or another server became master: everything that waits for a retry is tried at
+   * once.
+   */
   wake(): void {
     this.#schedule.wake();
   }
@@ -202,7 +210,7 @@ export class RedisPublisher {
     void acknowledged?.then(() => this.#schedule.unpark());
   }
 
-  /** @param acknowledged what replicas have of what the link was sent up to now, if that was asked for */
+  /** @param acknowledged what replicas have of everything that the link was sent so far, if that was asked for */
   async #concludeStored(
     link: CommandLink,
     batches: readonly Batch[],
@@ -224,7 +232,7 @@ export class RedisPublisher {
     }
   }
 
-  /** @param ends which of the replies answers for each publish */
+  /** @param ends for each publish, the index of the reply that answers it */
   async #concludeLive(
     link: CommandLink,
     batch: Batch,
@@ -253,7 +261,7 @@ export class RedisPublisher {
     this.#schedule.add(lane);
   }
 
-  /** Settles what must not or need not be tried again, and retries the rest. */
+  /** Settles messages that must not or need not be tried again, and retries the others. */
   #failed(
     link: CommandLink,
     { lane, isAsked }: Batch,
@@ -278,7 +286,7 @@ export class RedisPublisher {
     this.#retry(lane, again, error, this.#routes.learn(lane.slot, link, error, isAsked));
   }
 
-  /** What looks like one server shards inside. */
+  /** From now on a script call names keys of one slot only: what looks like one server shards inside. */
   #goBySlot(): void {
     if (this.#isBySlot) return;
     this.#isBySlot = true;

@@ -10,14 +10,17 @@ import { Replicas } from './replicas.js';
 interface ReplicaTimings {
   /** How long a replicated publish waits for its replicas. */
   readonly replicaMs: number;
-  /** How long a replica that was in sync counts as one that may be promoted once it is no longer. */
+  /** How long a replica that is no longer in sync still counts as one that may be promoted. */
   readonly replicaMemoryMs: number;
 }
 
-/** What is sent behind replicated jobs, and what it tells. */
+/** The commands that are sent behind replicated jobs, and what their replies mean. */
 interface ReplicaRound {
   readonly commands: readonly Command[];
-  /** Never rejects. @param replies those to `commands` are the last of them */
+  /**
+   * What replicas have, by the replies. Never rejects. @param replies all replies of the write; the last ones are those
+   * to `commands`
+   */
   reached(replies: readonly Promise<unknown>[]): Promise<ReplicasReached>;
 }
 
@@ -25,16 +28,18 @@ interface ReplicaRound {
 export class ReplicaRounds {
   readonly #clock: Clock;
   readonly #timings: ReplicaTimings;
-  /** Those of the master behind a link, as it was asked last. */
+  /** The replicas of the master behind each link, as it was asked last. */
   readonly #replicas = new WeakMap<CommandLink, Replicas>();
 
-  /** @param timings all in ms */
+  /** @param timings times in ms */
   constructor(clock: Clock, timings: ReplicaTimings) {
     this.#clock = clock;
     this.#timings = timings;
   }
 
-  /** Jobs that leave together all wait for replicas, or none of them does: `undefined` then. */
+  /**
+   * Begins a round for jobs that leave together. Either all of them wait for replicas or none does; `undefined` then.
+   */
   begin(link: CommandLink, jobs: readonly Job[]): ReplicaRound | undefined {
     if (jobs[0]?.batches[0]?.publishes[0]?.replicas === undefined) return undefined;
     const wanted = wantedBy(jobs);
@@ -46,7 +51,10 @@ export class ReplicaRounds {
     };
   }
 
-  /** An error in place of the count (the master was demoted, the connection cut) acknowledges nothing. */
+  /**
+   * Waits until enough replicas have acknowledged, or time is over. An error in place of the count (the master was
+   * demoted, or the connection was cut) acknowledges nothing.
+   */
   async #reached(
     link: CommandLink,
     wanted: ReplicasWanted,
@@ -59,7 +67,7 @@ export class ReplicaRounds {
     const now = this.#clock.now();
     if (Buffer.isBuffer(info)) replicas.note(info.toString('latin1'), now);
     const needed = replicas.toWaitFor(wanted);
-    // There are more of them than it was asked for.
+    // WAIT was asked for fewer replicas than there are by now.
     const isShort = typeof first === 'number' && first < needed && asked < needed && now < deadline;
     const [again] = isShort ? link.send([waitCommand(needed, Math.ceil(deadline - now))]) : [];
     const last = again ? await again : first;

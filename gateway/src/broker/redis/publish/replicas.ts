@@ -1,30 +1,33 @@
 /** Which replicas a master has, by what it said over time. */
 import type { ReplicasWanted } from '@fanfare/protocol';
 
-/** A replica that was not heard of for longer is not in sync, s: as Redis has it for `min-replicas-max-lag`, but sooner. */
+/**
+ * A replica that the master has not heard from for longer than this is not in sync, s. Redis counts the same way for
+ * `min-replicas-max-lag`, but allows more.
+ */
 const MAX_LAG_S = 2;
 
 /**
- * The replicas of one master that may be promoted. In a planned failover the one that is promoted leaves the list of a
- * master that goes on acknowledging for a second or more. So one that was in sync counts for some time after it
- * is no longer seen: what it does not have is not safe.
+ * The replicas of one master that may be promoted. In a planned failover, the replica that is promoted leaves the list
+ * of the old master, which goes on acknowledging for a second or more. So a replica that was in sync counts for some
+ * time after it is no longer listed: a message that it does not have is not safe.
  */
 export class Replicas {
   readonly #memoryMs: number;
-  /** By address: since when it is missed, ms of the clock; `undefined` while it is in sync. */
+  /** For each replica, by address: since when it has been missing, ms of the clock; `undefined` while it is in sync. */
   readonly #missedSince = new Map<string, number | undefined>();
 
-  /** @param memoryMs how long one that was in sync counts once it is no longer */
+  /** @param memoryMs how long a replica that is no longer in sync still counts */
   constructor(memoryMs: number) {
     this.#memoryMs = memoryMs;
   }
 
-  /** How many there are. */
+  /** How many replicas may be promoted. */
   get count(): number {
     return this.#missedSince.size;
   }
 
-  /** How many to wait for: no more than there are, but for one in any case. */
+  /** How many replicas to wait for: no more than there are, but at least one. */
   toWaitFor(wanted: ReplicasWanted): number {
     return Math.max(1, wanted === 'all' ? this.count : Math.min(wanted, this.count));
   }

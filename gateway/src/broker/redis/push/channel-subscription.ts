@@ -3,21 +3,24 @@ import type { ChannelListener, ChannelSpec } from '../../broker.js';
 import type { LogRecord } from '../../record.js';
 import type { PushLink } from './push-link.js';
 
-/** A listener that was told a doubt, and has not read the log since, is told again only after so many. */
+/** A listener that was told a doubt and has not read the log since is told again only after so many further doubts. */
 const DOUBTS_UNTIL_TOLD_AGAIN = 10;
 
 /** One subscribed channel, across the links that carry it one after the other. */
 export class ChannelSubscription {
   readonly spec: ChannelSpec;
-  /** Its sharded pub/sub name. */
+  /** The sharded pub/sub name of the channel. */
   readonly name: string;
-  /** When a read shall lengthen the life of its identity next, ms. */
+  /** When a read should next lengthen the life of the identity of the log, ms of the clock. */
   renewAt = Number.NEGATIVE_INFINITY;
   readonly #listener: ChannelListener;
   #link: PushLink | undefined;
   #state: 'waiting' | 'acknowledged' | 'interrupted' | 'ended' = 'waiting';
   #doubtsSinceRead = 0;
-  /** Called once, when it is acknowledged for the first time, and dropped then with all that it holds. */
+  /**
+   * Called once, when the subscription is acknowledged for the first time. It is dropped then, with everything that it
+   * holds in memory.
+   */
   onFirstAck: (() => void) | undefined;
 
   constructor(spec: ChannelSpec, db: number, listener: ChannelListener, onFirstAck?: () => void) {
@@ -27,7 +30,7 @@ export class ChannelSubscription {
     this.onFirstAck = onFirstAck;
   }
 
-  /** On which it was asked for; `undefined`: it must be asked for. */
+  /** The link on which the subscription was asked for; `undefined`: it has to be asked for. */
   get link(): PushLink | undefined {
     return this.#link;
   }
@@ -40,7 +43,7 @@ export class ChannelSubscription {
     this.#link = link;
   }
 
-  /** @returns whether it was interrupted until now. */
+  /** @returns whether the channel was interrupted until now */
   acknowledged(link: PushLink): boolean {
     if (this.#link !== link) return false;
     const wasInterrupted = this.#state === 'interrupted';
@@ -51,7 +54,7 @@ export class ChannelSubscription {
     return wasInterrupted;
   }
 
-  /** No link carries it any more. */
+  /** Notes that no link carries the channel any more. */
   lost(): void {
     this.#link = undefined;
     if (this.#state !== 'acknowledged') return;
@@ -63,18 +66,18 @@ export class ChannelSubscription {
     if (this.#link === link) this.#listener.onRecord(record);
   }
 
-  /** Its listener should compare with the log, once for all doubts that come before it does. */
+  /** Tells the listener to compare with the log; once for all doubts that come before it has done so. */
   doubt(): void {
     if (this.#state !== 'acknowledged') return;
     if (this.#doubtsSinceRead++ % DOUBTS_UNTIL_TOLD_AGAIN === 0) this.#listener.onDoubt();
   }
 
-  /** Its log is read, by whomever, from now on. */
+  /** Notes that the log of the channel is being read, by whomever. */
   reading(): void {
     this.#doubtsSinceRead = 0;
   }
 
-  /** The listener hears nothing from now on. */
+  /** Ends the subscription: the listener is called no more. */
   ended(): void {
     this.#state = 'ended';
     this.#link = undefined;

@@ -15,7 +15,7 @@ interface ShardConnectionTimings extends PushLinkTimings {
 
 interface ShardConnectionEvents {
   onUp(connection: ShardConnection): void;
-  /** What it carried is lost; it is being connected anew. */
+  /** The connection and everything that it carried is lost; it is being connected anew. */
   onDown(connection: ShardConnection, reason: string): void;
   onPush(link: PushLink, name: string, record: Buffer): void;
   onGone(link: PushLink, names: string[]): void;
@@ -46,7 +46,7 @@ export class ShardConnection {
     void this.#connect();
   }
 
-  /** Present while the master is known to serve. */
+  /** The link to the master; `undefined` while the master is not known to serve. */
   get link(): PushLink | undefined {
     return this.#link;
   }
@@ -56,7 +56,7 @@ export class ShardConnection {
     return this.#problem;
   }
 
-  /** Somebody has reason to believe that it does not deliver: drops and rebuilds it. */
+  /** Drops the link and connects anew. To be called when there is reason to believe that the link does not deliver. */
   distrust(): void {
     const { clock, timings } = this.#options;
     if (this.#cancelDistrust) return;
@@ -68,7 +68,7 @@ export class ShardConnection {
     });
   }
 
-  /** Ends it; `onDown` is not called. */
+  /** Ends the connection; `onDown` is not called. */
   close(): void {
     this.#closed = true;
     this.#cancelRetry?.();
@@ -99,7 +99,7 @@ export class ShardConnection {
     const { clock, timings } = this.#options;
     this.#link = undefined;
     this.#problem = reason;
-    // One that ends soon after each success must not be tried ever faster.
+    // A connection that ends soon after each success must not be tried ever faster.
     if (clock.now() - this.#upSince > timings.retry.maxMs) this.#backoff.reset();
     this.#retry();
     this.#events.onDown(this, reason);

@@ -2,9 +2,9 @@ import type { Cancel, Clock } from '../../../clock.js';
 import type { VirtualShard } from './virtual-shard.js';
 
 /**
- * Virtual shards on the move: while a slot is handed over, its keys leave one by one and are published
- * to where nobody listens yet. Their channels are told to compare with the log every second, and
- * once more when it is over.
+ * Virtual shards whose slot is on the move. While a slot is handed over, its keys leave one by one, and messages may be
+ * published where nobody listens yet. So the channels of the slot are told to compare with the log every second, and
+ * once more when the move is over.
  */
 export class Doubts {
   readonly #clock: Clock;
@@ -26,7 +26,7 @@ export class Doubts {
     this.#onDoubt = onDoubt;
   }
 
-  /** The shard moves, or a server said so. */
+  /** Notes that the slot of this shard is moving, as the topology or a server says. */
   raise(shard: VirtualShard): void {
     const isNew = !this.#until.has(shard);
     this.#until.set(shard, this.#clock.now() + 2 * this.#intervalMs);

@@ -2,14 +2,14 @@ import type { ShardHealth } from '../../broker.js';
 import type { ShardConnection } from './connection.js';
 import type { VirtualShard } from './virtual-shard.js';
 
-/** The name of all virtual shards that have no master. */
+/** Name of the part that stands for all virtual shards without a master. */
 export const UNSERVED = 'unserved';
 
 /**
- * One for each master: `ok` once it serves and every channel on it is acknowledged again. One more,
+ * The state of each master: `ok` once it serves and every channel on it is acknowledged again. There is one more part,
  * `unserved`, if some virtual shards have no master.
- * @param problem why no master is known, if so
- * @param riskOf what keeps a master that serves from serving well, if something does
+ * @param problem why no master is known, if that is so
+ * @param riskOf what keeps a master that serves from serving well, if there is anything
  */
 export function shardHealth(
   connections: Iterable<ShardConnection>,

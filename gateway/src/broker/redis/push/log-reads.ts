@@ -12,21 +12,21 @@ interface LogReadsOptions {
   readonly clock: Clock;
   /** How long a read waits for a master that serves before it is `unavailable`, ms. */
   readonly readWaitMs: number;
-  /** The link with the master at this address. */
+  /** The link to the master at this address, if there is one. */
   readonly linkAt: (address: RedisAddress) => PushLink | undefined;
-  /** Whether the master serves the slot, by a majority asked from now on. */
+  /** Whether the master serves the slot, as a majority of nodes says that is asked from now on. */
   readonly confirm: (slot: number, master: string) => Promise<boolean>;
-  /** A server said that the slot is being handed over. */
+  /** Called when a server said that the slot is being handed over. */
   readonly onMoving: (shard: VirtualShard) => void;
-  /** A server said that the slot is not its own. */
+  /** Called when a server said that the slot is not its own. */
   readonly onMoved: () => void;
-  /** A server answered with an error. */
+  /** Called when a server answered a read with an error. */
   readonly onError: (at: RedisAddress, slot: number, error: Error) => void;
 }
 
 const RETRY_MS = 50;
 
-/** Reads logs on the subscribing connections; follows a slot that is on its way. */
+/** Reads logs on the subscribing connections, and follows a slot that is being moved. */
 export class LogReads {
   readonly #options: LogReadsOptions;
 
@@ -34,7 +34,10 @@ export class LogReads {
     this.#options = options;
   }
 
-  /** @throws {FanfareError} `unavailable` if nobody answers who may, for `readWaitMs`, or at once if it shall fail fast */
+  /**
+   * @throws {FanfareError} `unavailable` if no master that may answer does so within `readWaitMs`; at once if the read
+   * asks to fail fast
+   */
   async read(shard: VirtualShard, channel: ChannelSpec, range: ReadRange, options: ReadOptions): Promise<LogPage> {
     const { clock, readWaitMs } = this.#options;
     const giveUpAt = clock.now() + (range.failFast ? 0 : readWaitMs);
@@ -103,7 +106,7 @@ export class LogReads {
   }
 }
 
-/** What a link answers once it is lost, perhaps out of step, is not worth anything. */
+/** Reads on a link. If the link is lost by then, its answer is not used: its replies may be out of step. */
 async function readOn(
   link: PushLink,
   connection: ScriptConnection,
@@ -117,7 +120,7 @@ async function readOn(
   return outcome.value;
 }
 
-/** Each command on it is let in by a server that is being given the slot. */
+/** A connection on which each command follows ASKING, so that the server to which the slot is moving answers it. */
 function asking({ redis }: PushLink): ScriptConnection {
   return {
     callBuffer(command, ...args) {
@@ -127,7 +130,7 @@ function asking({ redis }: PushLink): ScriptConnection {
   };
 }
 
-/** The connection failed, or the server refused for now; not a fault of ours. */
+/** Whether an error will pass: the connection failed, or the server refused for now. Faults of ours do not. */
 function isPassing(error: Error): boolean {
   return isConnectionError(error) || refusalOf(error) !== undefined;
 }

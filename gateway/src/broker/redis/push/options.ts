@@ -1,32 +1,35 @@
 import type { RedisDeployment } from '../../../redis/deployment.js';
 import type { RedisLog } from '../../../redis/log.js';
 
-/** Numbers of the subscribing side; times in ms. */
+/** Timings of the subscribing side, all in ms. */
 export interface SubscriberTimings {
-  /** Between two heartbeats (role and `master_replid`) on a subscribing connection. Default 1000. */
+  /** Time between two heartbeats on a subscribing connection, which ask for role and `master_replid`. Default 1000. */
   readonly heartbeatMs: number;
   /**
-   * A subscribing connection on which nothing came for this long is lost. Default 2250: a heartbeat, and
-   * time to answer it; a frozen master is noticed within 3 s.
+   * A subscribing connection on which nothing came for this long counts as lost. Default 2250: a heartbeat and the time
+   * to answer it, so that a frozen master is noticed within 3 s.
    */
   readonly silenceMs: number;
-  /** Until a new connection has shown that it leads to a master. Default 1500. */
+  /** How long a new connection may take to show that it leads to a master. Default 1500. */
   readonly handshakeMs: number;
-  /** Waits before another attempt, random below a ceiling that doubles. Default 50 up to 2000. */
+  /**
+   * How long to wait before another attempt to connect: a random time below a ceiling that doubles. Default 50 up to
+   * 2000.
+   */
   readonly retry: { readonly minMs: number; readonly maxMs: number };
-  /** How long `start` waits for every master before it makes do with some. Default 5000. */
+  /** How long `start` waits for all masters before it goes on with those that are there. Default 5000. */
   readonly startMs: number;
   /** How long `subscribe` waits for its acknowledgement. Default 5000. */
   readonly subscribeMs: number;
   /** How long `read` waits for a master that serves. Default 1000. */
   readonly readWaitMs: number;
-  /** Between two `onDoubt` of a channel whose slot moves. Default 1000. */
+  /** Time between two calls of `onDoubt` for a channel whose slot moves. Default 1000. */
   readonly doubtMs: number;
-  /** Distrust rebuilds a connection at most once in about this time. Default 5000. */
+  /** A connection that is distrusted is rebuilt at most once in about this time. Default 5000. */
   readonly distrustMs: number;
   /**
-   * How often a read lengthens the life of the identity of a channel that is subscribed here; a quarter of
-   * that life if that is shorter, as it is while nobody has published. Default 1 h.
+   * How often a read lengthens the life of the identity of a subscribed channel. While nobody has published, that life
+   * is short, and a quarter of it is used if that is less. Default 1 h.
    */
   readonly renewMs: number;
 }
@@ -48,14 +51,14 @@ export interface SubscriberOptions {
   readonly deployment: RedisDeployment;
   readonly timings?: Partial<SubscriberTimings>;
   readonly log?: RedisLog;
-  /** Largest message that is published here. Default 64 KiB. */
+  /** Largest message that may be published, bytes. Default 64 KiB. */
   readonly maxMessageBytes?: number | undefined;
 }
 
-/** Used where nothing else is said. */
+/** Default of `maxMessageBytes`: 64 KiB. */
 export const DEFAULT_MAX_MESSAGE_BYTES = 65_536;
 
-/** Counted since the start. */
+/** What the subscribing side counts, each since the start. */
 export interface SubscriberStats {
   /** Subscribing connections that came up. */
   connects: number;
@@ -67,11 +70,11 @@ export interface SubscriberStats {
   gone: number;
   /** SSUBSCRIBE commands that were refused. */
   refused: number;
-  /** Channels told to compare with the log because their slot moves. */
+  /** Times that a channel was told to compare with the log because its slot moves. */
   doubts: number;
-  /** Reads that told a broken continuity, and were confirmed by a majority first, or tried to be. */
+  /** Reads about a broken continuity that had to be confirmed by a majority first, whether it could be asked or not. */
   confirmations: number;
-  /** Times a channel distrusted its connection. */
+  /** Times that a channel distrusted its connection. */
   distrusted: number;
   /** Pushes that were no record. */
   malformed: number;

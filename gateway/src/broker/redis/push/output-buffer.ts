@@ -4,25 +4,25 @@
  */
 import type { Redis } from 'ioredis';
 
-/** Bytes; `Infinity`: no limit. */
+/** The limits of an output buffer, in bytes; `Infinity`: no limit. */
 export interface BufferLimit {
-  /** Beyond it the connection ends at once. */
+  /** Beyond this many bytes the connection ends at once. */
   readonly hardBytes: number;
-  /** Beyond it for a while, 60 s by default, the connection ends as well. */
+  /** Beyond this many bytes for a while (60 s by default) the connection ends as well. */
   readonly softBytes: number;
 }
 
 const MIB = 1024 * 1024;
-/** Redis' own, `pubsub 32mb 8mb 60`: assumed where a gateway may not ask. */
+/** The default of Redis, `pubsub 32mb 8mb 60`; assumed where a gateway may not ask. */
 const DEFAULT_LIMIT: BufferLimit = { hardBytes: 32 * MIB, softBytes: 8 * MIB };
-/** Largest page that the hub asks for; one message that is larger is a page, too. */
+/** Largest page that the hub asks for, bytes. A single message that is larger is a page too. */
 const PAGE_BYTES = 256 * 1024;
-/** More pages at a time make nothing faster. */
+/** Most pages at a time; more would make nothing faster. */
 const MOST_PAGES = 32;
-/** So many of the largest messages have to fit: a page, and pushes that come meanwhile. */
+/** How many of the largest messages have to fit into the buffer: a page, and pushes that come meanwhile. */
 const LEAST_MESSAGES = 4;
 
-/** The limit of this server; `undefined` if it does not tell. */
+/** The limit that this server has; `undefined` if it does not say. */
 export async function readBufferLimit(redis: Redis): Promise<BufferLimit | undefined> {
   const reply = (await redis.config('GET', 'client-output-buffer-limit').catch(() => [])) as string[];
   return reply[1] === undefined ? undefined : parseBufferLimit(reply[1]);
@@ -36,7 +36,7 @@ export function parseBufferLimit(limits: string): BufferLimit | undefined {
   return { hardBytes: bytes(hard), softBytes: bytes(soft) };
 }
 
-/** How many pages may be on their way at a time, however many clients read: half of the room is for pushes. */
+/** How many pages may be on their way at a time, however many clients read. Half of the buffer is kept for pushes. */
 export function pagesAtATime(limit: BufferLimit = DEFAULT_LIMIT, maxMessageBytes: number): number {
   const room = Math.min(limit.hardBytes / 2, limit.softBytes);
   const pages = Math.floor(room / Math.max(PAGE_BYTES, maxMessageBytes));

@@ -12,36 +12,36 @@ export interface PushLinkOptions {
   readonly clock: Clock;
   readonly link: LinkOptions;
   readonly timings: PushLinkTimings;
-  /** Largest message that is published here. */
+  /** Largest message that may be published, bytes. */
   readonly maxMessageBytes: number;
 }
 
 export interface PushLinkTimings {
-  /** Most time until a new connection has shown that it leads to a master, ms. */
+  /** How long a new connection may take to show that it leads to a master, ms. */
   readonly handshakeMs: number;
-  /** Between two heartbeats, ms. */
+  /** Time between two heartbeats, ms. */
   readonly heartbeatMs: number;
-  /** A connection on which nothing came for this long is lost, ms; the heartbeat and time to answer it. */
+  /** A connection on which nothing came for this long counts as lost, ms: a heartbeat and the time to answer it. */
   readonly silenceMs: number;
 }
 
 interface PushLinkEvents {
-  /** A record was pushed; the bytes are the callee's. */
+  /** A record was pushed. The bytes belong to the one who is called. */
   onPush(name: string, record: Buffer): void;
-  /** The server ended these subscriptions: their slot moved. */
+  /** The server ended these subscriptions, because their slot moved. */
   onGone(names: string[]): void;
-  /** It is over, once; not called for `end`. */
+  /** The link is lost. Called at most once, and not for `end`. */
   onLost(reason: string): void;
 }
 
-/** Reads that ask for no entries have small answers. */
+/** Most reads at a time that ask for no entries, whose answers are small. */
 const LOOKS_AT_A_TIME = 512;
 const FENCE = 'fence';
-/** The only policy under which a log keeps what was acknowledged. */
+/** The only eviction policy under which a log keeps what was acknowledged. */
 export const SAFE_POLICY = 'noeviction';
 const OUT_OF_STEP = 'its replies are out of step';
 
-/** What makes a server the one we connected to. */
+/** By what we recognise the server that we connected to. */
 interface ServerIdentity {
   readonly role: string;
   readonly replicationId: string;
@@ -56,7 +56,7 @@ interface ServerIdentity {
 export class PushLink {
   readonly redis: Redis;
   readonly address: RedisAddress;
-  /** `master_replid` of the server; if it changes, this is not the same log any more. */
+  /** `master_replid` of the server. If it changes, the logs there are not the same any more. */
   readonly replicationId: string;
   readonly #pages: Semaphore;
   readonly #looks = new Semaphore(LOOKS_AT_A_TIME);
@@ -80,7 +80,7 @@ export class PushLink {
     const { clock, link, timings } = options;
     const redis = await openLink(address, link, clock, timings.handshakeMs);
     try {
-      // Spares every channel a NOSCRIPT; where it is not allowed, the script comes with its first use.
+      // So no channel is refused by NOSCRIPT. Where SCRIPT LOAD is not allowed, the script comes with its first use.
       redis.script('LOAD', logScript.source).catch(() => {});
       const asked = Promise.all([
         redis.call('INFO', 'replication', 'memory', 'persistence') as Promise<string>,
@@ -127,18 +127,21 @@ export class PushLink {
     return this.#open;
   }
 
-  /** What makes it unfit although it serves, by its last heartbeat. Start-up checks saw only the masters of then. */
+  /**
+   * What makes this master unfit although it serves, by its last heartbeat. The checks at start saw only the masters of
+   * that time.
+   */
   get warning(): string | undefined {
     if (this.#evictionPolicy === SAFE_POLICY) return undefined;
     return `maxmemory-policy is ${this.#evictionPolicy}; it must be ${SAFE_POLICY}, any other drops logs`;
   }
 
-  /** Every read of the log passes here: it runs when its turn has come. */
+  /** Runs a read of the log when its turn has come. Every read on this link passes here. */
   read<T>({ limit }: Pick<ReadRange, 'limit'>, task: () => Promise<T>): Promise<T> {
     return (limit === 0 ? this.#looks : this.#pages).run(task);
   }
 
-  /** Resolves once the server acknowledged all of them; they must share a slot. */
+  /** Subscribes to these names, which must share a slot. Resolves once the server has acknowledged all of them. */
   subscribe(names: readonly string[]): Promise<void> {
     return this.#operate(async () => {
       await this.redis.ssubscribe(...names);
@@ -147,11 +150,11 @@ export class PushLink {
   }
 
   /**
-   * Resolves once the server has forgotten them; they must share a slot.
+   * Ends the subscriptions to these names, which must share a slot. Resolves once the server has forgotten them.
    *
-   * If the slot moves away just then, ioredis takes the server's unasked `sunsubscribe` for the reply, and
-   * the reply, an error, for that of the next command: from there on each reply goes to the wrong
-   * command. So the next command is one that shows it.
+   * If the slot moves away just then, ioredis takes the server's unasked `sunsubscribe` for the reply, and the reply,
+   * an error, for that of the next command: from there on each reply goes to the wrong command. So the next command is
+   * one whose reply shows that.
    */
   unsubscribe(names: readonly string[]): Promise<void> {
     for (const name of names) this.#names.delete(name);
@@ -182,7 +185,7 @@ export class PushLink {
     this.#lose(reason);
   }
 
-  /** Ends it without a word. */
+  /** Ends the link without calling `onLost`. */
   end(): void {
     if (!this.#open) return;
     this.#open = false;
@@ -208,8 +211,8 @@ export class PushLink {
   }
 
   /**
-   * Pushes wait until every reply that came in the same chunk has been taken in: what a reader of the
-   * log has seen pushed by then is not newer than the head it was told.
+   * Takes a push. Pushes wait until every reply of the same chunk has been handled. So the head that a reader of the
+   * log is told is never older than what was pushed before that.
    */
   #onPush(name: Buffer, record: Buffer): void {
     this.#pushed.push([name, record]);
@@ -225,7 +228,7 @@ export class PushLink {
     }
   }
 
-  /** ioredis tells that the server ended subscriptions, but not which: compare. */
+  /** Finds out which subscriptions the server ended, by comparison: ioredis says only that some were ended. */
   #checkGone(): void {
     if (this.#checkingGone) return;
     this.#checkingGone = true;
@@ -269,7 +272,10 @@ export class PushLink {
     }
   }
 
-  /** The server's own count: what it dropped without our noticing comes to light here. */
+  /**
+   * Compares our subscriptions with the number that the server counts, which shows what it dropped without our
+   * noticing.
+   */
   #compareSubscriptions(client: string): void {
     const counted = /\bssub=(\d+)/.exec(client)?.[1];
     if (counted === undefined || Number(counted) === this.#names.size) return;
@@ -279,7 +285,7 @@ export class PushLink {
   }
 }
 
-/** Nobody else's reply: it is in step as well. */
+/** Whether this is the refusal of our PING. It is nobody else's reply, so it also shows that replies are in step. */
 function isRefusedPing(message: string): boolean {
   return /^NOPERM .*\bping\b/i.test(message);
 }

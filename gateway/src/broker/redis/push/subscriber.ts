@@ -37,9 +37,9 @@ import { VirtualShard } from './virtual-shard.js';
 const RENEWALS_PER_LIFE = 4;
 
 /**
- * The subscribing and reading half of the Redis engine: one connection per master, on which the pushes
- * of its channels and the reads of their logs are one view. It finds the masters itself, notices by
- * itself when one is gone, moved or deposed, and says so to the channels concerned.
+ * The subscribing and reading half of the Redis engine: one connection for each master, on which the pushes of its
+ * channels and the reads of their logs are one view. It notices when a master is gone, was moved or was deposed, and
+ * tells the channels concerned.
  */
 export class RedisSubscriber {
   readonly stats: SubscriberStats = createSubscriberStats();
@@ -55,7 +55,7 @@ export class RedisSubscriber {
   readonly #doubts: Doubts;
   readonly #shards: readonly VirtualShard[];
   readonly #connections = new Map<string, ShardConnection>();
-  /** By sharded pub/sub name. */
+  /** The subscribed channels, by sharded pub/sub name. */
   readonly #channels = new Map<string, ChannelSubscription>();
   /** Subscriptions that are being ended, by channel. */
   readonly #leaving = new Map<string, Promise<void>>();
@@ -111,8 +111,8 @@ export class RedisSubscriber {
   }
 
   /**
-   * Resolves once every master is connected, or, after `startMs`, if at least one is.
-   * Rejects with one clear line if none is by then.
+   * Connects to all masters. Resolves once every master is connected, or after `startMs` if at least one is. Rejects
+   * with one clear line if none is by then.
    */
   async start(): Promise<void> {
     const isTimeUp = await new Promise<boolean>((resolve) => {
@@ -138,7 +138,10 @@ export class RedisSubscriber {
     this.#channels.clear();
   }
 
-  /** As the port says. @throws {FanfareError} `unavailable` if not acknowledged within `subscribeMs` */
+  /**
+   * Subscribes to a channel, as `Broker.subscribe` describes. @throws {FanfareError} `unavailable` if it is not
+   * acknowledged within `subscribeMs`
+   */
   async subscribe(spec: ChannelSpec, listener: ChannelListener): Promise<Subscription> {
     await this.#leaving.get(spec.name);
     const shard = this.#shardOf(spec.name);
@@ -159,13 +162,16 @@ export class RedisSubscriber {
     return new RedisSubscription(channel, shard, this);
   }
 
-  /** Whoever follows the channel has records that its log does not explain. */
+  /**
+   * Treats the connection of this shard as lost. To be called when there are records that the log of their channel does
+   * not explain.
+   */
   distrust(shard: VirtualShard): void {
     this.stats.distrusted++;
     shard.connection?.distrust();
   }
 
-  /** As the port says. @throws {FanfareError} `unavailable` */
+  /** Reads the log of a channel, as `Broker.read` describes. @throws {FanfareError} `unavailable` */
   async read(channel: ChannelSpec, range: ReadRange): Promise<LogPage> {
     const begunAt = this.#clock.now();
     const subscribed = this.#channels.get(pushName(channel.name, this.#db));
@@ -180,7 +186,7 @@ export class RedisSubscriber {
     return page;
   }
 
-  /** One for each master; `ok` once it serves and everything on it is acknowledged. */
+  /** The state of each master: `ok` once it serves and everything on it is acknowledged. */
   health(): ShardHealth[] {
     const { view, problem = 'not connected yet' } = this.#topology;
     const riskOf = (master: string) => this.#deployment.refusals.detail(master);
@@ -202,7 +208,7 @@ export class RedisSubscriber {
     return this.#shards[shardOf(channel)] as VirtualShard;
   }
 
-  /** Resolves once no server holds it any more. */
+  /** Ends the subscription to a channel. Resolves once no server holds it any more. */
   leave(channel: ChannelSubscription, shard: VirtualShard): Promise<void> {
     const { name } = channel.spec;
     if (this.#channels.get(channel.name) !== channel) return Promise.resolve();
@@ -267,13 +273,13 @@ export class RedisSubscriber {
     if (!channel) return;
     try {
       const records = splitPush(push);
-      // Each is kept for its own time, and must not keep the others.
+      // Each record is kept for a time of its own, and must not keep the memory of the others.
       const isShared = records.length > 1;
       for (const record of records) channel.deliver(link, decodeRecord(isShared ? Buffer.from(record) : record));
     } catch (error) {
       this.stats.malformed++;
       this.#log?.warn({ channel: channel.spec.name, error }, 'a push is no record');
-      // The log may say what it was.
+      // The log may say what the malformed push was.
       if (channel.spec.durable) channel.doubt();
     }
   }

@@ -5,13 +5,13 @@ import type { ChannelSubscription } from './channel-subscription.js';
 import type { ShardConnection } from './connection.js';
 import type { PushLink } from './push-link.js';
 
-/** Channels named by one SSUBSCRIBE or SUNSUBSCRIBE at most. */
+/** Most channels that one SSUBSCRIBE or SUNSUBSCRIBE names. */
 const MAX_NAMES = 512;
 
 interface VirtualShardEvents {
-  /** The server refused a subscription (slot moved, cluster down). */
+  /** Called when the server refused a subscription, because its slot has moved or the cluster is down. */
   onRefused(error: Error): void;
-  /** So many interrupted channels are acknowledged again. */
+  /** Called when so many interrupted channels were acknowledged again. */
   onResumed(count: number): void;
 }
 
@@ -21,8 +21,8 @@ interface Leaving {
 }
 
 /**
- * The channels of one virtual shard: they share a slot, hence a master, hence a connection. It asks for
- * what is wanted, in few commands, wherever the slot lives.
+ * The channels of one virtual shard. They share a slot, hence a master, hence a connection. It subscribes to the
+ * channels that are wanted, in few commands, wherever the slot lives.
  */
 export class VirtualShard {
   readonly slot: number;
@@ -42,7 +42,7 @@ export class VirtualShard {
     this.#backoff = new Backoff(retry, clock.random);
   }
 
-  /** To the master of its slot; `undefined`: nobody serves it. */
+  /** The connection to the master of the slot; `undefined`: nobody serves the slot. */
   get connection(): ShardConnection | undefined {
     return this.#connection;
   }
@@ -59,7 +59,7 @@ export class VirtualShard {
     this.schedule();
   }
 
-  /** Resolves once no server holds it any more. */
+  /** Ends the subscription to a channel. Resolves once no server holds it any more. */
   remove(channel: ChannelSubscription): Promise<void> {
     const { link, name } = channel;
     this.channels.delete(channel);
@@ -73,14 +73,14 @@ export class VirtualShard {
     });
   }
 
-  /** The slot's master is another one now. The one before ends its subscriptions when it hears of it. */
+  /** Moves to the new master of the slot. The old master ends its subscriptions when it learns of the move. */
   moveTo(connection: ShardConnection | undefined): void {
     this.#connection = connection;
     this.lose();
     this.schedule();
   }
 
-  /** What carried these channels (all, unless named) is gone. */
+  /** Notes that the link that carried these channels is gone. Default: all channels of the shard. */
   lose(channels: Iterable<ChannelSubscription> = this.channels): void {
     for (const channel of channels) {
       this.#wanted.add(channel);
@@ -92,7 +92,7 @@ export class VirtualShard {
     for (const channel of this.channels) channel.doubt();
   }
 
-  /** Asks, in the next turn, for all that is wanted by then. */
+  /** Subscribes, in the next turn of the event loop, to all channels that are wanted by then. */
   schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;

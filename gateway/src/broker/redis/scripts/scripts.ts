@@ -16,7 +16,10 @@ import { decodeRecords } from '../../record-codec.js';
 /** How long a log's identity is kept after the last publish, ms (longer where the log is kept longer). */
 export const META_TTL_MS = 30 * 24 * 3600_000;
 
-/** How long meta is kept: for its own time, and no shorter than the log, which may live an eighth over its ttl. */
+/**
+ * How long the meta key is kept, ms: for `META_TTL_MS`, but never shorter than the log, which may outlive its time by
+ * an eighth.
+ */
 function metaTtlMs(historyTtlMs: number): number {
   return Math.max(META_TTL_MS, Math.ceil(historyTtlMs * 1.25));
 }
@@ -32,7 +35,7 @@ function readScriptFile(file: string): string {
 // --- publish -----------------------------------------------------------------------------------
 
 export const publishScript = loadScript('publish.lua');
-/** For a live message with an idempotency key. */
+/** The script that pushes a live message with an idempotency key. */
 export const pushScript = loadScript('push-1.lua');
 
 /** One message for the log: the body of its record, and its idempotency key. */
@@ -43,16 +46,19 @@ export interface ScriptMessage {
 
 export interface Appended {
   readonly position: LogPosition;
-  /** The key was seen: this is the first one's position, and nothing was appended. */
+  /**
+   * Whether the key was seen before. The position is then that of the first message with the key, and nothing was
+   * appended.
+   */
   readonly duplicate: boolean;
 }
 
-/** Of the arguments of a channel, those that do not change with its messages. */
+/** The arguments for a channel that do not change with its messages. */
 export function publishSettings(push: string, { historySize, historyTtlMs }: ChannelSpec): readonly CommandArgument[] {
   return [push, historySize, historyTtlMs, metaTtlMs(historyTtlMs)];
 }
 
-/** Says which messages have idempotency keys. */
+/** The argument that says which messages have idempotency keys. */
 export function publishFlags(messages: readonly ScriptMessage[]): string {
   let flags = '';
   for (const { key } of messages) flags += key === undefined ? '0' : '1';
@@ -60,8 +66,8 @@ export function publishFlags(messages: readonly ScriptMessage[]): string {
 }
 
 /**
- * The publish script's reply: for each group, in the order given, what became of each message; or why nothing
- * was done for the group (or, `HALFDONE`, why something may not be).
+ * Reads the reply of the publish script. For each group, in the order given: what became of each message, or the error
+ * for which nothing was done for the group. After a `HALFDONE` error some of it may have been done.
  */
 export function parsePublishReply(reply: unknown): (Appended[] | Error)[] {
   return (reply as (Buffer | [number, ...(number | Buffer)[]])[]).map((group) => {
@@ -80,7 +86,7 @@ export function parsePublishReply(reply: unknown): (Appended[] | Error)[] {
   });
 }
 
-/** An error reply that a script caught; named as ioredis names those it did not. */
+/** An error reply that a script caught. It has the name that ioredis gives to error replies. */
 class ScriptError extends Error {
   override readonly name = 'ReplyError';
 }
@@ -89,27 +95,27 @@ class ScriptError extends Error {
 
 export const logScript = loadScript('read-2.lua');
 
-/** A page, and who told it. */
+/** A page of a log, and the server that answered. */
 export interface ServedLogPage {
   readonly page: LogPage;
   /** `master_replid` of the server that answered. */
   readonly replicationId: string;
-  /** `slave`: a replica answered, which may be behind. */
+  /** Role of the server that answered. `slave`: a replica, which may be behind. */
   readonly role: 'master' | 'slave';
 }
 
 export interface ReadOptions {
-  /** Lengthen the life of the log's identity, because somebody stands on the channel. Default false. */
+  /** Whether to lengthen the life of the log's identity, because somebody is on the channel. Default false. */
   readonly renew?: boolean;
 }
 
 /**
- * Head, lineage and a page in one view, from the server behind this connection; may create the
- * log's identity there. `range.confirmed` is up to the caller.
+ * Reads head, lineage and a page in one view, from the server behind this connection. It may create the log's identity
+ * there. What `range.confirmed` asks for is up to the caller.
  *
- * With `sinceTime` entry times are taken as growing; where a clock stepped back the page may begin
- * somewhat early or late.
- * @throws ioredis' errors as they are
+ * With `sinceTime`, the times of entries are taken as growing. Where a clock stepped back, the page may begin somewhat
+ * too early or too late.
+ * @throws the errors of ioredis as they are
  */
 export async function readLog(
   connection: ScriptConnection,
