@@ -1,5 +1,6 @@
 import type { Clock } from './clock.js';
 
+/** Delays between attempts: random between 0 and a limit that doubles with each failure (full jitter). */
 export interface BackoffOptions {
   /** The first delay is between 0 and this, ms. */
   readonly baseMs: number;

@@ -8,11 +8,13 @@ import type { Subscription } from './subscription-types.js';
 
 /** A state as it was at a position of the channel's log. */
 export interface Snapshot<State> {
+  /** What `apply` goes on from. */
   readonly state: State;
   /** The last message that the state has in it, or `head` of a history reply. */
   readonly position: Position;
 }
 
+/** How a state is fetched, and how it follows its channel. */
 export interface StateOptions<State, M> {
   /**
    * Fetches a snapshot; called at the start and after each `reset`. What it throws is told as `load_failed` and
@@ -20,7 +22,9 @@ export interface StateOptions<State, M> {
    * @param signal Aborted when the snapshot is no longer wanted.
    */
   readonly load: (signal: AbortSignal) => Snapshot<State> | PromiseLike<Snapshot<State>>;
-  /** The state after a message. Not called for messages that the snapshot has in it. Must not change `state` in place. */
+  /**
+   * The state after a message. Not called for messages that the snapshot has in it. Must not change `state` in place.
+   */
   readonly apply: (state: State, message: M) => State;
 }
 
@@ -36,6 +40,7 @@ export type StateStatus = 'loading' | 'live' | 'stale' | 'failed';
 export interface StateView<State> {
   /** Undefined before the first snapshot. */
   readonly state: State | undefined;
+  /** Whether it can be trusted: the list is {@link StateStatus}. */
   readonly status: StateStatus;
   /** `failed`: why. */
   readonly error: FanfareClientError | undefined;
@@ -46,8 +51,11 @@ export interface StateView<State> {
  * loaded again by itself, so that the state is never one that missed something.
  */
 export interface ChannelState<State> {
+  /** The state; undefined before the first snapshot. */
   readonly current: State | undefined;
+  /** Whether it can be trusted: the list is {@link StateStatus}. */
   readonly status: StateStatus;
+  /** Why it has `failed`; undefined otherwise. */
   readonly error: FanfareClientError | undefined;
   /** What the three are, as one object that is the same until one of them changes. */
   readonly view: StateView<State>;
@@ -65,7 +73,9 @@ export interface StateHost {
   readonly clock: Clock;
   readonly backoff: BackoffOptions;
   subscribe(handler: (message: Message) => void, since: Position): Subscription;
-  /** Calls back when there is no connection (any more), with the reason if there will be none; returns what ends that. */
+  /**
+   * Calls back when there is no connection (any more), with the reason if there will be none; returns what ends that.
+   */
   onOutage(listener: (error: FanfareClientError | undefined) => void): Cancel;
   onError(error: FanfareClientError): void;
 }

@@ -8,6 +8,10 @@ import type { InfoOf, PresentMember } from './presence.js';
 import type { PublishOptions, PublishResult } from './publishing.js';
 import type { DurableEvents, LiveEvents, Reading, Subscription } from './subscription-types.js';
 
+/**
+ * How a subscription begins and reads. At most one of `since`, `rewind` and `rewindMs`; none: what is published from
+ * now on.
+ */
 export interface SubscribeOptions {
   /** Go on after this position, e.g. that of an earlier subscription, or a durable message. Durable channels only. */
   readonly since?: Position | Message | undefined;
@@ -33,27 +37,36 @@ export interface SubscribeOptions {
   readonly presence?: boolean | undefined;
 }
 
+/**
+ * Which page of the log to read: with `after` the messages that follow it, with `before` those that lead to it, with
+ * neither the newest.
+ */
 export interface HistoryOptions {
-  /** The first messages after this position or durable message, or */
+  /** The first messages after this position or durable message. Not together with `before`. */
   readonly after?: Position | Message | undefined;
-  /** the last ones before this; neither: the last ones. */
+  /** The last messages before this position or durable message. Not together with `after`. */
   readonly before?: Position | Message | undefined;
-  /** Most messages. Default: the gateway's (100). */
+  /** Most messages of the page, from 1 on; the gateway may give fewer. Default 100. */
   readonly limit?: number | undefined;
-  /** Default: the client's `requestTimeoutMs`. */
+  /** How long the call may take, waiting for a connection included, ms. Default: the client's `requestTimeoutMs`. */
   readonly timeoutMs?: number | undefined;
 }
 
+/** How `channel.presence()` reads the list. */
 export interface PresenceOptions {
-  /** Of each page, ms. Default: the client's `requestTimeoutMs`. */
+  /** How long each page of the list may take, ms. Default: the client's `requestTimeoutMs`. */
   readonly timeoutMs?: number | undefined;
 }
+
+/** Messages of the log, and where they stand in it. */
 export interface HistoryPage<M = DurableMessage> {
   /** In log order. */
   readonly messages: readonly M[];
   /** Whether the log goes on in that direction. */
   readonly more: boolean;
-  /** Where the log ended when it was read, offset 0 if it was empty: `subscribe({ since: head })` follows without a gap. */
+  /**
+   * Where the log ended when it was read, offset 0 if it was empty: `subscribe({ since: head })` follows without a gap.
+   */
   readonly head: Position;
 }
 
@@ -64,16 +77,21 @@ export interface LiveSubscribeOptions extends SubscribeOptions {
   readonly rewindMs?: never;
   readonly resumeAs?: never;
 }
-/** With the tags that are declared. */
+/**
+ * Options of a publish to a channel of this declaration: only the tags that it declares, with the values that they may
+ * have.
+ */
 export interface PublishOptionsOf<Spec> extends PublishOptions {
   readonly tags?: (OwnTags<Spec> & Tags) | undefined;
 }
-/** On a durable channel it is a position. */
+/** What a publish to a channel of this declaration resolves with: the position too, unless the channel is live. */
 export type Published<Spec extends AnySpec> = Omit<PublishResult, keyof Position> &
   (Spec extends { readonly kind: 'live' } ? unknown : Position);
 
 interface BaseChannel<Name extends string, Spec extends AnySpec, M, Events, Options> {
+  /** The whole name, without a pattern in it. */
   readonly name: Name;
+  /** As it was declared: `durable`, `live` or `stream`. */
   readonly kind: KindOf<Spec>;
   /**
    * Begins a subscription; it may be made before `connect()`. Without a start it begins with what is
@@ -81,6 +99,7 @@ interface BaseChannel<Name extends string, Spec extends AnySpec, M, Events, Opti
    * @throws {FanfareClientError} `bad_request` (more than one start, a start that is none, or `maxQueue` under 1).
    */
   subscribe(options?: Options): Reading<M, Events, InfoOf<Spec>>;
+  /** Begins one that calls the handler for each message. */
   subscribe(handler: ((message: M) => unknown) | undefined, options?: Options): Reading<M, Events, InfoOf<Spec>>;
   /**
    * Publishes, and resolves once it is in the log, with its position (none on live channels). Waits
@@ -99,9 +118,11 @@ interface BaseChannel<Name extends string, Spec extends AnySpec, M, Events, Opti
   presence(options?: PresenceOptions): Promise<readonly PresentMember<InfoOf<Spec>>[]>;
 }
 
+/** A channel that is declared live: messages pass once, to who is there. It has no history and no positions. */
 export interface LiveChannel<Name extends string, Spec extends AnySpec, M = MessageOf<Spec>>
   extends BaseChannel<Name, Spec, M, LiveEvents<M>, LiveSubscribeOptions> {}
 
+/** A channel that is declared durable: each message has a position in its log. */
 export interface DurableChannel<Name extends string, Spec extends AnySpec, M = MessageOf<Spec>>
   extends BaseChannel<Name, Spec, M, DurableEvents<M>, SubscribeOptions> {
   /**
@@ -122,9 +143,11 @@ export interface StreamChannel<Name extends string, Spec extends AnySpec> extend
 
 /** A channel of which nothing is declared. Costs nothing until used. */
 export interface Channel<T = unknown> {
+  /** The whole name. */
   readonly name: string;
   /** @see DurableChannel.subscribe */
   subscribe(options?: SubscribeOptions): Subscription<T>;
+  /** Begins one that calls the handler for each message. */
   subscribe(handler: ((message: Message<T>) => unknown) | undefined, options?: SubscribeOptions): Subscription<T>;
   /** @see DurableChannel.publish */
   publish(data: T, options?: PublishOptions): Promise<PublishResult>;
@@ -136,6 +159,10 @@ export interface Channel<T = unknown> {
   presence(options?: PresenceOptions): Promise<readonly PresentMember[]>;
 }
 
+/**
+ * What `client.channel(name)` returns: {@link LiveChannel}, {@link StreamChannel} or {@link DurableChannel}, by the
+ * kind that was declared.
+ */
 export type ChannelByKind<Name extends string, Spec extends AnySpec> = Spec extends { readonly kind: infer K }
   ? K extends 'live'
     ? LiveChannel<Name, Spec>

@@ -9,8 +9,10 @@ import { defaultSocket } from './transport/default-socket.js';
 import type { SocketFactory } from './transport/socket.js';
 import { checkUrl } from './url.js';
 
+/** Takes a line, and what was thrown where a listener threw. */
 type Log = (line: string, ...thrown: unknown[]) => void;
 
+/** Options of `createClient`. Undefined stands for the default. */
 export interface ClientOptions {
   /**
    * Where the gateway is: `ws:`, `wss:`, `http:` or `https:`; in a page, its frames and its workers also

@@ -7,7 +7,9 @@ import type { ConnectionState, StateChange } from './connection.js';
 import type { FanfareClientError } from './errors.js';
 import type { Stats } from './stats.js';
 
+/** What a client tells by `client.on(name, listener)`. */
 export interface ClientEvents {
+  /** The connection has changed: every step, with its reason and the delay to the next attempt. */
   state: StateChange;
   /**
    * What no call or subscription could be told: refused connections (`state` is `failed` then), a
@@ -20,9 +22,11 @@ export interface ClientEvents {
 
 /** What every client has, whether its channels are declared or not. */
 export interface BaseClient {
+  /** What the connection is now; `on('state', …)` tells each change. */
   readonly state: ConnectionState;
   /** What the gateway said of this connection; while `connected`. */
   readonly session: ConnectedFrame | undefined;
+  /** Counts since the client was made, of all its connections. */
   readonly stats: Readonly<Stats>;
   /**
    * Connects, and stays connected until `close()`. Subscriptions and publishes wait by themselves. While a
@@ -71,6 +75,7 @@ export interface TypedClient<Map> extends BaseClient {
 
 /** What stands for the map of a client that has none. */
 export interface Untyped {
+  /** Every name, with data of which nothing is known. */
   readonly '*': unknown;
 }
 /** A client of one gateway, or of many behind one address. `Client<typeof channels>` is that of a map. */

@@ -8,6 +8,7 @@ export interface Clock {
   random(): number;
 }
 
+/** Ends what it was returned for; calling it again does nothing. */
 export type Cancel = () => void;
 
 /** Longest timer that JavaScript takes, ms: a longer one would fire at once. */

@@ -20,11 +20,15 @@ import { Link, type LinkEnd, type LinkOptions } from './link.js';
  */
 export type ConnectionState = 'idle' | 'connecting' | 'connected' | 'waiting' | 'failed' | 'closed';
 
+/** A change of the connection, as `client.on('state', …)` tells it. */
 export interface StateChange {
+  /** What the connection is now. */
   readonly state: ConnectionState;
+  /** What it was before. */
   readonly previous: ConnectionState;
   /** `waiting`, `failed`: how the link ended, 1006 if without a close frame; absent if none was made. */
   readonly code?: number;
+  /** The text that came with `code`. */
   readonly reason?: string;
   /** `waiting`: when the next attempt begins, ms from now. */
   readonly retryInMs?: number;

@@ -43,6 +43,7 @@ export type ClientErrorCode =
   | 'invalid_data'
   | 'wrong_kind';
 
+/** What an error has besides its code and its text. */
 export interface FanfareClientErrorOptions {
   /** Whether the same call may succeed later. Default: what the protocol says of the code, else false. */
   readonly retryable?: boolean;
@@ -50,26 +51,35 @@ export interface FanfareClientErrorOptions {
   readonly retryAfterMs?: number | undefined;
   /** The channel it is about, if it is about one. */
   readonly channel?: string | undefined;
-  /** Of `history`, as `bad_request`: why its position cannot be used. */
+  /** Of a `bad_request` by `history`: why its position cannot be used. */
   readonly reason?: ResetReason | undefined;
-  /** Of `invalid_data`. */
+  /** Of `invalid_data`: what the schema found. */
   readonly issues?: readonly Issue[];
+  /** What led to it, such as what a listener threw. */
   readonly cause?: unknown;
 }
 
 /** Every error of the SDK. Callers branch on `code`, never on the text. */
 export class FanfareClientError extends Error {
+  /** By which {@link isFanfareError} knows it, also across copies of the package. */
   override readonly name = 'FanfareClientError';
+  /** What happened; the list is {@link ClientErrorCode}. */
   readonly code: ClientErrorCode;
+  /** Whether the same call may succeed later. */
   readonly retryable: boolean;
   // Declared only: what an error does not have is no field of it, and is not printed.
+  /** When to try again, ms from when it was told; only where the gateway said so. */
   declare readonly retryAfterMs?: number;
+  /** The channel it is about, if it is about one. */
   declare readonly channel?: string;
   /** Why the position given to `history` cannot be used: `expired`, `unrecoverable` or `diverged`. */
   declare readonly reason?: ResetReason;
   /** Of `invalid_data`: what the schema found. */
   declare readonly issues?: readonly Issue[];
 
+  /**
+   * Applications throw one to say that a failure is final: from a `token` or `load` function, with `retryable: false`.
+   */
   constructor(code: ClientErrorCode, message: string, options: FanfareClientErrorOptions = {}) {
     const { retryable = isRetryable(code), cause, ...details } = options;
     super(message, cause === undefined ? undefined : { cause });

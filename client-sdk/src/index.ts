@@ -1,8 +1,10 @@
 export type {
   ClientFrame,
+  CloseName,
   ConnectedFrame,
   Dialect,
   Durability,
+  ErrorCode,
   Frame,
   Position,
   ReplicasWanted,
@@ -31,7 +33,7 @@ export type {
   SubscribeOptions,
 } from './channel-types.js';
 export { type CheckMap, defineChannels, durable, live, type SpecOptions, stream } from './channels/define.js';
-export type { ChannelName, KeyOf } from './channels/patterns.js';
+export type { ChannelName, KeyOf, NameOf } from './channels/patterns.js';
 export type { SpecIn, StreamName } from './channels/resolve.js';
 export type {
   AnySpec,

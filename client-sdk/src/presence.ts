@@ -14,8 +14,11 @@ export interface PresentMember<Info = unknown> {
   readonly sessions: number;
 }
 
+/** What `subscription.presence` tells. */
 export interface PresenceEvents<Info = unknown> {
+  /** A member has come: the first of its sessions. */
   join: PresentMember<Info>;
+  /** A member has gone: the last of its sessions. */
   leave: PresentMember<Info>;
   /** The list is whole: for the first time, or again after a lost connection. */
   sync: readonly PresentMember<Info>[];

@@ -10,4 +10,4 @@ export {
   type UntypedPublisher,
 } from './backend/publisher.js';
 export { type ClientErrorCode, FanfareClientError, isFanfareError } from './errors.js';
-export type { PublishResult } from './publishing.js';
+export type { MessageOptions, PublishResult } from './publishing.js';

@@ -22,10 +22,14 @@ export interface MessageOptions {
    * because any of them may be promoted. Default `'all'`.
    */
   readonly replicas?: ReplicasWanted | undefined;
-  /** Default: the client's or publisher's. */
+  /**
+   * How long it may take, waiting for a connection and retries included, ms. Default: `requestTimeoutMs` of the client,
+   * or `timeoutMs` of the publisher.
+   */
   readonly timeoutMs?: number | undefined;
 }
 
+/** Options of a publish by a client. */
 export interface PublishOptions extends MessageOptions {
   /**
    * Everyone but this client gets it: its page shows it already. It goes by connections: a message that had not been
@@ -36,6 +40,7 @@ export interface PublishOptions extends MessageOptions {
 
 /** What the gateway acknowledged. On durable channels it is a position. */
 export interface PublishResult extends Partial<Position> {
+  /** The channel it was published on. */
   readonly channel: string;
   /** The one that was given or made; the message carries it too, so that an optimistic page knows its own. */
   readonly key?: string;

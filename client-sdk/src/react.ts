@@ -1,4 +1,5 @@
 /** Hooks for React 18 and later, on the stores of `@fanfare/client/store`. */
+export type { DurableName } from './channels/resolve.js';
 export {
   createHooks,
   type Hooks,

@@ -5,7 +5,7 @@ import type { Presence } from './presence.js';
 
 /**
  * - `subscribing`: not on the channel now; it will be as soon as the gateway allows.
- * - `subscribed`
+ * - `subscribed`: the gateway hands over what is published.
  * - `paused`: the `for await` loop is slow and its queue full; goes on by itself, from where it stopped.
  * - `failed`: the gateway refused for good; `error` said why.
  * - `unsubscribed`: by `unsubscribe()`, by leaving a `for await` loop, or by `client.close()`.
@@ -14,24 +14,38 @@ export type SubscriptionState = 'subscribing' | 'subscribed' | 'paused' | 'faile
 
 /** What a subscription to a live channel tells. */
 export interface LiveEvents<M> {
+  /** A message, each once. */
   message: M;
+  /** The gateway has the channel on this connection, for the first time or again. */
   subscribed: SubscribedEvent;
+  /** Reading was too slow. */
   lagged: LaggedEvent;
-  /** Without a listener it goes to the client's `error`, as `invalid_data`. */
+  /**
+   * Data that the schema does not allow; the subscription goes on after it. Without a listener it goes to the client's
+   * `error`, as `invalid_data`.
+   */
   invalid: InvalidEvent;
   /** The subscription has failed and ends. Without a listener it goes to the client's `error`. */
   error: FanfareClientError;
 }
 /** What a subscription to a durable channel tells. */
 export interface DurableEvents<M> extends LiveEvents<M> {
+  /** It went on from its position after a lost connection; nothing was missed. */
   recovered: RecoveredEvent;
+  /** Continuity is broken: what was built from messages has to be loaded again. */
   reset: ResetEvent;
 }
+/** What a subscription tells of which nothing is declared: everything that may happen. */
 export type SubscriptionEvents<T = unknown> = DurableEvents<Message<T>>;
 
 /** One of the events, by its name, as {@link Reading.events} gives them. */
 export type Told<Events> = {
-  [Name in keyof Events]: { readonly type: Name; readonly event: Events[Name] };
+  [Name in keyof Events]: {
+    /** The name of the event. */
+    readonly type: Name;
+    /** What a listener of that name is given. */
+    readonly event: Events[Name];
+  };
 }[keyof Events];
 
 /**
@@ -47,7 +61,9 @@ export type Told<Events> = {
  * come before anyone reads wait for the first reader. A second loop shares the messages of the first.
  */
 export interface Reading<M, Events, Info = unknown> extends AsyncIterable<M> {
+  /** The name of its channel. */
   readonly channel: string;
+  /** What it is now; its events tell each change. */
   readonly state: SubscriptionState;
   /**
    * Where it stands: the last message that was handed out, or queued for a loop. To resume later from

@@ -37,10 +37,23 @@ it('examples/react-chat compiles', async () => {
   expect(await compile(at('../../examples/react-chat'))).toBe('');
 });
 
+it('every name that the SDK exports has a docstring, and its links lead somewhere', async () => {
+  const args = ['--options', at('../typedoc.json'), '--emit', 'none'];
+  const [code, printed] = await run([at('../../node_modules/typedoc/bin/typedoc'), ...args], at('..'));
+  expect([code, code === 0 ? '' : printed]).toEqual([0, '']);
+});
+
 /** What the compiler has to say of a project. */
-function compile(folder: string): Promise<string> {
-  const tsc = [at('../../node_modules/typescript/bin/tsc'), '-p', folder, '--pretty', 'false'];
+async function compile(folder: string): Promise<string> {
+  const tsc = at('../../node_modules/typescript/bin/tsc');
+  const [, printed] = await run([tsc, '-p', folder, '--pretty', 'false'], folder);
+  return printed;
+}
+
+function run(args: readonly string[], cwd: string): Promise<[code: number | null, printed: string]> {
   return new Promise((resolve) => {
-    execFile(process.execPath, tsc, { cwd: folder }, (_, stdout, stderr) => resolve(stdout + stderr));
+    const child = execFile(process.execPath, args, { cwd }, (_, stdout, stderr) =>
+      resolve([child.exitCode, stdout + stderr]),
+    );
   });
 }

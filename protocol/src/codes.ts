@@ -24,6 +24,7 @@ export const ERROR_CODES = {
   internal: { retryable: false, httpStatus: 500, meaning: 'a fault of the gateway' },
 } as const satisfies Record<string, { retryable: boolean; httpStatus: number; meaning: string }>;
 
+/** What an `error` frame says, or an answer of the HTTP API: the names of `ERROR_CODES`. */
 export type ErrorCode = keyof typeof ERROR_CODES;
 
 /** Whether the same request may succeed later, by its code alone. */
@@ -38,6 +39,7 @@ export const RESET_REASONS = {
   diverged: 'the log lost messages that the position had seen',
 } as const;
 
+/** Why a position cannot be gone on from: `expired`, `unrecoverable` or `diverged`. */
 export type ResetReason = keyof typeof RESET_REASONS;
 
 export function isResetReason(word: string): word is ResetReason {
@@ -61,6 +63,7 @@ export const CLOSE_NAMES = {
 } as const;
 
 export type CloseCode = keyof typeof CLOSE_NAMES;
+/** What a close code means, as a word: the names of `CLOSE_CODES`. */
 export type CloseName = (typeof CLOSE_NAMES)[CloseCode];
 
 /**

@@ -87,6 +87,7 @@ export interface PongFrame {
   readonly type: 'pong';
 }
 
+/** What a client sends. */
 export type ClientFrame =
   | ConnectFrame
   | SubscribeFrame
@@ -99,17 +100,23 @@ export type ClientFrame =
 
 // --- gateway to client: replies ----------------------------------------------------------------
 
+/** The answer to `connect`: what the gateway says of the connection. */
 export interface ConnectedFrame {
+  /** What kind of frame it is. */
   readonly type: 'connected';
+  /** That of the `connect` it answers. */
   readonly id: number;
+  /** Names this connection among all of all gateways. */
   readonly session: string;
+  /** The user that the token names; absent if anonymous. */
   readonly user?: string;
+  /** The name of the gateway. */
   readonly node: string;
   /** Interval of `ping` frames, ms. */
   readonly ping: number;
-  /** When the token expires, ms since the Unix epoch, */
+  /** When the token expires, ms since the Unix epoch; absent without a token that ends. */
   readonly expires?: number;
-  /** and how long that is from now, ms, whatever the clock of the client says. */
+  /** How long the token still holds, ms, whatever the clock of the client says; present with `expires`. */
   readonly expiresIn?: number;
   /** Largest frame the gateway takes, bytes. */
   readonly maxFrame: number;
@@ -299,6 +306,7 @@ export interface ErrorFrame {
   readonly retryAfter?: number;
 }
 
+/** What a gateway sends. */
 export type ServerFrame =
   | ConnectedFrame
   | SubscribedFrame
@@ -317,4 +325,5 @@ export type ServerFrame =
   | PingFrame
   | ErrorFrame;
 
+/** What either side sends. */
 export type Frame = ClientFrame | ServerFrame;

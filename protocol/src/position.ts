@@ -6,7 +6,9 @@
  * at 1, run on across epochs, and 0 means "before the first message".
  */
 export interface Position {
+  /** Names one unforked stretch of the log; an opaque text. */
   readonly epoch: string;
+  /** The last message seen, counted from 1 on; 0: before the first. */
   readonly offset: number;
 }
 

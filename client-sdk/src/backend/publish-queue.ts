@@ -5,8 +5,18 @@ import { errorOf, type ItemReply, post } from './http.js';
 
 /** What became of one message. */
 export type Outcome =
-  | ({ readonly ok: true } & PublishResult)
-  | { readonly ok: false; readonly channel: string; readonly error: FanfareClientError };
+  | ({
+      /** It is in the log. */
+      readonly ok: true;
+    } & PublishResult)
+  | {
+      /** `error` says whether it may be in the log all the same. */
+      readonly ok: false;
+      /** The channel it was for. */
+      readonly channel: string;
+      /** `outcome_unknown`: it may be in the log; every other code: it is not. */
+      readonly error: FanfareClientError;
+    };
 
 export interface EncodedMessage {
   readonly channel: string;

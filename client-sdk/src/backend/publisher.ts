@@ -12,18 +12,26 @@ import type { MessageOptions, PublishResult } from '../publishing.js';
 import { toBase64 } from './base64.js';
 import { type EncodedMessage, type Outcome, PublishQueue } from './publish-queue.js';
 
+/** Options of {@link createPublisher}. */
 export interface PublisherOptions {
   /** Where the gateway is, `https://…`; of several, the next one is taken where one does not answer. */
   readonly url: string | readonly string[];
   /** One of the gateway's API keys, with the scope `publish`. */
   readonly apiKey: string;
+  /** How messages share requests. */
   readonly batch?: {
     /** Most messages of one request, 1 to 1000. Default 1000. */
     readonly maxMessages?: number | undefined;
-    /** How long the first message waits for others, ms. Default 0: what is published while a request is open goes together. */
+    /**
+     * How long the first message waits for others, ms. Default 0: what is published while a request is open goes
+     * together.
+     */
     readonly delayMs?: number | undefined;
   };
-  /** How long a publish may take, with all its retries, ms. At most 5 minutes, for which gateways know keys. Default 20 s. */
+  /**
+   * How long a publish may take, with all its retries, ms. At most 5 minutes, for which gateways know keys. Default 20
+   * s.
+   */
   readonly timeoutMs?: number | undefined;
   /** How long one request may take, ms. Default 10 s. */
   readonly requestTimeoutMs?: number | undefined;
@@ -39,22 +47,31 @@ export interface PublisherOptions {
   readonly fetch?: typeof fetch | undefined;
 }
 
+/** Options of a publish by a backend. */
 export interface PublishOptions extends MessageOptions {
   /** The user whose message it is, as subscribers are told: 1 to 255 bytes. Default: nobody's. */
   readonly user?: string | undefined;
-  /** The session that does not get it, as `client.session` names it there: the one on whose behalf this is published. */
+  /**
+   * The session that does not get it, as `client.session` names it there: the one on whose behalf this is published.
+   */
   readonly except?: string | undefined;
 }
 
 /** A message for {@link UntypedPublisher.publishAll}. */
 export interface Prepared {
+  /** The channel it goes to. */
   readonly channel: string;
+  /** What is published. */
   readonly data: unknown;
+  /** As for `publish`. */
   readonly options?: PublishOptions | undefined;
 }
 
+/** What every publisher has, whether its channels are declared or not. */
 export interface BasePublisher {
-  /** Sends what waits without waiting for more, and resolves once the outcome of all that was published before is known. */
+  /**
+   * Sends what waits without waiting for more, and resolves once the outcome of all that was published before is known.
+   */
   flush(): Promise<void>;
   /** The same; what is published afterwards is refused with `closed`. */
   close(): Promise<void>;
@@ -73,12 +90,14 @@ export interface UntypedPublisher extends BasePublisher {
   publishTo(channels: readonly string[], data: unknown, options?: PublishOptions): Promise<readonly Outcome[]>;
   /** Messages of any channels; one outcome each, in their order. They are not one transaction. */
   publishAll(messages: readonly Prepared[]): Promise<readonly Outcome[]>;
+  /** Prepares a message for {@link UntypedPublisher.publishAll}; sends nothing. */
   message(channel: string, data: unknown, options?: PublishOptions): Prepared;
 }
 
 declare const CHECKED: unique symbol;
 /** A message that was checked against the map. */
 export interface PreparedOf<Map> extends Prepared {
+  /** Never there at run time. */
   readonly [CHECKED]: Map;
 }
 
@@ -102,6 +121,7 @@ export interface TypedPublisher<Map> extends BasePublisher {
   ): Promise<readonly Outcome[]>;
   /** `publishAll([p.message('chat:1', …), p.message('system', …)])`: checked one by one, sent together. */
   publishAll(messages: readonly PreparedOf<Map>[]): Promise<readonly Outcome[]>;
+  /** Prepares a message for {@link TypedPublisher.publishAll}, checked against the map; sends nothing. */
   message<const Name extends ChannelName<Map>>(
     channel: Name,
     data: DataOf<Map, Name>,
@@ -261,7 +281,10 @@ function isSized(text: string, maxBytes: number): boolean {
   return length > 0 && length <= maxBytes;
 }
 
-/** Replacer for `JSON.stringify`: binary as the protocol spells it in JSON, asked for before its `toJSON` (Buffer has one). */
+/**
+ * Replacer for `JSON.stringify`: binary as the protocol spells it in JSON, asked for before its `toJSON` (Buffer has
+ * one).
+ */
 function spellBinary(this: unknown, key: string, value: unknown): unknown {
   const own = (this as Record<string, unknown>)[key];
   const bytes = own instanceof ArrayBuffer ? new Uint8Array(own) : own;

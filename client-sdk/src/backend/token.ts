@@ -7,6 +7,7 @@ import type { Untyped } from '../client-types.js';
 import { badRequest } from '../errors.js';
 import { toBase64 } from './base64.js';
 
+/** What a token may allow on a channel. */
 export type Action = 'subscribe' | 'publish' | 'presence' | 'history';
 type ActionOf<Spec> = Spec extends { readonly kind: 'live' } ? Exclude<Action, 'history'> : Action;
 
@@ -21,7 +22,9 @@ export type Grants<Map = Untyped> = {
  */
 export type SigningKey = string | { readonly type: string; readonly algorithm: { readonly name: string } };
 
+/** The claims of a token, and what signs it. */
 export interface TokenOptions<Map = Untyped> {
+  /** What signs it: the `jwtSecret` of the gateway, or the private key to one of its public ones. */
   readonly key: SigningKey;
   /** `sub`, 1 to 255 bytes. Without: anonymous, with what is granted. */
   readonly user?: string | undefined;
@@ -35,8 +38,9 @@ export interface TokenOptions<Map = Untyped> {
   readonly subscribe?: readonly NameOf<keyof Map & string>[] | undefined;
   /** `jti`: names the token, so that it can be revoked. */
   readonly id?: string | undefined;
-  /** `iss` and `aud`, where the gateway asks for them. */
+  /** `iss`, where the gateway asks for one. */
   readonly issuer?: string | undefined;
+  /** `aud`, where the gateway asks for one. */
   readonly audience?: string | undefined;
   /** `kid`: which of the gateway's keys it is. */
   readonly keyId?: string | undefined;

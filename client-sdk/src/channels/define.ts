@@ -5,6 +5,7 @@ import type { AnySpec, ChannelSpec, InOf, Kind, NoTags, SpecOf, TagRules } from 
 import type { AnySchema, InputOf, OutputOf, StandardSchema } from './standard-schema.js';
 import type { NotWire } from './wire-data.js';
 
+/** What a channel has besides its data. */
 export interface SpecOptions<Tags extends TagRules, State> {
   /** Tags with the values they may have: typed in `publish({ tags })` and in what is read. */
   readonly tags?: { readonly [Name in keyof Tags]: readonly Tags[Name][] } | undefined;
@@ -25,11 +26,17 @@ interface Maker<K extends Kind> {
 const make =
   <K extends Kind>(kind: K) =>
   (schema?: AnySchema) => ({ kind, schema });
-/** Channels that are kept in a log: positions, history, rewind, resets. */
+/**
+ * Declares channels that are kept in a log: positions, history, rewind, resets. By a type alone, `durable<Chat>()`, or by a
+ * schema, `durable(z.object({ … }), { tags, presence })`.
+ */
 export const durable = make('durable') as Maker<'durable'>;
-/** Channels whose messages are pushed once to who is there. */
+/**
+ * Declares channels whose messages are pushed once to who is there: no history, no positions. By a type or a schema, as
+ * {@link durable}.
+ */
 export const live = make('live') as Maker<'live'>;
-/** Durable channels whose messages grow by appending. */
+/** Declares durable channels whose messages grow by appending. By a type or a schema, as {@link durable}. */
 export const stream = make('stream') as Maker<'stream'>;
 
 /** The mistake is the type, so that it is what the compiler prints. */
@@ -41,6 +48,10 @@ type CheckEntry<Key, Entry> = Key extends `${string}*${infer Rest}`
 type CheckData<Entry> = [NotWire<InOf<SpecOf<Entry>>>] extends [never]
   ? unknown
   : { readonly 'does not survive JSON, use text or a number on the wire': NotWire<InOf<SpecOf<Entry>>> };
+/**
+ * A map whose mistakes are types, so that the compiler prints them: a `*` in the middle of a key, data that JSON does
+ * not carry.
+ */
 export type CheckMap<Map> = { readonly [Key in keyof Map]: CheckEntry<Key, Map[Key]> };
 
 /**

@@ -6,6 +6,7 @@ import type { AnySchema, InputOf, OutputOf } from './standard-schema.js';
  * - `stream`: durable, with messages that grow by appending.
  */
 export type Kind = 'durable' | 'live' | 'stream';
+/** Names of tags with the values they may have: `{ lang: 'en' | 'de' }`. */
 export type TagRules = Readonly<Record<string, string>>;
 /** Where none are declared. */
 export type NoTags = Record<never, never>;
@@ -15,15 +16,20 @@ export type NoTags = Record<never, never>;
  * makes of it at each reader: publishing never transforms, reading does. `types` is never there at run time.
  */
 export interface ChannelSpec<In = unknown, Out = In, K extends Kind = Kind, Tags = TagRules, State = unknown> {
+  /** What the channel keeps of its messages. */
   readonly kind: K;
+  /** Checks and translates data; none where only a type was declared. */
   readonly schema?: AnySchema | undefined;
+  /** Never there at run time: holds the types for the compiler. */
   readonly types?: { readonly in: In; readonly out: Out; readonly tags: Tags; readonly state: State };
 }
+/** A declaration of which nothing more is known. */
 export type AnySpec = ChannelSpec<unknown, unknown, Kind, unknown, unknown>;
 
 declare const LIVE: unique symbol;
 /** A live channel in a map of types alone: `{ 'cursor:*': Live<Cursor> }`. */
 export interface Live<T> {
+  /** Never there at run time. */
   readonly [LIVE]: T;
 }
 
@@ -41,6 +47,7 @@ type Types<Spec> = Spec extends { readonly types?: infer T } ? NonNullable<T> : 
 export type InOf<Spec> = Types<Spec> extends { readonly in: infer T } ? T : never;
 /** What readers are given. */
 export type OutOf<Spec> = Types<Spec> extends { readonly out: infer T } ? T : never;
+/** The tags that are declared, with their values. */
 export type TagsOf<Spec> = Types<Spec> extends { readonly tags: infer T } ? T : never;
 /** What members of the channel show of themselves; `never` where nothing was declared. */
 export type StateOf<Spec> = Types<Spec> extends { readonly state: infer T } ? T : never;

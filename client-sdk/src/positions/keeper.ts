@@ -5,6 +5,7 @@ import { KEEP, type NamedPositions, type NamedStart, type Positions, type Positi
 import { type MaybePosition, NamedSubscription } from './named-subscription.js';
 import type { PositionStore } from './store.js';
 
+/** How long what is kept holds. */
 export interface PositionsOptions {
   /**
    * A kept position that is older is dropped, and the subscription begins as one without, ms. Default 24 hours. What the log

@@ -16,8 +16,12 @@ export const KEEP: unique symbol = Symbol.for('fanfare.keepPositions');
  */
 export type Commit = 'handled' | 'received' | 'manual';
 
-/** Keeps positions for a client: made by `sessionPositions`, `localPositions` or `customPositions` of `@fanfare/client/positions`. */
+/**
+ * Keeps positions for a client: made by `sessionPositions`, `localPositions` or `customPositions` of
+ * `@fanfare/client/positions`.
+ */
 export interface Positions {
+  /** By which the client asks it; nothing that an application calls. */
   readonly [KEEP]: (host: PositionsHost) => NamedPositions;
 }
 

@@ -13,9 +13,11 @@ export interface StoredPosition extends Position {
  * it is plain text of no fixed length. What a call throws, or rejects with, is told as `store_failed`.
  */
 export interface PositionStore {
+  /** What is kept under an id, or nothing. */
   load(id: string): StoredPosition | undefined | null | PromiseLike<StoredPosition | undefined | null>;
   /** Saves of one id never overlap: while one is not settled, only the newest of those to come is kept. */
   save(id: string, position: StoredPosition): unknown;
+  /** Forgets what is kept under an id. */
   remove(id: string): unknown;
   /** What is kept under ids that begin like this, so that what belongs to another user is dropped. Optional. */
   ids?(prefix: string): readonly string[] | PromiseLike<readonly string[]>;

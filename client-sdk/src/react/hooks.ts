@@ -44,27 +44,38 @@ export type MessageIn<Map, Name extends string> =
 /** What members of it show of themselves. */
 type InfoIn<Map, Name extends string> = InfoOf<SpecIn<Map, Name>>;
 
+/** Props of `FanfareProvider`. */
 export interface ProviderProps<Map> {
   /**
    * A client that the application keeps, connected while the provider is mounted and left as it is then; or what makes one, once: that is
    * closed when the provider goes.
    */
   readonly client: Client<Map> | (() => Client<Map>);
+  /** What may use the hooks. */
   readonly children?: ReactNode;
 }
 
+/** Where the subscription begins, or the name it goes on from: as for `channel.subscribe`. */
 export interface UseSubscriptionOptions
   extends Pick<SubscribeOptions, 'since' | 'rewind' | 'rewindMs' | 'resumeAs' | 'commit'> {}
 
 /** No channel now: `null`, so that a hook can wait for what its name is made of. */
 type Maybe<Name> = Name | null | undefined;
 
+/** The hooks of an application. A name that is `null` or `undefined` means: none now. */
 export interface Hooks<Map> {
+  /** Has the client for all that is in it, and connects it while it is mounted. */
   FanfareProvider(props: ProviderProps<Map>): ReactNode;
-  /** @throws {FanfareClientError} `bad_request` outside of a provider. */
+  /**
+   * The client of the provider, to publish with and for all that no hook does.
+   * @throws {FanfareClientError} `bad_request` outside of a provider.
+   */
   useClient(): Client<Map>;
+  /** What the connection is; renders when it changes. */
   useConnection(): ConnectionView;
-  /** Calls the newest handler for each message, and renders only when the status changes. Options count when it begins. */
+  /**
+   * Calls the newest handler for each message, and renders only when the status changes. Options count when it begins.
+   */
   useSubscription<const Name extends ChannelName<Map>>(
     name: Maybe<Name>,
     handler: (message: MessageIn<Map, Name>) => unknown,

@@ -8,6 +8,7 @@ import { defaultSocket } from '../transport/default-socket.js';
 import type { SocketFactory, SocketHandlers } from '../transport/socket.js';
 import { Tally } from './tally.js';
 
+/** Which gateway is tried, and as whom. */
 export interface SelftestOptions {
   /** The gateway, as for `createClient`. */
   readonly url: string;
@@ -23,10 +24,13 @@ export interface SelftestOptions {
 
 /** One promise. */
 export interface SelftestResult {
+  /** Which one. */
   readonly name: 'connect' | 'order' | 'dedupe' | 'history' | 'resume' | 'restart' | 'slow reading';
+  /** Whether it was kept. */
   readonly ok: boolean;
   /** What was done and found, in a line. */
   readonly detail: string;
+  /** How long that took, ms. */
   readonly ms: number;
 }
 

@@ -11,8 +11,11 @@ import { constantStore, lazyStore, type Store } from './lazy-store.js';
 
 /** Any channel, as far as it can be read. */
 export interface ReadableChannel<M, Info = unknown> {
+  /** The name of the channel. */
   readonly name: string;
+  /** As it was declared; undefined where nothing was. */
   readonly kind?: Kind | undefined;
+  /** Begins a subscription, as `channel.subscribe` does. */
   subscribe(
     handler: ((message: M) => unknown) | undefined,
     ...options: never[]
@@ -23,13 +26,20 @@ interface LooseChannel<M> {
   history?(options?: HistoryOptions): Promise<HistoryPage<M>>;
 }
 
-/** `waiting`: `retryInMs` from then on. `failed` and `waiting`: why, in `error`. */
+/**
+ * What the connection is, and what is known of it: `retryInMs` counts from when it became `waiting`, `error` says why
+ * it waits or has failed.
+ */
 export interface ConnectionView extends Partial<Omit<StateChange, 'state'>> {
+  /** What the connection is now; `idle` on a server. */
   readonly state: StateChange['state'];
+  /** The session that the gateway gave this connection; while `connected`. */
   readonly session?: string;
+  /** The user that the gateway knows this connection by; while `connected` with a token that names one. */
   readonly user?: string;
 }
 
+/** The state of a connection, as a store. */
 export function connectionStore(client: BaseClient): Store<ConnectionView> {
   const read = (change: Partial<StateChange> = {}): ConnectionView => {
     const { session, user } = client.session ?? {};
@@ -51,6 +61,7 @@ export function connectionStore(client: BaseClient): Store<ConnectionView> {
   );
 }
 
+/** What a subscription is. */
 export interface SubscriptionView {
   /** `off`: nobody wants it now. */
   readonly status: 'off' | SubscriptionState;
@@ -82,26 +93,31 @@ export function subscriptionStore<M>(
   );
 }
 
+/** Which messages are kept. */
 export interface MessagesOptions {
   /** Begin with the last n messages of a durable channel. Default 0. */
   readonly rewind?: number | undefined;
   /** Most messages that are kept, the newest; those of `loadOlder` come on top. Default 100. */
   readonly max?: number | undefined;
 }
+/** The messages of a channel, and what its subscription is. */
 export interface MessagesView<M> extends SubscriptionView {
   /** In log order; the same array until it changes. Begun anew after a `reset`: the list never has a hole. */
   readonly messages: readonly M[];
 }
+/** A store of messages that can be extended into the past. */
 export interface MessagesStore<M> extends Store<MessagesView<M>> {
   /** Puts up to `count` older messages (100) before those that are there; whether there are still older ones. */
   readonly loadOlder: (count?: number) => Promise<boolean>;
 }
+/** Where the newest message is looked for. */
 export interface LatestOptions {
   /** 0: only what comes from now on. Default 1. */
   readonly rewind?: 0 | 1 | undefined;
 }
 const NONE: MessagesView<never> = { ...OFF, messages: [] };
 
+/** The newest messages of a channel, in log order; begun anew after a `reset`, so that the list never has a hole. */
 export function messagesStore<M>(
   channel: ReadableChannel<M>,
   { rewind = 0, max = 100 }: MessagesOptions = {},
@@ -196,6 +212,7 @@ export function latestStore<M>(
   };
 }
 
+/** A state as it is, and how to load it anew. */
 export interface ChannelStateView<State> extends StateView<State> {
   /** Loads a new snapshot; after a failure it begins anew. */
   readonly reload: () => void;
@@ -233,6 +250,7 @@ export function channelStateStore<State, M>(
   );
 }
 
+/** Who is on a channel. */
 export interface PresenceView<Info> {
   /** The same array until it changes. */
   readonly members: readonly PresentMember<Info>[];

@@ -12,6 +12,7 @@ export class VirtualClock implements Clock {
   /** In the order they fire: by time, then by when they were set. */
   readonly #timers: Timer[] = [];
 
+  /** `startMs`: ms since the Unix epoch; `seed`: of its chance. */
   constructor({ startMs = 1_700_000_000_000, seed = 1 } = {}) {
     this.#now = startMs;
     this.#seed = seed;

@@ -24,7 +24,9 @@ export interface SocketHandlers {
   onClose(code: number, reason: string, fatal?: FanfareClientError): void;
 }
 
+/** Where a socket is to be opened. */
 export interface SocketRequest {
+  /** The whole address, `ws:` or `wss:`. */
   readonly url: string;
   /** Offered to the gateway, the one that is wanted most first. */
   readonly subprotocols: readonly string[];

@@ -2,7 +2,8 @@
  * What `@fanfare/client/testing` is: the gateway itself, in memory, for tests of applications. It stands here because it is
  * made of the gateway's parts.
  */
-export { type AnyFrame, FakeLink, FakeServer, type FakeServerOptions, VirtualClock } from '@fanfare/client/testing';
+export type { ErrorCode } from '@fanfare/client';
+export { VirtualClock } from '@fanfare/client/testing';
 export type { Faults, Who } from './faults.js';
 export type { FaultName } from './storm.js';
 export { TestClock } from './test-clock.js';

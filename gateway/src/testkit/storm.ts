@@ -2,6 +2,7 @@ import { VirtualClock } from '@fanfare/client/testing';
 import type { ErrorCode } from '@fanfare/protocol';
 import type { Faults } from './faults.js';
 
+/** The faults by their names, as `underFaults({ faults })` picks them. */
 export type FaultName = keyof Faults;
 
 export interface StormOptions {

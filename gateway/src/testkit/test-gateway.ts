@@ -20,20 +20,28 @@ import { DEVELOPMENT, TestServer } from './test-server.js';
 import type { Conditions, Intercept, TestLink } from './test-transport.js';
 import { TestUsers } from './test-users.js';
 
+/** Options of {@link createTestGateway}. */
 export interface TestGatewayOptions<Map> {
-  /** What {@link defineChannels} returned. Default: `live:*` is live, `demo:*` and names without a colon are durable, nothing else is there. */
+  /**
+   * What `defineChannels` returned. Default: `live:*` is live, `demo:*` and names without a colon are durable, nothing
+   * else is there.
+   */
   readonly channels?: Map;
   /** Of all chance in it. The same one gives the same run. Default 1. */
   readonly seed?: number;
 }
 
+/** Options of a client of a test gateway: those of `createClient`, and who it is. */
 export interface TestClientOptions extends Partial<Omit<ClientOptions, 'url' | 'clock' | 'socket'>> {
   /** Who it is, by tokens of this gateway. Default: anonymous. */
   readonly user?: string;
 }
 
+/** What goes with a message. */
 export interface TestPublishOptions {
+  /** Publishes with the same key are one. */
   readonly key?: string;
+  /** Labels that travel with the message. */
   readonly tags?: Readonly<Record<string, string>>;
   /** Who is said to have published it. */
   readonly user?: string;
@@ -43,8 +51,12 @@ export interface TestPublishOptions {
 export interface TestGateway<Map = Untyped> {
   /** ms since the Unix epoch. */
   readonly now: number;
-  /** For `createClient({ url: 'ws://test', socket, clock })` by yourself. `client()` does that, and its subscriptions are audited. */
+  /**
+   * For `createClient({ url: 'ws://test', socket, clock })` by yourself. `client()` does that, and its subscriptions
+   * are audited.
+   */
   readonly socket: SocketFactory;
+  /** The clock of the gateway and its clients. */
   readonly clock: TestClock;
   /** A client on this gateway and clock, connecting: it is there after the next `run`. */
   client(options?: TestClientOptions): Client<Map>;
@@ -52,11 +64,14 @@ export interface TestGateway<Map = Untyped> {
   publish(channel: ChannelName<Map>, data: unknown, options?: TestPublishOptions): Position | undefined;
   /** What the log of a durable channel holds, oldest first, and where it ends: a snapshot can be made of it. */
   log(channel: ChannelName<Map>): {
+    /** Positions and data, oldest first. */
     readonly messages: readonly (Position & { readonly data: unknown })[];
+    /** Where it ends; offset 0 if it is empty. */
     readonly head: Position;
   };
   /** Moves the clock, and lets promises settle between timers. */
   run(ms: number): Promise<void>;
+  /** What can be done to it. */
   readonly faults: Faults;
   /** Ends all faults, and lets a minute pass: everybody who can be is connected and up to date. */
   calm(): Promise<void>;
@@ -69,7 +84,9 @@ export interface TestGateway<Map = Untyped> {
   close(): void;
 }
 
-/** How long after the last fault everybody is back, ms: twice the longest pause of a client, and a connection's time. */
+/**
+ * How long after the last fault everybody is back, ms: twice the longest pause of a client, and a connection's time.
+ */
 const CALM_MS = 60_000;
 
 interface Disturbance extends Partial<Conditions> {
@@ -77,6 +94,10 @@ interface Disturbance extends Partial<Conditions> {
   readonly untilMs: number;
 }
 
+/**
+ * A gateway in memory, for tests of applications: the gateway's own code, without a network and a store. The same seed
+ * gives the same run.
+ */
 export function createTestGateway<const Map extends object = Untyped>(
   options: TestGatewayOptions<Map> = {},
 ): TestGateway<Map> {

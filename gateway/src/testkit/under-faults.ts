@@ -2,6 +2,7 @@ import type { Untyped } from '@fanfare/client';
 import { Storm, type StormOptions } from './storm.js';
 import { createStormyGateway, type TestGateway, type TestGatewayOptions } from './test-gateway.js';
 
+/** Options of {@link underFaults}: how often, from which seed, which faults and how many. */
 export interface UnderFaultsOptions<Map> extends TestGatewayOptions<Map>, Omit<StormOptions, 'seed'> {
   /** How often it is played, each time with the next seed. Default 100. */
   readonly runs?: number;

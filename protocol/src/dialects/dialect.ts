@@ -9,6 +9,7 @@ export type Wire = string | Uint8Array;
 export interface Dialect {
   /** Tells it from the other dialects of a gateway, also in the names of topics. */
   readonly name: string;
+  /** The WebSocket subprotocol by which it is asked for. */
   readonly subprotocol: string;
   /** Further subprotocols that a client of this dialect can speak as well, whichever of them the gateway takes. */
   readonly reads?: readonly string[];
