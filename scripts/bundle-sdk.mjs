@@ -119,7 +119,7 @@ function protocolFile(name) {
 
 /**
  * Names by which our parts call each other, which are shortened in what ships: those of functions and of members of classes
- * that nobody else can mean. A word in our types is public, one in a text may be a field of the wire, and one that the
+ * that nobody else can mean. A word in our types is public, one in a text without spaces may be a field of the wire, and one that the
  * language, browsers, Node, `ws` or React have may be theirs. Fields of plain objects may be data, and stay. What the test
  * kit brings along of the gateway is bundled in the same run, so the names are the same there.
  */
@@ -132,7 +132,8 @@ function internalNames(ts, root, dist) {
   for (const folder of ['client-sdk/src', 'protocol/src', 'gateway/src']) {
     for (const file of filesIn(path.join(root, folder), '.ts')) {
       const visit = (node) => {
-        if (ts.isStringLiteralLike(node)) for (const word of node.text.match(WORD) ?? []) texts.add(word);
+        if (ts.isStringLiteralLike(node) && !/\s/.test(node.text))
+          for (const word of node.text.match(WORD) ?? []) texts.add(word);
         if (folder !== 'gateway/src' && isMember(ts, node)) declared.add(node.name.text);
         ts.forEachChild(node, visit);
       };
@@ -144,7 +145,8 @@ function internalNames(ts, root, dist) {
 
 const WORD = /[\w$]+/g;
 
-const wordsIn = (file) => readFileSync(file, 'utf8').match(WORD) ?? [];
+/** What stands in comments is prose. */
+const wordsIn = (file) => readFileSync(file, 'utf8').replace(/\/\*[^]*?\*\/|\/\/.*/g, '').match(WORD) ?? [];
 
 const filesIn = (folder, ending) =>
   readdirSync(folder, { recursive: true })

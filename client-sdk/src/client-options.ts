@@ -107,24 +107,17 @@ const DEFAULT_OPTIONS = {
   clock: systemClock,
 } as const satisfies Omit<ResolvedOptions, 'url' | 'backoff'>;
 
-const DEFAULT_BACKOFF: BackoffOptions = { baseMs: 500, maxMs: 20_000 };
+type Name = keyof typeof DEFAULT_OPTIONS;
 
-/** The least that each may be; no number has a highest. */
-const LEAST = {
-  stableMs: 1,
-  connectTimeoutMs: 1,
-  requestTimeoutMs: 1,
-  pingGraceMs: 0,
-  maxPending: 1,
-  maxQueue: 1,
-  joinsPerSecond: 1,
-} as const satisfies Partial<Record<keyof ResolvedOptions, number>>;
+const DEFAULT_BACKOFF: BackoffOptions = { baseMs: 500, maxMs: 20_000 };
 
 /** @throws {FanfareClientError} `bad_request` naming the option that is wrong. */
 export function resolveOptions(options: ClientOptions): ResolvedOptions {
   const backoff = { ...DEFAULT_BACKOFF, ...given(options.backoff ?? {}) };
   const resolved: ResolvedOptions = { ...DEFAULT_OPTIONS, ...given(options), url: checkUrl(options.url), backoff };
-  for (const [name, least] of Object.entries(LEAST)) checkNumber(name, resolved[name as keyof typeof LEAST], least);
+  // No number has a highest value, and one alone may be nothing.
+  for (const [name, usual] of Object.entries(DEFAULT_OPTIONS))
+    if (typeof usual === 'number') checkNumber(name, resolved[name as Name], name === 'pingGraceMs' ? 0 : 1);
   for (const name of ['baseMs', 'maxMs'] as const) checkNumber(`backoff.${name}`, backoff[name], 1, MAX_DELAY_MS);
   return resolved;
 }

@@ -14,14 +14,13 @@ interface Place {
  * @throws {FanfareClientError} `bad_request` if it is no address, or not one of a WebSocket.
  */
 export function checkUrl(text: string): string {
+  if (typeof text !== 'string' || text === '') return refuse('is not a URL', text);
+  if (!/^[a-z][a-z0-9+.-]*:/i.test(text)) return text;
   // By hand: the `URL` of React Native cannot change its parts.
-  const [, scheme, rest = ''] = /^([a-z][a-z0-9+.-]*):(.*)$/is.exec(text) ?? [];
-  if (scheme === undefined) return typeof text === 'string' && text !== '' ? text : refuse('is not a URL', text);
-  const name = scheme.toLowerCase().replace(/^http/, 'ws');
-  if (name !== 'ws' && name !== 'wss') refuse('must be ws:, wss:, http:, https: or relative', text);
-  const [, host, path = '', query = ''] =
-    /^\/\/([^/?#\s]+)([^?#]*)(\?[^#]*)?/.exec(rest) ?? refuse('is not a URL', text);
-  const url = `${name}://${host}${path === '' || path === '/' ? '/ws' : path}${query}`;
+  const [, secure = '', host, path = '', query = ''] =
+    /^(?:ws|http)(s?):\/\/([^/?#\s]+)([^?#]*)(\?[^#]*)?/i.exec(text) ??
+    refuse('must be relative, or of ws:, wss:, http: or https: and with a host', text);
+  const url = `ws${secure.toLowerCase()}://${host}${path.length > 1 ? path : '/ws'}${query}`;
   return parses(url) ? url : refuse('is not a URL', text);
 }
 

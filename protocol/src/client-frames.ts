@@ -7,20 +7,33 @@ import {
   DURATION,
   type FrameShape,
   findProblem,
-  HISTORY_LIMIT,
+  isHistoryLimit,
+  isName,
   isRequestId,
   KEY,
-  NAME,
+  MAX_HISTORY_LIMIT,
+  MAX_NAME_BYTES,
   type ParsedFrame,
   POSITION,
   REPLICAS_WANTED,
   REQUEST_ID,
+  type Rule,
   STRING,
   TAGS,
 } from './rules.js';
 
+const NAME: Rule = { is: `1 to ${MAX_NAME_BYTES} bytes of text`, check: isName };
+const HISTORY_LIMIT: Rule = { is: `an integer from 1 to ${MAX_HISTORY_LIMIT}`, check: isHistoryLimit };
+
+interface ClientFrameShape extends FrameShape {
+  /** Optional fields of which at most one may be there. */
+  readonly atMostOne?: readonly string[];
+  /** A field that means nothing unless another one has this value. */
+  readonly onlyWith?: { readonly field: string; readonly needs: string; readonly value: string };
+}
+
 /** Every frame a client may send, but for the `data` of `publish`, which is told apart from the fields. */
-export const CLIENT_FRAMES: Readonly<Record<ClientFrame['type'], FrameShape>> = {
+export const CLIENT_FRAMES: Readonly<Record<ClientFrame['type'], ClientFrameShape>> = {
   connect: { required: { id: REQUEST_ID }, optional: { token: STRING, client: STRING } },
   subscribe: {
     required: { id: REQUEST_ID, channel: CHANNEL },
@@ -52,13 +65,22 @@ export const CLIENT_FRAMES: Readonly<Record<ClientFrame['type'], FrameShape>> = 
  */
 export function parseClientFrame(fields: Record<string, unknown>, hasData: boolean): ParsedFrame<ClientFrame> {
   const shape = typeof fields.type === 'string' ? ownShape(fields.type) : undefined;
-  const problem = shape ? findProblem(fields, shape) : 'unknown type';
+  const problem = shape ? (findProblem(fields, shape) ?? findConflict(fields, shape)) : 'unknown type';
   if (problem !== undefined) return refuse(fields, problem);
   if (fields.type === 'publish' && !hasData) return refuse(fields, 'data is missing');
   return { ok: true, frame: fields as unknown as ClientFrame };
 }
 
-function ownShape(type: string): FrameShape | undefined {
+/** What is wrong with fields of which each is right by itself. */
+function findConflict(fields: Record<string, unknown>, { atMostOne, onlyWith }: ClientFrameShape): string | undefined {
+  const starts = atMostOne?.filter((name) => fields[name] !== undefined);
+  if (starts && starts.length > 1) return `at most one of ${atMostOne?.join(', ')}`;
+  if (onlyWith === undefined) return undefined;
+  const { field, needs, value } = onlyWith;
+  return fields[field] === undefined || fields[needs] === value ? undefined : `${field} needs ${needs} ${value}`;
+}
+
+function ownShape(type: string): ClientFrameShape | undefined {
   return Object.hasOwn(CLIENT_FRAMES, type) ? CLIENT_FRAMES[type as ClientFrame['type']] : undefined;
 }
 

@@ -66,7 +66,7 @@ describe('docs/PROTOCOL.md', () => {
     sides.flatMap(([side, text, frames]) => Object.keys(frames).map((type) => [side, type, text, frames] as const)),
   )('tells the fields of the %s’s %s as they are checked, with an example', (side, type, text, frames) => {
     const frame = section(text, `### ${type}`);
-    const shape = frames[type] as FrameShape;
+    const shape = frames[type] as FrameShape & { readonly atMostOne?: readonly string[] };
     const documented = rows(frame).map(([field, required, mustBe]) => [field, required, mustBe]);
     const checked = [
       ...Object.entries(shape.required).map(([field, rule]) => [field, 'yes', rule.is]),

@@ -6,7 +6,7 @@ import { isChannelName } from './channel-name.js';
 import type { Durability, ReplicasWanted } from './frames.js';
 import type { Tags } from './payload.js';
 import type { Position } from './position.js';
-import { utf8Length } from './utf8.js';
+import { isText, utf8Length } from './utf8.js';
 
 /** Longest idempotency key, bytes. */
 export const MAX_KEY_BYTES = 128;
@@ -31,10 +31,6 @@ export interface Rule {
 export interface FrameShape {
   readonly required: Readonly<Record<string, Rule>>;
   readonly optional: Readonly<Record<string, Rule>>;
-  /** Optional fields of which at most one may be there. */
-  readonly atMostOne?: readonly string[];
-  /** A field that means nothing unless another one has this value. */
-  readonly onlyWith?: { readonly field: string; readonly needs: string; readonly value: string };
 }
 
 export type ParsedFrame<Frame> =
@@ -51,16 +47,7 @@ export function findProblem(fields: Record<string, unknown>, shape: FrameShape):
     const rule = shape.optional[name] as Rule;
     if (fields[name] !== undefined && !rule.check(fields[name])) return `${name} must be ${rule.is}`;
   }
-  const starts = shape.atMostOne?.filter((name) => fields[name] !== undefined);
-  if (starts && starts.length > 1) return `at most one of ${shape.atMostOne?.join(', ')}`;
-  return shape.onlyWith && findMisplaced(fields, shape.onlyWith);
-}
-
-function findMisplaced(
-  fields: Record<string, unknown>,
-  { field, needs, value }: NonNullable<FrameShape['onlyWith']>,
-): string | undefined {
-  return fields[field] === undefined || fields[needs] === value ? undefined : `${field} needs ${needs} ${value}`;
+  return undefined;
 }
 
 export function isRequestId(value: unknown): value is number {
@@ -95,16 +82,12 @@ export function isPosition(value: unknown): value is Position {
 }
 
 export function isKey(value: unknown): value is string {
-  if (typeof value !== 'string' || value.length === 0 || value.length > MAX_KEY_BYTES) return false;
-  const bytes = utf8Length(value);
-  return bytes !== undefined && bytes <= MAX_KEY_BYTES;
+  return isText(value, MAX_KEY_BYTES);
 }
 
 /** The name of a user or a session. */
 export function isName(value: unknown): value is string {
-  if (typeof value !== 'string' || value.length === 0 || value.length > MAX_NAME_BYTES) return false;
-  const bytes = utf8Length(value);
-  return bytes !== undefined && bytes <= MAX_NAME_BYTES;
+  return isText(value, MAX_NAME_BYTES);
 }
 
 export function isTags(value: unknown): value is Tags {
@@ -141,11 +124,9 @@ export const DURATION: Rule = { is: 'a number from 0 on', check: isDuration };
 export const STRING: Rule = { is: 'a string', check: isString };
 export const BOOLEAN: Rule = { is: 'a boolean', check: isBoolean };
 export const KEY: Rule = { is: `1 to ${MAX_KEY_BYTES} bytes of text`, check: isKey };
-export const NAME: Rule = { is: `1 to ${MAX_NAME_BYTES} bytes of text`, check: isName };
 export const TAGS: Rule = {
   is: `an object of strings, at most ${MAX_TAGS} entries and ${MAX_TAGS_BYTES} bytes`,
   check: isTags,
 };
 export const DURABILITY: Rule = { is: 'stored or replicated', check: isDurability };
 export const REPLICAS_WANTED: Rule = { is: 'an integer from 1 on, or all', check: isReplicasWanted };
-export const HISTORY_LIMIT: Rule = { is: `an integer from 1 to ${MAX_HISTORY_LIMIT}`, check: isHistoryLimit };

@@ -44,3 +44,9 @@ export function utf8Length(text: string): number | undefined {
   }
   return bytes;
 }
+
+/** Whether a value is well-formed text of 1 to `maxBytes` bytes. */
+export function isText(value: unknown, maxBytes: number): value is string {
+  if (typeof value !== 'string' || value.length === 0 || value.length > maxBytes) return false;
+  return (utf8Length(value) ?? Number.POSITIVE_INFINITY) <= maxBytes;
+}

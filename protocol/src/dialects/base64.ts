@@ -1,55 +1,32 @@
 /** Base64 with the standard alphabet and padding (RFC 4648 section 4). */
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
-const INVALID = 64;
-const PAD = 0x3d;
-
-const codes = new Uint8Array(64);
-const values = new Uint8Array(256).fill(INVALID);
-for (let i = 0; i < 64; i++) {
-  codes[i] = ALPHABET.charCodeAt(i);
-  values[codes[i] as number] = i;
-}
-/** Text is made of so many characters at a time: an engine takes only so many arguments. */
-const STRIDE = 4096;
+/** The value of each digit, at its character code. */
+const VALUES: number[] = [];
+for (let value = 0; value < ALPHABET.length; value++) VALUES[ALPHABET.charCodeAt(value)] = value;
 
 export function encodeBase64(bytes: Uint8Array): string {
-  const text = new Uint8Array(Math.ceil(bytes.length / 3) * 4);
-  let at = 0;
+  let text = '';
   for (let i = 0; i < bytes.length; i += 3) {
     const group = ((bytes[i] as number) << 16) | ((bytes[i + 1] ?? 0) << 8) | (bytes[i + 2] ?? 0);
-    text[at++] = codes[group >> 18] as number;
-    text[at++] = codes[(group >> 12) & 63] as number;
-    text[at++] = i + 1 < bytes.length ? (codes[(group >> 6) & 63] as number) : PAD;
-    text[at++] = i + 2 < bytes.length ? (codes[group & 63] as number) : PAD;
+    for (const shift of [18, 12, 6, 0]) text += ALPHABET[(group >> shift) & 63];
   }
-  let result = '';
-  for (let start = 0; start < text.length; start += STRIDE) {
-    result += String.fromCharCode(...text.subarray(start, start + STRIDE));
-  }
-  return result;
+  const padding = (3 - (bytes.length % 3)) % 3;
+  return text.slice(0, text.length - padding) + '=='.slice(0, padding);
 }
 
 /** `undefined` if the text is no base64: foreign characters, white space, or padding missing. */
 export function decodeBase64(text: string): Uint8Array | undefined {
+  const digits = text.replace(/==?$/, '');
   if (text.length % 4 !== 0) return undefined;
-  const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0;
-  const digits = text.length - padding;
-  const bytes = new Uint8Array((text.length / 4) * 3 - padding);
-  let at = 0;
-  for (let i = 0; i < digits; i += 4) {
-    let group = 0;
-    for (let j = i; j < i + 4; j++) {
-      const value = j < digits ? digitOf(text.charCodeAt(j)) : 0;
-      if (value === INVALID) return undefined;
-      group = (group << 6) | value;
-    }
-    bytes[at++] = group >> 16;
-    if (at < bytes.length) bytes[at++] = group >> 8;
-    if (at < bytes.length) bytes[at++] = group;
+  const bytes = new Uint8Array((digits.length * 3) >> 2);
+  let bits = 0;
+  for (let i = 0; i < digits.length; i++) {
+    const value = VALUES[digits.charCodeAt(i)];
+    if (value === undefined) return undefined;
+    bits = (bits << 6) | value;
+    const place = i % 4;
+    // The first digit of four completes no byte.
+    if (place > 0) bytes[(i * 3) >> 2] = bits >> (6 - place * 2);
   }
   return bytes;
-}
-
-function digitOf(unit: number): number {
-  return unit < 256 ? (values[unit] as number) : INVALID;
 }
