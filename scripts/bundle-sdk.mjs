@@ -146,7 +146,10 @@ function internalNames(ts, root, dist) {
 const WORD = /[\w$]+/g;
 
 /** What stands in comments is prose. */
-const wordsIn = (file) => readFileSync(file, 'utf8').replace(/\/\*[^]*?\*\/|\/\/.*/g, '').match(WORD) ?? [];
+const wordsIn = (file) =>
+  readFileSync(file, 'utf8')
+    .replace(/\/\*[^]*?\*\/|\/\/.*/g, '')
+    .match(WORD) ?? [];
 
 const filesIn = (folder, ending) =>
   readdirSync(folder, { recursive: true })
