@@ -148,7 +148,7 @@ const WORD = /[\w$]+/g;
 /** What stands in comments is prose. */
 const wordsIn = (file) =>
   readFileSync(file, 'utf8')
-    .replace(/\/\*[^]*?\*\/|\/\/.*/g, '')
+    .replace(/\/\*.*?\*\/|\/\/[^\n]*/gs, '')
     .match(WORD) ?? [];
 
 const filesIn = (folder, ending) =>
