@@ -1,7 +1,10 @@
 import type { Clock } from '../clock.js';
 import { Gate } from './gate.js';
 
-/** Open while nothing says that the log may have lost a channel's cursor: from a page that judged it to the next doubt. */
+/**
+ * A gate that is open while nothing says that the log may have lost a channel's cursor. A page of the log that judged
+ * the cursor opens it, and the next doubt closes it.
+ */
 export class Certainty extends Gate {
   #doubts = 0;
 
@@ -9,18 +12,18 @@ export class Certainty extends Gate {
     super(clock, 'the channel is compared with its log');
   }
 
-  /** How often it was doubted: to be remembered when a page is asked for. */
+  /** How often the cursor was doubted. Whoever asks for a page remembers this number, and hands it to `judged`. */
   get doubts(): number {
     return this.#doubts;
   }
 
-  /** Until the log is asked, from now on, it may have lost the cursor. */
+  /** From now on the log may have lost the cursor, until it is asked. */
   doubt(): void {
     this.#doubts++;
     this.close();
   }
 
-  /** A page has judged the cursor. One that was asked for before the last doubt says nothing. */
+  /** Notes that a page has judged the cursor. A page that was asked for before the last doubt proves nothing. */
   judged(doubtsWhenAsked: number): void {
     if (doubtsWhenAsked === this.#doubts) this.open();
   }

@@ -13,9 +13,9 @@ import type { Topic } from './topic.js';
 export class Membership {
   readonly channel: Channel;
   readonly subscriber: Subscriber;
-  /** Where it gets what the channel sends, once it is live. */
+  /** The topic on which the client gets what the channel sends, once the membership is live. */
   readonly topic: Topic;
-  /** Where it stands while it replays; a live one stands where the channel has flushed to. */
+  /** Says where the client stands while it replays. A live client stands where its topic has flushed to. */
   replayedTo: (() => LogPosition) | undefined;
   #state: 'joining' | 'live' | 'left' = 'joining';
 
@@ -30,7 +30,7 @@ export class Membership {
     return this.#state === 'live';
   }
 
-  /** Where its client stands; `undefined`: on a channel without a log, or not known yet. */
+  /** Where the client stands; `undefined` on a channel without a log, or while it is not known yet. */
   get position(): LogPosition | undefined {
     if (!this.channel.head) return undefined;
     const position = this.replayedTo?.() ?? this.topic.flushed;
@@ -42,7 +42,7 @@ export class Membership {
     return this.#state === 'left';
   }
 
-  /** @internal Puts the client onto the topic: from here on the client gets what the channel flushes. */
+  /** @internal Puts the client onto the topic: from now on it gets what the channel flushes. */
   goLive(): void {
     this.#note(EVENT.live);
     this.#state = 'live';
@@ -83,14 +83,17 @@ export abstract class Channel implements ChannelListener {
   protected ended = false;
   readonly #onEnd: (channel: Channel, done: Promise<void>) => void;
   readonly #activation: Promise<void>;
-  /** Opened once, and never closed: after an interruption the channel is repaired in place. */
+  /**
+   * Opens when the channel can serve. It never closes again, because after an interruption the channel is repaired in
+   * place.
+   */
   readonly #serves: Gate;
   #count = 0;
   #linger: Cancel | undefined;
 
   /**
-   * @param ready what must be over before it may subscribe: the end of an earlier life.
-   * @param onEnd told when it ends; `done` settles once the subscription is gone.
+   * @param ready settles when the channel may subscribe at the broker: once an earlier life of it has ended
+   * @param onEnd called when the channel ends; `done` settles once its subscription is gone
    */
   constructor(
     spec: ChannelSpec,
@@ -106,12 +109,14 @@ export abstract class Channel implements ChannelListener {
     this.#activation = ready.then(() => this.#activate());
   }
 
-  /** Live subscribers. */
+  /** How many subscribers are live: those that get what the channel sends. */
   get subscribers(): number {
     return this.queue.subscribers;
   }
 
-  /** Counts a client in. Whoever enters must `join` and, in the end, `leave`. */
+  /**
+   * Gives a client a place on the channel, which stays alive for it. The place has to be joined, and left in the end.
+   */
   enter(subscriber: Subscriber): Membership {
     this.#count++;
     this.#linger?.();
@@ -126,8 +131,8 @@ export abstract class Channel implements ChannelListener {
   }
 
   /**
-   * Brings a client onto the channel without loss or duplicates. `onJoined` is called once, before
-   * the first replayed frame; not at all if the membership ends before.
+   * Brings a client onto the channel without loss or duplicates. `onJoined` is called once, before the first replayed
+   * frame, or not at all if the membership ends before that.
    * @throws {FanfareError} `unavailable` if the channel cannot be served in time.
    */
   abstract join(membership: Membership, start: Start, onJoined: (joined: Joined) => void): Promise<void>;
@@ -139,12 +144,15 @@ export abstract class Channel implements ChannelListener {
   abstract onInterrupted(): void;
   abstract onResumed(): void;
   abstract onDoubt(): void;
-  /** The broker has answered a publish of this gateway: who joins from now on joins behind it. */
+  /**
+   * Called when the broker has answered a publish of this gateway: a client that joins from now on joins behind its
+   * messages.
+   */
   onPublished(_outcomes: readonly PublishOutcome[]): void {}
-  /** Compares the channel with its log: the backstop for faults that nobody foresaw. */
+  /** Compares the channel with its log, to find faults that nobody foresaw. */
   abstract audit(): Promise<void>;
 
-  /** Whether the channel serves. */
+  /** Whether the channel serves, as it does once it is activated. */
   protected get active(): boolean {
     return this.#serves.isOpen;
   }
@@ -168,7 +176,7 @@ export abstract class Channel implements ChannelListener {
     );
   }
 
-  /** What the engine must have answered before the channel serves. */
+  /** Does what has to be done before the channel can serve. Rejects if the broker could not do it. */
   protected abstract activate(): Promise<void>;
   protected onEnded(): void {}
 

@@ -16,9 +16,8 @@ import type { Joined, Start } from './subscriber.js';
 import { Tail } from './tail.js';
 
 /**
- * A channel with a log. Pushed records are hints, the log decides: whatever does not follow the
- * cursor directly is held back while the channel repairs itself from the log, by the same rules by
- * which a client resumes.
+ * A channel with a log. Pushed records are hints, and the log decides. A record that does not directly follow the
+ * cursor is held back while the channel repairs itself from the log, by the same rules by which a client resumes.
  */
 export class DurableChannel extends Channel {
   /** The last record taken over, whether flushed yet or not. */
@@ -37,12 +36,12 @@ export class DurableChannel extends Channel {
     this.context.options.tailBytes,
     this.cursor,
   );
-  /** What is pushed and not taken over; `undefined` while pushes follow the cursor. */
+  /** Records that were pushed and not taken over; `undefined` while pushes follow the cursor. */
   #held: HeldRecords | undefined = new HeldRecords(this.context.options);
   readonly #standstill = new Standstill(this.context, this);
   #interrupted = false;
   #interruptions = 0;
-  /** The log was read once: from now on there is a cursor to repair from. */
+  /** Whether the log has been read, so that there is a cursor to repair from. */
   #hasCursor = false;
   /** The last position that was told to a publisher of this gateway. */
   #published: LogPosition = this.cursor;
@@ -50,7 +49,7 @@ export class DurableChannel extends Channel {
   #repair: Promise<void> | undefined;
   #repairAgain = false;
 
-  /** The part of the broker that serves it now; `''`: not known yet. */
+  /** The part of the broker that serves the channel now; `''`: not known yet. */
   get shard(): string {
     return this.subscription?.shard ?? '';
   }
@@ -74,7 +73,10 @@ export class DurableChannel extends Channel {
     }
   }
 
-  /** Whoever joins behind a publish doesn't get it, though the push of it may come after its answer. */
+  /**
+   * Waits until the topic has flushed up to a publish that was answered before this join, so that the client does not
+   * get it: its push may come after the answer.
+   */
   async #reach(position: LogPosition, { topic }: Membership): Promise<void> {
     if (!isBefore(topic.flushed, position)) return;
     const { clock } = this.context;
@@ -82,7 +84,8 @@ export class DurableChannel extends Channel {
     while (isBefore(topic.flushed, position) && clock.now() < lateAt) {
       await Promise.race([this.queue.flushing(), sleep(clock, PUSH_MS)]);
     }
-    // A failover may have lost it, or the log may be out of reach: that keeps nobody from joining where the channel stands.
+    // A failover may have lost the position, or the log may be out of reach. That keeps nobody from joining where the
+    // channel stands.
     if (isBefore(topic.flushed, position)) await this.catchUp(position).catch(() => {});
     if (isBefore(this.cursor, this.#published)) this.#published = this.cursor;
     while (isBefore(topic.flushed, position) && this.queue.pending > 0) await this.queue.progress();
@@ -96,7 +99,7 @@ export class DurableChannel extends Channel {
     await this.#certainty.passed(ms);
   }
 
-  /** It stops to follow its pushes, or did before. */
+  /** From now on pushes are held back, if they were not before. */
   #stand(): HeldRecords {
     this.#held ??= new HeldRecords(this.context.options);
     if (this.#hasCursor) this.#standstill.begin();
@@ -117,7 +120,8 @@ export class DurableChannel extends Channel {
           this.#take(record);
           return;
         }
-        // Faster than it can be sent: what comes is read from the log, page by page as there is room.
+        // Messages come faster than they can be sent. They are read from the log instead, page by page as there is
+        // room.
         this.context.stats.queueOverflows++;
         this.#hold(record);
         void this.repair(record);
@@ -145,8 +149,8 @@ export class DurableChannel extends Channel {
   protected override async activate(): Promise<void> {
     this.context.stats.logReads++;
     const { tailEntries, tailBytes } = this.context.options;
-    // While it is interrupted the log may be read before the subscription is acknowledged again: what is
-    // published between the two is neither read nor pushed.
+    // During an interruption the log may be read before the subscription is acknowledged again. What is published
+    // between the two is neither read nor pushed.
     const wasInterrupted = this.#interrupted;
     const interruptions = this.#interruptions;
     const page = await this.context.broker.read(this.spec, { last: true, limit: tailEntries, maxBytes: tailBytes });
@@ -185,21 +189,22 @@ export class DurableChannel extends Channel {
   }
 
   /**
-   * Reads on from the cursor until pushes and log agree; callers share one run.
-   * @param seen what the log holds; behind the cursor, in its epoch, it leaves no doubt that the log goes on from there
+   * Reads the log from the cursor on until pushes and log agree. Calls that come meanwhile share one run.
+   * @param seen a position that the log is known to hold. If it is behind the cursor and of the same epoch, it proves
+   * that the log goes on from the cursor.
    */
   repair(seen?: LogPosition): Promise<void> {
     if (seen?.epoch !== this.cursor.epoch || isBefore(seen, this.cursor)) this.#certainty.doubt();
     this.#repairAgain = true;
     this.#repair ??= this.#runRepair().finally(() => {
       this.#repair = undefined;
-      // Asked for when the run was over, before anybody could know.
+      // It was asked for again after the run had ended, and before anybody could know that.
       if (this.#repairAgain && !this.ended && !this.#interrupted) void this.repair(this.cursor);
     });
     return this.#repair;
   }
 
-  /** Repairs at least up to this position, which somebody saw in the log, in as long as a join may wait. */
+  /** Repairs at least up to this position, which somebody saw in the log. It takes no longer than a join may wait. */
   async catchUp(seen: LogPosition): Promise<void> {
     if (!isBefore(this.cursor, seen)) return;
     const { clock, options } = this.context;
@@ -218,20 +223,20 @@ export class DurableChannel extends Channel {
     let hasLooked = false;
     for (let attempt = 0; !this.ended && !this.#interrupted; ) {
       this.#repairAgain = false;
-      // While the log is read nothing is taken over: a page is judged by the cursor it was asked for.
+      // Nothing is taken over while the log is read, because the page is judged by the cursor for which it was asked.
       this.#stand();
       try {
         await this.queue.room();
-        // What it read now would be old by the time the subscription is back.
+        // A page that is read now would be old by the time the subscription is back.
         if (this.#interrupted) return;
         const { doubts } = this.#certainty;
-        // One attempt at a time holds its place: a channel that cannot be repaired holds up no other.
+        // A place is held for one attempt only, so that a channel that cannot be repaired holds up no other.
         const page = await this.context.repairs.run(() => (hasLooked ? this.#judgedPage() : this.#look()));
         hasLooked = true;
         if (this.ended) return;
         this.#follow(page);
         if (!this.#held?.isStrangeTo(page.lineage)) this.#certainty.judged(doubts);
-        // What is pushed cannot be followed now; it is repaired again once the subscription is back.
+        // Pushes cannot be followed now. The channel is repaired again once the subscription is back.
         if (this.#interrupted) return;
         this.#standstill.reason = 'what is pushed is not in its log';
         if (page.entries.length > 0) this.#standstill.moved();
@@ -263,19 +268,25 @@ export class DurableChannel extends Channel {
     }
   }
 
-  /** Most channels missed nothing: for them the head will do, which costs no page of a busy connection. */
+  /**
+   * Reads the head alone. Most channels missed nothing, and for them that is enough; it costs no page on a busy
+   * connection.
+   */
   async #look(): Promise<LogPage> {
     const look = await this.context.broker.read(this.spec, { after: this.cursor, limit: 0, failFast: true });
     return samePosition(look.head, this.cursor) ? look : this.#judgedPage();
   }
 
-  /** The page after the cursor; a verdict that continuity broke is asked for twice, the second time confirmed. */
+  /**
+   * Reads the page after the cursor. If it says that continuity broke, it is read once more, and has to be confirmed
+   * then.
+   */
   async #judgedPage(): Promise<LogPage> {
     const page = await this.reader.page(this.cursor);
     return judge(this.cursor, page).ok ? page : this.reader.page(this.cursor, true);
   }
 
-  /** Takes over a page, as a client would that stands at the cursor. */
+  /** Takes over a page in the way of a client that stands at the cursor. */
   #follow(page: LogPage): void {
     const verdict = judge(this.cursor, page);
     this.lineage = page.lineage;
@@ -307,13 +318,16 @@ export class DurableChannel extends Channel {
     if (!page.more && this.cursor.epoch !== page.head.epoch) this.#cross(page.head.epoch);
   }
 
-  /** The log was taken over cleanly: same place, next epoch. */
+  /** Goes on in the next epoch at the same place: the log was taken over by another server without a loss. */
   #cross(epoch: number): void {
     this.cursor = { epoch, offset: this.cursor.offset };
     this.queue.push(new Notice(this.cursor, epochFrame(this.spec.name, this.cursor)));
   }
 
-  /** Takes what was held back, as far as it follows; false if something stays unexplained. */
+  /**
+   * Takes over the records that were held back, as far as they follow. Returns `false` if the log does not explain all
+   * of them.
+   */
   #release({ lineage }: LogPage): boolean {
     const held = this.#held;
     const isExplained = (record: LogRecord) => {
@@ -334,12 +348,15 @@ export class DurableChannel extends Channel {
     if (await this.#compare()) this.context.stats.auditFindings++;
   }
 
-  /** While a slot moves, pushes from its new owner do not come: what is missing then is no surprise. */
+  /**
+   * Compares the channel with its log because its slot may be moving. Pushes of the new owner do not come then, so what
+   * is missing is no surprise.
+   */
   async #checkDoubt(): Promise<void> {
     if (await this.#compare()) this.context.stats.doubtFindings++;
   }
 
-  /** Compares the cursor with the log, and repairs where they differ. Returns whether pushes failed to come. */
+  /** Compares the cursor with the log, and repairs if they differ. Returns whether pushes are missing. */
   async #compare(): Promise<boolean> {
     if (!this.#followsPushes) return false;
     const before = this.cursor;
@@ -351,7 +368,7 @@ export class DurableChannel extends Channel {
     } catch {
       return false; // the shard is down; its return repairs
     }
-    // What was pushed before the answer may be taken over only after it.
+    // Records that were pushed before the answer may be taken over only after it.
     await new Promise<void>((resolve) => this.context.clock.soon(resolve));
     if (!this.#followsPushes) return false;
     const behind = isBefore(this.cursor, page.head);
@@ -369,10 +386,13 @@ export class DurableChannel extends Channel {
 
 const RETRY = { retryAfterMs: 1_000 };
 
-/** How long a push may come after the answer to its publish before the log is asked, ms. */
+/** How long after the answer to a publish its push may come before the log is asked, ms. */
 const PUSH_MS = 200;
 
-/** Whether only the epoch is behind: a log that was taken over and not published to since. */
+/**
+ * Whether only the epoch of the cursor is behind: the log was taken over by another server, and nobody has published to
+ * it since.
+ */
 function samePlace(cursor: LogPosition, page: LogPage): boolean {
   return (
     cursor.offset === page.head.offset &&

@@ -4,39 +4,44 @@ import type { LogPosition, LogRecord } from '../broker/record.js';
 
 /** Something a channel sends to its subscribers, and where they stand once they have it. */
 export interface Outgoing {
-  /** Absent on live channels. */
+  /** Where a client stands once it has the item; `undefined` on live channels. */
   readonly position: LogPosition | undefined;
-  /** About how many bytes it occupies while it waits. */
+  /** About how many bytes the item takes up while it waits. */
   readonly size: number;
-  /** When it was stored, ms since the Unix epoch, by the clock of the broker; absent: it is no message. */
+  /**
+   * When the message was stored, ms since the Unix epoch, by the clock of the broker. Absent if the item is no message.
+   */
   readonly time?: number;
-  /** The frame in this dialect; encoded once, however many subscribers get it. */
+  /** The frame in this dialect. It is encoded once, however many subscribers get it. */
   frame(dialect: RawDialect): Wire;
-  /** Who does not get it. Absent: everybody does. */
+  /** The session that does not get the item. Absent: everybody gets it. */
   readonly exception?: Exception | undefined;
 }
 
 /** One session that does not get what all others get. */
 interface Exception {
   readonly session: string;
-  /** What the session is sent in place of the item, so that its position goes on. `undefined` on live channels, where there is none. */
+  /**
+   * What the session is sent in place of the item, so that its position goes on. `undefined` on live channels, which
+   * have no positions.
+   */
   frame(dialect: RawDialect): Wire | undefined;
 }
 
-/** What this session is sent of an item. `undefined`: nothing. */
+/** The frame that this session is sent for an item. `undefined`: it is sent nothing. */
 export function frameFor(item: Outgoing, session: string, dialect: RawDialect): Wire | undefined {
   const { exception } = item;
   return exception?.session === session ? exception.frame(dialect) : item.frame(dialect);
 }
 
-/** A frame in one dialect, and those in others: seldom more than one or two, so a list is all it takes. */
+/** A list of one frame in several dialects. There are seldom more than two, so a linked list is enough. */
 interface Encoded {
   readonly dialect: RawDialect;
   readonly wire: Wire;
   readonly next: Encoded | undefined;
 }
 
-/** A record with its frames, each encoded at first need. */
+/** A record with its frames. Each is encoded when it is needed for the first time. */
 export class Entry implements Outgoing {
   readonly record: LogRecord;
   readonly exception: Exception | undefined;
@@ -88,7 +93,10 @@ export class Entry implements Outgoing {
     }
   }
 
-  /** The payload is not what its format says, as only another writer than a gateway stores it: told, not passed over. */
+  /**
+   * The frame for a record whose payload is not of the format that it says. Only a writer that is no gateway stores
+   * such a record. Clients are told, so that nothing is passed over in silence.
+   */
   #unreadable(): ResetFrame | ErrorFrame {
     if (this.#durable) return resetFrame(this.#channel, 'expired', this.record);
     const message = `a message of ${this.#channel} could not be read`;
@@ -96,7 +104,7 @@ export class Entry implements Outgoing {
   }
 }
 
-/** An `epoch` or `reset` that every subscriber of a channel is told. */
+/** An `epoch` or `reset` frame for every subscriber of a channel. */
 export class Notice implements Outgoing {
   readonly position: LogPosition;
   readonly size = 128;

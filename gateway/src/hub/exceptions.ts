@@ -3,18 +3,18 @@ import { frameFor, type Outgoing } from './entry.js';
 import type { Subscriber } from './subscriber.js';
 import type { Topic } from './topic.js';
 
-/** The place on a channel of one who does not get a message that the others get. */
+/** The place on a channel of a client that does not get a message that the others get. */
 export interface ExceptedPlace {
-  /** It gets what the channel sends now. */
+  /** Whether the client gets what the channel sends now. */
   readonly isLive: boolean;
   readonly topic: Topic;
   readonly subscriber: Subscriber;
 }
 
-/** The place of a session of this gateway on a channel, if it has one. */
+/** Finds the place of a session of this gateway on a channel, if it has one. */
 export type FindMembership = (session: string, channel: string) => ExceptedPlace | undefined;
 
-/** Those on the channel who do not get one of the items, each once. */
+/** The places on the channel that do not get one of the items, each once. */
 export function exceptedFrom(
   channel: string,
   items: readonly Outgoing[],
@@ -29,8 +29,9 @@ export function exceptedFrom(
 }
 
 /**
- * Publishes items to a topic while these subscribers are off it, and sends each of them what is theirs: one publish for all
- * others, and one send for each who is excepted. All in one synchronous step, so that their order holds.
+ * Publishes items to a topic while these subscribers are off it, and then sends each of them the items that it does
+ * get. So there is one publish for all others, and one send for each that is excepted. It all happens in one
+ * synchronous step, which keeps the order.
  */
 export function publishApart(
   topic: Topic,
@@ -38,7 +39,8 @@ export function publishApart(
   items: readonly Outgoing[],
   publish: () => void,
 ): void {
-  // A socket is sent what it has pending when it leaves a topic; that may be too much for it, and then it is off for good.
+  // A socket that leaves a topic is sent what it has pending. That may be too much for it; then it lags, and is off the
+  // topic for good.
   for (const { subscriber } of subscribers) subscriber.unsubscribe(topic.name);
   publish();
   for (const membership of subscribers) {
@@ -48,7 +50,7 @@ export function publishApart(
     const frames = items
       .map((item) => frameFor(item, subscriber.session, topic.dialect))
       .filter((frame): frame is Wire => frame !== undefined);
-    // One that does not take them lags, and comes again from where it stands.
+    // A client that does not accept them lags, and comes again from where it stands.
     if (frames.length > 0) subscriber.sendReplayed(topic.pack(frames));
   }
 }

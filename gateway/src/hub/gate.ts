@@ -1,15 +1,15 @@
 import type { Cancel, Clock } from '../clock.js';
 import { FanfareError } from '../errors.js';
 
-/** Where callers wait until something is so, each for a bounded time. */
+/** A gate at which callers wait until it is opened, each for a bounded time. */
 export class Gate {
   readonly #clock: Pick<Clock, 'after'>;
   readonly #refusal: string;
-  /** Only while somebody waits: there are two gates for each channel. */
+  /** Those that wait. The set exists only while somebody waits, because each channel has two gates. */
   #waiting: Set<() => void> | undefined;
   #isOpen = false;
 
-  /** @param refusal what those are told who waited in vain */
+  /** @param refusal what callers are told that waited in vain */
   constructor(clock: Pick<Clock, 'after'>, refusal: string) {
     this.#clock = clock;
     this.#refusal = refusal;
@@ -30,7 +30,7 @@ export class Gate {
     this.#isOpen = false;
   }
 
-  /** Waits while it is closed; `undefined`: it is open. @throws {FanfareError} `unavailable`, after `ms`. */
+  /** Waits while the gate is closed; `undefined` if it is open. @throws {FanfareError} `unavailable`, after `ms`. */
   passed(ms: number): Promise<void> | undefined {
     if (this.#isOpen) return undefined;
     return new Promise((resolve, reject) => {

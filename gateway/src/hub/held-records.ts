@@ -3,15 +3,15 @@ import type { LogRecord } from '../broker/record.js';
 import { hasEpoch, isBefore } from '../broker/resume.js';
 
 interface HeldRecordsOptions {
-  /** Most records that are held. */
+  /** Most records that are held back. */
   readonly bufferRecords: number;
-  /** Most bytes of them. */
+  /** Most bytes of the records that are held back. */
   readonly bufferBytes: number;
 }
 
 /**
- * What is pushed to a channel while it does not follow its pushes. Where that is too much, only the newest is kept: until
- * the log explains it, what came before it may be missing.
+ * The records that are pushed to a channel while it does not follow its pushes. If they are too many, only the newest
+ * is kept. Until the log explains that one, records before it may be missing.
  */
 export class HeldRecords {
   readonly #options: HeldRecordsOptions;
@@ -42,12 +42,15 @@ export class HeldRecords {
     this.#bytes = 0;
   }
 
-  /** Whether a record is of an epoch that this log does not have. */
+  /** Whether one of the records is of an epoch that this log does not have. */
   isStrangeTo(lineage: readonly LineageEntry[]): boolean {
     return this.#records.some(({ epoch }) => !hasEpoch(lineage, epoch));
   }
 
-  /** Lets go of what is explained, asking in the order in which it was pushed. Returns whether nothing is left. */
+  /**
+   * Lets go of the records that are explained. It asks for each in the order in which they were pushed. Returns whether
+   * none is left.
+   */
   release(isExplained: (record: LogRecord) => boolean): boolean {
     const held = this.#records;
     this.forget();

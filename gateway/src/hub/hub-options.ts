@@ -8,26 +8,32 @@ import type { Stats } from '../stats.js';
 import type { SendScheduler, SendSchedulerOptions } from './send-scheduler.js';
 import type { Standstill } from './stalls.js';
 
-/** Numbers of the hub; times in ms. */
+/** Limits and timings of the hub; times are in ms. */
 export interface HubOptions extends SendSchedulerOptions {
-  /** How long a channel without subscribers stays subscribed, against churn. */
+  /**
+   * How long a channel without subscribers stays alive, so that clients that come and go do not make it subscribe again
+   * and again.
+   */
   readonly lingerMs: number;
-  /** Entries and bytes a channel keeps at hand (DESIGN: 512, 256 KiB). */
+  /** Most entries that a channel keeps at hand. */
   readonly tailEntries: number;
+  /** Most bytes of the entries that a channel keeps at hand. */
   readonly tailBytes: number;
-  /** Size of a log page in replays. */
+  /** Most entries of a page of the log in replays. */
   readonly pageEntries: number;
+  /** Most bytes of the entries of a page of the log in replays. */
   readonly pageBytes: number;
-  /** Most records and bytes held back while a channel repairs itself; beyond it they are read again. */
+  /** Most records that are held back while a channel repairs itself. Beyond that they are read from the log again. */
   readonly bufferRecords: number;
+  /** Most bytes of the records that are held back while a channel repairs itself. */
   readonly bufferBytes: number;
   /** How long a join waits for its channel before it fails as `unavailable`. */
   readonly joinTimeoutMs: number;
   /** How long pushed records may stay unexplained by the log before the subscription is distrusted. */
   readonly distrustMs: number;
-  /** Interval of the audit. */
+  /** How often a channel is compared with its log. */
   readonly auditMs: number;
-  /** Reads for repairs and audits at a time. */
+  /** Most reads for repairs and audits at a time. */
   readonly repairConcurrency: number;
 }
 
@@ -60,8 +66,8 @@ export interface HubContext {
   readonly repairs: Semaphore;
   /** Channels that do not follow their pushes now. */
   readonly standing: Set<Standstill>;
-  /** Told when clients are told a reset: how many. */
+  /** Called when clients are told a reset, with how many they are. */
   readonly onReset: ResetListener;
-  /** Told of faults that should not happen. */
+  /** Called with faults that should not happen. */
   readonly onFault: (message: string, error?: unknown) => void;
 }

@@ -21,20 +21,20 @@ interface HubDependencies {
   readonly transport: Pick<Transport, 'publish'>;
   readonly clock: Clock;
   readonly stats: Stats;
-  /** Where what becomes of messages is noted. Default: nowhere. */
+  /** The flight recorder in which it is noted what becomes of messages. Default: none. */
   readonly recorder?: FlightRecorder | undefined;
-  /** Told when clients are told a reset. Default: nobody. */
+  /** Called when clients are told a reset. Default: nothing is called. */
   readonly onReset?: ResetListener | undefined;
-  /** Finds the place on a channel of one who does not get a message. Default: nobody is found. */
+  /** Finds the place on a channel of a session that does not get a message. Default: nobody is found. */
   readonly findMembership?: FindMembership | undefined;
   readonly onFault: (message: string, error?: unknown) => void;
   readonly options?: Partial<HubOptions>;
 }
 
 interface ChannelStanding {
-  /** The last message that came here; `undefined`: a live channel, or its log was not read yet. */
+  /** The position of the last message that came here; `undefined` on a live channel, or if the log was not read yet. */
   readonly head: LogPosition | undefined;
-  /** How many of the messages that came have not left yet. */
+  /** How many of the messages that came here have not left yet. */
   readonly pending: number;
   readonly subscribers: number;
 }
@@ -43,7 +43,10 @@ interface ChannelStanding {
 export class Hub {
   readonly #context: HubContext;
   readonly #channels = new Map<string, Channel>();
-  /** Earlier lives whose subscription is being ended: one subscription operation a channel at a time. */
+  /**
+   * Channels whose subscription is being ended. A new life of a channel waits for that: a channel has one subscription
+   * operation at a time.
+   */
   readonly #ending = new Map<string, Promise<void>>();
   #audit: Cancel | undefined;
   #closed = false;
@@ -71,19 +74,19 @@ export class Hub {
     return this.#context.scheduler;
   }
 
-  /** Channels alive here, and how many of this gateway's clients are on each. */
+  /** The channels that are alive here, and how many of this gateway's clients are on each. */
   *channels(): Iterable<{ readonly channel: string; readonly subscribers: number }> {
     for (const channel of this.#channels.values())
       yield { channel: channel.spec.name, subscribers: channel.subscribers };
   }
 
-  /** A channel as it stands here now; `undefined`: nobody is on it. */
+  /** How a channel stands here now; `undefined` if it is not alive here. */
   standing(name: string): ChannelStanding | undefined {
     const channel = this.#channels.get(name);
     return channel && { head: channel.head, pending: channel.queue.pending, subscribers: channel.subscribers };
   }
 
-  /** Channels that have stood still for longer than a join may wait. */
+  /** The stalls: channels that have stood still for longer than a join may wait. */
   stalls(): Stall[] {
     return stallsOf(this.#context.standing);
   }
@@ -113,15 +116,15 @@ export class Hub {
   }
 
   /**
-   * Publishes through the broker, for publishers of this gateway: the channel knows what is on its way, and
-   * messages that follow each other closely leave for its subscribers together.
+   * Publishes through the broker, for publishers of this gateway. The channel so knows that messages are on their way,
+   * and sends messages that follow each other closely to its subscribers together.
    */
   readonly publish: Broker['publish'] = (channel, messages, options) => {
     const { name, durable } = channel;
     const published = this.#context.broker.publish(channel, messages, options);
     const settled = this.#channels.get(name)?.queue.publishing();
     if (settled) published.then(settled, settled);
-    // By then the channel may be another one, which has read its log before this was stored.
+    // By then the channel may have ended and begun anew, and have read its log before this was stored.
     if (durable) published.then((outcomes) => this.#channels.get(name)?.onPublished(outcomes), ignore);
     return published;
   };
@@ -133,7 +136,7 @@ export class Hub {
     await Promise.all(this.#ending.values());
   }
 
-  /** One for all channels: there may be one for each connection. */
+  /** One function for all channels, because there may be as many channels as connections. */
   readonly #onEnd = (channel: Channel, done: Promise<void>): void => {
     const { name } = channel.spec;
     this.#channels.delete(name);

@@ -3,7 +3,7 @@ import { Channel, type Membership } from './channel.js';
 import { Entry } from './entry.js';
 import type { Joined, Start } from './subscriber.js';
 
-/** A channel without a log: who is on it gets what is pushed; who is not has missed it. */
+/** A channel without a log. Clients that are on it get what is pushed; others have missed it. */
 export class LiveChannel extends Channel {
   override get head(): undefined {
     return undefined;
@@ -14,7 +14,7 @@ export class LiveChannel extends Channel {
     await caughtUp(membership);
     if (membership.hasLeft) return;
     onJoined({});
-    // The answer itself may have found no room.
+    // The answer itself may have been dropped.
     if (membership.subscriber.isLagging) await caughtUp(membership);
     if (!membership.hasLeft) membership.goLive();
   }
@@ -34,8 +34,8 @@ export class LiveChannel extends Channel {
 }
 
 /**
- * Resolves once the client has read everything, if frames were dropped for it: nothing may follow the hole. Frames that
- * only wait keep their order, so that whoever has some of those need not be waited for.
+ * If frames were dropped for the client, waits until it has read everything, because nothing may follow the hole.
+ * Frames that merely wait keep their order, so they need not be waited for.
  */
 async function caughtUp(membership: Membership): Promise<void> {
   while (membership.subscriber.isLagging && !membership.hasLeft) await membership.subscriber.drained();

@@ -18,16 +18,19 @@ interface KeptPage {
 
 const NO_PAGES: readonly KeptPage[] = [];
 
-/** How many pages are kept for the stragglers of a replay, who differ in their positions by a little only. */
+/**
+ * How many pages are kept for clients that come a little later to the same replay, with positions that differ only a
+ * little.
+ */
 const KEPT_PAGES = 4;
-/** How long pages are kept when nobody replays, ms. */
+/** How long pages are kept after the last replay, ms. */
 const KEEP_MS = 5_000;
 
 /**
- * Reads one channel's log for all who need it: requests that wait share the next read, so that N
- * clients coming back cost O(1) reads. A log that cannot be read fails at once: replays and repairs hold
- * places then for which other channels wait. Confirmed reads are shared apart: they can take long, or be
- * impossible for a while, and only those who asked for one wait for it.
+ * Reads the log of one channel for all who need it. Requests that wait share the next read, so that N clients that come
+ * back cost O(1) reads. If the log cannot be read, requests fail at once, because replays and repairs hold places for
+ * which other channels wait. Confirmed reads are shared among themselves only: they can take long, or be impossible for
+ * a while, and only those who asked for one should wait for it.
  */
 export class LogReader {
   readonly #broker: Broker;
@@ -50,8 +53,8 @@ export class LogReader {
   }
 
   /**
-   * One page of entries after this position, with head and lineage of the same moment. The page
-   * may start earlier; it covers the position.
+   * Reads one page of the entries after this position, with head and lineage of the same moment. The page may start
+   * earlier, but it covers the position.
    */
   page(after: LogPosition, confirmed = false): Promise<LogPage> {
     if (confirmed) this.#confirmed ??= new SharedReads((from) => this.#read(from, true));
@@ -60,8 +63,8 @@ export class LogReader {
   }
 
   /**
-   * A page read a while ago that goes on from exactly this position. Good for going forward only:
-   * what it says of a broken continuity may be out of date.
+   * A page that was read a while ago and goes on from exactly this position. It may only be used to go forward: what it
+   * says about a broken continuity may be out of date.
    */
   keptPage(after: LogPosition): LogPage | undefined {
     for (const kept of this.#kept) {
@@ -75,19 +78,22 @@ export class LogReader {
     return undefined;
   }
 
-  /** Pages are kept while somebody replays, and a while longer for those who come next. Returns what ends it. */
+  /**
+   * To be called when a replay begins: pages are kept while somebody replays, and a while longer for those who come
+   * next. Returns a function that ends the use.
+   */
   use(): () => void {
     this.#users++;
     this.#cancelForget?.();
     this.#cancelForget = undefined;
     return () => {
-      // Most clients come to a channel of which no page was needed: they leave no timer behind.
+      // Most clients need no page of the log, so they leave no timer behind.
       if (--this.#users > 0 || this.#kept.length === 0) return;
       this.#cancelForget = this.#clock.after(KEEP_MS, () => this.forget());
     };
   }
 
-  /** Forgets the kept pages: nobody replays, or the log was found changed. */
+  /** Forgets the kept pages, because nobody replays, or because the log has changed. */
   forget(): void {
     this.#kept = NO_PAGES;
     this.#cancelForget?.();
@@ -114,7 +120,10 @@ interface Request {
   reject(error: unknown): void;
 }
 
-/** Requests that wait are answered by one read from the earliest of them, never by one that started before them. */
+/**
+ * Reads that are shared. One read from the earliest position answers all requests that wait; no request is answered by
+ * a read that started before it.
+ */
 class SharedReads {
   readonly #read: (after: LogPosition) => Promise<LogPage>;
   #waiting: Request[] = [];
@@ -156,7 +165,7 @@ class SharedReads {
 /** Whether a page read after `after` is also the answer to a request for what follows `position`. */
 function covers(page: LogPage, after: LogPosition, position: LogPosition): boolean {
   if (!page.more || (position.epoch === after.epoch && position.offset === after.offset)) return true;
-  // Unknown to the lineage: no entry would change the verdict.
+  // The epoch is unknown to the lineage, so no entry would change the verdict.
   if (!hasEpoch(page.lineage, position.epoch)) return true;
   const last = page.entries.at(-1);
   return last !== undefined && isBefore(position, last);

@@ -24,7 +24,7 @@ import type { SendQueue } from './send-queue.js';
 import type { Joined, Start } from './subscriber.js';
 import type { Tail } from './tail.js';
 
-/** What a replay needs of its channel. */
+/** The part of a channel that a replay needs. */
 interface ReplayedChannel {
   readonly spec: ChannelSpec;
   readonly queue: Pick<SendQueue, 'progress'>;
@@ -35,22 +35,22 @@ interface ReplayedChannel {
   readonly reader: LogReader;
   /** Repairs at least up to a position that somebody saw in the log. @throws {FanfareError} `unavailable` */
   catchUp(seen: LogPosition): Promise<void>;
-  /** Compares the cursor with the log. */
+  /** Compares the cursor with the log, and repairs if they differ. */
   repair(): Promise<void>;
   /** Whether nothing says that the log may have lost the cursor. */
   readonly isSure: boolean;
-  /** Waits until the log was asked. @throws {FanfareError} `unavailable`, after `ms` */
+  /** Waits until the log has judged the cursor. @throws {FanfareError} `unavailable`, after `ms` */
   madeSure(ms: number): Promise<void>;
 }
 
-/** Most bytes of one uninterrupted stretch of a replay; then the socket must have drained. */
+/** Most bytes that a replay sends without a pause. Then it waits until the socket has drained. */
 const STRETCH_BYTES = 32 * 1024;
 
 /**
- * Brings one client from where it stands to the channel's flushed cursor, and onto the topic in the
- * same synchronous step as its last replayed frame. The way there is the tail, where it covers the
- * client's exact position, else pages of the log; each page is judged by the resume rules for the
- * client's own position, because the log can fork or be trimmed in the middle of a replay.
+ * Brings one client from where it stands to the flushed cursor of the channel, and puts it onto the topic in the same
+ * synchronous step as its last replayed frame. It is sent the tail, where that covers its exact position, and otherwise
+ * pages of the log. Each page is judged by the resume rules for the client's own position, because the log can fork or
+ * be trimmed in the middle of a replay.
  */
 export async function replay(
   channel: ReplayedChannel,
@@ -69,12 +69,18 @@ class Replay {
   readonly #membership: Membership;
   readonly #context: HubContext;
   readonly #onJoined: (joined: Joined) => void;
-  /** The `subscribed` still to be told; it goes out before the first frame. */
+  /**
+   * What the client has not been told yet of the `subscribed` answer, which goes out before the first frame;
+   * `undefined` once it was sent.
+   */
   #untold: { recovered?: boolean } | undefined;
-  /** Rewinds begin at the oldest entry where the log does not reach back: no reset for them. */
+  /**
+   * Whether the replay is a rewind. Where the log does not reach back so far, a rewind begins at the oldest entry,
+   * without a reset.
+   */
   #clamp = false;
   #position: LogPosition = { epoch: 0, offset: 0 };
-  /** The offset behind which the stretch begins that is being sent; `undefined`: none is. */
+  /** The offset before the stretch of frames that is being sent; `undefined` between stretches. */
   #stretchFrom: number | undefined;
   /** A `reset` that must be accepted before anything else is sent. */
   #reset: Wire | undefined;
@@ -120,7 +126,7 @@ class Replay {
         return;
       }
       if (!this.#membership.subscriber.isDrained) {
-        // Known to be recoverable: the client need not wait for the answer behind other replays.
+        // The position is known to be recoverable, so the client need not wait behind other replays for its answer.
         if (channel.tail.after(this.#position)) this.#tell();
         await this.#membership.subscriber.drained();
         continue;
@@ -140,19 +146,20 @@ class Replay {
           page = await channel.reader.page(this.#position);
           isDoubtful = !(await this.#take(page, false));
         });
-        // What may take long waits outside of the few: it holds up no other channel of the connection.
+        // A confirmed read may take long, so it does not hold one of the few places: no other channel of the connection
+        // is held up.
         if (isDoubtful) page = await this.#confirm();
-        // The client, or the log, may be ahead of what this gateway was pushed.
+        // The client or the log may be ahead of what was pushed to this gateway.
         if (page && !this.#membership.hasLeft) await channel.catchUp(page.head);
         if (this.#position !== before) {
           failures = 0;
           continue;
         }
-        // The page brought nothing, and still this is not the end: the cursor may be ahead of the log.
+        // The page brought nothing, and still the client has not reached the cursor, which may be ahead of the log.
         if (failures > 0) void channel.repair();
         await pause(this.#context.clock, failures++);
       } catch (error) {
-        // Once the client was told where it stands it waits here; before, it may go elsewhere.
+        // A client that was told where it stands waits here. Before that it is refused, and may go elsewhere.
         const waitedMs = this.#context.clock.now() - startedAt;
         if (!toFanfareError(error).retryable) throw error;
         if (this.#untold && waitedMs >= this.#context.options.joinTimeoutMs) throw error;
@@ -162,14 +169,16 @@ class Replay {
   }
 
   /**
-   * What is at hand says of a position that nothing was missed only where the log has not lost it: while that is
-   * in doubt, who resumes has to wait.
+   * Whether a client that resumes may be told by what is at hand that it missed nothing. That holds only while the log
+   * is known not to have lost the cursor; while that is in doubt the client has to wait.
    */
   get #mayTell(): boolean {
     return !this.#untold?.recovered || this.#channel.isSure;
   }
 
-  /** The last record handed to the transport: a client that stands there may go onto its topic. */
+  /**
+   * The position of the last frame that was handed to the transport. A client that stands there may go onto its topic.
+   */
   get #flushed(): LogPosition {
     return this.#membership.topic.flushed;
   }
@@ -181,7 +190,7 @@ class Replay {
     return end !== undefined && this.#position.offset <= end;
   }
 
-  /** Where a rewind begins. */
+  /** The position at which a rewind begins. */
   async #rewound(start: { readonly rewind: number } | { readonly rewindMs: number }): Promise<LogPosition> {
     const channel = this.#channel;
     const { cursor, tail, lineage } = channel;
@@ -199,14 +208,17 @@ class Replay {
     return { epoch: epochAt(page.lineage, first.offset - 1), offset: first.offset - 1 };
   }
 
-  /** The one synchronous step: equal to the flushed cursor, and onto the topic. */
+  /**
+   * Puts the client onto the topic if its position equals the flushed cursor. Test and entry are one synchronous step.
+   */
   #tryGoLive(): boolean {
     const channel = this.#channel;
     const flushed = this.#flushed;
-    // A reset may still wait behind what was flushed: that nothing was missed is not told of what it takes back.
+    // A reset may still wait behind what was flushed. A client is not told that it missed nothing of what that reset
+    // takes back.
     if (this.#untold?.recovered && !this.#isInLog) return false;
     if (!samePosition(this.#position, flushed)) {
-      // A border is one place with two names: tell the newer one.
+      // The border of two epochs is one place with two names. The client is told the newer one.
       const end = endOf({ lineage: channel.lineage, head: flushed }, this.#position.epoch);
       const known = hasEpoch(channel.lineage, flushed.epoch);
       const same = known && isBefore(this.#position, flushed) && this.#position.offset === flushed.offset;
@@ -230,7 +242,7 @@ class Replay {
     this.#onJoined({ position: this.#position, ...(recovered !== undefined && { recovered }) });
   }
 
-  /** Sends a stretch of the tail; false if the tail does not cover the position. */
+  /** Sends a stretch of the tail. Returns `false` if the tail does not cover the position. */
   #sendTail(): boolean {
     const { tail } = this.#channel;
     let entry = tail.after(this.#position);
@@ -246,7 +258,7 @@ class Replay {
     return true;
   }
 
-  /** Sends a page that others needed a while ago; false if there is none. */
+  /** Sends a page that others needed a while ago. Returns `false` if there is none. */
   async #sendKept(): Promise<boolean> {
     const kept = this.#mayTell ? this.#channel.reader.keptPage(this.#position) : undefined;
     if (!kept || !judge(this.#position, kept).ok) return false;
@@ -254,7 +266,10 @@ class Replay {
     return true;
   }
 
-  /** Judges a page and sends it; false: it says that continuity broke, which a confirmed one has to say. */
+  /**
+   * Judges a page and sends it. Returns `false` if the page says that continuity broke and was not confirmed: a
+   * confirmed page has to say that.
+   */
   async #take(page: LogPage, isConfirmed: boolean): Promise<boolean> {
     if (this.#membership.hasLeft) return true;
     const verdict = judge(this.#position, page);
@@ -270,7 +285,7 @@ class Replay {
     return page;
   }
 
-  /** The client stands elsewhere now, and is told so; a rewind just begins later. */
+  /** Moves the client to where the log goes on, and tells it so by a reset. A rewind merely begins later. */
   #break(verdict: Verdict & { ok: false }): void {
     this.#position = verdict.at;
     if (this.#clamp) return;
@@ -287,7 +302,7 @@ class Replay {
     }
   }
 
-  /** Sends what a page holds after the position, at the socket's pace. */
+  /** Sends the entries of a page after the position, at the pace of the socket. */
   async #sendPage(page: LogPage): Promise<void> {
     const { subscriber } = this.#membership;
     this.#tell();
@@ -318,7 +333,10 @@ class Replay {
     }
   }
 
-  /** One entry, after an `epoch` frame where the log crosses into its epoch; false: not accepted. */
+  /**
+   * Sends one entry, after an `epoch` frame if the entry begins a new epoch. Returns `false` if the socket did not
+   * accept it.
+   */
   #send(entry: Entry): boolean {
     const { record } = entry;
     if (record.epoch !== this.#position.epoch) {
@@ -333,7 +351,7 @@ class Replay {
     return true;
   }
 
-  /** What `send` sends leaves in as few writes as possible, and is noted. */
+  /** Runs `send`. What it sends leaves in as few writes as possible, and is noted in the flight recorder. */
   #sendTogether(send: () => void): void {
     this.#stretchFrom = this.#position.offset;
     this.#membership.subscriber.cork(send);

@@ -4,42 +4,42 @@ import { Fifo } from '../fifo.js';
 import type { Outgoing } from './entry.js';
 import { Topic, type TopicOwner } from './topic.js';
 
-/** What an array adds for each frame but the first, at most: see `RawDialect.join`. */
+/** Most bytes that joining frames adds for each frame but the first: see `RawDialect.join`. */
 const JOIN_BYTES = 3;
 
-/** Empties send queues: the scheduler. */
+/** What empties send queues: the send scheduler. */
 export interface SendQueueOwner {
   readonly options: { readonly queueBytes: number; readonly allQueuesBytes: number };
   /** About how many bytes wait in all queues. */
   readonly bytes: number;
-  /** A queue that was empty has something to send. */
+  /** To be called when a queue that was empty has something to send. */
   wake(queue: SendQueue): void;
-  /** Bytes that wait grew, or shrank. */
+  /** Adds to the bytes that wait; a negative number takes off. */
   count(bytes: number): void;
-  /** Nothing is on its way any more that will soon be in the queue. */
+  /** To be called when nothing is on its way any more that will soon be in the queue. */
   settled(queue: SendQueue): void;
 }
 
 /** What one channel has to send, in order, and the topics it goes to. */
 export class SendQueue implements TopicOwner {
-  /** What it has to send goes before what other queues have, and counts as no delivery: pings. */
+  /** Whether the items of this queue go before those of others, and count as no deliveries, as pings do. */
   readonly isUrgent: boolean;
   readonly #owner: SendQueueOwner;
   /** Name of the channel, or a name that no channel can have. */
   readonly name: string;
   #topics: readonly Topic[] = [];
-  /** Where a topic begins that is opened now. */
+  /** The flushed position of a topic that is opened now. */
   #flushed: LogPosition | undefined;
   readonly #items = new Fifo<Outgoing>();
   #bytes = 0;
   #publishes = 0;
-  /** How many of those that wait somebody is excepted from. */
+  /** How many of the items that wait have an exception. */
   #exceptions = 0;
   #awake = false;
-  /** Who waits until something was flushed; only while there are some. */
+  /** Callers that wait until something was flushed. The list exists only while there are some. */
   #waiting: (() => void)[] | undefined;
 
-  /** @param name names its topics at the transport */
+  /** @param name name of its topics at the transport */
   constructor(owner: SendQueueOwner, name: string, isUrgent = false) {
     this.#owner = owner;
     this.name = name;
@@ -58,11 +58,11 @@ export class SendQueue implements TopicOwner {
     return subscribers;
   }
 
-  /** The topic of this dialect, in use from now on: whoever asks has to release it. */
+  /** The topic of this dialect. It is in use from now on, and the caller has to release it. */
   topic(dialect: RawDialect): Topic {
     for (const topic of this.#topics) if (topic.dialect === dialect) return topic.use();
     const topic = new Topic(`${dialect.name}/${this.name}`, dialect, this.#flushed, this);
-    // Not spread: V8 would leave room for 16 more.
+    // `concat` instead of spreading, after which V8 would leave room for 16 more.
     this.#topics = this.#topics.concat(topic);
     return topic.use();
   }
@@ -71,7 +71,7 @@ export class SendQueue implements TopicOwner {
     this.#topics = this.#topics.filter((one) => one !== topic);
   }
 
-  /** Everything up to this position counts as sent. */
+  /** Begins at this position: everything up to it counts as sent. */
   startAt(position: LogPosition): void {
     this.#flushed = position;
     for (const topic of this.#topics) topic.flushed = position;
@@ -82,9 +82,9 @@ export class SendQueue implements TopicOwner {
   }
 
   /**
-   * Whether as much waits as may: what comes now should not be pushed. A queue may hold more than its share
-   * while all of them together hold less than they may: a log that is shorter than a burst would not give back
-   * what was turned away here.
+   * Whether as many bytes wait as may, so that nothing should be added now. While all queues together are below their
+   * limit, one queue may hold more than its share: a log that is shorter than a burst would not give back what was
+   * turned away here.
    */
   get isFull(): boolean {
     const { bytes, options } = this.#owner;
@@ -92,8 +92,8 @@ export class SendQueue implements TopicOwner {
   }
 
   /**
-   * A publish of this gateway is on its way to the broker, so what it stores will soon be here. The result
-   * is to be called once, when the broker has answered.
+   * Notes that a publish of this gateway is on its way to the broker, so that its messages will soon be here. Returns a
+   * function that is to be called once, when the broker has answered.
    */
   publishing(): () => void {
     this.#publishes++;
@@ -102,7 +102,7 @@ export class SendQueue implements TopicOwner {
     };
   }
 
-  /** Whether more will soon be in the queue. */
+  /** Whether more messages will soon be in the queue. */
   get isExpecting(): boolean {
     return this.#publishes > 0;
   }
@@ -116,7 +116,7 @@ export class SendQueue implements TopicOwner {
     this.#owner.wake(this);
   }
 
-  /** Whether somebody does not get something of what waits. */
+  /** Whether one of the items that wait has an exception. */
   get hasExceptions(): boolean {
     return this.#exceptions > 0;
   }
@@ -126,7 +126,7 @@ export class SendQueue implements TopicOwner {
     return this.pending === 0 ? Promise.resolve() : this.flushing();
   }
 
-  /** Resolves once something more was flushed, whether it waits already or is still to come. */
+  /** Resolves once something more was flushed, even if nothing waits yet. */
   flushing(): Promise<void> {
     return new Promise((resolve) => {
       this.#waiting ??= [];
@@ -134,21 +134,21 @@ export class SendQueue implements TopicOwner {
     });
   }
 
-  /** Resolves once no more than half of what may wait does. */
+  /** Resolves once the queue is no more than half full. */
   async room(): Promise<void> {
     while (this.#bytes > this.#owner.options.queueBytes / 2) await this.progress();
   }
 
   /**
-   * For the scheduler: the next items that fit into `share` bytes on every topic as one WebSocket frame, or the
-   * first one alone if it fits into `room`; none if it does not, or if nothing waits.
+   * For the scheduler: the next items that fit into one WebSocket frame of `share` bytes on every topic. If not even
+   * the first one fits, it is returned alone if it fits into `room`. No items if it does not, or if nothing waits.
    */
   take(share: number, room: number): readonly Outgoing[] {
     const count = this.#fitting(share, this.pending) || this.#fitting(room, Math.min(1, this.pending));
     return this.#items.peek(count);
   }
 
-  /** For the scheduler: these, the next ones, were handed to the transport. */
+  /** For the scheduler: notes that these items, the next ones of the queue, were handed to the transport. */
   sent(items: readonly Outgoing[]): void {
     let size = 0;
     for (const item of items) {
@@ -165,7 +165,7 @@ export class SendQueue implements TopicOwner {
     for (const resolve of waiting) resolve();
   }
 
-  /** For the scheduler: nothing is left, so that the next push wakes it. */
+  /** For the scheduler: notes that the queue is empty, so that the next push wakes the scheduler. */
   idle(): void {
     this.#awake = false;
   }
@@ -175,7 +175,7 @@ export class SendQueue implements TopicOwner {
     this.#owner.count(bytes);
   }
 
-  /** How many of the next `most` items leave for every topic in one frame of `room` bytes. */
+  /** How many of the next `most` items fit into one frame of `room` bytes on every topic. */
   #fitting(room: number, most: number): number {
     let count = most;
     for (const { subscribers, dialect } of this.#topics) {

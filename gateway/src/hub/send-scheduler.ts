@@ -8,15 +8,16 @@ import { type ExceptedPlace, exceptedFrom, type FindMembership, publishApart } f
 import type { SendQueue, SendQueueOwner } from './send-queue.js';
 
 /**
- * Most bytes flushed in one loop turn: a subscriber's frames of a turn leave in one write while
- * they fit uWebSockets.js' cork buffer of 16 KiB; beyond it fan-out was seen to fall by a third.
+ * Most bytes that are flushed in one turn of the event loop. The frames of one subscriber leave in one write as long as
+ * they fit into the cork buffer of uWebSockets.js, which has 16 KiB. Beyond that, fan-out was measured to be a third
+ * slower.
  */
 const MAX_BYTES_PER_TURN = 15 * 1024;
 
 /**
- * How long a channel's messages wait, at most, for others that are on their way through the broker, ms.
- * Without it the messages that a publisher keeps in flight fall into two groups, one in Redis while the
- * other is fanned out, and each pays for a write to every subscriber.
+ * How long messages of a channel wait, at most, for others that are on their way through the broker, ms. Without that,
+ * the messages that a publisher keeps in flight would fall into two groups, one in Redis while the other is fanned out,
+ * and each group would cost a write to every subscriber.
  */
 const MAX_HOLD_MS = 2;
 
@@ -30,10 +31,10 @@ export interface SendSchedulerOptions {
 }
 
 /**
- * What the channels of this gateway have to send, handed to the transport from the loop's own
- * turn, in bounded chunks: never from inside a socket or HTTP handler, where uWebSockets.js would
- * write each frame by itself. Order holds within a channel; channels that have much to send share
- * each turn with those that have little.
+ * Hands what the channels of this gateway have to send to the transport, in bounded chunks. It does so from a turn of
+ * the event loop of its own, and never from inside a socket or HTTP handler, where uWebSockets.js would write each
+ * frame by itself. Order is kept within a channel. Channels that have much to send share each turn with those that have
+ * little.
  */
 export class SendScheduler implements SendQueueOwner {
   readonly #transport: Pick<Transport, 'publish'>;
@@ -43,7 +44,7 @@ export class SendScheduler implements SendQueueOwner {
   readonly #find: FindMembership;
   readonly #recorder: FlightRecorder;
   #ready: SendQueue[] = [];
-  /** Queues that wait for more, and since when; the first one has waited longest. */
+  /** Queues that wait for more messages, and since when. The first one has waited longest. */
   readonly #held = new Map<SendQueue, number>();
   #expiring = false;
   #scheduled = false;
@@ -51,8 +52,8 @@ export class SendScheduler implements SendQueueOwner {
   #waiting: (() => void)[] = [];
 
   /**
-   * @param find finds the place on a channel of one who does not get a message. Default: nobody is found
-   * @param recorder where it is noted what was sent. Default: nowhere
+   * @param find finds the place on a channel of a session that does not get a message. Default: nobody is found
+   * @param recorder the flight recorder in which it is noted what was sent. Default: none
    */
   constructor(
     transport: Pick<Transport, 'publish'>,
@@ -76,15 +77,15 @@ export class SendScheduler implements SendQueueOwner {
   }
 
   /**
-   * `undefined` while there is room; else resolves when there is again. Publishers of this gateway are answered
-   * only then, so that they cannot be faster than it for long.
+   * `undefined` while there is room; otherwise a promise that resolves when there is room again. Publishers of this
+   * gateway are answered only then, so that they cannot publish faster than the gateway sends for long.
    */
   room(): Promise<void> | undefined {
     if (this.#bytes <= this.options.allQueuesBytes) return undefined;
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  /** A queue that was empty has something to send. */
+  /** To be called when a queue that was empty has something to send. */
   wake(queue: SendQueue): void {
     if (queue.isExpecting) {
       this.#hold(queue);
@@ -95,12 +96,12 @@ export class SendScheduler implements SendQueueOwner {
     this.#schedule();
   }
 
-  /** Nothing is on its way any more that will soon be in the queue. */
+  /** To be called when nothing is on its way any more that will soon be in the queue. */
   settled(queue: SendQueue): void {
     if (this.#held.delete(queue)) this.#release(queue);
   }
 
-  /** Bytes that wait grew, or shrank. */
+  /** Adds to the bytes that wait; a negative number takes off. */
   count(bytes: number): void {
     this.#bytes += bytes;
     if (this.#waiting.length === 0 || this.#bytes > this.options.allQueuesBytes / 2) return;
@@ -152,31 +153,31 @@ export class SendScheduler implements SendQueueOwner {
     for (; at < queues.length && publishes < MAX_PUBLISHES_PER_TURN && bytes < MAX_BYTES_PER_TURN; at++) {
       const queue = queues[at] as SendQueue;
       const room = MAX_BYTES_PER_TURN - bytes;
-      // Whoever is cut short goes on behind the others: a busy channel does not hold up a quiet one.
+      // A queue that is cut short goes on behind the others, so that a busy channel does not hold up a quiet one.
       const sharing = Math.min(queues.length - at, MAX_PUBLISHES_PER_TURN - publishes);
       const items = queue.take(room / sharing, bytes === 0 ? Number.POSITIVE_INFINITY : room);
       if (items.length > 0) {
         publishes++;
-        // First of all: a client may fall behind while it is sent to.
+        // This goes first, because a client may fall behind while it is sent to.
         if (this.#recorder.isOn) this.#note(queue, items);
         bytes += this.#send(queue, items);
         queue.sent(items);
       } else if (queue.pending > 0) {
-        // It begins the next turn, in which it has room.
+        // This queue begins the next turn, in which there is room for it.
         break;
       }
       if (queue.pending > 0) queues.push(queue);
       else queue.idle();
     }
     if (at === queues.length) return;
-    // In front of what was woken meanwhile.
+    // These go before the queues that were woken meanwhile.
     this.#ready = this.#ready.length === 0 ? queues.slice(at) : [...queues.slice(at), ...this.#ready];
     this.#schedule();
   }
 
   /**
-   * Hands the items to the transport, one WebSocket frame a topic. Returns the bytes of the largest: a
-   * subscriber is on one topic, whose frame is its share of a turn.
+   * Hands the items to the transport, as one WebSocket frame for each topic. Returns the bytes of the largest frame: a
+   * subscriber is on one topic only, so that is what a turn costs a subscriber at most.
    */
   #send(queue: SendQueue, items: readonly Outgoing[]): number {
     let largest = 0;
@@ -224,7 +225,7 @@ export class SendScheduler implements SendQueueOwner {
     end();
   }
 
-  /** How long the messages took from the log to here, by the clock of the broker. */
+  /** Counts how long the messages took from the log to here, by the clock of the broker. */
   #observe(items: readonly Outgoing[]): void {
     const { flushLatency, brokerClockAheadMs } = this.#stats;
     const now = this.#clock.wall() + brokerClockAheadMs;

@@ -9,10 +9,13 @@ interface StallLogOptions {
 
 const LOOK_MS = 1_000;
 
-/** Tells the log that channels of a part of the broker stand still, and why: once when it begins, once when it is over. */
+/**
+ * Writes into the gateway's log that channels of a part of the broker stand still, and why: once when that begins, and
+ * once when it is over.
+ */
 export class StallLog {
   readonly #options: StallLogOptions;
-  /** Parts of which the log was told. */
+  /** The parts of the broker whose stall is in the log, and not over yet. */
   readonly #told = new Set<string>();
   #cancel: Cancel = () => {};
 

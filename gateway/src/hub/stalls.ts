@@ -1,7 +1,7 @@
 import type { ShardHealth } from '../broker/broker.js';
 import type { Clock } from '../clock.js';
 
-/** What a channel needs of its hub to tell that it stands still. */
+/** The part of the hub that a channel needs to say that it stands still. */
 interface StallContext {
   readonly clock: Pick<Clock, 'now'>;
   readonly options: { readonly joinTimeoutMs: number };
@@ -9,14 +9,14 @@ interface StallContext {
   readonly standing: Set<Standstill>;
 }
 
-/** Who knows the part of the broker that serves the channel now. */
+/** Knows the part of the broker that serves the channel now. */
 interface Carrier {
   readonly shard: string;
 }
 
-/** The time in which a channel does not follow its pushes, because it reads its log or cannot. */
+/** The time in which a channel does not follow its pushes, because it reads its log or fails to. */
 export class Standstill {
-  /** Why it does not go on. */
+  /** Why the channel does not go on. */
   reason = '';
   readonly #context: StallContext;
   readonly #carrier: Carrier;
@@ -27,25 +27,28 @@ export class Standstill {
     this.#carrier = carrier;
   }
 
-  /** It does not follow its pushes from now on, or did not before. */
+  /** Notes that the channel does not follow its pushes from now on, if it was not so before. */
   begin(): void {
     if (this.#sinceMs !== undefined) return;
     this.moved();
     this.#context.standing.add(this);
   }
 
-  /** It got ahead, by reading. */
+  /** Notes that the channel got ahead, by reading its log. */
   moved(): void {
     this.#sinceMs = this.#context.clock.now();
   }
 
-  /** It follows its pushes again, or is no more. */
+  /** Notes that the channel follows its pushes again, or has ended. */
   end(): void {
     this.#sinceMs = undefined;
     this.#context.standing.delete(this);
   }
 
-  /** Set if it has not got ahead for longer than a join may wait: its subscribers hear nothing, whatever is published. */
+  /**
+   * Set if the channel has not got ahead for longer than a join may wait. Its subscribers then hear nothing, whatever
+   * is published.
+   */
   get stall(): Omit<Stall, 'channels'> | undefined {
     if (this.#sinceMs === undefined) return undefined;
     const forMs = this.#context.clock.now() - this.#sinceMs;
@@ -56,10 +59,10 @@ export class Standstill {
 
 /** Channels of one part of the broker that stand still: their subscribers hear nothing, and nobody can join. */
 export interface Stall {
-  /** As `Broker.health` names it. */
+  /** The part of the broker, as `Broker.health` names it. */
   readonly shard: string;
   readonly channels: number;
-  /** How long the first of them has stood still, ms, and why. */
+  /** How long the channel that stopped first has stood still, ms. */
   readonly forMs: number;
   readonly reason: string;
 }
@@ -76,8 +79,8 @@ export function stallsOf(channels: Iterable<Standstill>): Stall[] {
 }
 
 /**
- * The parts of the broker, with what stands still on each. A part stays `ok` then: it serves, and its other
- * channels do; without this gateway nothing would be better.
+ * The parts of the broker, with the stalls of each. A part with stalls stays `ok`: it serves, and so do its other
+ * channels, and nothing would be better without this gateway.
  */
 export function withStalls(health: readonly ShardHealth[], stalls: readonly Stall[]): ShardHealth[] {
   return health.map((part) => {

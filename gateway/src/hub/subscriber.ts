@@ -9,25 +9,32 @@ export interface Subscriber extends TopicSubscriber {
   readonly session: string;
   readonly dialect: RawDialect;
   /**
-   * Sends a replayed frame, in order with everything else on the socket. `false`: it was not
-   * accepted (the client reads too slowly, or is gone): wait for `drained` and send it again.
+   * Sends a replayed frame, in order with everything else on the socket. `false`: it was not accepted, because the
+   * client reads too slowly or is gone. Then wait for `drained` and send it again.
    */
   sendReplayed(frame: Wire): boolean;
-  /** The sends of `callback` leave in as few writes as possible. */
+  /** Runs `callback` at once; what it sends leaves in as few writes as possible. */
   cork(callback: () => void): void;
   /** Whether frames were dropped, and nothing may be sent before the client has read what was accepted. */
   readonly isLagging: boolean;
   /** Whether nothing waits in this process for the client to read it. */
   readonly isDrained: boolean;
   /**
-   * Resolves once nothing waits, or the client is gone. Callers go on one after another, so each has to look again.
+   * Resolves once nothing waits for the client to read it, or the client is gone. Callers go on one after another, so
+   * each has to look again.
    */
   drained(): Promise<void>;
-  /** Runs a task with a page of the log to send, few at a time: so few pages of a client wait in memory. */
+  /**
+   * Runs a task that sends a page of the log. Only a few run at a time, so that few pages for one client wait in
+   * memory.
+   */
   oneOfFew(task: () => Promise<void>): Promise<void>;
 }
 
-/** One without a socket: what the hub publishes is read where it is handed to the transport. */
+/**
+ * A subscriber without a socket, for uses inside the gateway: what the hub publishes is read where it is handed to the
+ * transport.
+ */
 export const localSubscriber: Subscriber = {
   session: '',
   dialect: RAW_DIALECTS.json,
@@ -51,11 +58,11 @@ export type Start =
   | { readonly rewindMs: number }
   | undefined;
 
-/** The answer to a join, told before the first replayed frame. */
+/** The answer to a join. The client gets it before the first replayed frame. */
 export interface Joined {
-  /** Where the client now stands; absent on live channels. */
+  /** Where the client stands now; absent on live channels. */
   readonly position?: LogPosition;
-  /** Only if it came with `since`. */
+  /** Whether the client missed nothing; present only if it came with `since`. */
   readonly recovered?: boolean;
   readonly reason?: ResetReason;
 }

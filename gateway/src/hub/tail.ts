@@ -4,7 +4,10 @@ import { epochAt } from '../broker/resume.js';
 import { Fifo } from '../fifo.js';
 import { Entry } from './entry.js';
 
-/** The last entries of a channel, with their frames: feeds clients that missed little without a log read. */
+/**
+ * The last entries of a channel, with their frames. Clients that missed little get them from here, without a read of
+ * the log.
+ */
 export class Tail {
   readonly #channel: string;
   readonly #maxEntries: number;
@@ -21,14 +24,14 @@ export class Tail {
     this.#before = at;
   }
 
-  /** Empties the tail; the next entry follows `at`. */
+  /** Empties the tail. The next entry follows the position `at`. */
   reset(at: LogPosition): void {
     this.#before = at;
     this.#entries.drop(this.#entries.length);
     this.#bytes = 0;
   }
 
-  /** Starts from the last entries of the log, as far as they lead up to the head without a hole. */
+  /** Fills the tail with the last entries of the log, as far as they lead up to the head without a hole. */
   fill(records: readonly LogRecord[], lineage: readonly LineageEntry[], head: LogPosition): void {
     const first = records[0];
     const offset = first ? first.offset - 1 : head.offset;
@@ -55,9 +58,9 @@ export class Tail {
   }
 
   /**
-   * The entry after this position: only if the tail holds the entry at exactly that epoch and
-   * offset, or starts right after that pair; offsets alone prove nothing. `undefined`: not covered,
-   * or nothing after it.
+   * The entry after this position. The tail covers the position only if it holds the entry at exactly that epoch and
+   * offset, or starts right after that pair; offsets alone prove nothing. `undefined`: the position is not covered, or
+   * nothing follows it.
    */
   after(position: LogPosition): Entry | undefined {
     const index = position.offset - this.#before.offset;
@@ -66,7 +69,10 @@ export class Tail {
     return at?.epoch === position.epoch && at.offset === position.offset ? this.#entries.at(index) : undefined;
   }
 
-  /** Where someone stands who wants all from this time on, ms; `undefined` if that may lie before the tail. */
+  /**
+   * The position of a client that wants everything from this time on, ms since the Unix epoch; `undefined` if that may
+   * lie before the tail.
+   */
   since(timeMs: number): LogPosition | undefined {
     if (this.#before.offset > 0 && !((this.#at(0)?.time ?? Number.POSITIVE_INFINITY) < timeMs)) return undefined;
     let low = 0;
@@ -79,7 +85,7 @@ export class Tail {
     return low === 0 ? this.#before : this.#at(low - 1);
   }
 
-  /** Where someone stands who wants what comes after this offset. */
+  /** The position of a client that wants everything after this offset; `undefined` if the tail does not cover it. */
   positionAt(offset: number): LogPosition | undefined {
     return offset === this.#before.offset ? this.#before : this.#at(offset - this.#before.offset - 1);
   }

@@ -1,26 +1,26 @@
 import type { RawDialect, Wire } from '@fanfare/protocol';
 import type { LogPosition } from '../broker/record.js';
 
-/** Whoever can be on a topic of the transport. */
+/** Something that can be on a topic of the transport. */
 export interface TopicSubscriber {
   subscribe(topic: string): void;
   unsubscribe(topic: string): void;
 }
 
-/** Who has topics. */
+/** The owner of topics: what sends to them. */
 export interface TopicOwner {
-  /** The last who used it has released it. */
+  /** Called when the last user of a topic has released it. */
   onUnused(topic: Topic): void;
 }
 
 const NOWHERE: LogPosition = { epoch: 0, offset: 0 };
 
 /**
- * Those who are sent the same bytes: one publish of the transport per frame, whatever their number.
+ * The subscribers that are sent the same bytes, by one publish of the transport for each frame, however many they are.
  * A channel has a topic for each dialect that somebody on it speaks.
  */
 export class Topic {
-  /** Its name at the transport. */
+  /** The name of the topic at the transport. */
   readonly name: string;
   readonly dialect: RawDialect;
   /** Position of the last frame handed to the transport: a client that stands there may enter. */
@@ -36,17 +36,23 @@ export class Topic {
     this.#owner = owner;
   }
 
-  /** Frames of its dialect as one WebSocket frame; more than one only where the dialect can join them. */
+  /**
+   * Joins frames of the topic's dialect to one WebSocket frame. There may be more than one only if the dialect can join
+   * them.
+   */
   pack(frames: readonly Wire[]): Wire {
     return this.dialect.join?.(frames) ?? (frames[0] as Wire);
   }
 
-  /** How many get what is published to it now. */
+  /** How many subscribers get what is published to the topic now. */
   get subscribers(): number {
     return this.#subscribers;
   }
 
-  /** It is kept, with its position, until as many have released it: a client uses it from the start of its join. */
+  /**
+   * Notes one more user. The topic is kept, with its position, until as many have released it. A client uses its topic
+   * from the start of its join.
+   */
   use(): this {
     this.#users++;
     return this;
@@ -56,7 +62,7 @@ export class Topic {
     if (--this.#users === 0) this.#owner?.onUnused(this);
   }
 
-  /** From here on the subscriber gets what is published to it. */
+  /** Puts a subscriber onto the topic: from now on it gets what is published there. */
   enter(subscriber: TopicSubscriber): void {
     this.#subscribers++;
     subscriber.subscribe(this.name);
