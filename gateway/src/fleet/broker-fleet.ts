@@ -18,7 +18,7 @@ import {
 interface BrokerFleetOptions {
   readonly broker: Pick<Broker, 'publish' | 'subscribe'>;
   readonly clock: Clock;
-  /** Tells this gateway's processes and lives apart, even where two have one name. */
+  /** Name of this life of this gateway process, which no other one has, even if two gateways are called the same. */
   readonly instance: string;
   readonly self: () => NodeInfo;
   readonly channels: () => Iterable<ChannelInfo>;
@@ -26,17 +26,17 @@ interface BrokerFleetOptions {
 }
 
 export interface FleetTimings {
-  /** Between two signs of life. Default 5,000 ms. */
+  /** Time between two signs of life. Default 5,000 ms. */
   readonly helloMs: number;
   /** Silence after which a gateway is forgotten. Default 12,500 ms. */
   readonly forgetMs: number;
-  /** How long the others have to answer. Default 1,000 ms. */
+  /** How long the other gateways have to answer a question. Default 1,000 ms. */
   readonly answerMs: number;
 }
 
 const FLEET_TIMINGS: FleetTimings = { helloMs: 5_000, forgetMs: 12_500, answerMs: 1_000 };
 
-/** Spaces cannot stand in a client's channel name: nobody else subscribes to these. */
+/** The channel that all gateways hear. Clients cannot subscribe to it, because their channel names have no spaces. */
 const ALL = ' fleet';
 const inboxOf = (instance: string) => `${ALL} ${instance}`;
 
@@ -47,14 +47,14 @@ interface Question {
 type Share = object;
 
 /**
- * What gateways say to each other, as JSON. Gateways of different versions talk: messages and their parts only
- * ever get further fields, which a gateway that does not know them ignores, as it ignores whole messages.
+ * What gateways say to each other, as JSON. Gateways of different versions talk to each other. So messages and their
+ * parts only ever get further fields. A gateway ignores fields, and whole messages, that it does not know.
  */
 type FleetMessage =
   | { readonly hello: string; readonly node: string; readonly isNew: boolean }
   | { readonly bye: string }
   | { readonly from: string; readonly id: number; readonly question: Question }
-  /** Without a share: this gateway does not know the question, which a newer one asks. */
+  /** An answer. Without a share: this gateway does not know the question, because a newer one asks it. */
   | { readonly answer: string; readonly id: number; readonly share?: Share };
 
 interface Peer {
@@ -66,15 +66,16 @@ interface Peer {
 interface Round {
   readonly awaited: Map<string, string>;
   readonly shares: Share[];
-  /** Nodes that do not know the question. */
+  /** Names of gateways that do not know the question. */
   readonly unable: string[];
   settle(): void;
 }
 
 /**
- * Gateways that find and ask each other over live channels of the broker they share: one that all hear,
- * and one for the answers to each. Needs nothing of the broker's engine; with the memory broker there is
- * nobody else. While the broker is down a gateway tells of itself, and names those it cannot reach.
+ * Lets gateways find and ask each other over live channels of the broker that they share: one channel that all hear,
+ * and one for each gateway, for the answers to it. It needs nothing special of the broker's engine; with the memory
+ * broker there is no other gateway. While the broker is down, a gateway answers for itself, and names those that it
+ * cannot reach.
  */
 export class BrokerFleet implements Fleet, Assembly {
   readonly #options: BrokerFleetOptions;
@@ -94,12 +95,12 @@ export class BrokerFleet implements Fleet, Assembly {
     this.answer('channels', (query: ChannelsQuery) => selectChannels(options.channels(), query));
   }
 
-  /** Gateways that are known to live, this one included. */
+  /** How many gateways are known to live, including this one. */
   get size(): number {
     return this.#peers.size + 1;
   }
 
-  /** Joins the others in the background, for as long as it takes. */
+  /** Joins the other gateways in the background, and tries for as long as it takes. */
   start(): void {
     const { instance } = this.#options;
     void Promise.all([this.#hear(inboxOf(instance)), this.#hear(ALL)]).then(() => {
@@ -107,7 +108,7 @@ export class BrokerFleet implements Fleet, Assembly {
     });
   }
 
-  /** Says good-bye, as far as that is possible at once. */
+  /** Says good-bye to the other gateways, as far as that is possible at once. */
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#cancelHello();
@@ -134,7 +135,7 @@ export class BrokerFleet implements Fleet, Assembly {
 
   async ask<Query extends object, Answer extends object>(question: string, query: Query): Promise<Shares<Answer>> {
     const own = this.#handlers.get(question)?.(query);
-    // Also those are asked who have not said hello yet.
+    // Gateways that have not said hello yet are asked too.
     const { shares, missing } = await this.#askOthers({ ask: question, query }, true);
     return { shares: [...(own ? [own] : []), ...shares] as Answer[], missing };
   }
@@ -166,7 +167,10 @@ export class BrokerFleet implements Fleet, Assembly {
     this.#cancelHello = clock.after(this.#timings.helloMs, () => this.#hello(false));
   }
 
-  /** A message that cannot be delivered is as good as a late one: nobody waits for it. */
+  /**
+   * Sends a message to other gateways. If it cannot be delivered, that is like an answer that comes too late: nobody
+   * waits for it.
+   */
   #tell(channel: string, message: FleetMessage): void {
     this.#send(channel, message).catch(() => {});
   }
@@ -206,12 +210,15 @@ export class BrokerFleet implements Fleet, Assembly {
     if (round.awaited.size === 0) round.settle();
   }
 
-  /** `undefined`: a newer gateway asks what this one does not know. */
+  /**
+   * The answer of this gateway to a question; `undefined` if it does not know the question, because a newer gateway
+   * asks it.
+   */
   #shareOf(question: Question): Share | undefined {
     return this.#handlers.get(question.ask)?.(question.query);
   }
 
-  /** @param needsSome whether it fails where nobody is known and nobody can be told */
+  /** @param needsSome whether it fails if no other gateway is known and none can be reached */
   async #askOthers(
     question: Question,
     needsSome = false,
@@ -243,7 +250,7 @@ export class BrokerFleet implements Fleet, Assembly {
   }
 }
 
-/** `undefined`: no message of a gateway. */
+/** Reads a message; `undefined` if the record is no message of a gateway. */
 function parseMessage({ payload }: LogRecord): FleetMessage | undefined {
   try {
     const message: unknown = JSON.parse(Buffer.from(payload.bytes).toString());

@@ -1,4 +1,4 @@
-/** What is alive: this gateway, or all gateways together. */
+/** What is known about the gateways that are alive and their channels: the port between the gateways. */
 
 export interface ChannelInfo {
   readonly channel: string;
@@ -13,9 +13,9 @@ export interface NodeInfo {
 }
 
 export interface ChannelsQuery {
-  /** Names begin with this; `''` for all. */
+  /** Only names that begin with this; `''` for all. */
   readonly prefix: string;
-  /** Names behind this one, in the order of their code units; `''` for all. */
+  /** Only names behind this one, in the order of their UTF-16 code units; `''` for all. */
   readonly after: string;
   /** Most channels, at least 1. */
   readonly limit: number;
@@ -23,18 +23,18 @@ export interface ChannelsQuery {
 
 /** What the gateways that answered in time know. */
 export interface FleetAnswer {
-  /** Nodes that are known and did not answer in time, or are too old to know the question. */
+  /** Names of gateways that are known but did not answer in time, or are too old to know the question. */
   readonly missing: readonly string[];
 }
 
 export interface ChannelsAnswer extends FleetAnswer {
-  /** Those with subscribers, by name. */
+  /** The channels with subscribers, in the order of their names. */
   readonly channels: readonly ChannelInfo[];
   readonly more: boolean;
 }
 
 export interface NodesAnswer extends FleetAnswer {
-  /** By name. */
+  /** The gateways that answered, in the order of their names. */
   readonly nodes: readonly NodeInfo[];
 }
 
@@ -43,13 +43,16 @@ export interface Shares<Share> extends FleetAnswer {
   readonly shares: readonly Share[];
 }
 
-/** Has a question answered, or something done, by every gateway: those who answer it have registered for it. */
+/** Has a question answered, or something done, by every gateway. Whoever can answer a question registers for it. */
 export interface Assembly {
-  /** @param handle what this gateway does for it, at once; both its sides are plain JSON. A question has one handler. */
+  /**
+   * @param handle makes this gateway's answer, synchronously; question and answer are plain JSON. A question has one
+   * handler.
+   */
   answer<Query, Share extends object>(question: string, handle: (query: Query) => Share): void;
   /**
-   * Asks all gateways, this one included and first.
-   * @throws {FanfareError} where no other gateway is known and none can be reached: then only this one was
+   * Asks all gateways, this one first.
+   * @throws {FanfareError} if no other gateway is known and none can be reached; only this one has answered then
    */
   ask<Query extends object, Share extends object>(question: string, query: Query): Promise<Shares<Share>>;
 }
@@ -60,10 +63,10 @@ export interface Fleet {
   nodes(): Promise<NodesAnswer>;
 }
 
-/** One gateway's share of an answer, or of several ones put together. */
+/** A page of channels: the answer of one gateway, or those of several gateways put together. */
 export type ChannelsPage = Omit<ChannelsAnswer, 'missing'>;
 
-/** The channels that a query asks for, of one gateway. */
+/** Selects the channels of one gateway that a query asks for. */
 export function selectChannels(channels: Iterable<ChannelInfo>, { prefix, after, limit }: ChannelsQuery): ChannelsPage {
   const found: ChannelInfo[] = [];
   for (const one of channels) {
@@ -73,8 +76,8 @@ export function selectChannels(channels: Iterable<ChannelInfo>, { prefix, after,
 }
 
 /**
- * Adds up the pages of several gateways. Each holds the first `limit` names of its own, so that the first
- * `limit` names of all are among them.
+ * Adds up the pages of several gateways. Each page holds the first `limit` names of its gateway, so the first `limit`
+ * names of all gateways are among them.
  */
 export function mergeChannels(pages: readonly ChannelsPage[], limit: number): ChannelsPage {
   const sums = new Map<string, number>();

@@ -1,4 +1,4 @@
-/** Changes of members as they travel between gateways: records of a live channel that goes with the channel. */
+/** Changes of members as they travel between gateways: as records of a live channel that accompanies the channel. */
 import type { Broker, ChannelSpec, Subscription } from '../broker/broker.js';
 import type { LogRecord } from '../broker/record.js';
 import { changesChannel, type PresenceChange, type PresenceListener } from './presence-store.js';

@@ -18,30 +18,33 @@ interface PresenceRoomOptions {
   readonly store: PresenceStore;
   readonly scheduler: SendScheduler;
   readonly clock: Clock;
-  /** How long a room without listeners is kept, against churn, ms. */
+  /**
+   * How long a room without listeners is kept, ms, so that clients that come and go do not make it read the store
+   * again.
+   */
   readonly lingerMs: number;
-  /** Called once, when the room is of no use any more. */
+  /** Called once, when the room has ended because nobody listens any more. */
   readonly onEnd: (room: PresenceRoom) => void;
   readonly onFault: (message: string, error?: unknown) => void;
 }
 
-/** Members of one page of a list that the room reads. */
+/** Most members of one page that the room reads from the store. */
 const PAGE_MEMBERS = 1_000;
-/** What a change is compared with the store for, where nothing tells: ms. */
+/** How often the room is compared with the store although nothing seems wrong, ms. */
 const AUDIT_MS = 60_000;
 
 /** A client that hears of joins and leaves. */
 export interface Listening {
   /** Puts the client onto the topic; from here on it hears of changes. */
   begin(): void;
-  /** Ends the listening at once; may be called in whatever state it is. */
+  /** Ends the listening at once. It may be called in every state. */
   end(): void;
 }
 
 /**
- * The members of a channel as this gateway's clients see them: a copy of what is stored, kept by its changes.
- * A change that does not follow the last one, or an interruption, has the copy compared with the store; what
- * differs is told as joins and leaves, so that no client is left with a member who is gone.
+ * The members of a channel as this gateway's clients see them: a copy of what is stored, kept up to date by its
+ * changes. After an interruption, or a change that does not follow the last one, the copy is compared with the store.
+ * Differences are told as joins and leaves, so that no client is left with a member that is gone.
  */
 export class PresenceRoom implements PresenceListener {
   readonly channel: string;
@@ -49,12 +52,12 @@ export class PresenceRoom implements PresenceListener {
   readonly #queue: SendQueue;
   #members = new Map<string, PresenceMember>();
   #rev = 0;
-  /** Keys of the members, sorted; made at need. */
+  /** Keys of the members, sorted; made when they are needed. */
   #inOrder: readonly string[] | undefined;
   #subscription: Subscription | undefined;
-  /** Present while the copy is read; changes that come meanwhile wait. */
+  /** Changes that came while the copy is being read, and wait for it; `undefined` at other times. */
   #reading: PresenceChange[] | undefined;
-  /** Another reading is needed behind the one under way. */
+  /** Whether the store has to be read once more after the reading that is under way. */
   #isDoubtful = false;
   #isInterrupted = false;
   #isEnded = false;
@@ -71,7 +74,7 @@ export class PresenceRoom implements PresenceListener {
     this.ready = this.#open();
   }
 
-  /** Members behind `after`, as `PresenceStore.list`; `undefined` while the copy is not complete. */
+  /** A page of the members behind `after`, as of `PresenceStore.list`; `undefined` while the copy is not complete. */
   page(after: string, limit: number): PresencePage | undefined {
     if (this.#reading || !this.#subscription || this.#isInterrupted) return undefined;
     this.#inOrder ??= [...this.#members.keys()].sort();
@@ -85,7 +88,7 @@ export class PresenceRoom implements PresenceListener {
     };
   }
 
-  /** A client that is to hear of changes; the room is kept for as long as there are some. */
+  /** Adds a client that is to hear of changes. The room is kept as long as there are such clients. */
   listen(subscriber: TopicSubscriber, dialect: RawDialect): Listening {
     this.#listeners++;
     this.#cancelLinger();
@@ -183,7 +186,7 @@ export class PresenceRoom implements PresenceListener {
     });
   }
 
-  /** Reads what is stored, and tells what differs. Tries again for as long as it takes. */
+  /** Reads what is stored, and tells clients the differences. It tries again for as long as it takes. */
   async #read(): Promise<void> {
     if (this.#reading) {
       this.#isDoubtful = true;
@@ -208,8 +211,9 @@ export class PresenceRoom implements PresenceListener {
   }
 
   /**
-   * All pages, and the revision of the first one. Members may change under the later ones: the changes behind
-   * that revision have come in meanwhile, and applied to whatever the pages show they give what is stored.
+   * Reads all pages. The revision is that of the first page. Members may change while later pages are read. The changes
+   * behind that revision have come in meanwhile, and if they are applied to what the pages show, the result is what is
+   * stored.
    */
   async #readAll(): Promise<{ members: Map<string, PresenceMember>; rev: number }> {
     const { store } = this.#options;
@@ -225,7 +229,10 @@ export class PresenceRoom implements PresenceListener {
     }
   }
 
-  /** `rev` 0: nobody is there, and the store knows no revision; the clients' lists must still be overtaken. */
+  /**
+   * Takes over what was read. `rev` 0 means that nobody is there and the store knows no revision; clients still have to
+   * be told a revision above those of their lists.
+   */
   #become(members: Map<string, PresenceMember>, rev: number): void {
     const known = this.#members;
     const shownAs = Math.max(rev, this.#rev + 1);
@@ -239,7 +246,7 @@ export class PresenceRoom implements PresenceListener {
     this.#cancelLinger = clock.after(lingerMs, () => this.end());
   }
 
-  /** Compares the room with the store: the backstop for faults that nobody foresaw. */
+  /** Has the room compared with the store from time to time, to find faults that nobody foresaw. */
   #scheduleAudit(): void {
     this.#cancelAudit = this.#options.clock.after(AUDIT_MS, () => {
       if (!this.#isInterrupted) void this.#audit();
@@ -253,7 +260,7 @@ export class PresenceRoom implements PresenceListener {
   }
 }
 
-/** Index of the first key behind this one; this one need not be among the keys itself. */
+/** Index of the first of the sorted keys that is behind this one, which need not be among the keys itself. */
 function firstBehind(keys: readonly string[], after: string): number {
   let low = 0;
   let high = keys.length;

@@ -2,12 +2,12 @@
  * The presence port: who is on which channel, over all gateways. Engines: `memory/`, `redis/`; the suite in
  * `test/cases/presence.cases.ts` holds each to what is written here.
  *
- * What is stored are **sessions**; what clients see are **members**: all sessions of a user on a channel are
- * one member, a session without a user is a member of its own. A member joins with its first session and
- * leaves with its last one.
+ * What is stored are **sessions**, and what clients see are **members**. All sessions of a user on a channel are one
+ * member, and a session without a user is a member of its own. A member joins with its first session and leaves with
+ * its last one.
  *
- * Every change of a channel's members has a **revision**, which grows. Revisions are made of the time in
- * microseconds, so that they also grow where what was stored is lost.
+ * Every change of a channel's members has a **revision**, which grows. Revisions are made from the time in
+ * microseconds, so that they grow even if what was stored is lost.
  */
 import type { Subscription } from '../broker/broker.js';
 
@@ -16,12 +16,12 @@ export interface PresentSession {
   readonly session: string;
   /** User of the session. Absent if it is anonymous. */
   readonly user?: string | undefined;
-  /** What the token says of the user, for others to see; plain JSON. */
+  /** What the token says about the user for others to see, as plain JSON. */
   readonly info?: unknown;
 }
 
 export interface PresenceMember {
-  /** The session with which it joined. */
+  /** The session with which the member joined. */
   readonly session: string;
   readonly user?: string;
   readonly info?: unknown;
@@ -36,25 +36,28 @@ export interface PresencePage {
   readonly count: number;
   /** The revision that the page shows; 0 while nobody is there. */
   readonly rev: number;
-  /** Whether members follow behind the last one. */
+  /** Whether more members follow behind the last one of this page. */
   readonly more: boolean;
 }
 
 /** A change of a channel's members. */
 export interface PresenceChange {
   readonly rev: number;
-  /** The revision before this one; 0 if nobody was there for long. Another one than is known: something was missed. */
+  /**
+   * The revision before this change; 0 if nobody had been there for long. A listener that knows another revision has
+   * missed something.
+   */
   readonly prev: number;
   readonly joined: readonly PresenceMember[];
   readonly left: readonly PresenceMember[];
-  /** Members who were there and are there still, with another number of sessions. */
+  /** Members that were there before and still are, with another number of sessions. */
   readonly counted: readonly PresenceMember[];
 }
 
-/** Calls for one watched channel, as those of the broker's `ChannelListener`. */
+/** What the store calls for one watched channel, in the same way as the broker calls a `ChannelListener`. */
 export interface PresenceListener {
   onChange(change: PresenceChange): void;
-  /** Changes may be missed until `onResumed`. */
+  /** From now on changes may be missed, until `onResumed`. */
   onInterrupted(): void;
   onResumed(): void;
 }
@@ -62,28 +65,32 @@ export interface PresenceListener {
 export interface PresenceStore {
   start(): void;
   /**
-   * Leaves this gateway's sessions where they are: they vanish with its lease, or go on being members by
-   * sessions elsewhere. Whoever wants them gone at once removes them before.
-   * @param keepMs how long they shall stay at least, where that is longer than the lease
+   * Ends the store, and leaves this gateway's sessions where they are. They vanish with the lease of this gateway;
+   * their members stay if they have sessions elsewhere. To have sessions gone at once, remove them before.
+   * @param keepMs how long the sessions should stay at least, if that is longer than the lease
    */
   close(keepMs?: number): Promise<void>;
   /**
-   * Puts a session onto a channel, for as long as this gateway lives and does not remove it. Resolves once it
-   * is stored: what then asks for the members finds it. Tries again for as long as it takes.
+   * Puts a session onto a channel, for as long as this gateway lives and does not remove it. Resolves once it is
+   * stored, so that whoever asks for the members afterwards finds it. It tries again for as long as it takes.
    */
   add(channel: string, session: PresentSession): Promise<void>;
-  /** Takes a session off, in the background. Nothing happens if it is not there. */
+  /** Takes a session off a channel, in the background. Does nothing if it is not there. */
   remove(channel: string, session: string): void;
   /**
-   * Members behind `after`, a `memberKey` (`''`: from the first one), at most `limit`.
+   * A page of the members behind `after`, which is a `memberKey` (`''`: from the first member on), and of at most
+   * `limit` members.
    * @throws {FanfareError} `unavailable`
    */
   list(channel: string, range: { readonly after: string; readonly limit: number }): Promise<PresencePage>;
-  /** Resolves once every change is told, in order, but for interruptions. @throws {FanfareError} `unavailable` */
+  /**
+   * Calls the listener with every change, in order. Resolves once that is so. Changes may be missed in interruptions
+   * only. @throws {FanfareError} `unavailable`
+   */
   watch(channel: string, listener: PresenceListener): Promise<Subscription>;
 }
 
-/** Names a member among those of a channel, and orders them: pages go on behind it. */
+/** The key of a member among those of a channel. Lists are in the order of keys, and pages go on behind a key. */
 export function memberKey({ user, session }: Pick<PresentSession, 'user' | 'session'>): string {
   return user === undefined ? `s:${session}` : `u:${user}`;
 }

@@ -15,24 +15,29 @@ interface PresenceOptions {
 }
 
 interface PresenceServiceTimings {
-  /** How long a user whose connection broke counts as there, ms. Default 5 s. */
+  /** How long a user whose connection broke still counts as present, ms. Default 5 s. */
   readonly graceMs: number;
-  /** How long a subscribe waits until its session is stored as present, ms; it goes on being tried. Default 2 s. */
+  /**
+   * How long a subscribe waits until its session is stored as present, ms. After that, storing goes on in the
+   * background. Default 2 s.
+   */
   readonly enterMs: number;
-  /** How long the members of a channel to which nobody listens any more are kept at hand, ms. Default 5 s. */
+  /** How long the members of a channel are kept at hand after nobody listens to it any more, ms. Default 5 s. */
   readonly lingerMs: number;
 }
 
 const TIMINGS: PresenceServiceTimings = { graceMs: 5_000, enterMs: 2_000, lingerMs: 5_000 };
 
-/** Presence of this gateway's clients, and what they hear of that of others. */
+/** The presence of this gateway's clients, and what they are told about that of others. */
 export class Presence {
   readonly #options: PresenceOptions;
   readonly #timings: PresenceServiceTimings;
   readonly #rooms = new Map<string, PresenceRoom>();
-  /** What the grace is longer while this gateway sends everyone elsewhere; absent: it does not. */
+  /**
+   * By how much the grace is longer while this gateway sends its clients elsewhere, ms; `undefined` while it does not.
+   */
   #drainMs: number | undefined;
-  /** Sessions that are to be taken off, by channel and session, each with what keeps it. */
+  /** Sessions that will be taken off, by channel and session, each with a function that keeps it on. */
   readonly #leaving = new Map<string, Cancel>();
 
   constructor(options: PresenceOptions) {
@@ -45,8 +50,8 @@ export class Presence {
   }
 
   /**
-   * A client is a member of the channel from now on, and will hear of the others: `begin` is to be called
-   * once it is subscribed, `leave` in any case. Resolves once its session is stored, or after `enterMs`.
+   * Makes a client a member of the channel. `leave` has to be called in the end. Resolves once the session is stored,
+   * or after `enterMs`.
    */
   async enter(channel: string, session: PresentSession): Promise<void> {
     const { store, clock } = this.#options;
@@ -56,11 +61,11 @@ export class Presence {
     await Promise.race([store.add(channel, session), sleep(clock, this.#timings.enterMs)]);
   }
 
-  /** @param isAbrupt the client did not say itself that it leaves, and may be back at once */
+  /** @param isAbrupt whether the client may be back at once, because it did not say itself that it leaves */
   leave(channel: string, { session, user }: PresentSession, isAbrupt: boolean): void {
     const { store, clock } = this.#options;
     const name = placeOf(channel, session);
-    // An anonymous client is another member when it comes back: nothing is spared by waiting for it.
+    // An anonymous client is another member when it comes back, so waiting for it would gain nothing.
     if (!isAbrupt || user === undefined) {
       store.remove(channel, session);
       return;
@@ -73,7 +78,7 @@ export class Presence {
     this.#leaving.set(name, cancel);
   }
 
-  /** Joins and leaves of the channel for this client, once `begin` is called on the result. */
+  /** Lets this client hear of joins and leaves of the channel, once `begin` is called on the result. */
   listen(channel: string, subscriber: TopicSubscriber, dialect: RawDialect): Listening {
     let room = this.#rooms.get(channel);
     if (!room) {
@@ -88,20 +93,25 @@ export class Presence {
   }
 
   /**
-   * Who is there, behind the page with this cursor.
-   * @throws {FanfareError} `bad_request` for a cursor that is none, `unavailable`
+   * The members of a channel that follow the page with this cursor.
+   * @throws {FanfareError} `bad_request` if the cursor is not valid, `unavailable` if the members cannot be read
    */
   async page(channel: string, cursor: string | undefined, limit: number): Promise<PresencePage> {
     const after = decodeCursor(cursor);
     return this.#rooms.get(channel)?.page(after, limit) ?? this.#options.store.list(channel, { after, limit });
   }
 
-  /** Clients are about to be told to come back elsewhere within `spreadMs`: until then they count as there. */
+  /**
+   * To be called before clients are told to come back elsewhere within `spreadMs`. Until then they count as present.
+   */
   drain(spreadMs: number): void {
     this.#drainMs = spreadMs;
   }
 
-  /** Sessions are left where they are: their users come back elsewhere, or vanish with this gateway's lease. */
+  /**
+   * Ends presence, and leaves the sessions where they are. Their users come back elsewhere, or vanish with this
+   * gateway's lease.
+   */
   async close(): Promise<void> {
     for (const cancel of this.#leaving.values()) cancel();
     this.#leaving.clear();
@@ -111,6 +121,6 @@ export class Presence {
 }
 
 function placeOf(channel: string, session: string): string {
-  // Channel names have no spaces.
+  // A space keeps the two apart, since channel names have none.
   return `${channel} ${session}`;
 }

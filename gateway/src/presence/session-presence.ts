@@ -10,12 +10,12 @@ import { cursorBehind } from './presence-cursor.js';
 import type { Listening } from './presence-room.js';
 import type { PresentSession } from './presence-store.js';
 
-/** Most members of one reply, where the client does not say. */
+/** Most members of one reply, if the client does not say how many. */
 const DEFAULT_LIMIT = 1_000;
 
-/** A client on a channel that it wanted to be seen on. */
+/** A client on a channel on which it wanted to be seen. */
 interface Place {
-  /** The identity as it was when the client entered: the client's identity may be another one when it leaves. */
+  /** The session as it was when the client entered. The identity of the client may be another one when it leaves. */
   readonly session: PresentSession;
   readonly listening: Listening;
 }
@@ -32,9 +32,9 @@ export class SessionPresence implements SessionListener {
   }
 
   /**
-   * A client is about to subscribe to a channel as a member: it is one before it is told that it is subscribed,
-   * so that whoever asks then finds it. Resolves with whether it was none before.
-   * @param caller the client, with what a channel token gives it
+   * Makes a client that is about to subscribe to a channel a member. It becomes one before it is told that it is
+   * subscribed, so that whoever asks afterwards finds it. Resolves with `true` if it was no member before.
+   * @param caller the client, with what a token for the channel gives it
    * @throws {FanfareError} `forbidden`
    */
   async enter(client: Client, { name }: ChannelPolicy, caller: Caller = client): Promise<boolean> {

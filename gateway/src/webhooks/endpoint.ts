@@ -9,28 +9,31 @@ interface EndpointOptions {
   /** How long the application has to answer, ms. */
   readonly timeoutMs: number;
   readonly clock: Clock;
-  /** Told once when the application stops answering, and once when it answers again. */
+  /** Called once when the application stops answering, and once when it answers again. */
   readonly onState?: (state: { readonly isDown: boolean; readonly reason?: string }) => void;
 }
 
 /**
- * What became of a batch. `refused`: the application answered that it does not want it (4xx), and may never.
- * `down`: no answer, 5xx, 408, 425 or 429: it may want it later.
+ * What became of a batch. `refused`: the application answered that it does not want the batch (4xx), and may never want
+ * it. `down`: there was no answer, or a 5xx, 408, 425 or 429; the application may want the batch later.
  */
 export type Delivery =
   | { readonly outcome: 'delivered' }
   | { readonly outcome: 'refused' | 'down'; readonly reason: string };
 
-/** How many requests are under way at a time. */
+/** Most requests that are under way at a time. */
 const CONCURRENCY = 8;
-/** Between two tries while the application is down: doubled from the first up to the last, ms. */
+/** Pause between two tries while the application is down, ms. It doubles from the first value up to the last. */
 const BACKOFF_MS = { first: 500, last: 30_000 };
-/** Most bytes that are read of an answer: a connection is kept only if it was read to its end. */
+/** Most bytes of an answer that are read. A connection can be used again only if the answer was read to its end. */
 const MAX_ANSWER_BYTES = 64 * 1024;
 /** Status codes that ask to come back later. */
 const LATER = new Set([408, 425, 429]);
 
-/** The application's URL. While it is down, one request after another finds out whether it still is. */
+/**
+ * The URL of the application to which events are sent. While the application is down, one request at a time finds out
+ * whether it still is.
+ */
 export class Endpoint {
   readonly #options: EndpointOptions;
   readonly #turns = new Semaphore(CONCURRENCY);
@@ -48,8 +51,8 @@ export class Endpoint {
   }
 
   /**
-   * Runs a task that may send, when it is its turn: a few at a time, and while the application is known to be down
-   * not before it is worth another try. So what the task takes to send, it need not hold for long.
+   * Runs a task that may send, when its turn has come. A few tasks run at a time; while the application is known to be
+   * down, a task waits until it is time for another try. So a task need not hold the events that it takes for long.
    */
   turn(task: (send: (batch: Batch) => Promise<Delivery>) => Promise<void>): Promise<void> {
     return this.#turns.run(async () => {
@@ -106,7 +109,7 @@ export class Endpoint {
   }
 }
 
-/** Reads what little there is, so that the connection can be used again. */
+/** Reads the little that an answer has, so that the connection can be used again. */
 async function discard({ body }: Response): Promise<void> {
   let bytes = 0;
   for await (const chunk of body ?? []) {

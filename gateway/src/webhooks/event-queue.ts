@@ -11,7 +11,7 @@ export interface EventQueue {
   /** Begins to send. */
   start(): void;
   close(): Promise<void>;
-  /** Adds an event, in the background. What cannot be added is counted as dropped. */
+  /** Adds an event, in the background. An event that cannot be added is counted as dropped. */
   add(channel: string, event: EventJson): void;
   readonly stats: QueueStats;
 }
@@ -28,7 +28,7 @@ export interface QueueStats {
 
 /** When a batch is given up. */
 export interface GiveUpRule {
-  /** How often a batch is tried that the application refuses. Default 8. */
+  /** How often a batch is tried if the application refuses it each time. Default 8. */
   readonly refusals: number;
   /** How old the oldest event of a batch may become while the application is down, ms. Default 24 h. */
   readonly downMs: number;

@@ -17,30 +17,30 @@ export type EventType = (typeof EVENT_TYPES)[number];
  */
 export type EventJson = string;
 
-/** An event as JSON. @param fields what else it says */
+/** Makes the JSON of an event. @param fields further fields of the event */
 export function eventJson(type: EventType, channel: string, time: number, fields: Readonly<Record<string, unknown>>) {
   return JSON.stringify({ type, channel, time, ...fields });
 }
 
-/** The type of an event, without parsing all of it. */
+/** The type of an event, read without parsing all of it. */
 export function typeOf(event: EventJson): string | undefined {
   return /^\{"type":"([a-z.]+)"/.exec(event)?.[1];
 }
 
 /** Events of one queue that are sent together, in order. */
 export interface Batch {
-  /** Names these events; the same for each try. At most one batch of a gateway's life has it. */
+  /** Id of the batch, which is the same for each try. No other batch in the life of a gateway has the same id. */
   readonly id: string;
   readonly events: readonly QueuedEvent[];
 }
 
 export interface QueuedEvent {
-  /** Unique among all events; the same each time this one is sent. */
+  /** Id of the event, unique among all events, and the same each time the event is sent. */
   readonly id: string;
   readonly event: EventJson;
 }
 
-/** The body of the request: `{"events":[{"id":"…","type":"…",…},…]}`. */
+/** The body of the request with a batch: `{"events":[{"id":"…","type":"…",…},…]}`. */
 export function bodyOf({ events }: Batch): string {
   return `{"events":[${events.map(({ id, event }) => `{"id":${JSON.stringify(id)},${event.slice(1)}`).join(',')}]}`;
 }

@@ -5,30 +5,33 @@ import type { Client } from '../session/client.js';
 import type { SessionListener } from '../session/services.js';
 
 /**
- * The channel among whose members the gateways stand that have subscribers of this channel: the first to join
- * occupies it, the last to leave vacates it. No client can name it.
+ * Name of a companion channel, whose members are the gateways that have subscribers on the given channel. The first
+ * gateway to join it makes the given channel occupied, and the last to leave makes it vacated. No client can name it.
  */
 function occupancyChannel(channel: string): string {
   return ` occupancy ${channel}`;
 }
 
-/** The channel that such a name tells of; `undefined`: it is no such name. */
+/** The channel to which such a companion belongs; `undefined` if the name is not that of a companion. */
 export function occupiedChannel(name: string): string | undefined {
   return /^ occupancy (.*)$/s.exec(name)?.[1];
 }
 
-/** How long a channel without subscribers here still counts as occupied, against churn, ms. */
+/**
+ * How long a channel without subscribers here still counts as occupied, ms, so that clients that come and go cause no
+ * events.
+ */
 const LINGER_MS = 5_000;
 
 /**
- * Tells, over all gateways, which channels have subscribers. It stands on presence: a gateway that is killed
- * leaves as its members do.
+ * Tells, over all gateways, which channels have subscribers. It stands on presence, in which the gateways are members:
+ * a gateway that is killed leaves as its own members do.
  */
 export class Occupancy implements SessionListener {
   readonly #store: PresenceStore;
   readonly #clock: Clock;
   readonly #gateway: string;
-  /** The clients on each channel; empty while it lingers. */
+  /** The clients on each channel. The set is empty while the channel lingers. */
   readonly #clients = new Map<string, Set<Client>>();
 
   constructor(store: PresenceStore, clock: Clock, gateway: string) {

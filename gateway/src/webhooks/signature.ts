@@ -1,12 +1,12 @@
-/** Signatures of webhooks, as https://www.standardwebhooks.com has them: HMAC-SHA256 over id, time and body. */
+/** Signatures of webhooks as https://www.standardwebhooks.com specifies them: HMAC-SHA256 over id, time and body. */
 import { createHmac } from 'node:crypto';
 
-/** What a secret begins with; Base64 of the key follows. */
+/** What a secret begins with. The key in Base64 follows. */
 const SECRET_PREFIX = 'whsec_';
-/** The specification asks for 24 to 64 bytes. */
+/** How many bytes a key may have; the specification asks for 24 to 64. */
 const KEY_BYTES = { min: 24, max: 64 };
 
-/** The key of a secret. @throws {Error} with what is wrong */
+/** Reads the key in a secret. @throws {Error} that says what is wrong with the secret */
 export function parseSecret(secret: string): Buffer {
   const text = secret.startsWith(SECRET_PREFIX) ? secret.slice(SECRET_PREFIX.length) : undefined;
   const key = text !== undefined && /^[A-Za-z0-9+/]+={0,2}$/.test(text) ? Buffer.from(text, 'base64') : undefined;
@@ -17,8 +17,8 @@ export function parseSecret(secret: string): Buffer {
 }
 
 /**
- * The headers of a webhook. With several keys there are as many signatures: receivers know one of them, so
- * that a secret can be changed.
+ * The headers of a webhook. With several keys there are as many signatures. A receiver needs to know only one of the
+ * keys, so that a secret can be changed.
  * @param timeSeconds seconds since the Unix epoch
  */
 export function signedHeaders(keys: readonly Buffer[], id: string, timeSeconds: number, body: string) {

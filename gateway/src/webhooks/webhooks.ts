@@ -16,11 +16,11 @@ interface WebhooksOptions {
   /** Name of this gateway. */
   readonly node: string;
   readonly clock: Clock;
-  /** Events were added to this shard of the queue by somebody else. */
+  /** To be called when somebody else added events to this shard of the queue. */
   readonly wake?: (shard: number) => void;
 }
 
-/** How long resets of one channel are gathered to be told together, ms. */
+/** How long resets of one channel are gathered to be told as one event, ms. */
 const RESET_WINDOW_MS = 1_000;
 
 interface Resets {
@@ -32,7 +32,7 @@ interface Resets {
 /** Turns what happens in this gateway into events. Events of members and channels come from where those are stored. */
 export class Webhooks {
   readonly #options: WebhooksOptions;
-  /** By channel, reason and position. */
+  /** Resets that are being gathered, by channel, reason and position. */
   readonly #resets = new Map<string, Resets>();
 
   constructor(options: WebhooksOptions) {
@@ -43,24 +43,26 @@ export class Webhooks {
     return this.#options.queue;
   }
 
-  /** Whether the application takes what it is told, as far as is known. */
+  /** Whether the application accepts events, as far as is known. */
   get isUp(): boolean {
     return !this.#options.endpoint.isDown;
   }
 
-  /** Whether anything is told that the stores of presence know. */
+  /** Whether events are wanted that come from the stores of presence. */
   get wantsPresence(): boolean {
     return this.wantsChannels || this.#wants('member.joined') || this.#wants('member.left');
   }
 
-  /** Whether it is told which channels have subscribers. */
+  /** Whether events are wanted about which channels have subscribers. */
   get wantsChannels(): boolean {
     return this.#wants('channel.occupied') || this.#wants('channel.vacated');
   }
 
   readonly wake = (shard: number): void => this.#options.wake?.(shard);
 
-  /** Somebody joined or left, where one process holds all members; `count`: those that are there now. */
+  /**
+   * To be called when a member joined or left, where one process holds all members. `count`: how many are there now.
+   */
   readonly onPresence = (what: 'joined' | 'left', name: string, member: PresenceMember, count: number): void => {
     const { queue, clock } = this.#options;
     const channel = occupiedChannel(name);
@@ -74,7 +76,7 @@ export class Webhooks {
     }
   };
 
-  /** A client published, which its own backend did not. */
+  /** To be called for each publish; publishes of clients become events, those of backends do not. */
   readonly onPublished = ({ caller, channel, message, outcome }: PublishEvent): void => {
     if (!this.#wants('message.published') || caller.entrance === 'http') return;
     if (outcome instanceof Error || outcome.duplicate) return;
@@ -91,7 +93,7 @@ export class Webhooks {
     this.#options.queue.add(channel.name, `${head.slice(0, -1)},"data":${data}}`);
   };
 
-  /** Clients of this gateway were told a reset. */
+  /** To be called when clients of this gateway were told a reset. */
   readonly onReset = (channel: string, reason: ResetReason, at: LogPosition, clients: number): void => {
     if (!this.#wants('channel.reset') || clients === 0) return;
     const name = `${reason} ${at.epoch}-${at.offset} ${channel}`;

@@ -1,16 +1,22 @@
 /** What primary and workers say to each other. */
 
-/** Environment variable that tells a worker its number, from 1. */
+/** Environment variable in which a worker finds its number, counted from 1. */
 export const WORKER_VARIABLE = 'FANFARE_WORKER';
 
-/** `ping`: answer `pong`. `stop`: send the clients elsewhere and end. `collect`: tell your own metrics. */
+/**
+ * What the primary says to a worker. `ping`: answer `pong`. `stop`: send your clients elsewhere and end. `collect`:
+ * send your own metrics.
+ */
 export type FromPrimary =
   | { readonly type: 'ping' }
   | { readonly type: 'stop' }
   | { readonly type: 'collect'; readonly id: number }
   | MetricsReply;
 
-/** `waiting`: it cannot serve yet, and is to be left in peace. `ready`: it serves. `metrics?`: it was asked for metrics and wants those of all. */
+/**
+ * What a worker says to the primary. `waiting`: it cannot serve yet, and should not be killed for that. `ready`: it
+ * serves. `metrics?`: somebody asked it for metrics, and it needs those of all workers.
+ */
 export type FromWorker =
   | { readonly type: 'waiting' }
   | { readonly type: 'ready' }

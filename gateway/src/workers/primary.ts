@@ -1,7 +1,7 @@
 /**
- * Several gateway processes on one port. The primary serves nobody: it starts the workers, replaces
- * those that die or hang, stops them together and adds up their metrics. Workers share nothing but the
- * port and the broker; a client of a crashed one resumes on any other.
+ * Several gateway processes on one port. The primary serves nobody: it starts the workers, replaces those that die or
+ * hang, stops them together and adds up their metrics. Workers share nothing but the port and the broker; a client of a
+ * worker that crashed resumes on any other.
  */
 import cluster from 'node:cluster';
 import { AggregatorRegistry, Gauge } from 'prom-client';
@@ -17,7 +17,7 @@ interface WorkersOptions {
   /** Name of the gateway; workers are `<node>-1`, `<node>-2`, … */
   readonly node: string;
   readonly host: string;
-  /** 0 takes a free one. */
+  /** TCP port; 0 takes a free one. */
   readonly port: number;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -31,18 +31,22 @@ interface Workers {
   stop(): Promise<void>;
 }
 
-/** A worker that dies younger than this counts as one that cannot run: the next waits a while, ms. */
+/**
+ * A worker that dies younger than this counts as one that cannot run, ms. The next one is then started after a while
+ * only.
+ */
 const YOUNG_MS = 2_000;
 const MAX_RESTART_DELAY_MS = 10_000;
 
 /**
- * Once this has resolved the group lives on whatever happens to a worker: one that cannot be replaced,
- * as while Redis is down, is tried again and again.
- * @throws if the port is taken or a worker does not start.
+ * Starts the workers. Once this has resolved, the group lives on whatever happens to a worker. A worker that cannot be
+ * replaced now, for instance while Redis is down, is tried again and again.
+ * @throws {Error} if the port is taken or a worker does not start.
  */
 export async function startWorkers(options: WorkersOptions): Promise<Workers> {
-  // Workers share the port with whoever asks: make sure nobody else has it. A free one has to have its
-  // number before the first worker starts, since to `node:cluster` 0 is another address than what it became.
+  // Workers share the port with every process that asks, so make sure that nobody else has it. A free port has to have
+  // its number before the first worker starts, because for `node:cluster` port 0 is another address than the port that
+  // it became.
   const port = await probePort(options.host, options.port);
   const group = new WorkerGroup(options, port);
   try {
@@ -67,7 +71,7 @@ class WorkerGroup {
     this.#metrics = shared(() => this.#addUp(), options.clock);
   }
 
-  /** Resolves once it listens. @throws if it does not. */
+  /** Starts a worker. Resolves once it listens. @throws {Error} if it does not */
   async start(index: number): Promise<void> {
     const worker = this.#fork(index);
     await worker.ready.catch((error: Error) => {
@@ -101,7 +105,9 @@ class WorkerGroup {
     return worker;
   }
 
-  /** Replaces a worker, and who replaced it, until the group stops. */
+  /**
+   * Keeps the place of a worker filled: it is replaced when it ends, and so is its replacement, until the group stops.
+   */
   async #keep(index: number, first: WorkerHandle): Promise<void> {
     const { logger, clock } = this.#options;
     let worker = first;
@@ -128,7 +134,7 @@ class WorkerGroup {
     worker.tell(reply);
   }
 
-  /** Of those that answer; how many do not is a metric of its own. */
+  /** The sum of the metrics of all workers that answer. How many do not is a metric of its own. */
   async #addUp(): Promise<string> {
     const { count, node } = this.#options;
     const answers = await Promise.all([...this.#workers.values()].map((worker) => worker.collect()));

@@ -3,17 +3,20 @@ import { type Cancel, type Clock, sleep } from '../clock.js';
 import type { FromPrimary, FromWorker } from './messages.js';
 
 export interface WorkerTimings {
-  /** For a worker to serve, or to say that it has to wait, ms; then it is killed. */
+  /** How long a worker may take until it serves or says that it has to wait, ms. After that it is killed. */
   readonly startMs: number;
-  /** Silence that means that a worker hangs, ms: it is killed, within a fifth more. */
+  /** How long a worker may be silent, ms. After that it counts as hanging and is killed, at most a fifth later. */
   readonly silenceMs: number;
-  /** For a worker to tell its metrics, ms. */
+  /** How long a worker may take to send its metrics, ms. */
   readonly collectMs: number;
 }
 
 export const WORKER_TIMINGS: WorkerTimings = { startMs: 60_000, silenceMs: 15_000, collectMs: 1_000 };
 
-/** Pings that may stay unanswered. Counted, not timed: a primary that was suspended itself accuses nobody. */
+/**
+ * How many pings may stay unanswered. They are counted and not timed, so that a primary that was suspended itself does
+ * not blame its workers.
+ */
 const MAX_UNANSWERED = 5;
 
 interface WorkerEnd {
@@ -24,7 +27,7 @@ interface WorkerEnd {
 /** One worker, as the primary sees it. */
 export class WorkerHandle {
   readonly ended: Promise<WorkerEnd>;
-  /** Resolves once it serves; rejects if it ends before. */
+  /** Resolves once the worker serves; rejects if it ends before that. */
   readonly ready: Promise<void>;
   isReady = false;
   readonly #worker: Worker;
@@ -36,7 +39,7 @@ export class WorkerHandle {
   #cancelTimer: Cancel;
   #onReady = (): void => {};
 
-  /** @param onMetricsAsked it wants the metrics of all workers, and gets them by `tell`. */
+  /** @param onMetricsAsked called when the worker wants the metrics of all workers; it gets them by `tell` */
   constructor(worker: Worker, clock: Clock, timings: WorkerTimings, onMetricsAsked: (id: number) => void) {
     this.#worker = worker;
     this.#clock = clock;
@@ -47,7 +50,8 @@ export class WorkerHandle {
         this.#cancelTimer();
         resolve({ code, signal });
       });
-      // One that could not even be started exits without a word; else it is a channel whose other end is gone.
+      // A worker that could not be started exits without an error here. Any other error is that of a channel whose
+      // other end is gone.
       worker.on('error', () => {
         if (worker.process.pid === undefined) resolve({ code: null, signal: null });
       });
@@ -78,7 +82,7 @@ export class WorkerHandle {
     this.#worker.process.kill('SIGKILL');
   }
 
-  /** Its metrics; `undefined` if it does not tell them in time, or does not listen yet. */
+  /** The metrics of the worker; `undefined` if it does not send them in time, or does not listen yet. */
   async collect(): Promise<object | undefined> {
     if (!this.isReady) return undefined;
     const id = ++this.#collects;
@@ -95,7 +99,7 @@ export class WorkerHandle {
     this.#lives();
   }
 
-  /** From now on it is asked whether it hangs. */
+  /** From now on the worker is pinged, to notice if it hangs. */
   #lives(): void {
     this.#cancelTimer();
     this.#beat();

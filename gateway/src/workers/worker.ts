@@ -19,13 +19,13 @@ export class PrimaryLink {
   #requests = 0;
 
   /**
-   * The primary says when to end. A signal asks for it as well, the first as any later one: a process
-   * group gets it at once (systemd, Ctrl-C), and nothing that repeats may cut the farewell short.
+   * Makes the link. The primary says when to end, and a signal asks for the same. All processes of a group get a signal
+   * at once (from systemd or Ctrl-C), so further signals do not cut the farewell short.
    */
   constructor() {
-    // Else node:cluster ends a worker at once, without a farewell, when its primary is gone.
+    // Otherwise node:cluster ends a worker at once, without a farewell, when its primary is gone.
     (cluster.worker as Worker).exitedAfterDisconnect = true;
-    // A channel whose other end is gone; `disconnect` follows.
+    // This is the error of a channel whose other end is gone; `disconnect` follows.
     process.on('error', () => {});
     this.stopped = new Promise((resolve) => {
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => resolve(signal));
@@ -39,7 +39,9 @@ export class PrimaryLink {
     });
   }
 
-  /** Tells the primary that this worker has to wait before it can serve: for as long as it answers. */
+  /**
+   * Tells the primary that this worker has to wait before it can serve. It may wait for as long as it answers pings.
+   */
   reportWaiting(): void {
     this.#tell({ type: 'waiting' });
   }
@@ -49,7 +51,10 @@ export class PrimaryLink {
     this.#tell({ type: 'ready' });
   }
 
-  /** Gives the metrics of this worker to the primary; the result asks for those of all, as Prometheus text. */
+  /**
+   * Gives the primary the metrics of this worker whenever it asks. Returns a function that asks it for the metrics of
+   * all workers, as Prometheus text.
+   */
   share(registry: Registry): () => Promise<string> {
     this.#registry = registry;
     return () =>

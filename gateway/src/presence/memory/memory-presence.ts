@@ -14,7 +14,7 @@ import {
 interface MemoryPresenceOptions {
   readonly broker: Pick<Broker, 'publish' | 'subscribe'>;
   readonly clock: Clock;
-  /** Told of members who joined or left, and of channels that are occupied or vacated; for webhooks. */
+  /** Called when a member joined or left, and when a channel became occupied or vacated; for webhooks. */
   readonly onEvent?: (type: 'joined' | 'left', channel: string, member: PresenceMember, count: number) => void;
 }
 
@@ -24,18 +24,20 @@ interface Present {
 }
 
 interface State {
-  /** The members, by `memberKey`. */
+  /** The members of the channel, by `memberKey`. */
   readonly members: Map<string, Present>;
   /** Key of the member that each session belongs to. */
   readonly sessions: Map<string, string>;
   rev: number;
 }
 
-/** Members of the channels of a single process: everything is gone with it. */
+/** The presence of a single process; everything is gone with the process. */
 export class MemoryPresence implements PresenceStore {
   readonly #options: MemoryPresenceOptions;
   readonly #channels = new Map<string, State>();
-  /** Of all channels: one that was empty for a while goes on above what it had. */
+  /**
+   * The last revision of any channel, so that a channel that was empty for a while goes on above its earlier revisions.
+   */
   #lastRev = 0;
 
   constructor(options: MemoryPresenceOptions) {
@@ -89,7 +91,7 @@ export class MemoryPresence implements PresenceStore {
   async list(channel: string, { after, limit }: { after: string; limit: number }): Promise<PresencePage> {
     const state = this.#channels.get(channel);
     if (!state) return { members: [], count: 0, rev: 0, more: false };
-    // The order of Redis: of bytes.
+    // By bytes, which is the order in Redis.
     const behind = [...state.members]
       .map(([key, present]) => ({ bytes: Buffer.from(key), present }))
       .filter(({ bytes }) => after === '' || Buffer.compare(bytes, Buffer.from(after)) > 0)
@@ -111,7 +113,7 @@ export class MemoryPresence implements PresenceStore {
     const payload = { format: 'json', bytes: Buffer.from(JSON.stringify(change)) } as const;
     for (const member of change.joined) this.#options.onEvent?.('joined', channel, member, state.members.size);
     for (const member of change.left) this.#options.onEvent?.('left', channel, member, state.members.size);
-    // A broker that is closed takes the members with it.
+    // If the broker is closed, the members are gone as well.
     broker.publish(changesSpec(channel), [{ payload }]).catch(() => {});
   }
 }

@@ -1,29 +1,31 @@
 import type { SessionUpdate } from './presence-scripts.js';
 
 interface HeldChannelOptions {
-  /** Stores these; `false` if the lease was gone, and they have to be stored again. */
+  /** Stores these sessions. Resolves with `false` if the lease was gone, and they have to be stored again. */
   readonly store: (sessions: readonly SessionUpdate[]) => Promise<boolean>;
-  /** The sessions that are stored. */
+  /** Reads which sessions are stored. */
   readonly stored: () => Promise<readonly string[]>;
   readonly pause: (attempt: number) => Promise<void>;
   readonly isClosed: () => boolean;
-  /** Called when nothing is left to hold or to do. */
+  /** Called when there is nothing left to hold or to do. */
   readonly onEmpty: () => void;
 }
 
-/** Most sessions in one call. */
+/** Most sessions that are stored in one call. */
 const MAX_SESSIONS_PER_CALL = 500;
 
 /**
- * This gateway's sessions on one channel as they should be stored, and what has to be done to get there: one
- * call at a time, with all that has come up meanwhile, tried again until it is done.
+ * This gateway's sessions on one channel as they should be stored, and the work that is needed to get there. There is
+ * one call at a time, with everything that has come up meanwhile, and it is tried again until it is done.
  */
 export class HeldChannel {
   readonly #options: HeldChannelOptions;
   readonly #wanted = new Map<string, SessionUpdate>();
-  /** Sessions of which it is not known that they are stored as wanted; told once they are. */
+  /**
+   * Sessions of which it is not known that they are stored as they should be, each with callbacks for when they are.
+   */
   readonly #open = new Map<string, (() => void)[]>();
-  /** Whether it is unknown what is stored, so that all of it is to be compared. */
+  /** Whether it is unknown what is stored, so that all of it has to be compared. */
   #isDoubtful = false;
   #isBusy = false;
 

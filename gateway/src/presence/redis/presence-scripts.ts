@@ -17,11 +17,11 @@ const listScript = load('presence-list.lua');
 
 export const PRESENCE_SCRIPTS: readonly Script[] = [updateScript, leaseScript, forgetScript, listScript];
 
-/** A session to put on a channel; without `member`, one to take off. */
+/** A session that is to be put on a channel, or, without `member`, taken off it. */
 export interface SessionUpdate {
   readonly session: string;
   readonly member?: string;
-  /** The member as a JSON object that is not empty. */
+  /** The member, as a JSON object that is not empty. */
   readonly json?: string;
 }
 
@@ -29,27 +29,33 @@ export interface UpdateCall {
   readonly keys: PresenceKeys;
   readonly channel: string;
   readonly gateway: string;
-  /** Sharded pub/sub name of the channel's changes. */
+  /** Sharded pub/sub name on which changes of the channel's members are published. */
   readonly push: string;
   readonly by: 'own' | 'swept';
   readonly sessions: readonly SessionUpdate[];
-  /** Most events that wait in the shard, about; 0: joins and leaves are no events. */
+  /** About how many webhook events may wait in the shard; 0: joins and leaves are no events. */
   readonly maxEvents: number;
 }
 
-/** A channel whose members are gateways, as `webhooks/occupancy.ts` names it: with the channel that it tells of. */
+/**
+ * The name of a companion channel whose members are gateways, as `webhooks/occupancy.ts` makes it. The group is the
+ * channel that it belongs to.
+ */
 const OCCUPANCY = /^ occupancy (.*)$/s;
 
-/** What precedes the payload of a pushed record: JSON, and no fields. */
+/** The bytes before the payload of a pushed record: the format is JSON, and there are no fields. */
 const BODY_PREFIX = Buffer.from([0, 0]);
 
-/** Resolves with whether it was done: not if the gateway's lease is not as it must be. */
+/**
+ * Puts sessions on a channel and takes others off. Resolves with whether it was done; it is not if the gateway's lease
+ * does not hold.
+ */
 export async function updateSessions(commands: ShardCommands, call: UpdateCall): Promise<boolean> {
   const { keys, channel, gateway, push, by, sessions, maxEvents } = call;
   const occupied = OCCUPANCY.exec(channel)?.[1];
   const whose = occupied === undefined ? 'member' : 'channel';
   const args: CommandArgument[] = [push, BODY_PREFIX, channel, gateway, by, maxEvents, whose, occupied ?? channel];
-  // Those that join first: a user who changes sessions neither leaves nor joins.
+  // Sessions to put on go first, so that a user who changes sessions neither leaves nor joins.
   const inOrder = [...sessions].sort((a, b) => Number(a.member === undefined) - Number(b.member === undefined));
   for (const { session, member = '', json = '' } of inOrder) args.push(session, member, json);
   const { members, names, own, index, leases } = keys;
@@ -61,7 +67,7 @@ export async function updateSessions(commands: ShardCommands, call: UpdateCall):
 }
 
 export interface Lease {
-  /** What this gateway stored in the shard is there. */
+  /** Whether what this gateway stored in the shard is still there. */
   readonly isHeld: boolean;
   /** Gateways whose leases are over. */
   readonly over: readonly string[];
@@ -80,13 +86,16 @@ export async function renewLease(
   return { isHeld: held === 1, over: over.map(String) };
 }
 
-/** Gateways whose leases in the shard are over. In most shards there is nobody: then it is one cheap question. */
+/**
+ * The gateways whose leases in the shard are over. In most shards there are no gateways, and then this is one cheap
+ * question.
+ */
 export async function overdueGateways(commands: ShardCommands, shard: number): Promise<readonly string[]> {
   const someone = await commands.send(shard, ['EXISTS', presenceLeasesKey(shard)], { isIdempotent: true });
   return someone === 0 ? [] : (await renewLease(commands, shard, '', 0)).over;
 }
 
-/** Forgets the lease of a gateway that has nothing left. */
+/** Removes the lease of a gateway that has nothing left in the shard. */
 export async function forgetGateway(commands: ShardCommands, shard: number, gateway: string): Promise<void> {
   const keys = [presenceLeasesKey(shard), presenceIndexKey(shard, gateway)];
   await commands.run(shard, forgetScript, keys, [gateway], { isIdempotent: true });
@@ -134,7 +143,7 @@ export async function listMembers(
   };
 }
 
-/** `<sessions> <member as JSON>` */
+/** Reads a member as it is stored: `<sessions> <member as JSON>`. */
 function parseMember(entry: Buffer): PresenceMember {
   const text = entry.toString();
   const space = text.indexOf(' ');

@@ -29,56 +29,58 @@ import {
 export interface RedisPresenceOptions {
   readonly deployment: RedisDeployment;
   readonly broker: Pick<Broker, 'subscribe'>;
-  /** Tells this gateway's processes and lives apart; a UUID. */
+  /** Name of this life of this gateway process, which no other one has: a UUID. */
   readonly gateway: string;
-  /** How many gateways there are now; the more, the more seldom each looks after the others. Default 1. */
+  /**
+   * How many gateways there are now. The more there are, the less often each of them looks after the others. Default 1.
+   */
   readonly gateways?: () => number;
   readonly timings?: Partial<PresenceTimings>;
-  /** Joins and leaves are added to the events that webhooks tell, in the same step. Default: they are not. */
+  /** If set, joins and leaves are added to the events of webhooks, in the same step. Default: they are not. */
   readonly events?: PresenceEvents | undefined;
 }
 
 export interface PresenceEvents {
-  /** About how many events wait in a shard at most. */
+  /** About how many events may wait in a shard. */
   readonly maxEvents: number;
   /** Called when events were added to this shard. */
   wake(shard: number): void;
 }
 
 export interface PresenceTimings {
-  /** How long what a gateway stored holds without a sign of life, ms. Default 15 s. */
+  /** How long the sessions of a gateway stay without a sign of life from it, ms. Default 15 s. */
   readonly leaseMs: number;
-  /** Between two signs of life, in each shard where it has sessions, ms. Default 5 s. */
+  /** Time between two signs of life, in each shard in which a gateway has sessions, ms. Default 5 s. */
   readonly renewMs: number;
-  /** In which all shards are looked at for gateways that are gone, by all gateways together, ms. Default 10 s. */
+  /** Time in which all gateways together look once at every shard for gateways that are gone, ms. Default 10 s. */
   readonly sweepMs: number;
 }
 
-/** Together they keep to the design's 30 s within which a killed gateway's members vanish. */
+/** The default timings. Together they make sure that the members of a killed gateway vanish within 30 s. */
 export const PRESENCE_TIMINGS: PresenceTimings = { leaseMs: 15_000, renewMs: 5_000, sweepMs: 10_000 };
 
-/** Channels of a gateway that is gone, cleared at a time. */
+/** How many channels of a gateway that is gone are cleared at a time. */
 const SWEEP_CHANNELS = 64;
 
-/** Given to what is stored when the gateway ends. */
+/** How long the last writes may take when the gateway ends, ms. */
 const CLOSE_MS = 1_000;
 
 /**
- * Members in Redis, each channel's in the slot of its log. What an idle deployment costs does not depend on
- * how many members there are: a gateway renews one lease in each shard where it has sessions, and all
+ * Presence in Redis, with the members of each channel in the slot of its log. What an idle deployment costs does not
+ * depend on how many members there are: a gateway renews one lease in each shard in which it has sessions, and all
  * gateways together look at every shard once in `sweepMs`.
  *
- * A lease that was lost, or is held by a server that took over, says that what was stored may be gone: all
- * sessions of this gateway in the shard are then compared with what is stored, and put right.
+ * If a lease was lost, or another server took over, what was stored may be gone. All sessions of this gateway in the
+ * shard are then compared with what is stored, and corrected.
  */
 export class RedisPresence implements PresenceStore {
   readonly #options: RedisPresenceOptions;
   readonly #timings: PresenceTimings;
   readonly #db: number;
-  /** Channels with sessions of this gateway, or with ones that are to be taken off, by shard. */
+  /** By shard, the channels with sessions of this gateway, and those with sessions that still have to be taken off. */
   readonly #held = new Map<number, Map<string, HeldChannel>>();
   readonly #sweeps: ShardSweep;
-  /** Shards in which this gateway's lease is known to hold; the promise of a renewal under way. */
+  /** The shards in which this gateway's lease is known to hold (`held`), or is being renewed (the promise of that). */
   readonly #leases = new Map<number, Promise<void> | 'held'>();
   #cancelRenewal: Cancel = () => {};
   #isClosed = false;
@@ -108,7 +110,7 @@ export class RedisPresence implements PresenceStore {
     this.#sweeps.stop();
     if (keepMs <= this.#timings.leaseMs) return;
     const { deployment, gateway } = this.#options;
-    // What cannot be reached now is given up: this gateway has to end.
+    // Leases that cannot be reached now are given up, because this gateway has to end.
     const renewals = [...this.#held.keys()].map((shard) => renewLease(deployment.commands, shard, gateway, keepMs));
     await Promise.race([Promise.allSettled(renewals), sleep(this.#clock, CLOSE_MS)]);
   }
@@ -171,7 +173,10 @@ export class RedisPresence implements PresenceStore {
     return isDone;
   }
 
-  /** Nothing is stored without a lease: else nobody would clear it away. */
+  /**
+   * Makes sure that this gateway has a lease in the shard. Nothing is stored without one, because nobody would clear it
+   * away.
+   */
   #ensureLease(shard: number): Promise<void> | undefined {
     const lease = this.#leases.get(shard);
     if (lease === 'held') return undefined;
@@ -191,7 +196,7 @@ export class RedisPresence implements PresenceStore {
     this.#sweep(shard, lease);
   }
 
-  /** What was stored may be gone, or be there again: makes it what it should be. */
+  /** Corrects everything that this gateway has stored in the shard: it may be gone, or there again. */
   async #compareAll(shard: number): Promise<void> {
     const { deployment, gateway } = this.#options;
     for (const held of this.#held.get(shard)?.values() ?? []) held.compare();
@@ -201,7 +206,7 @@ export class RedisPresence implements PresenceStore {
   #scheduleRenewal(): void {
     this.#cancelRenewal = this.#clock.after(this.#timings.renewMs, () => {
       for (const shard of this.#held.keys()) {
-        // One that cannot be renewed now is renewed the next time; by then it may be over.
+        // A lease that cannot be renewed now is renewed the next time. By then it may be over.
         this.#renew(shard).catch(() => this.#leases.delete(shard));
       }
       for (const [shard, lease] of this.#leases) {
@@ -215,12 +220,12 @@ export class RedisPresence implements PresenceStore {
 
   #sweep(shard: number, { over }: Lease): void {
     for (const gateway of over) {
-      // Whoever fails leaves it to the next round, here or at another gateway.
+      // If it fails, it is left to the next round, of this gateway or another one.
       if (gateway !== this.#options.gateway) this.#clear(shard, gateway).catch(() => {});
     }
   }
 
-  /** Takes off the sessions of a gateway that is gone. Several may do it at a time. */
+  /** Takes off the sessions of a gateway that is gone. Several gateways may do that at the same time. */
   async #clear(shard: number, gateway: string): Promise<void> {
     const { commands } = this.#options.deployment;
     while (!this.#isClosed) {

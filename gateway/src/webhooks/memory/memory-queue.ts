@@ -6,22 +6,25 @@ import { type EventJson, type QueuedEvent, typeOf } from '../events.js';
 interface MemoryQueueOptions {
   readonly endpoint: Endpoint;
   readonly clock: Clock;
-  /** Begins the ids of events; unique for this life of the gateway. */
+  /** What the ids of all events begin with. It is unique for this life of the gateway. */
   readonly instance: string;
   readonly types: ReadonlySet<string>;
-  /** Most events that wait to be sent; beyond it the oldest are dropped. */
+  /** Most events that wait to be sent. Beyond that the oldest are dropped. */
   readonly maxEvents: number;
   readonly giveUp?: Partial<GiveUpRule>;
 }
 
-/** Events of a single process, in one order; what waits is lost with it. Dead letters are only counted. */
+/**
+ * The queue of a single process. All events are sent in one order. Events that wait are lost with the process, and dead
+ * letters are only counted.
+ */
 export class MemoryQueue implements EventQueue {
   readonly stats: QueueStats = { added: 0, delivered: 0, dropped: 0, dead: 0 };
   readonly #options: MemoryQueueOptions;
   readonly #giveUp: GiveUpRule;
   #waiting: (QueuedEvent & { readonly addedAtMs: number })[] = [];
   #isSending = false;
-  /** How many of those in front are on their way. */
+  /** How many of the events in front are on their way. */
   #sending = 0;
   #isClosed = false;
 
@@ -43,7 +46,7 @@ export class MemoryQueue implements EventQueue {
       this.stats.dropped++;
       return;
     }
-    // Those in front are on their way.
+    // The events in front are on their way, and cannot be dropped.
     if (this.#waiting.length - this.#sending >= maxEvents) {
       this.stats.dropped++;
       this.#waiting.splice(this.#sending, 1);
@@ -51,7 +54,7 @@ export class MemoryQueue implements EventQueue {
     this.#waiting.push({ id: `${instance}-${++this.stats.added}`, event, addedAtMs: clock.now() });
     if (this.#isSending) return;
     this.#isSending = true;
-    // With the others of this turn.
+    // It is sent together with the other events of this turn of the event loop.
     clock.soon(() => void this.#sendAll());
   }
 
@@ -67,7 +70,7 @@ export class MemoryQueue implements EventQueue {
         this.#sending = 0;
         refusals = outcome === 'refused' ? refusals + 1 : 0;
         if (outcome === 'down') {
-          // Each has its own day, whatever it waits with.
+          // The time that an event may wait is counted for each event by itself.
           const since = clock.now() - this.#giveUp.downMs;
           const over = events.filter(({ addedAtMs }) => addedAtMs < since).length;
           this.#waiting = this.#waiting.slice(over);

@@ -7,16 +7,19 @@ import { type DeadLetter, deadLetters, settleDeadLetters, WEBHOOK_SCRIPTS } from
 /** How many dead letters are read from one shard at a time. */
 const MAX_LETTERS = 10_000;
 
-/** The webhooks of a deployment that were given up. */
+/** The events of a deployment that were given up. */
 export interface DeadLetters {
-  /** Oldest first within a shard; ids are `s<shard>-<id>`. */
+  /** All dead letters, oldest first within each shard. Their ids are `s<shard>-<id>`. */
   list(): Promise<readonly DeadLetter[]>;
-  /** Puts those with these ids back, or throws them away; without ids: all. */
+  /**
+   * Puts the dead letters with these ids back into the queue, or throws them away. Without ids it does so with all of
+   * them.
+   */
   settle(what: 'replay' | 'drop', ids: readonly string[]): Promise<{ found: number; missing: readonly string[] }>;
   close(): void;
 }
 
-/** @param url as `parseRedisUrl` reads it. Fails, when used, with `unavailable` if no Redis is there. */
+/** @param url a URL as `parseRedisUrl` reads it. If no Redis is there, the methods fail with `unavailable`. */
 export async function openDeadLetters(url: string): Promise<DeadLetters> {
   const deployment = new RedisDeployment({ target: parseRedisUrl(url), clock: systemClock });
   deployment.join({}, WEBHOOK_SCRIPTS);

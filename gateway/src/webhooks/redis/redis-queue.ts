@@ -10,37 +10,40 @@ import { addEvent, queueLength, settleEvents, takeEvents, WEBHOOK_SCRIPTS } from
 export interface RedisQueueOptions {
   readonly deployment: RedisDeployment;
   readonly endpoint: Endpoint;
-  /** Tells this gateway's processes and lives apart. */
+  /** Name of this life of this gateway process, which no other one has. */
   readonly gateway: string;
-  /** The types of events that are sent; others are passed over. */
+  /** The types of events that are sent. Others are passed over. */
   readonly types: ReadonlySet<string>;
-  /** Most events that wait in a shard, about; beyond it the oldest are lost. */
+  /** About how many events may wait in a shard. Beyond that the oldest are lost. */
   readonly maxEvents: number;
-  /** How long a gateway that sends is not disturbed: longer than the application has to answer, ms. */
+  /**
+   * How long a gateway that sends events of a shard is alone in doing so, ms. It has to be longer than the application
+   * has to answer.
+   */
   readonly leaseMs: number;
   readonly gateways?: () => number;
   readonly giveUp?: Partial<GiveUpRule>;
-  /** In which all shards are looked at for events that nobody sends, by all gateways together, ms. Default 10 s. */
+  /** Time in which all gateways together look once at every shard for events that nobody sends, ms. Default 10 s. */
   readonly sweepMs?: number;
   readonly onFault: (message: string, error?: unknown) => void;
 }
 
-/** Most events on their way into queues that cannot be reached. */
+/** Most events that wait to be added to queues that cannot be reached. */
 const MAX_ADDING = 10_000;
 const SWEEP_MS = 10_000;
 /** Failures of Redis in a row after which a shard is left to the next sweep. */
 const MAX_FAILURES = 5;
 
 /**
- * Events in Redis, a stream for each shard, so that a script that changes something adds its event in the same
- * step. Whoever adds an event sends what is in that shard, unless another gateway does already; what a gateway
- * leaves behind that is gone is found by the others.
+ * The queue in Redis. There is a stream of events in each shard, so that a script that changes something adds its event
+ * in the same step. The gateway that adds an event sends everything that waits in that shard, unless another gateway
+ * does so already. Events that a dead gateway left behind are found by the others.
  */
 export class RedisQueue implements EventQueue {
   readonly stats: QueueStats = { added: 0, delivered: 0, dropped: 0, dead: 0 };
   readonly #options: RedisQueueOptions;
   readonly #giveUp: GiveUpRule;
-  /** Shards whose events this gateway sends now; whether some were added meanwhile. */
+  /** Shards whose events this gateway is sending, each with whether some were added meanwhile. */
   readonly #sending = new Map<number, { again: boolean }>();
   #adding = 0;
   readonly #sweeps: ShardSweep;
@@ -88,7 +91,7 @@ export class RedisQueue implements EventQueue {
       .finally(() => this.#adding--);
   }
 
-  /** Some events of this shard may wait: sends them, if nobody else does. */
+  /** To be called when events of this shard may wait: sends them, unless another gateway does. */
   wake(shard: number): void {
     const sending = this.#sending.get(shard);
     if (sending) {
@@ -118,14 +121,14 @@ export class RedisQueue implements EventQueue {
         if (isEmpty && !state.again) return;
         if (refusals > 0) await pause(deployment.clock, refusals);
       } catch (error) {
-        // What was not taken off the queue is sent again, here or elsewhere.
+        // Events that were not taken off the queue are sent again, by this gateway or another one.
         if (++failures === MAX_FAILURES) onFault('the webhook queue cannot be used', error);
         await pause(deployment.clock, failures);
       }
     }
   }
 
-  /** Sends one batch; how often in a row it was refused, `undefined` if there is none to send. */
+  /** Sends one batch. Resolves with how often in a row it was refused; `undefined` if there is nothing to send. */
   async #sendSome(
     shard: number,
     send: (batch: Batch) => Promise<Delivery>,
@@ -154,7 +157,7 @@ export class RedisQueue implements EventQueue {
       if (await settle(ids, delivery.reason)) this.stats.dead += events.length;
       return 0;
     }
-    // Each has its own day, whatever it waits with. IDs begin with the time.
+    // The time that an event may wait is counted for each event by itself. IDs begin with the time.
     const since = deployment.clock.wall() - this.#giveUp.downMs;
     const over = ids.filter((id) => Number(id.split('-')[0]) < since);
     if (over.length > 0 && (await settle(over, delivery.reason))) this.stats.dead += over.length;

@@ -16,12 +16,12 @@ const replayScript = load('webhook-replay.lua');
 
 export const WEBHOOK_SCRIPTS: readonly Script[] = [takeScript, doneScript, replayScript];
 
-/** Most dead letters of a shard, about. */
+/** About how many dead letters a shard keeps. */
 const MAX_DEAD_LETTERS = 10_000;
 
 /** An event with its place in the queue. */
 interface QueueEntry {
-  /** `<ms>-<number>`, when it was added. */
+  /** The ID of its stream entry: `<ms>-<number>`, where `ms` is the time at which it was added. */
   readonly id: string;
   readonly event: EventJson;
 }
@@ -30,13 +30,13 @@ export interface DeadLetter extends QueueEntry {
   readonly why: string;
 }
 
-/** Adds an event; the oldest ones go where the queue holds more than `maxEvents`, about. */
+/** Adds an event. If the queue holds more than about `maxEvents`, the oldest events are dropped. */
 export async function addEvent(commands: ShardCommands, shard: number, event: EventJson, maxEvents: number) {
   const { queue } = webhookKeys(shard);
   await commands.send(shard, ['XADD', queue, 'MAXLEN', '~', maxEvents, '*', 'e', event], { isIdempotent: false });
 }
 
-/** Events at the head of the queue, for this gateway to send; `undefined`: another one does. */
+/** Takes events at the head of the queue, for this gateway to send; `undefined` if another gateway is sending. */
 export async function takeEvents(
   commands: ShardCommands,
   shard: number,
@@ -51,7 +51,7 @@ export async function takeEvents(
   return (reply as [Buffer, [Buffer, Buffer]][]).map(([id, [, event]]) => ({ id: String(id), event: String(event) }));
 }
 
-/** Takes events off the queue. @param why they are put aside; absent if they were sent */
+/** Takes events off the queue. @param why the reason why they become dead letters; absent if they were sent */
 export async function settleEvents(
   commands: ShardCommands,
   shard: number,
@@ -83,7 +83,7 @@ export async function deadLetters(
   }));
 }
 
-/** How many were put back, or thrown away. */
+/** Puts dead letters back into the queue, or throws them away. Resolves with how many they were. */
 export async function settleDeadLetters(
   commands: ShardCommands,
   shard: number,
