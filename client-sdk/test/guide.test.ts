@@ -1,4 +1,4 @@
-/** The code of docs/SDK.md, compiled as one strict application against what the SDK ships. */
+/** The code of the guide and of the README, compiled as one strict application each against what the SDK ships. */
 import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,8 +7,21 @@ import { expect, it, onTestFinished } from 'vitest';
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
-it('the blocks of docs/SDK.md compile', async () => {
-  const guide = readFileSync(at('../../docs/SDK.md'), 'utf8');
+/** What the blocks leave to the application that they stand in. */
+const APPLICATION = `
+  type Chat = { readonly text: string };
+  declare function fetchToken(): Promise<string>;
+  declare function fetchTokenFor(channel: string): Promise<string>;
+  declare function report(error: Error): void;
+  declare function show(text: string): void;
+  declare function reloadEverything(): void;
+  declare function handle(job: unknown): Promise<void>;
+  declare function startChat(client: import('@fanfare/client').Client<typeof import('./channels.js').channels>): void;
+  declare function createChatList(client: Parameters<typeof startChat>[0]): { readonly items: readonly unknown[] };
+  declare function expect(value: unknown): { toEqual(other: unknown): void };`;
+
+it.each(['docs/SDK.md', 'client-sdk/README.md'])('the blocks of %s compile', async (page) => {
+  const guide = readFileSync(at(`../../${page}`), 'utf8');
   const blocks = [...guide.matchAll(/```tsx?\n\/\/ (\S+)\n(.*?)```/gs)];
   expect(blocks).toHaveLength(guide.match(/```tsx?\n/g)?.length ?? 0);
   // Within the package, so that its own name and React are found.
@@ -16,17 +29,23 @@ it('the blocks of docs/SDK.md compile', async () => {
   const folder = mkdtempSync(at('../node_modules/.cache/guide-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   for (const [, name = '', code = ''] of blocks) writeFileSync(join(folder, name), code);
+  writeFileSync(join(folder, 'application.d.ts'), APPLICATION);
+  // As `tsc --init` has them.
   const compilerOptions = {
     target: 'ES2022',
     lib: ['ES2023', 'DOM', 'DOM.Iterable'],
     module: 'NodeNext',
-    moduleResolution: 'NodeNext',
     jsx: 'react-jsx',
     strict: true,
+    declaration: true,
     exactOptionalPropertyTypes: true,
+    noUncheckedIndexedAccess: true,
+    verbatimModuleSyntax: true,
+    isolatedModules: true,
     noEmit: true,
     skipLibCheck: true,
-    types: [],
+    types: ['node'],
+    typeRoots: [at('../../node_modules/@types')],
   };
   writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.ts', '*.tsx'] }));
