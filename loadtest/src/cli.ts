@@ -5,9 +5,9 @@ import { COMPARE_USAGE, compareCommand } from './cli/compare-command.js';
 import { UsageError } from './cli/flags.js';
 import { RUN_USAGE, runCommand } from './cli/run-command.js';
 import { SIZING_USAGE, sizingCommand } from './cli/sizing-command.js';
+import { SURVIVE_USAGE, surviveCommand } from './cli/survive-command.js';
 import { VERIFY_USAGE, verifyCommand } from './cli/verify-command.js';
 import { ScenarioError } from './scenario/load-scenario.js';
-import { SURVIVE_USAGE, surviveCommand } from './survive/survive-command.js';
 
 interface Command {
   readonly usage: string;

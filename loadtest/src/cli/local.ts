@@ -6,6 +6,7 @@ interface LocalFlags {
   readonly gateways: string;
   readonly workers: string;
   readonly program?: string | undefined;
+  readonly settings?: object | undefined;
 }
 
 /** @throws {UsageError} unless it is the name of a topology */
@@ -16,12 +17,13 @@ export function topologyKind(name: string): TopologyKind {
 }
 
 /** Starts gateways, and what is behind them, on this machine. */
-export function startLocal(name: string, { gateways, workers, program }: LocalFlags): Promise<Topology> {
+export function startLocal(name: string, { gateways, workers, program, settings }: LocalFlags): Promise<Topology> {
   return Topology.start({
     kind: topologyKind(name),
     gateways: wholeNumber('gateways', gateways),
     workers: wholeNumber('workers', workers),
     program,
+    settings,
   });
 }
 

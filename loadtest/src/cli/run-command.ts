@@ -1,6 +1,6 @@
 import { BUILT_IN } from '../scenario/builtin.js';
 import { loadScenario } from '../scenario/load-scenario.js';
-import { channelCount, type Scenario, withDuration } from '../scenario/scenario.js';
+import { type Scenario, withDuration } from '../scenario/scenario.js';
 import { parseFlags, timeMs, UsageError, wholeNumber } from './flags.js';
 import { localTarget, startLocal } from './local.js';
 import { interruption, OUTPUT_OPTIONS, OUTPUT_USAGE, parseSeed, parseThresholds } from './output.js';
@@ -60,22 +60,10 @@ export async function runCommand(args: readonly string[]): Promise<number> {
   try {
     const target = topology ? localTarget(topology) : parseTarget({ ...values, url: values.url ?? [DEFAULT_URL] });
     await probe(target);
-    return await runOn(target, scenario, { ...values, seed, thresholds, signal, verifyEvery: verifyEvery(scenario) });
+    return await runOn(target, scenario, { ...values, seed, thresholds, signal });
   } finally {
     await topology?.stop();
   }
-}
-
-/** With more deliveries a second than this, checksums are computed for one of so many at each subscriber. */
-const VERIFIED_PER_SECOND = 50_000;
-const VERIFY_EVERY = 16;
-
-function verifyEvery({ groups }: Scenario): number {
-  const perSecond = Object.values(groups).map((group) => {
-    const subscribers = (group.connections * group.channelsPerConnection) / channelCount(group);
-    return (group.publish?.rate ?? (group.publish ? Number.POSITIVE_INFINITY : 0)) * subscribers;
-  });
-  return perSecond.reduce((sum, each) => sum + each, 0) > VERIFIED_PER_SECOND ? VERIFY_EVERY : 1;
 }
 
 type Overrides = { readonly [name in 'connections' | 'channels' | 'rate' | 'in-flight']?: string | undefined };

@@ -4,15 +4,17 @@ import { type Generator, LocalGenerator } from '../run/generator.js';
 import type { TargetPlan } from '../run/plan.js';
 import { inspectMachine, layOut } from '../run/preflight.js';
 import { type RunOptions, runScenario } from '../run/run.js';
-import type { Scenario } from '../scenario/scenario.js';
+import { channelCount, type Scenario } from '../scenario/scenario.js';
 import { UsageError, wholeNumber } from './flags.js';
 import { deliver, liveView, type OutputFlags } from './output.js';
 import { isLoopback } from './target.js';
 
-type Passed = Pick<RunOptions, 'seed' | 'thresholds' | 'signal' | 'verifyEvery' | 'trouble' | 'mend' | 'notes'>;
+type Passed = Pick<RunOptions, 'seed' | 'thresholds' | 'signal' | 'trouble' | 'mend' | 'complaints' | 'notes'>;
 
 interface RunOnOptions extends OutputFlags, Passed {
   readonly 'allow-limited'?: boolean | undefined;
+  /** Default: every message's checksum, unless there are too many. */
+  readonly verifyEvery?: number | undefined;
   readonly processes?: string | undefined;
   /** `host:port` of each, separated by commas. */
   readonly agents?: string | undefined;
@@ -38,6 +40,7 @@ export async function runOn(target: TargetPlan, scenario: Scenario, options: Run
       scenario,
       target,
       generators,
+      verifyEvery: options.verifyEvery ?? verifyEvery(scenario),
       localAddresses: agents ? [] : layout.localAddresses,
       runId: randomBytes(3).toString('hex'),
       allowLimited: options['allow-limited'] ?? false,
@@ -49,4 +52,16 @@ export async function runOn(target: TargetPlan, scenario: Scenario, options: Run
   } finally {
     for (const generator of generators) generator.end();
   }
+}
+
+/** With more deliveries a second than this, checksums are computed for one of so many at each subscriber. */
+const VERIFIED_PER_SECOND = 50_000;
+const VERIFY_EVERY = 16;
+
+function verifyEvery({ groups }: Scenario): number {
+  const perSecond = Object.values(groups).map((group) => {
+    const subscribers = (group.connections * group.channelsPerConnection) / channelCount(group);
+    return (group.publish?.rate ?? (group.publish ? Number.POSITIVE_INFINITY : 0)) * subscribers;
+  });
+  return perSecond.reduce((sum, each) => sum + each, 0) > VERIFIED_PER_SECOND ? VERIFY_EVERY : 1;
 }

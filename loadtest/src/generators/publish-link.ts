@@ -24,6 +24,8 @@ export interface PublishLink {
   /** Called when there is room again. */
   onRoom: () => void;
   send(messages: readonly Outgoing[]): void;
+  /** Loses its connection, and makes sure of what was not answered: for links that do. */
+  cut?(): void;
   close(): void;
 }
 

@@ -36,7 +36,12 @@ export class Publisher {
   skipped = 0;
   readonly #plan: PublisherPlan;
   /** Links of each channel's turn, and what waits for them. */
-  readonly #lanes: readonly { readonly links: readonly number[]; readonly waiting: Due[]; head: number }[];
+  readonly #lanes: readonly {
+    readonly links: readonly number[];
+    readonly waiting: Due[];
+    head: number;
+    turn: number;
+  }[];
   #timer: NodeJS.Timeout | undefined;
   /** 0-1, of the plan's rate or in flight. */
   #load = 1;
@@ -56,6 +61,7 @@ export class Publisher {
       links: links.map((_, index) => index).filter((index) => index % Math.max(1, lanes) === lane),
       waiting: [],
       head: 0,
+      turn: 0,
     }));
     for (const [index, link] of links.entries()) link.onRoom = () => this.#fill(index % this.#lanes.length);
   }
@@ -81,6 +87,13 @@ export class Publisher {
     clearInterval(this.#timer);
     this.#timer = undefined;
     this.#load = 0;
+  }
+
+  /** Cuts a share of the connections that make sure of what they publish. @returns how many */
+  cut(share: number, random: () => number): number {
+    const chosen = this.#plan.links.filter((link) => link.cut && random() < share);
+    for (const link of chosen) link.cut?.();
+    return chosen.length;
   }
 
   close(): void {
@@ -132,13 +145,15 @@ export class Publisher {
     const lane = this.#lanes[laneIndex];
     if (!lane) return;
     const { links, batch } = this.#plan;
-    for (const index of lane.links) {
-      const link = links[index] as PublishLink;
-      while (lane.head < lane.waiting.length && link.room > 0) {
-        const due = lane.waiting.slice(lane.head, lane.head + Math.min(batch, link.room));
-        lane.head += due.length;
-        link.send(due.map((one) => this.#message(index, one)));
-      }
+    for (let full = 0; lane.head < lane.waiting.length && full < lane.links.length; ) {
+      const index = lane.links[lane.turn] as number;
+      const { room } = links[index] as PublishLink;
+      lane.turn = (lane.turn + 1) % lane.links.length;
+      full = room > 0 ? 0 : full + 1;
+      if (room <= 0) continue;
+      const due = lane.waiting.slice(lane.head, lane.head + Math.min(batch, room));
+      lane.head += due.length;
+      links[index]?.send(due.map((one) => this.#message(index, one)));
     }
     if (lane.head === lane.waiting.length) {
       lane.waiting.length = 0;

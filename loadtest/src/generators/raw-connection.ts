@@ -1,5 +1,5 @@
 import { connect, isIP, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import { connect as connectTls, TLSSocket } from 'node:tls';
 import { controlFrame, dataFrame, OPCODES } from './websocket-frames.js';
 
 /** All plain connections of a process read into one buffer: what is in it is consumed before the next read. */
@@ -111,7 +111,7 @@ export class RawConnection {
 
   /** Cuts the connection as the network would: `onClose` follows. */
   cut(): void {
-    this.#socket.resetAndDestroy();
+    cutConnection(this.#socket);
   }
 
   #fail(reason: string): void {
@@ -202,6 +202,14 @@ export class RawConnection {
       }
     }
   }
+}
+
+let cuts = 0;
+
+/** Ends a connection as the network would: by a reset or, every other one and where TLS is above it, in the middle of the stream. */
+export function cutConnection(socket: Socket): void {
+  if (socket instanceof TLSSocket || cuts++ % 2 === 0) socket.destroy();
+  else socket.resetAndDestroy();
 }
 
 function upgradeRequest({ url, subprotocol, headers = {} }: RawTarget): string {

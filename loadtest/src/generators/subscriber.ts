@@ -69,6 +69,7 @@ export class Subscriber {
   #retry: NodeJS.Timeout | undefined;
   #lastChannel = 0;
   #bytesSeen = 0;
+  #stalledUntil = 0;
 
   constructor({ label, index, receipts, presence }: SubscriberPlan, context: SubscriberContext) {
     this.label = label;
@@ -86,6 +87,7 @@ export class Subscriber {
     tally.pending++;
     this.#beganUs = nowUs();
     this.#bytesSeen = 0;
+    this.#stalledUntil = 0;
     this.#connection = new RawConnection(this.#context.target(this), {
       onOpen: () => this.#greet(),
       onMessage: (bytes, begin, end) => {
@@ -115,10 +117,15 @@ export class Subscriber {
   /** Nothing is kept back: the wire was looked at itself. */
   settle(): void {}
 
+  get isStalled(): boolean {
+    return performance.now() < this.#stalledUntil;
+  }
+
   /** Stops reading for a time. */
   stall(ms: number): void {
     const connection = this.#connection;
     connection?.pause();
+    this.#stalledUntil = performance.now() + ms;
     setTimeout(() => connection?.resume(), ms).unref();
   }
 

@@ -96,7 +96,13 @@ export interface RunResult {
     /** Growth of the resident memory by connections made, bytes; `undefined`: not told, or too few connections. */
     readonly bytesPerConnection: number | undefined;
     readonly peakBytes: number | undefined;
+    /** What its counters (`fanfare_…_total`) grew by; `undefined`: not told, or it began anew meanwhile. */
+    readonly counters: Readonly<Record<string, number>> | undefined;
+    /** Lines of its log that should not be there, where it is ours and nothing was done to it. */
+    readonly complaints: readonly string[];
   };
+  /** Connections that the run itself cut, and readers that it stopped for a time. */
+  readonly disturbed: { readonly cut: number; readonly stalled: number };
   readonly generator: {
     readonly processes: number;
     readonly hosts: readonly { readonly host: string; readonly offsetUs: number; readonly errorUs: number }[];

@@ -43,6 +43,10 @@ export function formatSummary(result: RunResult, paint: Paint): string {
   const own = mean(result.points.flatMap(({ generatorCpu, published }) => (published > 0 ? generatorCpu : [])));
   if (own !== undefined)
     line("generator's CPU", `${formatPercent(own)} of a core, ${result.generator.processes} processes`);
+  const { cut, stalled } = result.disturbed;
+  if (cut + stalled > 0)
+    line('cut', `${formatCount(cut)} connections; ${formatCount(stalled)} readers stopped for a time`);
+  if (cut + stalled > 0 && result.gateway.counters) line('the gateway counted', healing(result.gateway.counters));
   for (const { host, offsetUs, errorUs } of result.generator.hosts) {
     if (host !== 'local')
       line(`clock of ${host}`, `${(offsetUs / 1000).toFixed(3)} ms ± ${(errorUs / 1000).toFixed(3)} ms`);
@@ -75,8 +79,19 @@ export function formatSummary(result: RunResult, paint: Paint): string {
   lines.push('');
   for (const note of result.notes) lines.push(`  ${note}`);
   for (const limit of result.generator.limits) lines.push(paint.red(`  LIMITED BY THE GENERATOR: ${limit}`));
+  for (const complaint of result.gateway.complaints) lines.push(paint.red(`  in the gateway's log: ${complaint}`));
   lines.push(result.passed ? paint.green('  passed') : paint.red('  FAILED'), '');
   return lines.join('\n');
+}
+
+/** How those who were cut off came back, as the gateway's counters have it. */
+function healing(counters: Readonly<Record<string, number>>): string {
+  const count = (name: string) => formatCount(counters[name] ?? 0);
+  return [
+    `${count('fanfare_resumes_recovered_total')} resumed`,
+    `${count('fanfare_lagged_total')} taken off as too slow`,
+    `${count('fanfare_publish_duplicates_total')} publishes repeated`,
+  ].join(', ');
 }
 
 /** The first of each kind. */

@@ -51,12 +51,24 @@ export class Crowd {
     this.#stroke();
   }
 
-  cut(share: number, random: () => number): void {
-    for (const one of this.#open) if (one.state === 'ready' && random() < share) one.cut();
+  /** Cuts a share of those that read, and all if the share is 1. @returns how many */
+  cut(share: number, random: () => number): number {
+    const chosen = this.#some(share, random, share < 1);
+    for (const one of chosen) one.cut();
+    return chosen.length;
   }
 
-  stall(share: number, ms: number, random: () => number): void {
-    for (const one of this.#open) if (one.state === 'ready' && random() < share) one.stall(ms);
+  /** @returns how many of those that read stopped. */
+  stall(share: number, ms: number, random: () => number): number {
+    const chosen = this.#some(share, random, true);
+    for (const one of chosen) one.stall(ms);
+    return chosen.length;
+  }
+
+  #some(share: number, random: () => number, onlyReading: boolean): AnySubscriber[] {
+    return this.#open.filter(
+      ({ state, isStalled }) => state === 'ready' && !(onlyReading && isStalled) && random() < share,
+    );
   }
 
   isSettled(acks: ReadonlyMap<string, readonly AckSummary[]>): boolean {
@@ -136,7 +148,7 @@ export class Crowd {
     const dialect = DIALECTS[group.dialect];
     const one: AnySubscriber =
       group.client === 'sdk'
-        ? new SdkSubscriber(subscriber, { tally, dialect, url, token, hasBegun })
+        ? new SdkSubscriber(subscriber, { tally, dialect, verifyEvery: plan.verifyEvery, url, token, hasBegun })
         : new Subscriber(subscriber, {
             tally,
             dialect,

@@ -29,6 +29,18 @@ export async function sampleGateways(apis: readonly string[]): Promise<GatewaySa
   };
 }
 
+/** What the gateways counted between two samples; `undefined`: they were not told of, or began anew meanwhile. */
+export function countersBetween(
+  first: GatewaySample | undefined,
+  last: GatewaySample | undefined,
+): Readonly<Record<string, number>> | undefined {
+  if (!first || !last) return undefined;
+  const grown = Object.entries(last.counters)
+    .filter(([name]) => name.endsWith('_total'))
+    .map(([name, value]) => [name, value - (first.counters[name] ?? 0)] as const);
+  return grown.every(([, growth]) => growth >= 0) ? Object.fromEntries(grown) : undefined;
+}
+
 async function metricsOf(api: string): Promise<string | undefined> {
   try {
     const response = await fetch(new URL('/metrics', api), { signal: AbortSignal.timeout(TIMEOUT_MS) });

@@ -6,7 +6,7 @@ import { durationsOf, type Point, type RunResult } from '../report/result.js';
 import { MUST_BE_ZERO } from '../report/summary.js';
 import { judge, type Threshold } from '../report/thresholds.js';
 import type { Scenario, Stage } from '../scenario/scenario.js';
-import { type GatewaySample, sampleGateways } from './gateway-watch.js';
+import { countersBetween, type GatewaySample, sampleGateways } from './gateway-watch.js';
 import type { Generator } from './generator.js';
 import { judgeGenerators } from './limits.js';
 import { settleLosses } from './losses.js';
@@ -35,6 +35,8 @@ export interface RunOptions {
   readonly mend?: (() => Promise<void>) | undefined;
   /** Memory of the gateways, where somebody knows better than `/metrics`. */
   readonly sample?: (() => Promise<GatewaySample | undefined>) | undefined;
+  /** Lines of the gateways' logs that should not be there: one of them, and the run has failed. */
+  readonly complaints?: (() => readonly string[]) | undefined;
   readonly notes?: readonly string[];
 }
 
@@ -86,6 +88,9 @@ class Run {
   #memory: { before: number | undefined; after: number | undefined } = { before: undefined, after: undefined };
   #offenders: Offender[] = [];
   #skipped = 0;
+  readonly #disturbed = { cut: 0, stalled: 0 };
+  #firstSample: GatewaySample | undefined;
+  #lastSample: GatewaySample | undefined;
   #ticking = Promise.resolve();
   #failure: Error | undefined;
   readonly #failed = new AbortController();
@@ -101,7 +106,8 @@ class Run {
   async run(): Promise<RunResult> {
     const { generators } = this.#options;
     await this.#begin();
-    this.#memory.before = (await this.#sample())?.residentBytes;
+    this.#firstSample = await this.#sample();
+    this.#memory.before = this.#firstSample?.residentBytes;
     const timer = setInterval(() => {
       this.#ticking = this.#ticking.then(() => this.#tick()).catch((error: Error) => this.#fail(error));
     }, TICK_MS);
@@ -171,7 +177,10 @@ class Run {
       if (totalMs === doneMs) break;
     }
     ended.abort();
+    const endedAt = performance.now();
     await troubles;
+    // It is published until what was broken last runs again.
+    if (troubles && this.#isPublishing) this.#publishedMs += performance.now() - endedAt;
   }
 
   /** The faults of whoever runs this, and the storms of the scenario. */
@@ -179,8 +188,8 @@ class Run {
     const told: Trouble = {
       signal: AbortSignal.any([signal, this.#signal]),
       mark: (text) => this.#recording.mark(text, true),
-      cut: async (share, seed) => void (await this.#askAll({ do: 'cut', share, seed })),
-      stall: async (share, ms, seed) => void (await this.#askAll({ do: 'stall', share, ms, seed })),
+      cut: (share, seed) => this.#disturb('cut', { do: 'cut', share, seed }),
+      stall: (share, ms, seed) => this.#disturb('stalled', { do: 'stall', share, ms, seed }),
     };
     const { groups, stages } = this.#options.scenario;
     const holdMs = Math.max(...stages.map(({ duration }) => duration));
@@ -189,10 +198,15 @@ class Run {
       await sleep(storm.at * holdMs, undefined, { signal: told.signal }).catch(() => {});
       if (told.signal.aborted) return;
       this.#recording.mark(`storm: ${Math.round(connections * storm.share)} connections cut at once`, true);
-      await this.#askAll({ do: 'cut', group, share: storm.share, seed: this.#options.seed });
+      await this.#disturb('cut', { do: 'cut', group, share: storm.share, seed: this.#options.seed });
       await this.#untilBack();
     });
     await Promise.all([trouble?.(told), ...storms]);
+  }
+
+  async #disturb(kind: 'cut' | 'stalled', request: WorkerRequest): Promise<void> {
+    const replies = await this.#askAll(request);
+    this.#disturbed[kind] += replies.reduce((sum, { affected = 0 }) => sum + affected, 0);
   }
 
   /** Waits until all connections are back, and marks how long that took. */
@@ -260,9 +274,11 @@ class Run {
   }
 
   #lastLoad = '';
+  #isPublishing = false;
 
   async #setLoad(connections: number, publish: number | undefined): Promise<void> {
     const load = `${connections} ${publish}`;
+    this.#isPublishing = publish !== undefined;
     if (load === this.#lastLoad) return;
     this.#lastLoad = load;
     await this.#askAll({ do: 'load', connections, publish });
@@ -294,9 +310,10 @@ class Run {
     this.#phase = 'auditing';
     const acks = (await this.#askAll({ do: 'acks' })).flatMap((reply) => reply.acks ?? []) as AckSummary[];
     const replies = await this.#askAll({ do: 'audit', acks, patienceMs: AUDIT_PATIENCE_MS });
+    this.#lastSample = await this.#sample();
     const point = this.#recording.add(
       replies.flatMap(({ tick }) => tick ?? []),
-      await this.#sample(),
+      this.#lastSample,
     );
     this.#show(point, 1);
     this.#offenders = replies.flatMap((reply) => reply.offenders ?? []).sort((a, b) => a.at - b.at);
@@ -368,7 +385,10 @@ class Run {
       gateway: {
         bytesPerConnection: isMemoryKnown ? Math.max(0, after - before) / recording.peakConnections : undefined,
         peakBytes: gatewayBytes.length > 0 ? Math.max(...gatewayBytes) : undefined,
+        counters: countersBetween(this.#firstSample, this.#lastSample),
+        complaints: this.#options.complaints?.() ?? [],
       },
+      disturbed: this.#disturbed,
       generator: {
         processes: generators.length,
         hosts: [...new Map(generators.map(({ host, clock }) => [host, { host, ...clock }])).values()],
@@ -386,7 +406,13 @@ class Run {
     const isRefused = recording.refused > 0;
     const isConnected = base.isInterrupted || wereAll || (hasChurn && recording.connecting.totalCount >= this.#wanted);
     const isFree = allowLimited || limits.length === 0;
-    const passed = outcomes.every(({ isMet }) => isMet) && isClean && isConnected && !isRefused && isFree;
+    const passed =
+      outcomes.every(({ isMet }) => isMet) &&
+      isClean &&
+      isConnected &&
+      !isRefused &&
+      isFree &&
+      base.gateway.complaints.length === 0;
     return { ...base, thresholds: outcomes, passed };
   }
 }

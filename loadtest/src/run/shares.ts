@@ -1,7 +1,7 @@
 import type { Publish, Scenario } from '../scenario/scenario.js';
 import type { Share } from './plan.js';
 
-const LINKS = { http: 8, 'http-batch': 4, websocket: 1 } as const;
+const LINKS = { http: 8, 'http-batch': 4, websocket: 1, sdk: 4 } as const;
 
 /** Connections that publish for a group. */
 export function linkCount({ by, connections }: Publish): number {

@@ -6,11 +6,12 @@ import { setClockOffset } from '../clock.js';
 import { DIALECTS, subprotocolsOf } from '../generators/dialects.js';
 import { HttpLink, type PublishLink, WebSocketLink } from '../generators/publish-link.js';
 import { Publisher } from '../generators/publisher.js';
+import { SdkLink } from '../generators/sdk-link.js';
 import { sizeDrawer } from '../generators/sizes.js';
 import { Subscriber } from '../generators/subscriber.js';
 import { tokenFor } from '../generators/tokens.js';
 import { seededRandom } from '../random.js';
-import { channelCount, type Group } from '../scenario/scenario.js';
+import { channelCount, type Group, type Publish } from '../scenario/scenario.js';
 import { Crowd } from './crowd.js';
 import { channelName, type Loss, type Share, type WorkerPlan, type WorkerReply, type WorkerRequest } from './plan.js';
 import { linkCount } from './shares.js';
@@ -18,6 +19,8 @@ import { Tally } from './tally.js';
 
 /** Channels that one witness of the closed model is on. */
 const WITNESSED = 100;
+/** That one connection takes before the next is asked; of batches: as many as the scenario says. */
+const MESSAGES_AT_ONCE: { readonly [by in Publish['by']]?: number } = { http: 1, websocket: 1_000, sdk: 1 };
 const POLL_MS = 20;
 /** After everything came, so that what comes twice is seen, ms. */
 const LINGER_MS = 300;
@@ -48,24 +51,24 @@ function publisherOf({ name, group, firstStream }: Share): Publisher {
   const links = Array.from({ length: linkCount(settings) }, (_, index): PublishLink => {
     const turned = apis.map((_, turn) => new URL(apis[(index + turn) % apis.length] as string));
     const batch = settings.by === 'http-batch' ? settings.batch : 1;
-    if (settings.by !== 'websocket')
-      return new HttpLink({ apis: turned, apiKey, batch, sure: settings.sure, durability: settings.durability });
+    const { by, sure, durability } = settings;
+    if (by === 'http' || by === 'http-batch') return new HttpLink({ apis: turned, apiKey, batch, sure, durability });
     const dialect = DIALECTS[group.dialect];
     const namespace = group.namespace ?? (group.durable ? 'demo' : 'live');
-    return new WebSocketLink({
-      target: { url: new URL(urls[index % urls.length] as string), subprotocol: subprotocolsOf(dialect) },
-      dialect,
-      token: tokenFor(tokens, `load-publisher-${index}`, [namespace]),
-      durability: settings.durability,
-      onRefused: (code, reason) => tally.refuse(code, reason),
-    });
+    const token = tokenFor(tokens, `load-publisher-${index}`, [namespace]);
+    const onRefused = (code: number, reason: string) => tally.refuse(code, reason);
+    const link = { dialect, token, durability, onRefused };
+    let attempt = index;
+    const url = () => urls[attempt++ % urls.length] as string;
+    if (by === 'sdk') return new SdkLink({ ...link, url });
+    return new WebSocketLink({ ...link, target: { url: new URL(url()), subprotocol: subprotocolsOf(dialect) } });
   });
   const publisher = new Publisher({
     channels,
     model: settings.rate === undefined ? { inFlight: settings.inFlight ?? 1 } : { rate: settings.rate },
     firstStream,
     links,
-    batch: settings.by === 'http-batch' ? settings.batch : settings.by === 'http' ? 1 : 1_000,
+    batch: MESSAGES_AT_ONCE[settings.by] ?? settings.batch,
     drawSize: sizeDrawer(settings.size, seededRandom(plan.seed + firstStream)),
     tally,
   });
@@ -126,6 +129,25 @@ async function audit(summaries: readonly AckSummary[], patienceMs: number): Prom
   return crowds.flatMap((crowd) => crowd.audit(acks));
 }
 
+/** Of one group, or of all, and then of the publishers too. @returns how many were cut */
+function cut(share: number, seed: number, group: string | undefined): number {
+  const chosen = crowds.filter(({ name }) => group === undefined || name === group);
+  const publishing = group === undefined ? publishers : [];
+  return sum([
+    ...chosen.map((crowd) => crowd.cut(share, chance(seed, crowds.indexOf(crowd)))),
+    ...publishing.map((publisher, index) => publisher.cut(share, chance(seed, crowds.length + index))),
+  ]);
+}
+
+/** By which one of this process is chosen: another one for each, in every process. */
+function chance(seed: number, index: number): () => number {
+  return seededRandom(seed + plan.seed + index * 7_919);
+}
+
+function sum(counts: readonly number[]): number {
+  return counts.reduce((total, count) => total + count, 0);
+}
+
 function logs(): AckLog[] {
   return publishers.flatMap((publisher) => [...publisher.logs.values()]);
 }
@@ -141,19 +163,17 @@ async function handle(request: WorkerRequest): Promise<Omit<WorkerReply, 'id'>> 
     case 'tick':
       return { tick: tally.tick() };
     case 'cut':
-      for (const crowd of crowds) {
-        if (request.group === undefined || crowd.name === request.group) {
-          crowd.cut(request.share, seededRandom(request.seed));
-        }
-      }
-      return {};
+      return { affected: cut(request.share, request.seed, request.group) };
     case 'stall':
-      for (const crowd of crowds) crowd.stall(request.share, request.ms, seededRandom(request.seed));
-      return {};
+      return {
+        affected: sum(
+          crowds.map((crowd, index) => crowd.stall(request.share, request.ms, chance(request.seed, index))),
+        ),
+      };
     case 'open':
       return {
-        open: publishers.reduce((sum, { open }) => sum + open, 0),
-        skipped: publishers.reduce((sum, { skipped }) => sum + skipped, 0),
+        open: sum(publishers.map(({ open }) => open)),
+        skipped: sum(publishers.map(({ skipped }) => skipped)),
       };
     case 'acks':
       return { acks: logs().map((log) => log.summary()) };

@@ -33,8 +33,8 @@ const sizes = z.union([
 
 const publish = z
   .strictObject({
-    /** One request a message, a batch a request, or frames of a WebSocket, one message each. */
-    by: z.enum(['http', 'http-batch', 'websocket']).default('websocket'),
+    /** One request a message, a batch a request, frames of a WebSocket, one message each, or clients of the SDK. */
+    by: z.enum(['http', 'http-batch', 'websocket', 'sdk']).default('websocket'),
     /** Open model: so many messages a second by a schedule, over all channels of the group in turn. */
     rate: z.number().positive().optional(),
     /** Closed model: so many that one subscriber of their channel has not received yet. */
@@ -43,7 +43,7 @@ const publish = z
     size: sizes.default(256),
     /** Most messages a request, for `http-batch`. */
     batch: count.max(1000).default(100),
-    /** Default 8 for `http`, 4 for `http-batch`, 1 for `websocket`. */
+    /** Default 8 for `http`, 4 for `http-batch` and `sdk`, 1 for `websocket`. */
     connections: count.max(1000).optional(),
     /** By HTTP only: every message has a key and is repeated, at every gateway in turn, until it is acknowledged. */
     sure: z.boolean().default(false),
@@ -53,7 +53,9 @@ const publish = z
   .refine(({ rate, inFlight }) => (rate === undefined) !== (inFlight === undefined), {
     message: 'needs either rate (open model) or inFlight (closed model)',
   })
-  .refine(({ by, sure }) => !sure || by !== 'websocket', { message: 'sure needs by: http or http-batch' });
+  .refine(({ by, sure }) => !sure || by === 'http' || by === 'http-batch', {
+    message: 'sure needs by: http or http-batch',
+  });
 
 const group = z.strictObject({
   /** At full load. */

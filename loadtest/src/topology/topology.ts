@@ -21,6 +21,8 @@ interface TopologyPlan {
   readonly workers: number;
   /** Another build of the gateway. */
   readonly program?: string | undefined;
+  /** What else stands in the gateways' configuration: over what it says of them here. */
+  readonly settings?: object | undefined;
 }
 
 export type Servers = StandaloneServers | SentinelServers | ClusterServers;
@@ -56,6 +58,7 @@ export class Topology {
         brief: { durable: true, history: { size: 10, ttl: '24h' }, ...open },
       },
       limits: { subscriptions: 0 },
+      ...plan.settings,
     };
   }
 

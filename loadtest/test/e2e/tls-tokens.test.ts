@@ -71,6 +71,21 @@ it.each([
   expect(result?.totals.acknowledged).toBe(result?.totals.published);
 });
 
+it('connections by wss:// are cut like all others, and nothing is lost', async () => {
+  trust();
+  const faults = ['--duration', '8s', '--every', '1s', '--only', 'cut', '--seed', '3'];
+  const load = ['--connections', '24', '--rate', '40', '--secret', SECRET];
+  const { status, stdout, result } = await measured([
+    'verify',
+    `wss://127.0.0.1:${gateway.port}/ws`,
+    ...faults,
+    ...load,
+  ]);
+  expect(status, stdout).toBe(0);
+  expect(result?.audit).toMatchObject(NOTHING);
+  expect(result?.disturbed.cut).toBeGreaterThan(0);
+});
+
 it('ends where nobody can connect, without a token and with one of another secret, and says what was told', async () => {
   trust();
   const wrong = [[], ['--secret', `not-${SECRET}`]].map((more) => fanfareLoad(flags('127.0.0.1', ...more, '--quiet')));

@@ -1,0 +1,84 @@
+import { type Client, createClient } from '@fanfare/client';
+import type { Dialect, Durability } from '@fanfare/protocol';
+import type { AckPosition } from '../audit/ack-log.js';
+import type { Outgoing, PublishLink } from './publish-link.js';
+import { SdkSocket } from './sdk-socket.js';
+
+interface SdkLinkOptions {
+  /** Where to connect; asked for every connection. */
+  url(): string;
+  readonly dialect: Dialect;
+  readonly token: string | undefined;
+  readonly durability: Durability;
+  /** The SDK has given up: from now on everything that is sent fails. */
+  onRefused(code: number, reason: string): void;
+}
+
+/** Most messages without an answer: as many as the SDK takes. */
+const MAX_OPEN = 10_000;
+/** Longer than the backoff after a few cuts in a row, so that every publish gets its answer, ms. */
+const REQUEST_TIMEOUT_MS = 120_000;
+
+/** Publishes as applications do: the SDK gives every message a key, and repeats it when its connection was cut. */
+export class SdkLink implements PublishLink {
+  onRoom = () => {};
+  readonly #client: Client;
+  readonly #socket: SdkSocket;
+  readonly #durability: Durability;
+  #open = 0;
+
+  constructor({ url, dialect, token, durability, onRefused }: SdkLinkOptions) {
+    this.#durability = durability;
+    this.#socket = new SdkSocket(url);
+    this.#client = createClient({
+      url: url(),
+      token,
+      codec: dialect,
+      backoff: { baseMs: 100, maxMs: 2_000 },
+      requestTimeoutMs: REQUEST_TIMEOUT_MS,
+      maxPending: MAX_OPEN,
+      socket: this.#socket.factory,
+    });
+    // The publish that it is about says it as well.
+    this.#client.on('error', () => {});
+    this.#client.on('state', ({ state, code = 0, reason = '' }) => {
+      if (state === 'failed') onRefused(code, reason);
+    });
+    this.#client.connect();
+  }
+
+  get room(): number {
+    return MAX_OPEN - this.#open;
+  }
+
+  send(messages: readonly Outgoing[]): void {
+    for (const message of messages) {
+      this.#open++;
+      this.#publish(message).finally(() => {
+        this.#open--;
+        this.onRoom();
+      });
+    }
+  }
+
+  cut(): void {
+    this.#socket.cut();
+  }
+
+  close(): void {
+    this.#client.close();
+  }
+
+  async #publish({ channel, payload, acknowledged, failed }: Outgoing): Promise<void> {
+    let position: AckPosition | undefined;
+    try {
+      const options = this.#durability === 'stored' ? {} : { durability: this.#durability };
+      const { epoch, offset } = await this.#client.channel(channel).publish(payload.slice(1, -1), options);
+      position = epoch === undefined || offset === undefined ? undefined : { epoch, offset };
+    } catch (error) {
+      failed((error as { code?: string }).code ?? String(error));
+      return;
+    }
+    acknowledged(position);
+  }
+}
