@@ -1,7 +1,16 @@
 import type { Frame, MessageFrame } from '../frames.js';
 import type { Dialect } from './dialect.js';
 import { MalformedFrameError } from './dialect.js';
-import { asObject, asText, finishJson, isObject, JSON_SUBPROTOCOL, jsonDialect, parseJson, stringify } from './json.js';
+import {
+  asObject,
+  asText,
+  isObject,
+  JSON_SUBPROTOCOL,
+  jsonDialect,
+  parseJson,
+  reviveFrames,
+  stringify,
+} from './json.js';
 
 export const COMPACT_SUBPROTOCOL = 'fanfare.compact.v1';
 
@@ -21,14 +30,16 @@ export const compactDialect: Dialect = {
   },
   decode(wire) {
     const text = asText(wire);
-    return finishJson(byName(parseJson(text)), text);
+    const frame = byName(parseJson(text));
+    reviveFrames([frame], text);
+    return frame;
   },
   decodeAll(wire) {
     const text = asText(wire);
     const value = parseJson(text);
     const frames = Array.isArray(value) && typeof value[0] !== 'string' ? value : [value];
     if (frames.length === 0) throw new MalformedFrameError('an empty list');
-    return frames.map((frame) => finishJson(byName(frame), text));
+    return reviveFrames(frames.map(byName), text);
   },
 };
 

@@ -13,11 +13,13 @@ export const jsonDialect: Dialect = {
   encode: encodeJson,
   decode(wire) {
     const text = asText(wire);
-    return finishJson(asObject(parseJson(text)), text);
+    const frame = asObject(parseJson(text));
+    reviveFrames([frame], text);
+    return frame;
   },
   decodeAll(wire) {
     const text = asText(wire);
-    return framesOf(parseJson(text)).map((frame) => finishJson(frame, text));
+    return reviveFrames(framesOf(parseJson(text)), text);
   },
 };
 
@@ -36,10 +38,10 @@ export function stringify(value: unknown): string {
   return JSON.stringify(value, spellBinary);
 }
 
-/** Revives the binary of a frame that was parsed from `text`. */
-export function finishJson(frame: Record<string, unknown>, text: string): Record<string, unknown> {
-  if (mayHoldBinary(text)) reviveData(frame);
-  return frame;
+/** Revives the binary of the frames that were parsed from `text`, which is looked at once. */
+export function reviveFrames(frames: Record<string, unknown>[], text: string): Record<string, unknown>[] {
+  if (mayHoldBinary(text)) frames.forEach(reviveData);
+  return frames;
 }
 
 /** Of the frame itself and of its list of messages; unknown fields are ignored, whatever they hold. */
