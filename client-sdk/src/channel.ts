@@ -7,7 +7,7 @@ import type { Declaration } from './channels/declared.js';
 import type { Kind } from './channels/spec.js';
 import { checkNumber } from './check-number.js';
 import type { Clock } from './clock.js';
-import { badRequest, type FanfareClientError, invalidData } from './errors.js';
+import { badRequest, invalidData } from './errors.js';
 import { type DurableMessage, type Message, messageOfHistory } from './message.js';
 import { type PresentMember, readPresence } from './presence.js';
 import type { Publisher, PublishOptions, PublishResult } from './publishing.js';
@@ -19,7 +19,7 @@ import type { Subscription } from './subscription-types.js';
 export interface ChannelHost {
   readonly publisher: Publisher;
   readonly requests: Requests;
-  readonly requestTimeoutMs: number;
+  readonly timeoutMs: number;
   readonly clock: Clock;
   readonly backoff: BackoffOptions;
   /** Whether schemas check what is published too. */
@@ -31,7 +31,7 @@ export interface ChannelHost {
     options: SubscribeOptions,
   ): Subscription;
   readonly onOutage: StateHost['onOutage'];
-  onError(error: FanfareClientError): void;
+  readonly onError: StateHost['onError'];
 }
 
 type Handler = (message: Message) => unknown;
@@ -66,7 +66,7 @@ export class ChannelHandle implements Channel {
   }
 
   async history(options: HistoryOptions = {}): Promise<HistoryPage> {
-    const { after, before, limit, timeoutMs = this.#host.requestTimeoutMs } = options;
+    const { after, before, limit, timeoutMs = this.#host.timeoutMs } = options;
     checkNumber('timeoutMs', timeoutMs, 1);
     const range = {
       ...(after && { after: positionOf(after) }),
@@ -83,19 +83,15 @@ export class ChannelHandle implements Channel {
   }
 
   state<State>(options: StateOptions<State, DurableMessage>): ChannelState<State> {
-    const { clock, backoff, onOutage } = this.#host;
     const host: StateHost = {
+      ...this.#host,
       channel: this.name,
-      clock,
-      backoff,
-      onOutage,
       subscribe: (handler, since) => this.subscribe(handler, { since }),
-      onError: (error) => this.#host.onError(error),
     };
     return new FollowedState(host, options as StateOptions<State, Message>);
   }
 
-  async presence({ timeoutMs = this.#host.requestTimeoutMs }: PresenceOptions = {}): Promise<readonly PresentMember[]> {
+  async presence({ timeoutMs = this.#host.timeoutMs }: PresenceOptions = {}): Promise<readonly PresentMember[]> {
     checkNumber('timeoutMs', timeoutMs, 1);
     // Somebody may stand on two pages, where members come and go meanwhile.
     const roster = new Roster(() => {});

@@ -75,18 +75,16 @@ class FanfareClient implements UntypedClient {
   constructor(options: ResolvedOptions, channels: Declared | undefined) {
     this.#options = options;
     this.#channels = channels;
-    const { clock, codec, backoff, token, requestTimeoutMs } = options;
-    const nextId = () => ++this.#lastId;
-    const pulse = new Pulse(clock);
     const onError = (error: FanfareClientError) => this.#onError(error);
+    /** What each takes its part of. */
     const wiring = {
-      dialect: codec,
-      clock,
-      pulse,
-      backoff,
-      nextId,
+      ...options,
+      dialect: options.codec,
+      timeoutMs: options.requestTimeoutMs,
+      stats: this.stats,
+      pulse: new Pulse(options.clock),
+      nextId: () => ++this.#lastId,
       send: (wire: string | Uint8Array) => this.#connection.send(wire),
-      timeoutMs: requestTimeoutMs,
       onError,
     };
     this.#events = new Emitter((cause, event) => {
@@ -95,19 +93,16 @@ class FanfareClient implements UntypedClient {
       if (event === 'error') this.#report(error);
       else onError(error);
     });
-    const requests = new Requests({ ...wiring, maxPending: options.maxPending });
+    const requests = new Requests(wiring);
+    const asking = { ...wiring, requests };
     this.#requests = requests;
-    this.#subscriptions = new Subscriptions({ ...wiring, stats: this.stats, joinsPerSecond: options.joinsPerSecond });
-    this.#rosters = new Rosters({ ...wiring, requests, onThrow: (cause) => onError(handlerFailed(cause)) });
-    this.#tokens = new ChannelTokens({ ...wiring, requests });
-    this.#renewal = new TokenRenewal({ ...wiring, requests, token });
-    this.#positions = options.positions?.[KEEP]({ url: options.url, clock, onError });
+    this.#subscriptions = new Subscriptions(wiring);
+    this.#rosters = new Rosters({ ...asking, onThrow: (cause) => onError(handlerFailed(cause)) });
+    this.#tokens = new ChannelTokens(asking);
+    this.#renewal = new TokenRenewal(asking);
+    this.#positions = options.positions?.[KEEP](wiring);
     this.#connection = new Connection(
-      {
-        ...options,
-        ...wiring,
-        isOwedAnswer: () => requests.unanswered || this.#subscriptions.unanswered,
-      },
+      { ...wiring, isOwedAnswer: () => requests.unanswered || this.#subscriptions.unanswered },
       {
         onGreeting: () => this.#subscriptions.onGreeting(),
         onConnected: (frame) => this.#onConnected(frame),
@@ -118,18 +113,14 @@ class FanfareClient implements UntypedClient {
       },
     );
     this.#host = {
-      requests,
-      requestTimeoutMs,
-      clock,
-      backoff,
-      publisher: new Publisher({ ...wiring, requests, autoKey: options.autoKey }),
+      ...asking,
+      publisher: new Publisher(asking),
       checksPublishes: options.validate === 'both',
       subscribe: (...args) => this.#subscribe(...args),
       onOutage: (listener) => {
         if (this.#ended) queueMicrotask(() => this.#ended && listener(this.#ended));
         return this.on('state', ({ state }) => state !== 'connected' && listener(this.#ended));
       },
-      onError,
     };
   }
 

@@ -63,8 +63,7 @@ export class Subscriptions {
   join(channel: string, reader: Reader, token?: ChannelToken): Feed {
     let feed = this.#feeds.get(channel);
     if (feed === undefined) {
-      const { clock, stats, backoff, onError } = this.#options;
-      feed = new Feed(channel, { clock, stats, backoff, onError, onChange: (changed) => this.#onChange(changed) });
+      feed = new Feed(channel, { ...this.#options, onChange: (changed) => this.#onChange(changed) });
       this.#feeds.set(channel, feed);
     }
     feed.join(reader, token);
