@@ -166,14 +166,13 @@ export class Connection {
     const { name, nextId } = this.#options;
     const hello: ConnectFrame = { type: 'connect', id: nextId(), ...(token !== undefined && { token }), client: name };
     this.#link = new Link(this.#options, hello, {
-      onGreeting: () => this.#owner.onGreeting(),
+      ...this.#owner,
       onConnected: (frame) => {
         this.#connectedAt = this.#options.clock.now();
         this.#expiredTokens = 0;
         this.#owner.onConnected(frame);
         this.#setState({ state: 'connected' });
       },
-      onFrame: (frame) => this.#owner.onFrame(frame),
       onEnd: (end) => this.#onEnd(end),
     });
     this.#link.open();

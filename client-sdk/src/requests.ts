@@ -111,8 +111,11 @@ export class Requests {
     this.#open.delete(request.id);
     request.sentAt = undefined;
     this.#window.release(frame.type !== 'error');
-    if (frame.type === request.replyType) this.#resolve(request, frame as Reply<ReplyType>);
-    else if (frame.type !== 'error') this.#reject(request, malformed(`answered by ${frame.type}`));
+    if (frame.type === request.replyType) {
+      request.cancel();
+      request.resolve(frame as Reply<ReplyType>);
+    } else if (frame.type !== 'error')
+      this.#reject(request, new FanfareClientError('malformed_frame', `answered by ${frame.type}`));
     else if (frame.retryable) this.#retry(request, frame);
     else this.#reject(request, this.#refusal(request, frame));
     this.#pump();
@@ -290,17 +293,8 @@ export class Requests {
     this.#pump();
   }
 
-  #resolve(request: Request, reply: Reply<ReplyType>): void {
-    request.cancel();
-    request.resolve(reply);
-  }
-
   #reject(request: Request, error: FanfareClientError): void {
     request.cancel();
     request.reject(error);
   }
-}
-
-function malformed(detail: string): FanfareClientError {
-  return new FanfareClientError('malformed_frame', detail);
 }
