@@ -1,6 +1,6 @@
 /**
- * The HTTP API: which path is answered by what, who may ask, and how errors look. docs/HTTP-API.md
- * says what each call means; `/v1/openapi.json` says it to programs.
+ * The HTTP API: which path is answered by what, who may ask, and how errors look. What each call means is in
+ * docs/HTTP-API.md, and for programs in `/v1/openapi.json`.
  */
 import { type ApiKey, createBackendFinder, type Scope } from '../auth/api-keys.js';
 import type { OriginCheck } from '../auth/origin.js';
@@ -22,46 +22,46 @@ import { readQuery } from './query.js';
 import type { ApiCaller, ApiRoutes, Route } from './route.js';
 import { type StaticFiles, serveFile } from './static-files.js';
 
-/** What any answer needs, also before there is anything to ask about. */
+/** What every answer needs, even while the gateway waits for its broker. */
 export interface HttpDependencies extends HealthDependencies {
   readonly apiKeys: readonly ApiKey[];
   readonly isAllowedOrigin: OriginCheck;
   readonly stats: Stats;
-  /** Health and metrics have a port of their own ({@link createHealthApi}); default false. */
+  /** Whether health and metrics have a port of their own (see {@link createHealthApi}). Default false. */
   readonly healthElsewhere?: boolean;
-  /** Told of faults that should not happen. */
+  /** Called with faults that should not happen. */
   readonly onFault: (message: string, error?: unknown) => void;
 }
 
 export interface ApiDependencies extends HttpDependencies {
   readonly channels: Channels;
   readonly fleet: Fleet;
-  /** Default: none are limited. */
+  /** How fast each API key may publish. Default: no key is limited. */
   readonly keyRates?: KeyRates;
   readonly version: string;
-  /** Those of the gateway's other parts. */
+  /** The routes of the gateway's other parts. */
   readonly routes: ApiRoutes;
-  /** The demo page; absent: `/` is `not_found`. */
+  /** The demo page. Absent: `/` is answered with `not_found`. */
   readonly files?: StaticFiles | undefined;
-  /** Whether a path is for WebSockets: whoever comes there without one is told so. */
+  /** Whether a path is for WebSockets. Requests to such a path that are no WebSocket are told so. */
   readonly isWebSocketPath: (path: string) => boolean;
 }
 
 /**
- * Answers one request, or asks for its body: only once path, method, key and content type are right.
- * Never throws, never rejects.
+ * Answers one request, or asks for its body. It asks only if path, method, key and content type are right. Never
+ * throws, never rejects.
  */
 export type HttpHandler = (request: HttpRequest) => HttpAnswer | BodyHandler;
 
 const NOBODY: ApiCaller = { entrance: 'http', identity: undefined };
 
-/** What a 426 has to name (RFC 9110 section 15.5.22). */
+/** The headers that a 426 has to have (RFC 9110 section 15.5.22). */
 const UPGRADE_HEADERS = [
   ['upgrade', 'websocket'],
   ['connection', 'Upgrade'],
 ] as const;
 
-/** Anyone may learn that a path is for WebSockets. */
+/** Answers plain requests to a path for WebSockets. No key is needed to learn that. */
 const WEBSOCKET_ROUTE: Route = {
   scope: 'open',
   GET: () => problem('upgrade_required', 'connect with a WebSocket', UPGRADE_HEADERS),
@@ -90,13 +90,16 @@ export function createApi(dependencies: ApiDependencies): HttpHandler {
   return createHandler(find, dependencies);
 }
 
-/** Health and metrics alone, for a port that the public cannot reach. */
+/** Makes a handler for health and metrics alone, for a port that the public cannot reach. */
 export function createHealthApi(dependencies: HttpDependencies): HttpHandler {
   const routes = new Map(healthRoutes(dependencies));
   return createHandler((path) => routes.get(path), dependencies);
 }
 
-/** While the gateway waits for its broker: health and metrics, everything else later. */
+/**
+ * Makes the handler for the time in which the gateway waits for its broker. It answers health and metrics, and tells
+ * all other requests to come back later.
+ */
 export function createWaitingApi(dependencies: HttpDependencies): HttpHandler {
   const routes = new Map(dependencies.healthElsewhere ? [] : healthRoutes(dependencies));
   const find: FindRoute = (path) => {
@@ -187,19 +190,22 @@ function methodsOf(route: Route): string {
   return [route.GET && 'GET, HEAD', route.POST && 'POST', 'OPTIONS'].filter(Boolean).join(', ');
 }
 
-/** Some editors and shells put one in front (RFC 8259 section 8.1 lets parsers ignore it). */
+/**
+ * The body without a byte order mark, which some editors and shells put in front (RFC 8259 section 8.1 lets parsers
+ * ignore it).
+ */
 function withoutByteOrderMark(body: Uint8Array): Uint8Array {
   return body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf ? body.subarray(3) : body;
 }
 
-/** A terminal goes on in a new line after it. */
+/** The response with a line break at its end, so that a terminal goes on in a new line. */
 function withLastLineEnded(response: HttpResponse): HttpResponse {
   const { body } = response;
   if (typeof body !== 'string' || body === '' || body.endsWith('\n')) return response;
   return { ...response, body: `${body}\n` };
 }
 
-/** JSON, also as `curl -d` and simple clients label it. */
+/** Content types that are taken for JSON, including those that `curl -d` and simple clients send. */
 const JSON_TYPES = /^($|application\/(json|x-www-form-urlencoded|[\w.-]+\+json)|text\/plain)\s*($|;)/i;
 
 function isJson(contentType: string): boolean {

@@ -9,10 +9,13 @@ import { readName } from './name.js';
 import { readQuery } from './query.js';
 import type { ApiCaller, ApiRoutes, Route } from './route.js';
 
-/** Long enough for tokens as they should be; longer ones need it said. */
+/**
+ * How long a revocation holds if the request does not say so, ms. It outlasts tokens of a usual length; for longer ones
+ * the request has to say it.
+ */
 const DEFAULT_TTL_MS = 24 * 3_600_000;
 const MAX_TTL_MS = 400 * DEFAULT_TTL_MS;
-/** New permissions have as much room as in a token. */
+/** Largest body of a refresh, bytes: new permissions may be as large as a token. */
 const MAX_BODY_BYTES = 16 * 1024;
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -89,7 +92,10 @@ async function listSessions(query: URLSearchParams, backend: Backend, control: C
   return json({ sessions, count, ...(missing.length > 0 && { missing }) });
 }
 
-/** Users are on any channel: a key for some channels only cannot act on them as a whole. */
+/**
+ * Refuses a key that may not do this. A key that is for some channels only cannot act on users as a whole, since these
+ * may be on any channel.
+ */
 function permit(backend: Backend, channel?: string): void {
   if (backend.administers(channel)) return;
   throw new FanfareError('forbidden', `the API key is not for ${channel === undefined ? 'all channels' : channel}`);

@@ -3,10 +3,10 @@ import type { OriginCheck } from '../auth/origin.js';
 import type { HttpRequest, HttpResponse } from '../transport/transport.js';
 import type { Header } from './problem.js';
 
-/** How long a browser may keep the answer to a preflight. */
+/** How long a browser may keep the answer to a preflight, s. */
 const PREFLIGHT_MAX_AGE_S = 600;
 
-/** Adds what the browser wants to see; a request without `Origin` is answered as it is. */
+/** Adds the headers that a browser needs. The answer to a request without `Origin` stays as it is. */
 export function allowOrigin(response: HttpResponse, origin: string, isAllowed: OriginCheck): HttpResponse {
   if (origin === '') return response;
   const headers: Header[] = [...response.headers, ['vary', 'Origin']];
@@ -16,7 +16,7 @@ export function allowOrigin(response: HttpResponse, origin: string, isAllowed: O
   return { ...response, headers };
 }
 
-/** The answer to `OPTIONS`, before the origin is added; browsers send it without a key. */
+/** The answer to `OPTIONS`, before the origin is added. Browsers send that request without a key. */
 export function preflight(request: HttpRequest, methods: string): HttpResponse {
   const headers: Header[] = [['allow', methods]];
   if (request.header('access-control-request-method') !== '') {

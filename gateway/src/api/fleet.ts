@@ -7,7 +7,10 @@ import type { HttpResponse } from '../transport/transport.js';
 /** Most channels of one answer. */
 export const CHANNELS_PAGE = 1000;
 
-/** Channels with subscribers whose name starts with `prefix`, by name; `cursor` goes on where an answer ended. */
+/**
+ * Lists channels with subscribers whose name starts with `prefix`, in the order of their names. With `cursor` it goes
+ * on where another answer ended.
+ */
 export async function listChannels(query: URLSearchParams, caller: Caller, fleet: Fleet): Promise<HttpResponse> {
   const prefix = query.get('prefix') ?? '';
   if (!caller.identity?.grants.allowsAll('subscribe', prefix)) {

@@ -1,22 +1,28 @@
-/** `GET /health/live`, `GET /health/ready`, `GET /metrics`: for those who run the gateway; no key. */
+/** `GET /health/live`, `GET /health/ready`, `GET /metrics`: for those who run the gateway. They need no key. */
 import type { ShardHealth } from '../broker/broker.js';
 import type { HttpResponse } from '../transport/transport.js';
 import { json } from './fleet.js';
 
 export interface HealthDependencies {
-  /** The broker's parts. */
+  /** The state of each part of the broker. */
   readonly health: () => readonly ShardHealth[];
-  /** Anything but `serving` is not ready, so that no new clients are sent here. */
+  /**
+   * The phase in the life of the gateway. Only `serving` counts as ready, so that otherwise no new clients are sent
+   * here.
+   */
   readonly phase: () => 'starting' | 'serving' | 'stopping';
   readonly metrics: { readonly contentType: string; text(): Promise<string> };
 }
 
-/** The process answers; says nothing about the broker, so that its outage restarts nobody. */
+/**
+ * Answers that the process lives. It says nothing about the broker, so that an outage of that does not restart
+ * gateways.
+ */
 export function live(): HttpResponse {
   return json({ status: 'ok' });
 }
 
-/** 200 if every part of the broker can serve, else 503; each part is named. */
+/** Answers 200 if every part of the broker can serve, otherwise 503. Each part is named. */
 export function ready({ health, phase }: HealthDependencies): HttpResponse {
   const shards = health();
   const isWhole = shards.every(({ state }) => state === 'ok');

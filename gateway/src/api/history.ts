@@ -1,4 +1,4 @@
-/** `GET /v1/history` */
+/** `GET /v1/history`: messages of the log of a channel. */
 import { isChannelName, type Position, parsePosition, RESET_REASONS } from '@fanfare/protocol';
 import { transcode } from '@fanfare/protocol/raw';
 import type { LogRecord } from '../broker/record.js';
@@ -10,7 +10,7 @@ import { problem } from './problem.js';
 import { readLimit } from './query.js';
 
 const DEFAULT_LIMIT = 100;
-/** Most bytes of messages in one answer, about; a longer page is cut and says `more`. */
+/** About how many bytes of messages one answer may have. A longer page is cut, and says `more`. */
 const MAX_ANSWER_BYTES = 512 * 1024;
 
 /** @throws {FanfareError} */
@@ -46,7 +46,7 @@ function readPosition(query: URLSearchParams, name: 'after' | 'before'): Positio
   return position;
 }
 
-/** The payload goes in as it was published. */
+/** One message as JSON. The payload goes in as it was published. */
 function toItem({ epoch, offset, payload, time, user, key, tags }: LogRecord): string {
   const data = Buffer.from(transcode(payload, 'json').bytes).toString();
   const rest = JSON.stringify({ time, user, key, tags });

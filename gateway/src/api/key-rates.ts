@@ -1,4 +1,4 @@
-/** How fast each API key publishes. */
+/** Limits how fast each API key may publish. */
 import type { Clock } from '../clock.js';
 import { FanfareError } from '../errors.js';
 import { RateLimiter } from '../rate-limiter.js';
@@ -10,14 +10,14 @@ export class KeyRates {
   readonly #stats: Stats;
   readonly #limiters = new Map<string, RateLimiter>();
 
-  /** @param perSecond messages of one key; `Infinity`: not limited */
+  /** @param perSecond messages per second of one key; `Infinity`: not limited */
   constructor(perSecond: number, clock: Pick<Clock, 'now'>, stats: Stats) {
     this.#perSecond = perSecond;
     this.#clock = clock;
     this.#stats = stats;
   }
 
-  /** @throws {FanfareError} `rate_limited`: nothing of the request is done */
+  /** @throws {FanfareError} `rate_limited`: nothing of the request is done then */
   take(keyName: string, messages: number): void {
     const now = this.#clock.now();
     let limiter = this.#limiters.get(keyName);

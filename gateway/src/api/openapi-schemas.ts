@@ -1,4 +1,4 @@
-/** The schemas of the OpenAPI document; a test holds real answers against them. */
+/** The schemas of the OpenAPI document. A test compares real answers with them. */
 import { ERROR_CODES, MAX_CHANNEL_BYTES, RESET_REASONS } from '@fanfare/protocol';
 import { MAX_HISTORY_LIMIT, MAX_KEY_BYTES, MAX_NAME_BYTES, MAX_TAGS, MAX_TAGS_BYTES } from '@fanfare/protocol/validate';
 import { LOG_STATES, MAX_FATES, VERDICTS } from '../why/calls.js';
@@ -42,7 +42,7 @@ const message = {
   user: { ...name, description: 'Whose message it is, as subscribers are told.' },
   except: { ...name, description: 'The session that does not get it, as connected and /v1/sessions name it.' },
 };
-/** As `isChannelName` has it, but for the size, which counts bytes of UTF-8. */
+/** The name of a channel, as `isChannelName` checks it, except for its size, which is counted in bytes of UTF-8. */
 export const channel = {
   type: 'string',
   minLength: 1,
@@ -50,7 +50,7 @@ export const channel = {
   pattern: '^[^\\u0000-\\u0020\\u007f-\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000\\ufeff]+$',
   description: `1 to ${MAX_CHANNEL_BYTES} bytes of UTF-8 without white space and control characters.`,
 };
-/** What depends on another field. */
+/** Rules for fields that depend on another field. */
 const dependent = {
   dependentSchemas: { replicas: { required: ['durability'], properties: { durability: { const: 'replicated' } } } },
 };
@@ -62,7 +62,9 @@ const Target = {
   properties: { user: name, session: name },
 };
 
-/** Whatever else stands there is answered with an error of its own. */
+/**
+ * A schema that also allows any other value: the request is taken, and that value is answered with an error of its own.
+ */
 const either = (schema: object) => ({
   anyOf: [schema, { description: 'Anything else: this item is answered with an error.' }],
 });

@@ -1,4 +1,4 @@
-/** `GET /v1/openapi.json`: the API for programs. */
+/** `GET /v1/openapi.json`: the description of the API for programs. */
 import { MAX_HISTORY_LIMIT } from '@fanfare/protocol/validate';
 import { channel, name, SCHEMAS, type SchemaName } from './openapi-schemas.js';
 
@@ -43,9 +43,9 @@ const parameter = (name: string, description: string, schema: object = { type: '
   schema,
 });
 
-/** As `parsePosition` reads it. */
+/** A position, as `parsePosition` reads it. */
 const position = { type: 'string', pattern: '^[^-\\s]{1,64}-[0-9]{1,15}$' };
-/** Base64url: of a name, and of the key of a member, which begins with `s:` or `u:`. */
+/** Cursors in Base64url: of the name of a channel, and of the key of a member, which begins with `s:` or `u:`. */
 const CHANNEL_CURSOR = { type: 'string', pattern: '^[A-Za-z0-9_-]+$' };
 const MEMBER_CURSOR = { type: 'string', pattern: '^(cz|dT)[o-r][A-Za-z0-9_-]*$' };
 

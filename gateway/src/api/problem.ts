@@ -3,7 +3,7 @@ import { ERROR_CODES, type ErrorCode, MalformedFrameError, RESET_REASONS, type R
 import { FanfareError as Failure, type FanfareError, toFanfareError } from '../errors.js';
 import type { HttpResponse } from '../transport/transport.js';
 
-/** Codes that only HTTP has; the others are the protocol's. */
+/** Codes that only the HTTP API has. All other codes are those of the protocol. */
 export const HTTP_CODES = {
   not_found: { httpStatus: 404, meaning: 'no such path' },
   method_not_allowed: { httpStatus: 405, meaning: 'the path takes another method, see `Allow`' },
@@ -30,7 +30,7 @@ const TITLES: Readonly<Record<number, string>> = {
   503: 'Service Unavailable',
 };
 
-/** Told with 429 and 503 where nothing better is known, ms. */
+/** The `retryAfter` of 429 and 503 answers where nothing better is known, ms. */
 const DEFAULT_RETRY_AFTER_MS = 1_000;
 
 export function problem(code: HttpCode | ResetReason, detail: string, headers: readonly Header[] = []): HttpResponse {
@@ -38,7 +38,7 @@ export function problem(code: HttpCode | ResetReason, detail: string, headers: r
   return respond(status, { code, detail, retryable: false }, headers);
 }
 
-/** What an error looks like as the answer to a request. */
+/** An error as the answer to a request. */
 export function toProblem(error: FanfareError): HttpResponse {
   const { code, message: detail, retryable } = error;
   const status = ERROR_CODES[code].httpStatus;
@@ -49,14 +49,14 @@ export function toProblem(error: FanfareError): HttpResponse {
   return respond(status, { code, detail, retryable, retryAfter }, headers);
 }
 
-/** What an error looks like in the results of a batch. */
+/** An error as an item in the results of a batch. */
 export function toErrorItem(error: FanfareError): string {
   const { code, message, retryable } = error;
   const retryAfter = retryable ? (error.retryAfterMs ?? DEFAULT_RETRY_AFTER_MS) : undefined;
   return JSON.stringify({ error: { code, message, retryable, ...(retryAfter !== undefined && { retryAfter }) } });
 }
 
-/** Any thrown value as an error that may be told; what is malformed is the caller's fault. */
+/** Any thrown value as an error that the caller may be told. Malformed input is the caller's fault. */
 export function toFailure(error: unknown): FanfareError {
   return error instanceof MalformedFrameError ? new Failure('bad_request', error.message) : toFanfareError(error);
 }
@@ -65,7 +65,7 @@ interface ProblemMembers {
   readonly code: ProblemCode;
   readonly detail: string;
   readonly retryable: boolean;
-  /** ms */
+  /** When the caller may try again, ms. */
   readonly retryAfter?: number;
 }
 

@@ -17,13 +17,13 @@ import { FanfareError } from '../errors.js';
 import type { ChannelPolicy } from '../namespaces.js';
 import { readName } from './name.js';
 
-/** Most items of `messages`, and most names in `channels`. */
+/** Most items in `messages`, and most names in `channels`. */
 export const MAX_BATCH = 1000;
 
-/** What may stand beside `data`. */
+/** The fields of a message that may stand beside `data`. */
 const OF_A_MESSAGE = ['key', 'tags', 'durability', 'replicas', 'user', 'except'] as const;
 
-/** One message for one channel, checked. */
+/** One message for one channel, which has been checked. */
 export interface PublishItem {
   readonly channel: ChannelPolicy;
   readonly message: NewMessage;
@@ -32,23 +32,23 @@ export interface PublishItem {
 
 /** How safe a message has to be before it is answered. */
 interface Safety {
-  /** What was asked for, if anything. */
+  /** The durability that was asked for, if any. */
   readonly durability: Durability | undefined;
-  /** What it waits for; `undefined`: for no replica. */
+  /** The replicas that the message waits for; `undefined`: for none. */
   readonly replicas: ReplicasWanted | undefined;
 }
 
 export type PublishRequest =
   | { readonly one: PublishItem }
-  /** In the order given; each answered on its own. */
+  /** Several messages in the order given. Each is answered on its own. */
   | { readonly many: readonly (PublishItem | FanfareError)[] };
 
-/** The channel of this name if the caller may publish to it, else why not. */
+/** Returns the channel of this name if the caller may publish to it, otherwise the error that says why not. */
 type Decide = (name: string) => ChannelPolicy | FanfareError;
 
 /**
- * @throws {MalformedFrameError} if the body is no JSON object.
- * @throws {FanfareError} if the request as a whole, or its only message, cannot be taken.
+ * @throws {MalformedFrameError} if the body is no JSON object
+ * @throws {FanfareError} if the request as a whole, or its only message, cannot be taken
  */
 export function readPublishRequest(body: Uint8Array, decide: Decide): PublishRequest {
   const channels = new ChannelFinder(decide);
@@ -115,7 +115,7 @@ function readSafety({ durability, replicas }: RawFrame['fields']): Safety {
   return { durability, replicas: undefined };
 }
 
-/** Looks each channel of a request up once: a batch names the same one many times. */
+/** Looks up each channel of a request only once, since a batch may name the same one many times. */
 class ChannelFinder {
   readonly #decide: Decide;
   readonly #found = new Map<unknown, ChannelPolicy>();
@@ -124,7 +124,7 @@ class ChannelFinder {
     this.#decide = decide;
   }
 
-  /** @throws {FanfareError} if the caller may not publish there, or if the channel does not take this payload. */
+  /** @throws {FanfareError} if the caller may not publish there, or if the channel does not take this payload */
   find(name: unknown, payload: Payload): ChannelPolicy {
     const channel = this.#found.get(name) ?? this.#lookUp(name);
     const failure = oversize(channel, payload);

@@ -12,7 +12,7 @@ import type { ApiCaller } from './route.js';
 
 const JSON_HEADERS: readonly Header[] = [['content-type', 'application/json']];
 
-/** @throws {FanfareError | MalformedFrameError} if the request itself cannot be taken. */
+/** @throws {FanfareError | MalformedFrameError} if the request itself cannot be taken */
 export function publish(
   body: Uint8Array,
   caller: ApiCaller,
@@ -27,7 +27,7 @@ export function publish(
   return 'one' in request ? publishOne(request.one, caller, publishing) : publishMany(request.many, caller, publishing);
 }
 
-/** Its messages with the `traceparent` of the request. */
+/** The request, with its `traceparent` added to each message. */
 function traced(request: PublishRequest, traceparent: string | undefined): PublishRequest {
   if (traceparent === undefined) return request;
   const trace = (item: PublishItem) => ({ ...item, message: withTraceparent(item.message, traceparent) });
@@ -46,7 +46,9 @@ async function publishOne(item: PublishItem, caller: Caller, publishing: Publish
   };
 }
 
-/** One publish a channel, all at once; the results stand in the order of the items. */
+/**
+ * Publishes many messages, with one publish for each channel, all at once. The results are in the order of the items.
+ */
 async function publishMany(
   items: readonly (PublishItem | FanfareError)[],
   caller: Caller,
@@ -57,7 +59,7 @@ async function publishMany(
     groupByChannel(items).map(async (indexes) => {
       const group = indexes.map((index) => items[index] as PublishItem);
       const { channel } = group[0] as PublishItem;
-      // Where one asks for replicas the others wait with it.
+      // If one message asks for replicas, the others of its channel wait with it.
       const replicas = mostWanted(group.map(({ safety }) => safety.replicas));
       const messages = group.map(({ message }) => message);
       const outcomes = await publishing.publish(caller, channel, messages, replicas);
@@ -70,7 +72,7 @@ async function publishMany(
   return { status: 200, headers: JSON_HEADERS, body: `{"results":[${results.join(',')}]}` };
 }
 
-/** Indexes of the items that can be published, by channel, in the order given. */
+/** The indexes of the items that can be published, one list for each channel, in the order given. */
 function groupByChannel(items: readonly (PublishItem | FanfareError)[]): readonly number[][] {
   const groups = new Map<string, number[]>();
   items.forEach((item, index) => {
@@ -82,7 +84,7 @@ function groupByChannel(items: readonly (PublishItem | FanfareError)[]): readonl
   return [...groups.values()];
 }
 
-/** @param name of the channel, as JSON. */
+/** @param name the name of the channel, as JSON */
 function toResult(name: string, { channel, safety }: PublishItem, outcome: PublishOutcome): string {
   if (outcome instanceof FanfareError) return toErrorItem(outcome);
   const { position, duplicate, reached } = outcome;
@@ -90,7 +92,7 @@ function toResult(name: string, { channel, safety }: PublishItem, outcome: Publi
   let text = `{"channel":${name}`;
   if (position) text += `,"epoch":"${position.epoch}","offset":${position.offset}`;
   if (duplicate) text += ',"duplicate":true';
-  // The others of a batch wait for replicas with the one that asked for them, and are not told.
+  // Only messages that asked for replicas are told about them. The others of a batch merely waited too.
   if (replicas !== undefined && reached) {
     const { replicas: count, of } = reached;
     text += `,"durability":"${isReached(reached, replicas) ? 'replicated' : 'stored'}","replicas":${count},"of":${of}`;

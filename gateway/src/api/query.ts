@@ -2,8 +2,8 @@ import { isHistoryLimit, MAX_HISTORY_LIMIT } from '@fanfare/protocol/validate';
 import { FanfareError } from '../errors.js';
 
 /**
- * The parameters of a request. `URLSearchParams` alone would put U+FFFD for what is no UTF-8.
- * @throws {FanfareError} if its percent-encoding is wrong.
+ * Reads the parameters of a request. `URLSearchParams` alone would replace bytes that are no UTF-8 by U+FFFD.
+ * @throws {FanfareError} if the percent-encoding is wrong
  */
 export function readQuery(query: string): URLSearchParams {
   try {
@@ -14,7 +14,7 @@ export function readQuery(query: string): URLSearchParams {
   return new URLSearchParams(query);
 }
 
-/** Most items of a page. @throws {FanfareError} if it is no number that a page may have. */
+/** Reads the most items of a page. @throws {FanfareError} if it is no number that a page may have */
 export function readLimit(text: string | null, defaultLimit: number): number {
   if (text === null) return defaultLimit;
   const limit = Number(text);

@@ -1,11 +1,11 @@
-/** The demo page at `/`: a folder read once, served from memory. */
+/** The demo page at `/`: a folder that is read once and served from memory. */
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import type { HttpRequest, HttpResponse } from '../transport/transport.js';
 import type { Header } from './problem.js';
 
-/** Files by path: `/`, `/demo.js`. */
+/** Files by their path, such as `/` or `/demo.js`. */
 export type StaticFiles = ReadonlyMap<string, StaticFile>;
 
 interface StaticFile {
@@ -27,7 +27,7 @@ const CONTENT_TYPES: Readonly<Record<string, string>> = {
   '.woff2': 'font/woff2',
 };
 
-/** Only what the gateway itself serves runs; connections may go to any gateway. */
+/** Only scripts that the gateway itself serves may run. Connections may go to any gateway. */
 const CONTENT_SECURITY_POLICY = [
   "default-src 'self'",
   "connect-src 'self' ws: wss: http: https:",
@@ -38,7 +38,7 @@ const CONTENT_SECURITY_POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-/** Every file below the folder; `index.html` is also `/`. Files of other types are left out. */
+/** Reads every file below the folder. `index.html` is also found at `/`. Files of unknown types are left out. */
 export async function loadStaticFiles(folder: string): Promise<StaticFiles> {
   const files = new Map<string, StaticFile>();
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {

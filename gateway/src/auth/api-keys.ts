@@ -3,16 +3,19 @@ import { timingSafeEqual } from 'node:crypto';
 import type { Action, Identity } from './authenticator.js';
 import { Permissions } from './permissions.js';
 
-/** `publish`: publish messages. `read`: history, presence, channels, gateways. `admin`: sessions, users, other gateways' state. */
+/**
+ * What an API key may be for. `publish`: publishing messages. `read`: history, presence, channels and gateways.
+ * `admin`: sessions, users, and the state of other gateways.
+ */
 export const SCOPES = ['publish', 'read', 'admin'] as const;
 export type Scope = (typeof SCOPES)[number];
 
 export interface ApiKey {
-  /** For logs, metrics and `fanfare config`, which never show the key. */
+  /** Name of the key in logs, metrics and `fanfare config`, which never show the key itself. */
   readonly name: string;
   readonly key: string;
   readonly scopes: readonly Scope[];
-  /** Patterns of the channels that it is for; `['*']`: all. */
+  /** Patterns of the channels that the key is for; `['*']`: all channels. */
   readonly channels: readonly string[];
 }
 
@@ -21,7 +24,9 @@ export interface Backend extends Identity {
   readonly isBackend: true;
   readonly keyName: string;
   readonly scopes: readonly Scope[];
-  /** Whether it may control what concerns this channel; without one, users and connections as a whole. */
+  /**
+   * Whether the backend may control what concerns this channel. Without a channel: users and connections as a whole.
+   */
   administers(channel?: string): boolean;
 }
 
@@ -48,10 +53,13 @@ export function createBackend({ name, scopes, channels }: Omit<ApiKey, 'key'>): 
   };
 }
 
-/** Finds whose key an `Authorization` header holds; `undefined`: nobody's. */
+/** Finds the backend whose key is in an `Authorization` header; `undefined` if it is nobody's. */
 type FindBackend = (authorization: string) => Backend | undefined;
 
-/** Takes the same time whatever part of a key is right, and whichever key it is. */
+/**
+ * Makes a function that finds backends by their key. It takes the same time whatever part of a key is right, and
+ * whichever key it is.
+ */
 export function createBackendFinder(apiKeys: readonly ApiKey[]): FindBackend {
   const known = apiKeys.map((one) => ({
     key: padded(Buffer.alloc(MAX_KEY_LENGTH), one.key),
@@ -68,12 +76,12 @@ export function createBackendFinder(apiKeys: readonly ApiKey[]): FindBackend {
   };
 }
 
-/** The token of an `Authorization: Bearer` header; `''` if it is none. */
+/** The token of an `Authorization: Bearer` header; `''` if the header is none. */
 function bearerToken(authorization: string): string {
   return /^bearer +/i.test(authorization) ? authorization.slice(7).trim() : '';
 }
 
-/** Keys hold no NUL, so that padding makes no two of them equal. */
+/** The key, padded with NUL bytes. Keys hold none, so padding makes no two of them equal. */
 function padded(buffer: Buffer, key: string): Buffer {
   buffer.fill(0);
   buffer.write(key, 'latin1');

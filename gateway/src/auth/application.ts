@@ -3,24 +3,31 @@ import type { Tags } from '@fanfare/protocol';
 import type { NewMessage } from '../broker/record.js';
 import type { Action, Identity } from './authenticator.js';
 
-/** Who wants to do what. */
+/** A question to the application: who wants to do what on which channel. */
 export interface Question {
   readonly action: Action;
   readonly channel: string;
   readonly identity: Identity;
-  /** Id of the session, where there is one. */
+  /** Id of the session, if there is one. */
   readonly session: string | undefined;
 }
 
-/** What becomes of a message: as it was sent, or as the application changed it; `undefined`: it is refused. */
+/**
+ * The application's decision about a message: the message as it was sent, or as the application changed it;
+ * `undefined`: it is refused.
+ */
 export type Ruling = NewMessage | undefined;
 
+/** The application, as it can be asked. */
 export interface Application {
-  /** Who a client is, by a token that means something to the application; `undefined`: it is refused. @throws as below */
+  /**
+   * Asks who a client is, by a token that means something to the application; `undefined`: the client is refused.
+   * @throws {FanfareError} `unavailable` if the application does not answer
+   */
   identify(token: string | undefined, remoteAddress: string): Promise<Identity | undefined>;
-  /** @throws {FanfareError} `unavailable` if it does not answer. */
+  /** Asks whether somebody may do something. @throws {FanfareError} `unavailable` if the application does not answer */
   permits(question: Question): Promise<boolean>;
-  /** @throws {FanfareError} `unavailable` if it does not answer. */
+  /** Asks what becomes of a message. @throws {FanfareError} `unavailable` if the application does not answer */
   rule(question: Question, message: NewMessage): Promise<Ruling>;
 }
 

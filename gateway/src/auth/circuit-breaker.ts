@@ -3,19 +3,22 @@ import { FanfareError } from '../errors.js';
 
 interface CircuitBreakerOptions {
   readonly clock: Clock;
-  /** So many failures in a row open it; default 5. */
+  /** How many failures in a row open the breaker. Default 5. */
   readonly failures?: number;
-  /** How long it stays open, ms; doubled while the attempt after that fails too, up to 30 s; default 1 s. */
+  /**
+   * How long the breaker stays open, ms. It is doubled, up to 30 s, each time that the attempt after it fails too.
+   * Default 1 s.
+   */
   readonly openMs?: number;
-  /** Told when it opens, with the last failure, and when it closes again, with `undefined`. */
+  /** Called with the last failure when the breaker opens, and with `undefined` when it closes again. */
   readonly onState?: (failure: unknown) => void;
 }
 
 const MAX_OPEN_MS = 30_000;
 
 /**
- * Spares a service that fails, and those who wait for it: after some failures in a row all calls fail at once, until
- * one that is let through succeeds.
+ * Spares a service that fails, and those who wait for it. After some failures in a row all calls fail at once, until
+ * one that is let through as a trial succeeds.
  */
 export class CircuitBreaker {
   readonly #options: Required<CircuitBreakerOptions>;
@@ -34,7 +37,7 @@ export class CircuitBreaker {
     return this.#isOpen;
   }
 
-  /** @throws what the call throws, or `FanfareError` `unavailable` while it is open. */
+  /** @throws what the call throws, or `FanfareError` `unavailable` while the breaker is open */
   async run<T>(call: () => Promise<T>): Promise<T> {
     const isTrial = this.#isOpen;
     if (isTrial) {
@@ -67,7 +70,7 @@ export class CircuitBreaker {
 
   #onFailure(error: unknown, isTrial: boolean): void {
     this.#failures++;
-    // Calls that began before it opened fail late, and say nothing new.
+    // Calls that began before the breaker opened may fail late, and prove nothing new.
     if (this.#isOpen ? !isTrial : this.#failures < this.#options.failures) return;
     if (isTrial) this.#openMs = Math.min(MAX_OPEN_MS, 2 * this.#openMs);
     this.#closedAgainAtMs = this.#options.clock.now() + this.#openMs;

@@ -1,5 +1,5 @@
 /**
- * Claims: what a token says, and what the application answers when it is asked. One shape for both.
+ * Claims: what a token says, and what the application answers when it is asked. Both have the same shape.
  * `{"sub":"u1","exp":1763800000,"channels":{"chat:*":["subscribe"]},"info":{},"subscribe":["user:u1"]}`
  */
 import { isChannelName } from '@fanfare/protocol';
@@ -9,30 +9,30 @@ import type { Action } from './authenticator.js';
 import { ACTIONS, Permissions } from './permissions.js';
 
 export interface Claims {
-  /** `sub`; absent: anonymous. */
+  /** Claim `sub`. Absent: the client is anonymous. */
   readonly user?: string;
-  /** `exp`, in ms since the Unix epoch; absent: never. */
+  /** Claim `exp`, in ms since the Unix epoch. Absent: the token never ends. */
   readonly expiresAt?: number;
-  /** `iat`, in ms since the Unix epoch. */
+  /** Claim `iat`, in ms since the Unix epoch. */
   readonly issuedAt?: number;
-  /** `jti`, by which one token can be revoked. */
+  /** Claim `jti`, by which one token can be revoked. */
   readonly tokenId?: string;
-  /** `channels` */
+  /** Claim `channels`: actions by pattern. */
   readonly permissions: Permissions;
-  /** Shown to others in presence. */
+  /** Claim `info`, which is shown to others in presence. */
   readonly info?: unknown;
-  /** `subscribe`: channels the session is put on at once, each once; it may subscribe to them. */
+  /** Claim `subscribe`: the channels that the session is put on at once. It may subscribe to them. */
   readonly subscribe: readonly string[];
 }
 
-/** Most bytes of `info` as JSON: it is copied to everyone who looks at the presence of a channel. */
+/** Most bytes of `info` as JSON, because it is copied to everyone who looks at the presence of a channel. */
 const MAX_INFO_BYTES = 4096;
 /** Most channels that a session is put on by a claim. */
 const MAX_SERVER_SUBSCRIPTIONS = 100;
 /** The largest time that JavaScript's dates know, ms (ECMA-262, "Time Values and Time Range"). */
 const MAX_TIME_MS = 8.64e15;
 
-/** @throws {FanfareError} `unauthorized`, naming the claim. */
+/** @throws {FanfareError} `unauthorized`, which names the claim that is wrong */
 export function readClaims(claims: Readonly<Record<string, unknown>>): Claims {
   const { sub, exp, iat, jti, channels, info, subscribe } = claims;
   const names = subscribe === undefined ? [] : channelNames(subscribe);
@@ -61,7 +61,10 @@ function time(claim: string, value: unknown): number {
   throw refused(claim, 'must be seconds since the Unix epoch');
 }
 
-/** Words that are no action of this version are passed over: a later version may know more. */
+/**
+ * The actions by pattern. Words that are no action of this version are passed over, because a later version may know
+ * more.
+ */
 function grants(value: unknown): [string, Action[]][] {
   if (!isObject(value)) throw refused('channels', 'must be an object of patterns, each with a list of actions');
   return Object.entries(value).map(([pattern, actions]) => {

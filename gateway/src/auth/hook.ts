@@ -1,6 +1,6 @@
 /**
- * The application asked over HTTP: one POST a question, signed as Standard Webhooks are. docs/SECURITY.md shows
- * questions and answers.
+ * Asks the application over HTTP: one POST for each question, signed in the way of Standard Webhooks. docs/SECURITY.md
+ * shows questions and answers.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import type { Payload } from '@fanfare/protocol';
@@ -17,33 +17,33 @@ import { toIdentity } from './token-authenticator.js';
 
 interface HookOptions {
   readonly url: string;
-  /** Questions are signed with it; absent: not signed. */
+  /** The secret with which questions are signed. Absent: they are not signed. */
   readonly secret: string | undefined;
-  /** For one answer, ms. */
+  /** How long the application has for one answer, ms. */
   readonly timeoutMs: number;
-  /** How long answers about channels are kept where they do not say so themselves, ms. */
+  /** How long answers about channels are kept if they do not say so themselves, ms. */
   readonly cacheMs: number;
   readonly clock: Clock;
-  /** Told when the application stops answering, with the reason, and with `undefined` once it answers again. */
+  /** Called with the reason when the application stops answering, and with `undefined` once it answers again. */
   readonly onState?: (problem: string | undefined) => void;
 }
 
-/** Questions under way at a time; others wait. */
+/** Most questions that are under way at a time. Others wait. */
 const MAX_OPEN_QUESTIONS = 100;
 /** Largest answer, bytes. */
 const MAX_ANSWER_BYTES = 8 * 1024 * 1024;
-/** Most answers that are kept; the oldest go first. */
+/** Most answers that are kept. The oldest go first. */
 const MAX_KEPT = 10_000;
-/** Longest that an answer is kept, whatever it says, ms. */
+/** The longest time that an answer is kept, whatever it says, ms. */
 const MAX_CACHE_MS = 3_600_000;
 const UNSURE_RETRY_MS = 1_000;
 
 interface Answer {
   readonly isAllowed: boolean;
   readonly fields: Readonly<Record<string, unknown>>;
-  /** Its `data`, raw. */
+  /** The field `data` of the answer, still raw. */
   readonly payload: Payload | undefined;
-  /** How long it may be kept, if it says so. */
+  /** How long the answer may be kept, ms, if it says so. */
   readonly cacheMs: number | undefined;
 }
 
@@ -104,7 +104,10 @@ function describe({ action, channel, identity, session }: Question) {
   return { type: action, channel, user, session, info };
 }
 
-/** What the application says in place of a token. @throws {FanfareError} `internal` if it is nothing of the kind. */
+/**
+ * Reads the claims that the application says in place of a token. @throws {FanfareError} `internal` if they are no
+ * claims
+ */
 function readIdentity(claims: unknown = {}): Identity {
   if (typeof claims !== 'object' || claims === null)
     throw new FanfareError('internal', 'the answer of the application has no claims');
@@ -127,7 +130,7 @@ async function post({ url, secret, timeoutMs, clock }: HookOptions, body: string
   return readAnswer(bytes);
 }
 
-/** `{"allow":true}`; only that allows. */
+/** Reads an answer. Only `{"allow":true}` allows. */
 function readAnswer(bytes: Uint8Array): Answer {
   const { fields, payload } = parsePublishBody(bytes);
   if (typeof fields.allow !== 'boolean') throw new Error('its answer has no "allow"');
@@ -145,7 +148,7 @@ function reasonOf(error: unknown): string {
   return cause instanceof Error ? cause.message || String((cause as NodeJS.ErrnoException).code) : message;
 }
 
-/** Answers for a time, each asked for once by all who want it meanwhile. */
+/** Keeps answers for a time. Those who want the same answer at the same time share one question. */
 class Kept<T extends { readonly cacheMs: number | undefined }> {
   readonly #clock: Clock;
   readonly #answers = new Map<string, { answer: Promise<T>; untilMs: number }>();
@@ -154,7 +157,7 @@ class Kept<T extends { readonly cacheMs: number | undefined }> {
     this.#clock = clock;
   }
 
-  /** @param key `undefined`: never kept */
+  /** @param key names the answer; `undefined`: it is not kept */
   getOr(key: string | undefined, cacheMs: number, ask: () => Promise<T>): Promise<T> {
     if (key === undefined) return ask();
     const known = this.#answers.get(key);

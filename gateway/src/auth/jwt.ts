@@ -1,6 +1,7 @@
 /**
- * Tokens: JSON Web Tokens (RFC 7519), verified by `jose`. Which key verifies a token follows from the key's own kind;
- * a token can only name one of our keys. Anything else in its header (`jku`, `jwk`, `x5u`) is not looked at.
+ * Tokens: JSON Web Tokens (RFC 7519), verified by `jose`. Which key verifies a token follows from the kind of the key
+ * itself, and a token can only name one of our keys. Anything else in its header (`jku`, `jwk`, `x5u`) is not looked
+ * at.
  */
 import { createSecretKey, type KeyObject } from 'node:crypto';
 import { decodeProtectedHeader, errors, type JWTVerifyOptions, jwtVerify } from 'jose';
@@ -12,29 +13,31 @@ import type { RemoteKeys } from './remote-keys.js';
 
 export interface TokenVerifierOptions {
   readonly clock: Pick<Clock, 'wall'>;
-  /** For HS256: the one in use, and those that were before it. */
+  /** Secrets for HS256: the one in use, and those that were in use before it. */
   readonly secrets: readonly string[];
-  /** For RS256, ES256, EdDSA. */
+  /** Public keys for RS256, ES256 and EdDSA. */
   readonly publicKeys: readonly PublicKey[];
-  /** Asked where none of {@link publicKeys} fits. */
+  /** Further keys, which are asked for if none of {@link publicKeys} fits. */
   readonly remoteKeys?: RemoteKeys | undefined;
-  /** What `iss` has to be; absent: not checked. */
+  /** What the claim `iss` has to be. Absent: it is not checked. */
   readonly issuer?: string | undefined;
-  /** What `aud` has to be, or to name; absent: not checked. */
+  /** What the claim `aud` has to be, or to name among others. Absent: it is not checked. */
   readonly audience?: string | undefined;
   /** How far the clock of the issuer may be from ours, ms. */
   readonly clockToleranceMs: number;
 }
 
 export interface TokenVerifier {
-  /** @throws {FanfareError} `unauthorized`, `token_expired`, or `unavailable` where keys cannot be reached. */
+  /** @throws {FanfareError} `unauthorized`, `token_expired`, or `unavailable` if keys cannot be reached */
   verify(token: string): Promise<Claims>;
 }
 
-/** Largest token, bytes: a hundred times a common one. What is larger is refused before anything is computed. */
+/**
+ * Largest token, bytes: a hundred times the size of a common one. A larger one is refused before anything is computed.
+ */
 export const MAX_TOKEN_BYTES = 16 * 1024;
 
-/** RFC 7515 section 7.1: three parts of base64url without padding. */
+/** The form of a token: three parts of base64url without padding (RFC 7515 section 7.1). */
 const COMPACT = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 const NO_TOKEN = 'the token is no JSON Web Token';
 
@@ -69,7 +72,10 @@ export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifie
   };
 }
 
-/** One that was taken although its time was up, as the tolerance has it, ends when the tolerance does. */
+/**
+ * The claims of a token that was accepted. If its time was up already and only the tolerance let it in, it ends when
+ * the tolerance does.
+ */
 function held(claims: Claims, nowMs: number, clockToleranceMs: number): Claims {
   const { expiresAt } = claims;
   return expiresAt === undefined || expiresAt > nowMs ? claims : { ...claims, expiresAt: expiresAt + clockToleranceMs };
@@ -91,18 +97,18 @@ async function verifyWithAny(
 }
 
 function headerOf(token: string): { alg: string; kid: string | undefined } {
-  // Decoders take more than the standard does; here each token has one spelling only.
+  // Decoders accept more than the standard allows. Here each token has only one spelling.
   if (!COMPACT.test(token)) throw unauthorized(NO_TOKEN);
   try {
     const { alg, kid } = decodeProtectedHeader(token);
     if (typeof alg === 'string') return { alg, kid: typeof kid === 'string' ? kid : undefined };
   } catch {
-    // Answered below, with all else that is no token.
+    // It is answered below, with everything else that is no token.
   }
   throw unauthorized(NO_TOKEN);
 }
 
-/** Says which check failed, and nothing of what the token holds. */
+/** The error for a token that was refused. It says which check failed, and nothing of what is in the token. */
 function refusalOf(error: unknown): FanfareError {
   if (error instanceof errors.JWTExpired) return new FanfareError('token_expired', 'the token has expired');
   if (error instanceof errors.JWTClaimValidationFailed) {

@@ -8,13 +8,13 @@ import { NO_PERMISSIONS } from './permissions.js';
 
 interface OpenAuthenticatorOptions {
   /**
-   * What happens to a token that nobody here can verify: ignored (development), or refused as
-   * `unauthorized`, so that a client does not believe it was recognised (production).
+   * What happens to a token, which nobody here can verify. In development it is ignored. In production it is refused as
+   * `unauthorized`, so that a client does not believe that it was recognised.
    */
   readonly tokens: 'ignored' | 'refused';
 }
 
-/** A client that says nothing of itself. */
+/** The identity of a client that says nothing about itself. */
 export const ANONYMOUS: Identity = { grants: NO_PERMISSIONS };
 
 export function createOpenAuthenticator({ tokens }: OpenAuthenticatorOptions): Authenticator {

@@ -4,7 +4,10 @@
  */
 export type OriginCheck = (origin: string, host: string) => boolean;
 
-/** In normal form: lower case, host names in ASCII (Punycode), `port` `''` where it is the scheme's own. */
+/**
+ * An origin in normal form: lower case, host names in ASCII (Punycode), and `port` `''` if it is the default of the
+ * scheme.
+ */
 interface Origin {
   readonly scheme: string;
   readonly host: string;
@@ -12,16 +15,16 @@ interface Origin {
 }
 
 const ORIGIN = /^([a-z][a-z\d+.-]*):\/\/([^/?#@\\\s]*?)(?::(\d{1,5}|\*))?$/i;
-/** Those whose hosts are names of the Internet, and their ports (RFC 9110 section 4.2). */
+/** The schemes whose hosts are names of the Internet, and their default ports (RFC 9110 section 4.2). */
 const WEB_PORTS: Readonly<Record<string, string>> = { http: '80', https: '443' };
 
 /**
- * Entries are origins: of the web (`https://app.example.com`), with `*` for a part of the host or for
- * any port (`https://*.example.com`, `http://localhost:*`); of programs with a scheme of their own
- * (`capacitor://localhost`, `tauri://localhost`, `chrome-extension://*`, `file://`); `null`, as pages say
- * that have none (a sandboxed frame, most `file:` pages); or `*` for every origin. They are compared in
- * normal form. Requests without an origin (no browser) and from the gateway's own origin (`host` is the
- * `Host` header, `''` if unknown) always pass.
+ * Makes the check from a list of entries. Entries are origins: of the web (`https://app.example.com`), with `*` for a
+ * part of the host or for any port (`https://*.example.com`, `http://localhost:*`); of programs with a scheme of their
+ * own (`capacitor://localhost`, `tauri://localhost`, `chrome-extension://*`, `file://`); `null`, as pages say that have
+ * none (a sandboxed frame, most `file:` pages); or `*` for every origin. They are compared in normal form. Requests
+ * without an origin (no browser) and from the gateway's own origin (`host` is the `Host` header, `''` if unknown)
+ * always pass.
  */
 export function createOriginCheck(allowedOrigins: readonly string[]): OriginCheck {
   const allowsAll = allowedOrigins.includes('*');
@@ -63,7 +66,10 @@ function toMatcher(entry: Origin | undefined): ((origin: Origin) => boolean) | u
     scheme === entry.scheme && (entry.port === '*' || port === entry.port) && matchesHost(host);
 }
 
-/** The scheme is the page's: whether TLS ended in front of the gateway is not known here. */
+/**
+ * Whether the origin is the gateway's own. The scheme is not compared, because it is not known here whether TLS ends in
+ * front of the gateway.
+ */
 function isOwn({ scheme, host, port }: Origin, hostHeader: string): boolean {
   if (hostHeader === '' || WEB_PORTS[scheme] === undefined) return false;
   const own = parseOrigin(`${scheme}://${hostHeader}`);

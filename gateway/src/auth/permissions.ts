@@ -1,4 +1,7 @@
-/** What credentials allow by themselves: actions by patterns of channel names. What a namespace opens is not known here. */
+/**
+ * What credentials allow by themselves: actions by patterns of channel names. What a namespace allows besides is not
+ * known here.
+ */
 import type { Action, Grants } from './authenticator.js';
 
 export const ACTIONS = ['subscribe', 'publish', 'presence', 'history'] as const satisfies readonly Action[];

@@ -1,32 +1,35 @@
-/** Public keys that tokens are verified with: read from PEM, JWK or JWKS text, found by algorithm and key id. */
+/**
+ * Public keys with which tokens are verified. They are read from PEM, JWK or JWKS text, and found by algorithm and key
+ * id.
+ */
 import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 
-/** The algorithms of public keys. A key serves one of them only, so that no token can choose how it is read. */
+/** The algorithms of public keys. A key serves only one of them, so that no token can choose how it is read. */
 const PUBLIC_KEY_ALGORITHMS = ['RS256', 'ES256', 'EdDSA'] as const;
 type PublicKeyAlgorithm = (typeof PUBLIC_KEY_ALGORITHMS)[number];
 
 export interface PublicKey {
-  /** Absent: the key serves tokens with any `kid`. */
+  /** The key id. `undefined`: the key serves tokens with any `kid`. */
   readonly id: string | undefined;
   readonly algorithm: PublicKeyAlgorithm;
   readonly key: KeyObject;
 }
 
-/** RFC 7517: what is looked at of it. */
+/** The fields of a JSON Web Key (RFC 7517) that are looked at. */
 interface Jwk extends JsonWebKey {
   readonly kid?: unknown;
   readonly alg?: unknown;
   readonly use?: unknown;
 }
 
-/** Most keys of one source: each is tried for a token that names none. */
+/** Most keys of one source, because each is tried for a token that names none. */
 const MAX_KEYS = 32;
 const MIN_RSA_BITS = 2048;
 
 /**
- * One or several PEM blocks (public keys or certificates), a JWK, or a JWKS (`{"keys":[...]}`). In one line, `\n` may
- * stand for a line break, as in environment files.
- * @throws {Error} with the reason in one line.
+ * Reads public keys from one or several PEM blocks (public keys or certificates), a JWK, or a JWKS (`{"keys":[...]}`).
+ * In a text of one line, `\n` may stand for a line break, as in environment files.
+ * @throws {Error} that says the reason in one line
  */
 export function parsePublicKeys(text: string): readonly PublicKey[] {
   const trimmed = text.trim();
@@ -41,8 +44,8 @@ export function parsePublicKeys(text: string): readonly PublicKey[] {
 }
 
 /**
- * The usable keys of a JWKS document. What is for encryption, of another kind, or secret is passed over.
- * @throws {Error} where it is none, or holds no usable key.
+ * The usable keys of a JWKS document. Keys that are for encryption, of another kind, or secret are passed over.
+ * @throws {Error} if it is no such document, or holds no usable key
  */
 export function keysOfSet(document: unknown): readonly PublicKey[] {
   if (!isSet(document)) throw new Error('is no JWKS: it has no list "keys"');
@@ -51,7 +54,7 @@ export function keysOfSet(document: unknown): readonly PublicKey[] {
     try {
       return [fromJwk(jwk)];
     } catch {
-      // One key that is broken or too weak takes none of the others along.
+      // A key that is broken or too weak does not make the others unusable.
       return [];
     }
   });
@@ -77,7 +80,7 @@ function fromJwk(jwk: Jwk): PublicKey {
   return { id, algorithm, key: createPublicKey({ key: jwk, format: 'jwk' }) };
 }
 
-/** What a key is for follows from its kind; one that names another algorithm is for none of ours. */
+/** The algorithm that a key is for, which follows from its kind. `undefined` if it names another algorithm. */
 function algorithmOf({ kty, crv, alg }: Jwk): PublicKeyAlgorithm | undefined {
   const algorithm =
     kty === 'RSA'

@@ -1,4 +1,4 @@
-/** The public keys at a JWKS URL: fetched when needed, kept, and replaced when the issuer rotates them. */
+/** The public keys at a JWKS URL: they are fetched when needed, kept, and replaced when the issuer rotates them. */
 import { type Clock, sleep } from '../clock.js';
 import { FanfareError } from '../errors.js';
 import { keysFor, keysOfSet, type PublicKey } from './public-keys.js';
@@ -6,23 +6,23 @@ import { keysFor, keysOfSet, type PublicKey } from './public-keys.js';
 interface RemoteKeysOptions {
   readonly url: string;
   readonly clock: Clock;
-  /** Told once when the URL begins to fail, and once when it answers again. */
+  /** Called once when the URL begins to fail, and once when it answers again. */
   readonly onState?: (state: RemoteKeysState) => void;
-  /** How long keys are used without a look at the URL, ms; default 10 min. */
+  /** How long keys are used before the URL is fetched again, ms. Default 10 min. */
   readonly freshMs?: number;
-  /** At least this long between two fetches, whatever tokens ask for, ms; default 5 s. */
+  /** Least time between two fetches, whatever keys tokens ask for, ms. Default 5 s. */
   readonly cooldownMs?: number;
-  /** How long keys are used while the URL does not answer, ms; default 24 h. */
+  /** How long keys are used while the URL does not answer, ms. Default 24 h. */
   readonly staleMs?: number;
-  /** For one fetch, ms; default 5 s. */
+  /** How long one fetch may take, ms. Default 5 s. */
   readonly timeoutMs?: number;
 }
 
 export interface RemoteKeysState {
   readonly url: string;
-  /** Keys at hand. */
+  /** How many keys are at hand. */
   readonly keys: number;
-  /** Why the last fetch failed; absent: it did not. */
+  /** Why the last fetch failed. Absent if it succeeded. */
   readonly problem?: string;
 }
 
@@ -35,9 +35,9 @@ export class RemoteKeys {
   #fetchedAtMs = Number.NEGATIVE_INFINITY;
   #triedAtMs = Number.NEGATIVE_INFINITY;
   #problem: string | undefined;
-  /** Fetches so far. */
+  /** How many fetches there were. */
   #looks = 0;
-  /** The fetch that is under way or waits for the cooldown; all who need one share it. */
+  /** The fetch that is under way, or waits for the cooldown. All who need one share it. */
   #fetching: Promise<void> | undefined;
 
   constructor(options: RemoteKeysOptions) {
@@ -53,15 +53,16 @@ export class RemoteKeys {
   }
 
   /**
-   * The keys that may have signed a token with this header; none: no such key exists. A key id that is not known makes
-   * it look again, because the issuer may have rotated its keys; however many such tokens come, once a cooldown.
-   * @throws {FanfareError} `unavailable`: the URL does not answer, and there is nothing to judge the token by.
+   * The keys that may have signed a token with this header; none if there is no such key. A key id that is not known
+   * causes another fetch, because the issuer may have rotated its keys. However many such tokens come, there is one
+   * fetch in a cooldown.
+   * @throws {FanfareError} `unavailable` if the URL does not answer and there are no keys to judge the token by
    */
   async keysFor(algorithm: string, id: string | undefined): Promise<readonly PublicKey[]> {
     const { freshMs, clock } = this.#options;
     const looks = this.#looks;
     const isDue = clock.now() - this.#fetchedAtMs >= freshMs;
-    // After a failed look, keys that are at hand serve on for the cooldown.
+    // After a failed fetch, the keys at hand are used for another cooldown.
     if (this.#usable().length === 0 || (isDue && this.#isCooledDown())) await this.#fetch();
     const found = keysFor(this.#usable(), algorithm, id);
     if (found.length > 0 || (this.#looks > looks && this.#problem === undefined)) return found;
@@ -81,7 +82,7 @@ export class RemoteKeys {
     return this.#options.clock.now() - this.#triedAtMs >= this.#options.cooldownMs;
   }
 
-  /** A fetch that starts after this call, or waits to; never rejects. */
+  /** Makes a fetch that starts after this call, now or after the cooldown. Never rejects. */
   #fetch(): Promise<void> {
     this.#fetching ??= this.#load().finally(() => {
       this.#fetching = undefined;
@@ -92,7 +93,7 @@ export class RemoteKeys {
   async #load(): Promise<void> {
     const { clock, cooldownMs } = this.#options;
     const waitMs = this.#triedAtMs + cooldownMs - clock.now();
-    // With the URL down nobody waits for it: what is known now is the answer.
+    // While the URL is down nobody waits for it. What is known now is the answer.
     if (waitMs > 0 && this.#problem !== undefined) return;
     if (waitMs > 0) await sleep(clock, waitMs);
     this.#triedAtMs = clock.now();

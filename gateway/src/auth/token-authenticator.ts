@@ -1,4 +1,4 @@
-/** The authenticator of a gateway that verifies tokens: clients are who their token says, or anonymous. */
+/** The authenticator of a gateway that verifies tokens: a client is who its token says, or anonymous. */
 import { FanfareError } from '../errors.js';
 import type { Authenticator, ChannelGrant, Identity } from './authenticator.js';
 import type { Claims } from './claims.js';
@@ -7,7 +7,7 @@ import { ANONYMOUS } from './open.js';
 
 interface TokenAuthenticatorOptions {
   readonly verifier: TokenVerifier;
-  /** Whether a client without a token may connect, and do what is open to anyone. */
+  /** Whether a client without a token may connect. It may then do what is open to anyone. */
   readonly allowAnonymous: boolean;
 }
 

@@ -10,17 +10,20 @@ import type { Access, ChannelPolicy, Namespaces } from '../namespaces.js';
 
 /** Who asks for something, and by which way the request came in. */
 export interface Caller {
-  /** The way in, such as `ws` or `http`: a label of counters, told to listeners. Each conversation and each API has its own. */
+  /**
+   * The way in, such as `ws` or `http`. It is a label of counters, and listeners are told it. Each conversation and
+   * each API has its own.
+   */
   readonly entrance: string;
-  /** `undefined` once nobody is there any more: nothing is allowed then. */
+  /** Who the caller is; `undefined` once it is gone, when nothing is allowed any more. */
   readonly identity: Identity | undefined;
-  /** Id of its session, if the caller has one. */
+  /** Id of the caller's session, if it has one. */
   readonly id?: string;
-  /** What the caller may do on a channel besides, by the token that it gave when it subscribed there. */
+  /** What else the caller may do on a channel, by the token that it gave when it subscribed there. */
   grantOn?(channel: string): Grants | undefined;
 }
 
-/** The channel with the settings of its namespace, or the error to answer with. */
+/** The channel with the settings of its namespace, or the error with which the caller is answered. */
 export type Decision = ChannelPolicy | FanfareError;
 
 export interface PermittedMessage {
@@ -29,22 +32,22 @@ export interface PermittedMessage {
   readonly message: NewMessage;
 }
 
-type Ruling = 'allowed' | 'refused' | 'for the application to say';
+type Judgement = 'allowed' | 'refused' | 'for the application to say';
 
 export class ChannelAccess {
   readonly #namespaces: Namespaces;
   readonly #application: Application | undefined;
 
-  /** @param application asked where a namespace says `hook`; without it that allows nobody */
+  /** @param application is asked where a namespace says `hook`; if it is absent, `hook` allows nobody */
   constructor(namespaces: Namespaces, application?: Application) {
     this.#namespaces = namespaces;
     this.#application = application;
   }
 
   /**
-   * The channel if a backend may do this to it, else the error to answer with: `unknown_channel`, `forbidden`, or
-   * `bad_request` where this kind of channel has no such thing. For clients, {@link permit}: what the application has to
-   * be asked is `forbidden` here.
+   * Decides for backends: returns the channel if the caller may do this to it. Otherwise it returns the error to answer
+   * with: `unknown_channel`, `forbidden`, or `bad_request` if this kind of channel has no such thing. For clients there
+   * is {@link permit}: what the application would have to be asked is `forbidden` here.
    * @param name a valid channel name; that is not checked here.
    */
   decide(caller: Caller, action: Action, name: string): Decision {
@@ -53,13 +56,16 @@ export class ChannelAccess {
     return judge(caller, action, channel) === 'allowed' ? channel : forbidden(action);
   }
 
-  /** Whether the caller may do this in no case, whatever the application says; it is not asked. */
+  /** Whether the caller may not do this whatever the application would say. The application is not asked. */
   isRefused(caller: Caller, action: Action, name: string): boolean {
     const channel = this.#find(action, name);
     return channel instanceof FanfareError || judge(caller, action, channel) === 'refused';
   }
 
-  /** As {@link decide}, for clients: asks the application where the namespace says so. @throws {FanfareError} `unavailable` */
+  /**
+   * Decides for clients, like {@link decide} for backends, and asks the application where the namespace says so.
+   * @throws {FanfareError} `unavailable`
+   */
   permit(caller: Caller, action: Action, name: string): Decision | Promise<Decision> {
     const channel = this.#find(action, name);
     if (channel instanceof FanfareError) return channel;
@@ -71,7 +77,10 @@ export class ChannelAccess {
     return asked.then((isAllowed) => (isAllowed ? channel : forbidden(action)));
   }
 
-  /** As {@link permit}, for a message: the application may change it. @throws {FanfareError} `unavailable` */
+  /**
+   * Decides about a message of a client, like {@link permit}. The application may change the message. @throws
+   * {FanfareError} `unavailable`
+   */
   permitMessage(
     caller: Caller,
     name: string,
@@ -98,7 +107,7 @@ export class ChannelAccess {
   }
 }
 
-function judge(caller: Caller, action: Action, channel: ChannelPolicy): Ruling {
+function judge(caller: Caller, action: Action, channel: ChannelPolicy): Judgement {
   const { identity } = caller;
   if (!identity) return 'refused';
   const { user, isBackend, grants } = identity;
@@ -117,14 +126,14 @@ function judge(caller: Caller, action: Action, channel: ChannelPolicy): Ruling {
   return isOpenTo[rule] || isGranted() ? 'allowed' : 'refused';
 }
 
-/** History and presence go by rules of their own where there are some, else by that of subscribing. */
+/** The rule of a namespace for an action. History and presence have rules of their own, or else that of subscribing. */
 function ruleOf(action: Action, { subscribe, publish, historyAccess, presenceAccess }: ChannelPolicy): Access {
   if (action === 'publish') return publish;
   if (action === 'history') return historyAccess ?? subscribe;
   return (action === 'presence' ? presenceAccess : undefined) ?? subscribe;
 }
 
-/** Whose channel it is by its name: `u1` for `user:u1`. */
+/** The user to whom a channel belongs by its name: `u1` for `user:u1`. */
 function ownerOf(channel: string): string | undefined {
   const colon = channel.indexOf(':');
   return colon < 0 ? undefined : channel.slice(colon + 1);

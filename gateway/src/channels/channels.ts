@@ -1,4 +1,6 @@
-/** What can be done to a channel, put together for those who translate requests: sessions and the HTTP API. */
+/**
+ * Everything that can be done to a channel, put together for those who translate requests: sessions and the HTTP API.
+ */
 import type { Application } from '../auth/application.js';
 import type { Broker } from '../broker/broker.js';
 import type { Namespaces } from '../namespaces.js';
@@ -17,12 +19,12 @@ export interface Channels {
 interface ChannelsOptions {
   readonly broker: Pick<Broker, 'publish' | 'read'>;
   readonly namespaces: Namespaces;
-  /** Asked where a namespace says `hook`. Default: none. */
+  /** The application that is asked where a namespace says `hook`. Default: none. */
   readonly application?: Application | undefined;
   readonly stats: Stats;
-  /** As `PublishingOptions` says. */
+  /** `undefined` while there is room to send; otherwise a promise for when there is, as in `PublishingOptions`. */
   readonly room: () => Promise<void> | undefined;
-  /** Told of publishes besides the counters. Default: none. */
+  /** Listeners to publishes, besides the counters. Default: none. */
   readonly listeners?: readonly PublishListener[];
   readonly onFault: (message: string, error?: unknown) => void;
 }

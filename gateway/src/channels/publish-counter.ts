@@ -2,7 +2,7 @@ import { FanfareError } from '../errors.js';
 import { count, type Stats } from '../stats.js';
 import type { PublishListener } from './publishing.js';
 
-/** Counts outcomes by entrance and kind of channel, for `/metrics`. */
+/** Makes a listener that counts outcomes of publishes by entrance and kind of channel, for `/metrics`. */
 export function createPublishCounter(stats: Stats): PublishListener {
   return ({ caller: { entrance }, channel, message, outcome }) => {
     if (outcome instanceof FanfareError) count(stats.publishFailures, outcome.code);

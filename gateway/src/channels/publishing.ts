@@ -6,16 +6,19 @@ import { FanfareError, toFanfareError } from '../errors.js';
 import type { ChannelPolicy } from '../namespaces.js';
 import type { Caller, ChannelAccess, Decision, PermittedMessage } from './access.js';
 
-/** What became of one message: where it stands in the log, or the error to answer with. */
+/** What became of one message: its place in the log, or the error with which the publisher is answered. */
 export type PublishOutcome = Published | FanfareError;
 
-/** Is told of every message that was handed to the broker, once its outcome is known. Must not throw, and must not wait. */
+/**
+ * Is called with every message that was handed to the broker, once its outcome is known. It must not throw, and must
+ * not wait.
+ */
 export type PublishListener = (event: PublishEvent) => void;
 
 export interface PublishEvent {
   readonly caller: Caller;
   readonly channel: ChannelPolicy;
-  /** Not to be changed; its payload's bytes are the broker's. */
+  /** The message. It must not be changed, since the bytes of its payload belong to the broker. */
   readonly message: NewMessage;
   readonly outcome: PublishOutcome;
 }
@@ -23,11 +26,14 @@ export interface PublishEvent {
 interface PublishingOptions {
   readonly access: ChannelAccess;
   readonly broker: Pick<Broker, 'publish'>;
-  /** `undefined` while this gateway sends as fast as is published to it; else publishers are answered once it resolves. */
+  /**
+   * `undefined` while this gateway sends as fast as messages are published to it. Otherwise a promise, and publishers
+   * are answered once it resolves.
+   */
   readonly room: () => Promise<void> | undefined;
-  /** Counters, webhooks and whoever else wants to know; called in this order. */
+  /** Counters, webhooks and other listeners. They are called in this order. */
   readonly listeners: readonly PublishListener[];
-  /** Told of faults that should not happen. */
+  /** Called with faults that should not happen. */
   readonly onFault: (message: string, error?: unknown) => void;
 }
 
@@ -46,15 +52,15 @@ export class Publishing {
     this.#onFault = onFault;
   }
 
-  /** The channel if a backend may publish to it, else the error to answer with. */
+  /** The channel if a backend may publish to it, otherwise the error with which it is answered. */
   decide(caller: Caller, name: string): Decision {
     return this.#access.decide(caller, 'publish', name);
   }
 
   /**
-   * The message of a client as it may be published: asks the application where the namespace says so, which may change
-   * it. Answers at once where nobody has to be asked.
-   * @throws {FanfareError} if it may not be, it is too large, or the application does not answer.
+   * The message of a client as it may be published. Where the namespace says so, the application is asked, which may
+   * change the message. Without that the answer is there at once.
+   * @throws {FanfareError} if it may not be published, if it is too large, or if the application does not answer
    */
   permit(caller: Caller, name: string, message: NewMessage): PermittedMessage | Promise<PermittedMessage> {
     const decision = this.#access.permitMessage(caller, name, message);
@@ -62,8 +68,8 @@ export class Publishing {
   }
 
   /**
-   * Publishes messages to a channel that {@link decide} and {@link oversize} let through: one call of the broker, which
-   * keeps their order. Never rejects: each message has its own outcome, in the order given.
+   * Publishes messages that {@link decide} and {@link oversize} have let through, by one call of the broker, which
+   * keeps their order. Never rejects: each message has an outcome of its own, in the order given.
    * @param replicas which replicas all of the messages wait for; default: none
    */
   publish(
@@ -76,7 +82,7 @@ export class Publishing {
       messages.map((message, index) => this.#settle(caller, channel, message, outcomes[index]));
     return this.#broker.publish(channel, messages, replicas === undefined ? undefined : { replicas }).then(
       (outcomes) => {
-        // Whoever publishes faster than this gateway can send is answered later.
+        // Publishers that are faster than this gateway can send are answered later.
         const room = this.#room();
         return room ? room.then(() => settle(outcomes)) : settle(outcomes);
       },
@@ -110,7 +116,7 @@ function fitting(decision: PermittedMessage | FanfareError): PermittedMessage {
   return decision;
 }
 
-/** The error to answer with if a payload is larger than the channel takes. */
+/** The error for a payload that is larger than the channel takes; `undefined` if it is not. */
 export function oversize(channel: ChannelPolicy, payload: Payload): FanfareError | undefined {
   const { length } = payload.bytes;
   if (length <= channel.maxMessageBytes) return undefined;

@@ -5,21 +5,21 @@ import type { LogPosition, LogRecord } from '../broker/record.js';
 import { endOf, judge, toLogPosition } from '../broker/resume.js';
 import type { ChannelPolicy } from '../namespaces.js';
 
-/** At most one of `after` and `before`; without them, the newest messages. */
+/** Which messages to read. At most one of `after` and `before` may be given; without them it is the newest messages. */
 interface HistoryRange {
   /** Reads the messages after this position. */
   readonly after?: Position | undefined;
   /** Reads the messages right before this position. */
   readonly before?: Position | undefined;
-  /** Most messages that are returned. */
+  /** Most messages of the page. */
   readonly limit: number;
-  /** About how many bytes of messages are returned at most; at least one message is returned if there is one. Default 256 KiB. */
+  /** Most bytes of messages of the page, about. At least one message is returned if there is one. Default 256 KiB. */
   readonly maxBytes?: number;
-  /** Reject at once where the log cannot be read just now, as `ReadRange` says. Default false. */
+  /** Whether to reject at once if the log cannot be read just now, as in `ReadRange`. Default false. */
   readonly failFast?: boolean;
   /**
-   * Called where nobody ever published, before the log is given an identity, so that `head` can be followed: what
-   * it throws rejects the read.
+   * Called if nobody has ever published, before the log is given an identity (which it gets so that `head` can be
+   * followed). If it throws, the read is rejected with that error.
    */
   readonly onNew?: () => void;
 }
@@ -27,14 +27,14 @@ interface HistoryRange {
 export type HistoryPage =
   | {
       readonly ok: true;
-      /** Oldest first, without a hole. May be fewer than `limit` though there are more. */
+      /** The messages, oldest first and without a hole. They may be fewer than `limit` although there are more. */
       readonly messages: readonly LogRecord[];
-      /** Whether the log goes on: newer ones with `after`, older ones otherwise. */
+      /** Whether there are more messages: newer ones if `after` was given, older ones otherwise. */
       readonly more: boolean;
-      /** Where the log ended when it was read: what follows this is what the caller has not seen. */
+      /** Where the log ended when it was read. Everything behind this position the caller has not seen. */
       readonly head: LogPosition;
     }
-  /** The position cannot be used, as in a `reset`. */
+  /** The position that was given cannot be used any more, for the reason that a `reset` would have. */
   | { readonly ok: false; readonly reason: ResetReason };
 
 const MAX_PAGE_BYTES = 256 * 1024;
@@ -47,14 +47,14 @@ export class Reading {
   }
 
   /**
-   * One page of a channel whose history the caller may read. Before a position is called unusable, the log is asked
-   * again by a confirmed read.
+   * Reads one page of a channel whose history the caller may read. Before a position is called unusable, the log is
+   * asked again by a confirmed read.
    * @throws {FanfareError} `unavailable`
    */
   async history(channel: ChannelPolicy, range: HistoryRange): Promise<HistoryPage> {
     const page = await this.#page(channel, range, true);
     if (!page.ok || page.head.offset > 0) return page;
-    // What a peek tells of a log without an identity is nobody's position.
+    // A peek into a log without an identity returns a position that belongs to no log.
     range.onNew?.();
     return this.#page(channel, range, false);
   }
@@ -71,7 +71,7 @@ export class Reading {
     if (faultOf(position, page)) page = await this.#broker.read(channel, { ...wanted, confirmed: true });
     const reason = faultOf(position, page);
     if (reason) return { ok: false, reason };
-    // Where the log crosses into another epoch one place has two names: the message at it is not before it.
+    // At the border of two epochs one place has two names. The message at that place is not before it.
     const last = page.entries.at(-1);
     if (before && last?.offset === position.offset) {
       const { epoch, offset } = last;
@@ -90,7 +90,10 @@ function faultAfter(position: LogPosition, page: LogPage): ResetReason | undefin
   return verdict.ok ? undefined : verdict.reason;
 }
 
-/** Trimmed messages before a position are no fault: the history ends there. */
+/**
+ * Why messages before this position cannot be read, if so. Messages that were trimmed are no fault: the history begins
+ * behind them.
+ */
 function faultBefore(position: LogPosition, page: LogPage): ResetReason | undefined {
   const end = endOf(page, position.epoch);
   if (end === undefined) return 'unrecoverable';

@@ -16,14 +16,17 @@ interface ControlOptions {
   readonly stats: Stats;
 }
 
-/** What a gateway that was asked to do something says. */
+/** The answer of a gateway that was asked to do something. */
 interface Share {
   readonly connections: number;
 }
 
 type ListShare = ReturnType<LocalControl['list']>;
 
-/** The questions that gateways ask each other for this. Only ever further fields: gateways of different versions talk. */
+/**
+ * The questions that gateways ask each other for control calls. They only ever get further fields, because gateways of
+ * different versions talk to each other.
+ */
 interface Questions {
   readonly disconnect: { readonly target: Target; readonly reconnect: boolean };
   readonly unsubscribe: { readonly target: Target; readonly channel: string };
@@ -83,7 +86,7 @@ export class Control implements ControlCalls {
     const atMs = Math.round(this.#clock.wall());
     const named = 'user' in what ? { kind: 'user' as const, id: what.user } : { kind: 'token' as const, id: what.jti };
     const revocation: Revocation = { ...named, atMs, untilMs: atMs + ttlMs };
-    // First of all: who is not reached now, or begins later, finds it there.
+    // This goes first, so that a gateway that is not reached now, or starts later, finds the revocation in the store.
     await this.#revocations.keep(revocation);
     const reached = await this.#reach('revoke', revocation);
     return { ...reached, until: revocation.untilMs };

@@ -1,4 +1,4 @@
-/** What control does on this gateway. */
+/** Carries out control calls on the sessions of this gateway. */
 import { readClaims } from '../auth/claims.js';
 import type { Clock } from '../clock.js';
 import { FanfareError } from '../errors.js';
@@ -25,7 +25,7 @@ export class LocalControl {
     this.#clock = clock;
   }
 
-  /** Each returns on how many connections it was done. */
+  /** Closes connections. Returns how many they were. */
   disconnect(target: Target, reconnect: boolean): number {
     const found = this.#find(target);
     for (const session of found) {
@@ -35,6 +35,7 @@ export class LocalControl {
     return found.length;
   }
 
+  /** Takes connections off a channel. Returns how many they were. */
   unsubscribe(target: Target, channel: string): number {
     let reached = 0;
     for (const session of this.#find(target)) {
@@ -43,13 +44,16 @@ export class LocalControl {
         if (memberships.has(channel)) session.takeOff(channel, new FanfareError('forbidden', 'taken off'));
       };
       if (memberships.has(channel)) reached++;
-      // A subscribe that is still under way is answered first.
+      // A subscribe that is still under way is answered before.
       void memberships.turns.run(channel, async () => takeOff()).catch(() => {});
     }
     return reached;
   }
 
-  /** @param permissions that {@link readClaims} takes */
+  /**
+   * Replaces what connections may do. Returns how many they were.
+   * @param permissions in the form that {@link readClaims} accepts
+   */
   refresh(target: Target, { channels, subscribe }: NewPermissions): number {
     const claims = readClaims({ channels, subscribe });
     const found = this.#find(target);
@@ -60,9 +64,10 @@ export class LocalControl {
     return found.length;
   }
 
+  /** Ends what rests on tokens that were revoked. Returns on how many connections there was anything. */
   revoke(revocation: Revocation): number {
     let reached = 0;
-    // Channel tokens of a user may have been given to connections of none.
+    // All sessions are looked at, because channel tokens of a user may be held by connections without a user.
     for (const session of [...this.#sessions]) {
       if (session.revoke((token) => concerns(revocation, token))) reached++;
     }

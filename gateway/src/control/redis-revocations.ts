@@ -1,4 +1,4 @@
-/** Revocations in Redis: one hash of the deployment, which all gateways read where it has changed. */
+/** Revocations in Redis: one hash of the deployment, which all gateways read when it has changed. */
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { RedisDeployment } from '../redis/deployment.js';
@@ -40,7 +40,7 @@ export function createRedisRevocations(deployment: RedisDeployment): RevocationS
   };
 }
 
-/** `user u1` and `<atMs>-<untilMs>`, as the script writes them. */
+/** Reads one entry as the script writes it, such as name `user u1` and value `<atMs>-<untilMs>`. */
 function toRevocation(name: string, value: string): Revocation {
   const space = name.indexOf(' ');
   const [atMs = 0, untilMs = 0] = value.split('-').map(Number);

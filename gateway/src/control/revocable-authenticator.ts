@@ -1,7 +1,7 @@
 import type { Authenticator } from '../auth/authenticator.js';
 import type { Revocations } from './revocations.js';
 
-/** An authenticator whose tokens can be revoked. */
+/** Makes an authenticator that refuses revoked tokens, on top of another one. */
 export function createRevocableAuthenticator(
   authenticator: Authenticator,
   revocations: Pick<Revocations, 'check'>,

@@ -1,31 +1,38 @@
-/** What was revoked: all tokens of a user made until then, or one token by its id. */
+/** What was revoked: all tokens of a user that were made until some time, or one token by its id. */
 import type { ChannelGrant, Identity } from '../auth/authenticator.js';
 
 export interface Revocation {
   readonly kind: 'user' | 'token';
-  /** The user, or the token's `jti`. */
+  /** The user, or the `jti` of the token. */
   readonly id: string;
-  /** Of a user: tokens made later hold. Ms since the Unix epoch, by the clock of the gateway that was asked. */
+  /**
+   * Time of the revocation, ms since the Unix epoch, by the clock of the gateway that was asked. Tokens of the user
+   * that were made later are valid.
+   */
   readonly atMs: number;
-  /** When it ends, ms since the Unix epoch. */
+  /** When the revocation ends, ms since the Unix epoch. */
   readonly untilMs: number;
 }
 
-/** Where revocations outlast a gateway, and are found by the others. */
+/** Where revocations are kept so that they outlast a gateway, and are found by the other gateways. */
 export interface RevocationStore {
-  /** Keeps them; of what is there already, the later times hold. @throws {FanfareError} `unavailable` */
+  /**
+   * Keeps these revocations. If there is one for the same user or token already, the later times of both hold. @throws
+   * {FanfareError} `unavailable`
+   */
   write(revocations: readonly Revocation[]): Promise<void>;
   /**
-   * All that hold; `undefined`: nothing changed since `version`.
-   * @param version of the answer before; `''`: there was none
+   * Reads all revocations that hold now; `undefined` if nothing changed since `version`.
+   * @param version the version of the answer before; `''` if there was none
    * @throws {FanfareError} `unavailable`
    */
   read(version: string): Promise<{ readonly version: string; readonly revocations: readonly Revocation[] } | undefined>;
 }
 
 /**
- * Whether it concerns a token. Of a user, those without `iat` too: nobody knows when they were made. `iat` counts whole
- * seconds, so that a token of the very second counts as made before.
+ * Whether a revocation concerns a token. That of a user also concerns tokens without `iat`, because nobody knows when
+ * they were made. `iat` counts whole seconds, so a token that was made in the second of the revocation counts as made
+ * before it.
  */
 export function concerns({ kind, id, atMs }: Revocation, token: Identity | ChannelGrant): boolean {
   if (kind === 'token') return token.tokenId === id;

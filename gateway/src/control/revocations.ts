@@ -5,26 +5,29 @@ import type { Stats } from '../stats.js';
 import { concerns, type Revocation, type RevocationStore } from './revocation.js';
 
 interface RevocationsOptions {
-  /** Absent: they are kept in this process only. */
+  /** Where revocations are kept. Absent: in this process only. */
   readonly store?: RevocationStore | undefined;
   readonly clock: Clock;
   readonly stats: Stats;
-  /** One that this gateway did not know has to be enforced on those who are connected. */
+  /** Called with a revocation that this gateway did not know, to enforce it on those who are connected. */
   readonly onNew: (revocation: Revocation) => void;
-  /** Told of faults that should not happen. */
+  /** Called with faults that should not happen. */
   readonly onFault: (message: string, error?: unknown) => void;
 }
 
-/** Gateways tell each other at once; this finds what was not heard. */
+/**
+ * How often the store is read, ms. Gateways tell each other of revocations at once; this finds those that were not
+ * heard.
+ */
 const POLL_MS = 5_000;
 const RETRY_MS = 500;
 
-/** Most at a time: each gateway holds all of them. */
+/** Most revocations that hold at a time, since each gateway has all of them in memory. */
 const MAX_REVOCATIONS = 100_000;
 
 /**
- * What is revoked now, by all that this gateway was told and has read. Until it has read them once nobody with a token is
- * let in: a gateway that begins while they cannot be read would let in those who were shut out.
+ * The revocations that hold now, as far as this gateway was told or has read. Until it has read them once, nobody with
+ * a token is let in: a gateway that starts while they cannot be read would otherwise let in those who were shut out.
  */
 export class Revocations {
   readonly #options: RevocationsOptions;
@@ -39,7 +42,7 @@ export class Revocations {
     this.#isRead = options.store === undefined;
   }
 
-  /** Reads them, and goes on looking for new ones. Resolves after the first attempt, also where it failed. */
+  /** Reads the revocations, and goes on looking for new ones. Resolves after the first attempt, even if it failed. */
   start(): Promise<void> {
     return this.#poll();
   }
@@ -49,7 +52,10 @@ export class Revocations {
     this.#timer();
   }
 
-  /** Stores it, so that it outlasts this gateway. @throws {FanfareError} `unavailable`, `limit_exceeded`: it does not hold then */
+  /**
+   * Stores a revocation, so that it outlasts this gateway. @throws {FanfareError} `unavailable` or `limit_exceeded`: it
+   * does not hold then
+   */
   async keep(revocation: Revocation): Promise<void> {
     this.#forgetEnded();
     if (this.#known.size >= MAX_REVOCATIONS && !this.#known.has(nameOf(revocation)))
@@ -57,7 +63,10 @@ export class Revocations {
     await this.#options.store?.write([revocation]);
   }
 
-  /** It holds from now on. Returns what holds: of two for the same, the later times. */
+  /**
+   * Makes a revocation hold from now on. Returns what holds: of two revocations for the same user or token, the later
+   * times.
+   */
   add(revocation: Revocation): Revocation {
     const name = nameOf(revocation);
     const earlier = this.#known.get(name);
@@ -105,7 +114,7 @@ export class Revocations {
     if (!store || !found) return;
     for (const one of found.revocations) this.add(one);
     this.#version = found.version;
-    // A failover may have lost some that this gateway remembers.
+    // A failover may have lost revocations that this gateway remembers.
     const stored = new Set(found.revocations.map(nameOf));
     const lost = before.filter((one) => !stored.has(nameOf(one)) && this.#known.has(nameOf(one)));
     if (lost.length > 0) await store.write(lost);

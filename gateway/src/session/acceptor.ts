@@ -5,13 +5,16 @@ import type { Sessions } from './sessions.js';
 
 interface AcceptorOptions {
   readonly sessions: Sessions;
-  /** The first that serves a path speaks there. */
+  /** The conversations that the gateway knows. A WebSocket is spoken to by the first one that serves its path. */
   readonly conversations: readonly Conversation[];
-  /** Whether a page of this origin may connect; `origin` is `''` where there is no browser. */
+  /** Whether a page of this origin may connect. `origin` is `''` if the client is no browser. */
   readonly isAllowedOrigin: (origin: string, host: string) => boolean;
 }
 
-/** Decides on upgrades: path, drain, origin. The rest is the conversation's to say. */
+/**
+ * Makes the function that decides on upgrades, by path, drain and origin. Everything else is decided by the
+ * conversation.
+ */
 export function createAcceptor({ sessions, conversations, isAllowedOrigin }: AcceptorOptions) {
   return (request: UpgradeRequest): UpgradeResult<Session> => {
     const conversation = conversations.find((one) => one.serves(request.path));

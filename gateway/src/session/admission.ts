@@ -5,17 +5,17 @@ import { RateLimiter } from '../rate-limiter.js';
 import { count, type Stats } from '../stats.js';
 import type { Charge } from './rates.js';
 
-/** Of one gateway; `Infinity` turns one off. */
+/** Limits of one gateway; `Infinity` turns one off. */
 export interface AdmissionLimits {
   readonly connections: number;
   readonly connectionsPerIp: number;
   readonly connectionsPerUser: number;
   readonly connectsPerSecond: number;
-  /** Channels that nobody here was on. */
+  /** How many channels may become alive per second: those that no client of this gateway was on. */
   readonly channelsPerSecond: number;
-  /** Connections that have not said who they are yet; beyond it the oldest of them is closed. */
+  /** Most connections that have not said who they are yet. Beyond that, the oldest of them is closed. */
   readonly pendingConnections: number;
-  /** Of all connections of a user, as is what follows. */
+  /** Commands per second of all connections of a user together. */
   readonly commandsPerSecondPerUser: number;
   readonly publishesPerSecondPerUser: number;
 }
@@ -32,13 +32,13 @@ export const UNLIMITED: AdmissionLimits = {
   publishesPerSecondPerUser: OFF,
 };
 
-/** Whoever is refused comes back spread over this time, ms. */
+/** Clients that are refused are told to come back at times that are spread over this long, ms. */
 const RETRY_SPREAD_MS = 5_000;
 
-/** So many channels each client may wait for, however many are asked for by all. */
+/** How many channels each client may wait for at any time, however many channels all clients ask for. */
 const FEW_CHANNELS = 16;
 
-/** What all connections of a user send together. */
+/** Counts what all connections of a user send together. */
 export interface UserRates {
   readonly commands: RateLimiter;
   readonly publishes: RateLimiter;
@@ -59,7 +59,7 @@ export class Admission {
     this.#channels = new RateLimiter(limits.channelsPerSecond, clock.now());
   }
 
-  /** Why a connection that opens is one too many, if it is. @param open those before it */
+  /** Why a new connection is one too many, if it is. @param open how many connections there are already */
   refusal(open: number, atAddress: number): FanfareError | undefined {
     const { connections, connectionsPerIp } = this.limits;
     if (open >= connections) return this.#refuse('connections', 'the gateway has as many connections as it may');
@@ -68,15 +68,17 @@ export class Admission {
     return waitMs > 0 ? this.#refuse('connectsPerSecond', 'too many connect at once', waitMs) : undefined;
   }
 
-  /** As {@link refusal}, once it is known whose it is. @param ofUser those before it */
+  /**
+   * Why a connection is one too many for its user, if it is. @param ofUser how many connections the user has already
+   */
   userRefusal(ofUser: number): FanfareError | undefined {
     if (ofUser < this.limits.connectionsPerUser) return undefined;
     return this.#refuse('connectionsPerUser', `${ofUser} connections of this user already`);
   }
 
   /**
-   * A channel that nobody here is on is asked for. 0 if it may become alive, else after how many ms. One who waits for
-   * few channels is let in always: no queue gets long by that, and nobody can keep others out.
+   * When a channel that nobody here is on may become alive: 0 for now, otherwise after how many ms. A client that waits
+   * for few channels is always let in: that makes no queue long, and so nobody can keep others out.
    * @param joining how many channels the client waits for already
    */
   channelWaitMs(joining: number): number {
@@ -86,12 +88,12 @@ export class Admission {
     return Math.round(waitMs + this.#clock.random() * RETRY_SPREAD_MS);
   }
 
-  /** It took too long to say who it is, while others came. */
+  /** The error for a connection that took too long to say who it is, while others came. */
   tooSlow(): FanfareError {
     return this.#refuse('pendingConnections', 'too many have not said who they are');
   }
 
-  /** What a user may send, over all connections. */
+  /** Makes the rates of a user, over all connections. */
   newUserRates(): UserRates {
     const { commandsPerSecondPerUser, publishesPerSecondPerUser } = this.limits;
     const now = this.#clock.now();
@@ -101,7 +103,7 @@ export class Admission {
     };
   }
 
-  /** Takes a frame of a user. 0 if granted, else after how many ms it would be. */
+  /** Counts a frame of a user. 0 if it is granted, otherwise after how many ms it would be. */
   userWaitMs({ commands, publishes }: UserRates, { isCommand, isPublish }: Charge): number {
     const now = this.#clock.now();
     const commandMs = isCommand ? commands.take(1, now) : 0;
@@ -118,7 +120,7 @@ export class Admission {
   }
 }
 
-/** The reason of a close with 4429. */
+/** The reason that is sent with the close code 4429. */
 export function tooManyReason({ retryAfterMs }: FanfareError): string {
   return JSON.stringify({ retryAfter: retryAfterMs });
 }

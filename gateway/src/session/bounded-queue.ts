@@ -1,14 +1,14 @@
-/** Most bytes of one queue: of frames behind an unanswered `connect`, or of replies to a socket that lags. */
+/** Most bytes of one queue, which holds frames behind an unanswered `connect`, or replies to a socket that lags. */
 const MAX_BYTES = 64 * 1024;
-/** What each item counts for besides its bytes. */
+/** How many bytes each item counts for besides its own. */
 const ITEM_BYTES = 64;
 
-/** What a connection lets wait for a while, in order and within bounds. */
+/** Frames of one connection that wait for a while, in order and within bounds. */
 export class BoundedQueue<Item extends string | Uint8Array> {
   readonly items: Item[] = [];
   #bytes = 0;
 
-  /** Keeps the item itself, not a copy. `false`: too much waits. */
+  /** Adds an item, of which no copy is made. Returns `false` if too much waits already. */
   add(item: Item): boolean {
     this.#bytes += ITEM_BYTES + (typeof item === 'string' ? Buffer.byteLength(item) : item.length);
     this.items.push(item);

@@ -1,20 +1,26 @@
 /**
- * What a connection asks of one channel takes effect in the order it came; what it asks of different
- * channels doesn't wait for each other.
+ * Keeps the commands of one connection in order, channel by channel. Commands for one channel take effect in the order
+ * in which they came; commands for different channels do not wait for each other.
  */
 export class ChannelTurns {
-  /** Of subscribes and unsubscribes. */
+  /** The last subscribe or unsubscribe of each channel. */
   readonly #moves = new LatestTasks();
-  /** Until when those behind wait: a move until it is answered, a publish until it is being stored. */
+  /**
+   * What later commands of each channel wait for: a subscribe or unsubscribe until it is answered, a publish until it
+   * is being stored.
+   */
   readonly #order = new LatestTasks();
   readonly #publishes = new LatestTasks();
 
-  /** For subscribe: runs now, or once everything before is answered. */
+  /** For subscribe: runs the task now, or once everything before it is answered. */
   subscribe(channel: string, task: () => Promise<void>): Promise<void> {
     return this.#move(channel, task, this.#publishes.get(channel));
   }
 
-  /** For unsubscribe, and what the gateway does by itself: runs now, or once those before are answered or being stored. */
+  /**
+   * For unsubscribe, and for what the gateway does by itself: runs the task now, or once the commands before it are
+   * answered, and publishes before it are being stored.
+   */
   run(channel: string, task: () => Promise<void>): Promise<void> {
     return this.#move(channel, task);
   }
@@ -54,13 +60,13 @@ export class ChannelTurns {
     preparing: Promise<P>,
     store: (prepared: P) => Promise<T>,
   ): Promise<T> {
-    // It may fail before its turn.
+    // The preparation may fail before its turn has come.
     preparing.catch(ignore);
     const storing = (async () => {
       await before;
       const result = store(await preparing);
       result.catch(ignore);
-      // In an object, so that it is not waited for here.
+      // The promise is put into an object, so that it is not waited for here.
       return { result };
     })();
     const answered = storing.then(({ result }) => result);
@@ -70,12 +76,14 @@ export class ChannelTurns {
   }
 }
 
-/** The last task of each channel until it is settled. */
+/** The last task of each channel, until it is settled. */
 class LatestTasks {
-  /** Only while there are some: most connections are idle, and there are many of them. */
+  /**
+   * The tasks. The map exists only while there are some, because there are many connections and most of them are idle.
+   */
   #tasks: Map<string, Promise<void>> | undefined;
 
-  /** Resolves once the channel's last task is settled, however it ends; `undefined` if it is. */
+  /** Resolves once the last task of the channel is settled, however it ends; `undefined` if it is settled already. */
   get(channel: string): Promise<void> | undefined {
     return this.#tasks?.get(channel);
   }

@@ -10,7 +10,7 @@ import type { SocketWriter } from './socket-writer.js';
 /** A frame that asks for something, once the connection is open. */
 export type CommandFrame = Exclude<ClientFrame, { type: 'connect' | 'pong' }>;
 
-/** A validated frame, its application data still raw. */
+/** A validated frame of a client, with its application data still raw. */
 export interface Command {
   readonly frame: CommandFrame;
   readonly payload: Payload | undefined;
@@ -18,46 +18,54 @@ export interface Command {
 
 /** One connected client, as conversations, commands and listeners see it; `Session` implements it. */
 export interface Client extends Caller {
-  /** Unique among all gateways and their earlier lives. */
+  /** Id of the client's session, unique among all gateways and their earlier lives. */
   readonly id: string;
   readonly remoteAddress: string;
   readonly dialect: RawDialect;
-  /** When it connected, ms of the gateway's clock. */
+  /** When its socket was opened, ms of the gateway's clock. */
   readonly openedAtMs: number;
-  /** Nothing reaches the client any more. */
+  /** Whether nothing reaches the client any more. */
   readonly isClosed: boolean;
-  /** The channels it is on. */
+  /** The channels that the client is on or joining. */
   readonly memberships: Memberships;
-  /** What it may still send. */
+  /** Counts what the client sends, and says what it may still send. */
   readonly guard: FrameGuard;
   /** Sends pages of the log, which wait for the client to read. */
   readonly writer: SocketWriter;
 
-  /** Who a token stands for. @throws {FanfareError} `unauthorized`, `token_expired`, `forbidden`, `unavailable` */
+  /**
+   * Finds out who a token stands for. @throws {FanfareError} `unauthorized`, `token_expired`, `forbidden`,
+   * `unavailable`
+   */
   authenticate(token: string | undefined): Identity | Promise<Identity>;
-  /** What the token of a `subscribe` gives. @throws {FanfareError} as {@link authenticate} */
+  /** Reads what the token of a `subscribe` gives. @throws {FanfareError} as {@link authenticate} */
   readChannelToken(token: string): Promise<ChannelGrant>;
-  /** It is this one from now on, and counts as connected. Its conversation calls it once, `refresh` again. */
+  /**
+   * Gives the client its identity; from now on it counts as connected. The conversation calls this once, and `refresh`
+   * calls it again.
+   */
   identify(identity: Identity): void;
-  /** Whether its rates allow a frame; it is answered with `rate_limited` if not. */
+  /** Whether the rates of the client allow a frame. If not, the frame is answered with `rate_limited`. */
   isGranted(id: number | undefined, charge: Charge): boolean;
-  /** 0 if the client may wait for this channel now, else after how many ms. */
+  /** When the client may wait for this channel: 0 for now, otherwise after how many ms. */
   channelWaitMs(channel: string): number;
-  /** Runs a command, which is answered in time. @param bytes of the frame that it came in */
+  /** Runs a command, and sees to it that it is answered. @param bytes size of the frame in which it came */
   run(command: Command, bytes: number): void;
 
-  /** Sends a reply or notice. Never dropped: while the socket lags it waits. */
+  /** Sends a reply or notice. It is never dropped, but waits while the socket lags. */
   reply(frame: RawServerFrame): void;
-  /** Sends a reply that need not keep its place among the others, together with those of the same turn. */
+  /**
+   * Sends a reply that need not keep its place among others, together with those of the same turn of the event loop.
+   */
   replySoon(frame: RawServerFrame): void;
   /**
-   * Sends a reply that is too large to wait among those of a socket that lags: once the client has read what it was
-   * sent. Resolves then, or when it is gone.
+   * Sends a reply that is too large to wait among those of a lagging socket: it is sent once the client has read
+   * everything before it. Resolves then, or when the client is gone.
    */
   replyDrained(frame: RawServerFrame): Promise<void>;
-  /** Takes it off a channel, and tells it why. */
+  /** Takes the client off a channel, and tells it why. */
   takeOff(channel: string, why: FanfareError): void;
-  /** Sends an `error`. @param id of the request that failed, if it could be read */
+  /** Sends an `error`. @param id the id of the request that failed, if it could be read */
   replyError(id: number | undefined, error: ErrorAnswer): void;
   close(code: CloseCode, reason: string): void;
 }

@@ -21,14 +21,14 @@ import type { ChannelPolicy } from '../namespaces.js';
 import type { Client, Command, CommandFrame } from './client.js';
 import { expiry } from './expiry.js';
 
-/** Runs one command; done once it is answered. What it throws is answered as an `error`. */
+/** Runs one command, and is done once it is answered. An error that it throws is answered as an `error` frame. */
 type CommandHandler<Frame extends CommandFrame> = (
   client: Client,
   frame: Frame,
   payload: Payload | undefined,
 ) => void | Promise<void>;
 
-/** Handlers by the type of frame; a type without one is not available. */
+/** Handlers by the type of frame. A type without a handler is not available. */
 export type CommandTable = {
   readonly [Type in CommandFrame['type']]?: CommandHandler<Extract<CommandFrame, { type: Type }>>;
 };
@@ -37,21 +37,21 @@ interface CommandDependencies {
   readonly channels: Channels;
   readonly presence: PresenceCommands;
   readonly clock: Pick<Clock, 'wall'>;
-  /** Told of faults that should not happen. */
+  /** Called with faults that should not happen. */
   readonly onFault: (message: string, error?: unknown) => void;
 }
 
-/** What commands do with presence. */
+/** The part of presence that commands use. */
 interface PresenceCommands {
   /**
-   * Makes a client that is about to subscribe a member. Resolves with whether it was none before.
-   * @param caller the client, with what a channel token gives it
+   * Makes a client that is about to subscribe a member. Resolves with `true` if it was no member before.
+   * @param caller the client, with what a token for the channel gives it
    * @throws {FanfareError} `forbidden`
    */
   enter(client: Client, channel: ChannelPolicy, caller: Caller): Promise<boolean>;
-  /** It did not get onto the channel. */
+  /** To be called when a client that entered did not get onto the channel, or has left it. */
   onLeft(client: Client, channel: string, cause: LeaveCause): void;
-  /** Answers who is there. */
+  /** Answers the command `presence`: who is on a channel. */
   answer(client: Client, frame: PresenceFrame): Promise<void>;
 }
 
@@ -92,7 +92,10 @@ function unavailable(what: string): FanfareError {
   return new FanfareError('bad_request', `${what} is not available in this version`);
 }
 
-/** Answers at once unless the application has to be asked. @throws {FanfareError} if it is not allowed. */
+/**
+ * The policy of the channel if the client may do this there. It is known at once, unless the application has to be
+ * asked. @throws {FanfareError} if it is not allowed.
+ */
 function permitted(
   caller: Caller,
   action: Action,
@@ -108,12 +111,12 @@ function channelOf(decision: Decision): ChannelPolicy {
   return decision;
 }
 
-/** No channel has this name: tokens of a connection have turns of their own. */
+/** A name that no channel has, under which the tokens of a connection have turns of their own. */
 const TOKENS = '';
 
 /**
- * Verifies a token of a connected client: one at a time, because that costs far more than to send one, and who brings bad
- * ones again and again is sent away.
+ * Verifies a token of a connected client: one at a time, because verifying a token costs far more than sending one. A
+ * client that brings bad tokens again and again is closed.
  */
 async function verified<T>(client: Client, verify: () => T | Promise<T>): Promise<T> {
   let result: T | undefined;
@@ -131,7 +134,7 @@ async function verified<T>(client: Client, verify: () => T | Promise<T>): Promis
   return result as T;
 }
 
-/** What the token of a subscribe gives to this client. @throws {FanfareError} */
+/** Reads what the token of a subscribe gives to this client. @throws {FanfareError} */
 async function readGrant(client: Client, token: string): Promise<ChannelGrant> {
   const grant = await verified(client, () => client.readChannelToken(token));
   if (grant.user !== undefined && grant.user !== client.identity?.user) {
@@ -140,7 +143,7 @@ async function readGrant(client: Client, token: string): Promise<ChannelGrant> {
   return grant;
 }
 
-/** A client together with what a channel token gives it. */
+/** The client as a caller, together with what a channel token gives it. */
 function withGrant({ entrance, identity, id }: Client, { grants }: ChannelGrant): Caller {
   return { entrance, identity, id, grantOn: () => grants };
 }
@@ -214,7 +217,7 @@ async function publish(
   payload: Payload,
   channels: Channels,
 ): Promise<void> {
-  // Whoever may publish must not hide it from others.
+  // A client must not hide its messages from others.
   if (except !== undefined && except !== client.id) throw new FanfareError('forbidden', 'except is another session');
   const plain: NewMessage = { payload, user: client.identity?.user, key, tags };
   const message = except === undefined ? plain : withExcept(plain, except);
@@ -222,14 +225,14 @@ async function publish(
   const wanted = durability === 'replicated' ? (replicas ?? 'all') : undefined;
   const { policy, outcome } = await client.memberships.turns.publish(
     channel,
-    // A subscribe before it may bring the token that allows it; the application may be asked.
+    // The permission is asked for in the command's turn: a subscribe before it may bring the token that allows it.
     () => publishing.permit(client, channel, message),
     async (permitted) => {
       const [one] = await publishing.publish(client, permitted.channel, [permitted.message], wanted);
       return { policy: permitted.channel, outcome: one as PublishOutcome };
     },
   );
-  // An unforeseen fault was reported where it happened.
+  // Unforeseen faults were reported where they happened.
   if (outcome instanceof FanfareError) return client.replyError(id, outcome);
   const { position, duplicate, reached } = outcome as Published;
   client.replySoon({
@@ -250,7 +253,8 @@ async function history(client: Client, frame: HistoryFrame, channels: Channels):
   await client.memberships.turns.settled(channel);
   await client.writer.oneOfFew(async () => {
     if (client.isClosed) return;
-    // While it waits its place is taken: a dead part of the store must not hold up the channels of the others.
+    // The read fails fast, because a command that waits holds a place: a dead part of the store must not hold up other
+    // channels.
     const onNew = () => {
       checkNewNames(client);
       client.guard.enteredNew();
@@ -272,7 +276,7 @@ function checkNewNames({ guard }: Client): void {
   throw new FanfareError('rate_limited', 'too many channels to which nobody has published', { retryAfterMs });
 }
 
-/** A new token for the connection, or for one of its channels. */
+/** Takes a new token for the connection, or for one of its channels. */
 async function refresh(client: Client, frame: RefreshFrame, dependencies: CommandDependencies): Promise<void> {
   if (frame.channel !== undefined) return refreshChannel(client, frame, frame.channel, dependencies);
   const { id, token } = frame;

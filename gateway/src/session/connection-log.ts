@@ -2,8 +2,9 @@ import type { Clock } from '../clock.js';
 import type { SessionListener } from './services.js';
 
 /**
- * One line a connection, at its end: who it was, from where, how it spoke, how long it lasted, and the code it was closed with.
- * For a gateway whose log is that detailed only: where it is no listener, a connection costs nothing of it.
+ * Writes one line for each connection into the log, at its end: who it was, from where, how it spoke, how long it
+ * lasted, and the code with which it was closed. It is a listener only if the log is that detailed; otherwise
+ * connections cost nothing for it.
  */
 export function createConnectionLog(
   log: (fields: object, message: string) => void,

@@ -1,7 +1,10 @@
 import type { Clock } from '../clock.js';
 import { Fifo } from '../fifo.js';
 
-/** Those who wait until a socket has drained. One after another: each sends something, and then it may not be drained. */
+/**
+ * Callers that wait until a socket has drained. They go on one after another, because each sends something, after which
+ * the socket may be full again.
+ */
 export class DrainQueue {
   readonly #clock: Clock;
   readonly #isDrained: () => boolean;
@@ -18,14 +21,14 @@ export class DrainQueue {
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  /** It may have drained. */
+  /** To be called when the socket may have drained. */
   wake(): void {
     if (this.#waiting.isEmpty || !this.#isDrained()) return;
     this.#waiting.shift()?.();
     this.#clock.soon(() => this.wake());
   }
 
-  /** There is nothing to wait for any more. */
+  /** Lets all callers go on, because there is nothing to wait for any more. */
   end(): void {
     this.#isEnded = true;
     for (const resolve of this.#waiting.take()) resolve();

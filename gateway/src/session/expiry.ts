@@ -1,16 +1,19 @@
-/** Tokens end: how clients are told when, and what ends with them. */
+/** The end of tokens: how clients are told of it, and what ends with a token. */
 import type { Cancel, Clock } from '../clock.js';
 
-/** What can expire: a session. */
+/** Something that can expire: a session. */
 interface Expiring {
-  /** Takes away what has ended by now, ms since the Unix epoch. */
+  /** Takes away everything that has ended by this time, ms since the Unix epoch. */
   expire(nowMs: number): void;
 }
 
-/** Half of what is promised: what has expired has ended within a second. */
+/**
+ * How often sessions are looked at, ms. It is promised that what has expired ends within a second, and this is half of
+ * that.
+ */
 const SWEEP_INTERVAL_MS = 500;
 
-/** Looks at all sessions twice a second: one timer, whatever their number. */
+/** Looks at all sessions twice a second, with one timer for all of them. */
 export class Expiry {
   readonly #sessions: Iterable<Expiring>;
   readonly #clock: Clock;
@@ -35,7 +38,7 @@ export class Expiry {
 
 /**
  * The fields by which a client is told when a token ends: the time, and how long that is from now, so that its clock
- * need not agree with ours. None for what never ends.
+ * need not agree with ours. There are no such fields for what never ends.
  */
 export function expiry(
   expiresAt: number | undefined,

@@ -4,7 +4,7 @@ import { RateLimiter } from '../rate-limiter.js';
 import { type Charge, isUnlimited, Rates, type SessionLimits } from './rates.js';
 import { RateRefusals, Violations } from './violations.js';
 
-/** What one connection may still send: its rates, and how often it broke them or the protocol. */
+/** Knows what one connection may still send, by its rates, and how often it broke these or the protocol. */
 export class FrameGuard {
   readonly #limits: SessionLimits;
   readonly #clock: Clock;
@@ -21,34 +21,38 @@ export class FrameGuard {
     this.#clock = clock;
   }
 
-  /** 0 if the rates allow it, else after how many ms they would. */
+  /** Counts a frame. 0 if the rates allow it, otherwise after how many ms they would. */
   take(charge: Charge): number {
     if (isUnlimited(this.#limits)) return 0;
     const now = this.#clock.now();
     return this.#ratesAt(now).take(charge, now);
   }
 
-  /** Whether another resume may be free: a client comes back to no more channels than it may be on. */
+  /**
+   * Takes a free resume, if there is one left. There are as many as channels that a client may be on, because it comes
+   * back to no more than that.
+   */
   takeFreeResume(): boolean {
     return this.#freeResumes++ < this.#limits.subscriptions;
   }
 
-  /** A resume came with a position that the log doesn't know: it is a command like any other. */
+  /** To be called when a free resume came with a position that the log does not know. It counts as a command then. */
   resumedInVain(): void {
     if (isUnlimited(this.#limits)) return;
     const now = this.#clock.now();
     this.#ratesAt(now).chargeCommand(now);
   }
 
-  /** The connection is on a durable channel to which nobody ever published. */
+  /** To be called when the connection got onto a durable channel to which nobody has ever published. */
   enteredNew(): void {
     const now = this.#clock.now();
     this.#newNamesAt(now)?.charge(1, now);
   }
 
   /**
-   * 0, or after how many ms it may go onto another durable channel. The store keeps something for each of those to
-   * which nobody has published, for a while; in that time a connection makes as many as it may be on at once.
+   * When the connection may go onto another durable channel: 0 for now, otherwise after how many ms. For a while, the
+   * store keeps something for each durable channel to which nobody has published. In that time a connection may cause
+   * as many of these as it may be on at once.
    */
   newNamesWaitMs(): number {
     const now = this.#clock.now();
@@ -67,25 +71,25 @@ export class FrameGuard {
     return this.#newNames;
   }
 
-  /** A frame was refused as too fast. Returns whether that ends the connection. */
+  /** Notes that a frame was refused as too fast. Returns whether that ends the connection. */
   refused(): boolean {
     this.#refusals ??= new RateRefusals();
     return this.#refusals.add(this.#clock.now());
   }
 
-  /** A malformed frame came. Returns whether that ends the connection. */
+  /** Notes that a malformed frame came. Returns whether that ends the connection. */
   malformed(): boolean {
     this.#malformed ??= new Violations();
     return this.#malformed.add(this.#clock.now());
   }
 
-  /** A token came that was refused. Returns whether that ends the connection. */
+  /** Notes that a token was refused. Returns whether that ends the connection. */
   badToken(): boolean {
     this.#badTokens ??= new Violations();
     return this.#badTokens.add(this.#clock.now());
   }
 
-  /** A frame over `maxFrame` came. Returns whether that ends the connection. */
+  /** Notes that a frame over `maxFrame` came. Returns whether that ends the connection. */
   tooLarge(): boolean {
     this.#tooLarge ??= new Violations();
     return this.#tooLarge.add(this.#clock.now());

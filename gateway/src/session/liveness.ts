@@ -6,32 +6,32 @@ import type { Topic, TopicSubscriber } from '../hub/topic.js';
 
 export interface LivenessTimings {
   readonly pingIntervalMs: number;
-  /** How long a connection may be silent beyond an interval of pings before its link counts as dead. */
+  /** How long a connection may be silent, beyond one interval of pings, before it counts as dead. */
   readonly pongTimeoutMs: number;
-  /** How long a client may take to connect, from the open socket on. */
+  /** How long a client may take to connect, counted from the open socket. */
   readonly connectTimeoutMs: number;
-  /** How long a client may stay behind. */
+  /** How long a client may stay behind with reading. */
   readonly lagMs: number;
 }
 
-/** A connection as its liveness sees it. */
+/** The part of a connection that its liveness needs. */
 export interface Living extends TopicSubscriber {
   readonly dialect: RawDialect;
-  /** Last sign of life: a frame received or bytes drained, ms. */
+  /** When the last sign of life was, ms: a frame that came, or bytes that left. */
   readonly lastSeenMs: number;
-  /** When its socket was opened, ms. */
+  /** When the socket was opened, ms. */
   readonly openedAtMs: number;
-  /** Since when it lags, ms; `undefined` while it does not. */
+  /** Since when the client lags, ms; `undefined` while it does not. */
   readonly laggingSinceMs: number | undefined;
-  /** Since when it has read nothing, though something waits for it. To be asked from time to time. */
+  /** Since when the client has read nothing although something waits for it. Has to be called from time to time. */
   stalledSinceMs(nowMs: number): number | undefined;
   close(code: CloseCode, reason: string): void;
 }
 
-/** Buckets of sockets that are pinged together, spread over the interval. */
+/** Number of buckets. The sockets of one bucket are pinged together; the buckets are spread over the interval. */
 const BUCKETS = 25;
 
-/** So much later than due a timer runs only in a process that stood still. */
+/** A timer that runs so much later than it was due shows that the process stood still, ms. */
 const STANDSTILL_MS = 2_000;
 
 const PING = {
@@ -41,8 +41,8 @@ const PING = {
 };
 
 /**
- * Pings and deadlines of all connections: one timer, one publish per topic of a bucket, no timer
- * per connection.
+ * Pings and deadlines of all connections. There is one timer for all of them, and pings are one publish for each topic
+ * of a bucket.
  */
 export class Liveness {
   readonly #clock: Clock;
@@ -55,21 +55,27 @@ export class Liveness {
   #tick = 0;
   #sweptAtMs: number;
   #ranAtMs: number;
-  /** What clients sent while this process stood still is read only after its timers ran. */
+  /**
+   * When the process last woke up after it stood still, ms. What clients sent meanwhile is read only after the timers
+   * have run.
+   */
   #awakeSinceMs = Number.NEGATIVE_INFINITY;
   #timer: Cancel;
 
   constructor(scheduler: SendScheduler, clock: Clock, timings: LivenessTimings) {
     this.#clock = clock;
     this.#timings = timings;
-    // A space can't be in a channel's name: these topics are no client's to subscribe to.
+    // Names of channels have no spaces, so no client can subscribe to these topics.
     this.#buckets = Array.from({ length: BUCKETS }, (_, bucket) => new SendQueue(scheduler, ` ping ${bucket}`, true));
     this.#sweptAtMs = clock.now();
     this.#ranAtMs = clock.now();
     this.#timer = this.#schedule();
   }
 
-  /** It must connect in time. Returns the one that has taken longest, where more than `most` have not connected. */
+  /**
+   * Adds a session that must connect in time. If more than `most` sessions have not connected, returns the one that has
+   * taken longest.
+   */
   opened<One extends Living>(session: One, most = Number.POSITIVE_INFINITY): One | undefined {
     this.#connecting.add(session);
     if (this.#connecting.size <= most) return undefined;
@@ -77,10 +83,11 @@ export class Liveness {
     return oldest;
   }
 
-  /** It is pinged from now on. */
+  /** To be called when a session has connected. It is pinged from now on. */
   connected(session: Living): void {
     this.#connecting.delete(session);
-    // In turn: by the number of sessions, those that replace each other would all share one bucket.
+    // Buckets are taken in turn. If the number of sessions decided, sessions that replace each other would all share
+    // one bucket.
     const bucket = this.#buckets[this.#accepted++ % BUCKETS] as SendQueue;
     const topic = bucket.topic(session.dialect);
     this.#sessions.set(session, topic);
@@ -122,9 +129,9 @@ export class Liveness {
     const { pingIntervalMs, pongTimeoutMs, connectTimeoutMs, lagMs } = this.#timings;
     if (now - this.#ranAtMs > pingIntervalMs / BUCKETS + STANDSTILL_MS) this.#awakeSinceMs = now;
     this.#ranAtMs = now;
-    /** For how long something has been so, as far as this process could have noticed a change. */
+    /** How long something has lasted, as far as this process could have noticed its end. */
     const age = (sinceMs: number) => now - Math.max(sinceMs, this.#awakeSinceMs);
-    // Both sets are in the order of their deadlines.
+    // Both sets are in the order of deadlines.
     for (const session of this.#connecting) {
       if (age(session.openedAtMs) < connectTimeoutMs) break;
       this.#connecting.delete(session);

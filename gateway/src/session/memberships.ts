@@ -7,55 +7,67 @@ import type { Joined, LeaveCause, Start, Subscriber } from '../hub/subscriber.js
 import type { ChannelPolicy } from '../namespaces.js';
 import { ChannelTurns } from './channel-turns.js';
 
-/** How a client is to be brought onto a channel, and who is told what becomes of it. */
+/** How a client is brought onto a channel, and what is called about it. */
 interface Subscribing {
   readonly start: Start;
-  /** The client wants to be a member, and to hear of the others. */
+  /** Whether the client wants to be a member of the channel's presence, and to hear of the others. */
   readonly presence: boolean;
-  /** What the client may do there besides, by the token that it gave, and until when. */
+  /** What else the client may do there, by the token that it gave, and until when. */
   readonly grant?: ChannelGrant | undefined;
-  /** The gateway does it by itself. What the client asks later of that channel is its first subscribe. Default false. */
+  /**
+   * Whether the gateway does it by itself, without a `subscribe` of the client. If the client subscribes later, that is
+   * its first subscribe. Default false.
+   */
   readonly isUnasked?: boolean;
-  /** The client stands here; what follows is contiguous from there. Told once, before the first replayed frame. */
+  /**
+   * Called once, before the first replayed frame, with where the client stands. Everything that follows is contiguous
+   * from there.
+   */
   onJoined(joined: Joined): void;
-  /** The replay failed behind that: the client is off the channel. */
+  /** Called if the replay failed after that. The client is off the channel then. */
   onFailed(error: unknown): void;
 }
 
-/** Is told who comes and goes. */
+/** Is told when a client comes onto channels and leaves them. */
 export interface MembershipListener {
-  /** The client is on the channel and was told so; once more where it started over from another position. */
+  /**
+   * Called when the client is on the channel and was told so, and once more each time that it starts over from another
+   * position.
+   */
   onEntered(channel: ChannelPolicy, presence: boolean): void;
-  /** A client that was on it, or about to be, no longer is. */
+  /** Called when a client that was on the channel, or about to be, no longer is. */
   onLeft(channel: string, cause: LeaveCause): void;
 }
 
-/** Where a client stands on one of its channels. Without a log there are no positions. */
+/** Where a client stands on one of its channels. Channels without a log have no positions. */
 interface Standing {
   readonly channel: string;
-  /** It gets what is published; if not, it is joining, or catching up. */
+  /** Whether the client gets what is published. If not, it is joining or catching up. */
   readonly isLive: boolean;
   readonly position: LogPosition | undefined;
   /** Where the log ends, as far as this gateway knows. */
   readonly head: LogPosition | undefined;
 }
 
-/** The channels of one client: those that it is on or joining. */
+/** The channels that one client is on or joining. */
 export class Memberships {
-  /** Keeps in order what is asked of one channel. */
+  /** Keeps the commands for each channel in order. */
   readonly turns = new ChannelTurns();
   readonly #hub: Hub;
   readonly #subscriber: Subscriber;
   readonly #limit: number;
   readonly #listener: MembershipListener;
   readonly #memberships = new Map<string, Membership>();
-  /** What ends each join that is not answered yet, if the client is taken off before; only while there are some. */
+  /**
+   * For each join that is not answered yet, the function that ends it if the client is taken off before. The map exists
+   * only while there are some.
+   */
   #joins: Map<Membership, (why: FanfareError) => void> | undefined;
-  /** Channel tokens, only while there are some: most clients have none. */
+  /** Channel tokens. The map exists only while there are some, because most clients have none. */
   #grants: Map<string, ChannelGrant> | undefined;
-  /** Channels that the gateway put it on by itself. */
+  /** Channels that the gateway put the client on by itself. */
   #unasked: Set<string> | undefined;
-  /** Channels that it was taken off and has not been told of. */
+  /** Channels that the client was taken off without having been told so. */
   #untold: Set<string> | undefined;
 
   /** @param limit most channels at a time */
@@ -66,22 +78,22 @@ export class Memberships {
     this.#listener = listener;
   }
 
-  /** How many channels it has asked for and waits for. */
+  /** How many channels the client has asked for and still waits for. */
   get joining(): number {
     return this.#joins?.size ?? 0;
   }
 
-  /** How many channels it is on or joining. */
+  /** How many channels the client is on or joining. */
   get size(): number {
     return this.#memberships.size;
   }
 
-  /** Names of the channels that it is on or joining. */
+  /** Names of the channels that the client is on or joining. */
   names(): Iterable<string> {
     return this.#memberships.keys();
   }
 
-  /** Where the client stands on each, as they come. */
+  /** Where the client stands on each of its channels, in no particular order. */
   *standings(): Iterable<Standing> {
     for (const [
       channel,
@@ -94,7 +106,7 @@ export class Memberships {
       yield { channel, isLive, position, head };
   }
 
-  /** Its place on a channel that it is on or joining. */
+  /** The client's place on a channel that it is on or joining. */
   on(channel: string): Membership | undefined {
     return this.#memberships.get(channel);
   }
@@ -104,9 +116,10 @@ export class Memberships {
   }
 
   /**
-   * Brings the client onto a channel; on one that it is on already only with a position to start over from.
-   * Resolves once it stands somewhere (the replay goes on), or its connection has ended.
-   * @throws {FanfareError} `already_subscribed`, `limit_exceeded`, `unavailable`, or why it was taken off meanwhile
+   * Brings the client onto a channel. If it is on the channel already, that needs a position from which it starts over.
+   * Resolves once it is known where the client stands, while the replay may go on, or once its connection has ended.
+   * @throws {FanfareError} `already_subscribed`, `limit_exceeded`, `unavailable`, or the reason why it was taken off
+   * meanwhile
    */
   async subscribe(channel: ChannelPolicy, subscribing: Subscribing): Promise<void> {
     const { name } = channel;
@@ -124,14 +137,14 @@ export class Memberships {
     this.#untold?.delete(name);
     return new Promise<void>((resolve, reject) => {
       this.#joins ??= new Map();
-      // Where nobody asked there is nothing to answer.
+      // If nobody asked for it, there is nothing to answer.
       this.#joins.set(membership, isUnasked ? () => resolve() : reject);
       let isAnswered = false;
       const onJoined = (joined: Joined) => {
         isAnswered = true;
         subscribing.onJoined(joined);
         resolve();
-        // The answer may have been one too many for the connection.
+        // The answer may have been too much for the connection, which is closed then.
         if (this.#memberships.get(name) === membership) this.#listener.onEntered(channel, presence);
       };
       const onFailed = (error: unknown) => {
@@ -139,7 +152,7 @@ export class Memberships {
         if (isAnswered) subscribing.onFailed(error);
         else reject(error);
       };
-      // Over without an answer means that the connection has ended meanwhile.
+      // If the join is over without an answer, the connection has ended meanwhile.
       membership.channel.join(membership, start, onJoined).then(resolve, onFailed);
     }).finally(() => {
       this.#joins?.delete(membership);
@@ -152,7 +165,7 @@ export class Memberships {
     return this.#grants?.get(channel)?.grants;
   }
 
-  /** Replaces the channel token of a channel that it is on. `false`: it is not. */
+  /** Replaces the channel token of a channel that the client is on. Returns `false` if it is not on the channel. */
   renew(channel: string, grant: ChannelGrant): boolean {
     if (!this.#memberships.has(channel)) return false;
     this.#grants ??= new Map();
@@ -160,19 +173,19 @@ export class Memberships {
     return true;
   }
 
-  /** Channels whose token fits. */
+  /** The channels of which the client has a channel token that fits. */
   granted(fits: (grant: ChannelGrant) => boolean): readonly string[] {
     return [...(this.#grants ?? [])].filter(([, grant]) => fits(grant)).map(([channel]) => channel);
   }
 
-  /** Channels whose token has ended. @param nowMs since the Unix epoch */
+  /** The channels whose channel token has ended. @param nowMs the time, ms since the Unix epoch */
   expired(nowMs: number): readonly string[] {
     return this.granted(({ expiresAt = Number.POSITIVE_INFINITY }) => expiresAt <= nowMs);
   }
 
   /**
-   * Takes the client off a channel, whether it is on it or not.
-   * @param why it is taken off though it did not ask for that: the answer to a subscribe that has none yet
+   * Takes the client off a channel. Does nothing if it is not on it.
+   * @param why the reason, if the client did not ask for that; a subscribe that is not answered yet is answered with it
    */
   unsubscribe(channel: string, why?: FanfareError): void {
     const membership = this.#memberships.get(channel);
@@ -183,7 +196,7 @@ export class Memberships {
     this.#untold?.delete(channel);
   }
 
-  /** Takes the client off all channels that send to it now, at once. Joins that still replay go on. */
+  /** Takes the client off all channels that send to it now. Joins that still replay go on. */
   takeOff(): void {
     this.#untold ??= new Set();
     for (const [name, membership] of this.#memberships) {
@@ -193,20 +206,23 @@ export class Memberships {
     }
   }
 
-  /** The channels that it was taken off since the last call, and has not subscribed to or left by itself since. */
+  /**
+   * The channels that the client was taken off since the last call, without those that it has subscribed to or left by
+   * itself since.
+   */
   takeUntold(): readonly string[] {
     const untold = [...(this.#untold ?? [])];
     this.#untold = undefined;
     return untold;
   }
 
-  /** The connection has ended. */
+  /** To be called when the connection has ended: takes the client off all channels. */
   end(): void {
     for (const [name, membership] of this.#memberships) this.#remove(name, membership, 'closed');
     this.#untold = undefined;
   }
 
-  /** One that starts over without a token keeps the one it has. */
+  /** A client that starts over without a token keeps the token that it has. */
   #note(channel: string, { grant, isUnasked = false }: Subscribing): void {
     if (grant) this.renew(channel, grant);
     if (isUnasked) this.#unasked = new Set(this.#unasked).add(channel);
@@ -215,7 +231,7 @@ export class Memberships {
 
   #remove(channel: string, membership: Membership, cause: LeaveCause): void {
     membership.leave(cause);
-    // Unless another has replaced it.
+    // Another membership may have replaced this one.
     if (this.#memberships.get(channel) !== membership) return;
     this.#memberships.delete(channel);
     this.#grants?.delete(channel);

@@ -1,10 +1,12 @@
 import type { Clock } from '../clock.js';
 
-/** Most bytes of commands that are not answered yet; each counts for its frame and what is kept besides. */
+/** Most bytes of commands that are not answered yet. Each counts for its frame and for what is kept besides. */
 const MAX_OPEN_BYTES = 4 * 1024 * 1024;
 const COMMAND_BYTES = 512;
 
-/** The commands of one session that are not answered yet: how much they hold, and when all of them are answered. */
+/**
+ * The commands of one session that are not answered yet: how many bytes they hold, and when all of them are answered.
+ */
 export class OpenCommands {
   readonly #clock: Pick<Clock, 'soon'>;
   #bytes = 0;
@@ -26,9 +28,10 @@ export class OpenCommands {
   }
 
   /**
-   * Counts a command in, unless too much is unanswered already. A single one is taken whatever its size.
-   * @param frameBytes of the frame that it came in
-   * @returns what is to be called once the command is answered; `undefined`: the command is not to be run now
+   * Counts a command, unless too much is unanswered already. A single command is taken whatever its size.
+   * @param frameBytes size of the frame in which the command came
+   * @returns a function that is to be called once the command is answered; `undefined` if the command must not be run
+   * now
    */
   take(frameBytes: number): (() => void) | undefined {
     const cost = frameBytes + COMMAND_BYTES;
@@ -37,13 +40,13 @@ export class OpenCommands {
     return () => {
       this.#bytes -= cost;
       if (this.#bytes > 0) return;
-      // Some replies leave at the end of the turn.
+      // It waits for the end of the turn, because some replies leave only then.
       if (this.#onAnswered) this.#clock.soon(this.#onAnswered);
       this.#onAnswered = undefined;
     };
   }
 
-  /** No further command is to be run. Resolves once all of them are answered; not to be called if none is open. */
+  /** Ends the taking of commands. Resolves once all of them are answered. Not to be called if no command is open. */
   answered(): Promise<void> {
     this.#isEnding = true;
     return new Promise((resolve) => {

@@ -1,6 +1,6 @@
 import { RateLimiter } from '../rate-limiter.js';
 
-/** What a connection may send a second, on average and at once; `Infinity` turns one off. */
+/** What a connection may send per second on average, and also at once. `Infinity` turns a limit off. */
 interface RateLimits {
   readonly commandsPerSecond: number;
   /** Bytes of all frames, commands or not. */
@@ -8,9 +8,9 @@ interface RateLimits {
   readonly publishesPerSecond: number;
 }
 
-/** Limits of one connection; `Infinity` turns one off. */
+/** Limits of one connection; `Infinity` turns a limit off. */
 export interface SessionLimits extends RateLimits {
-  /** How many channels it may be on at a time. */
+  /** How many channels the connection may be on at a time. */
   readonly subscriptions: number;
 }
 
@@ -33,7 +33,7 @@ export class Rates {
     this.#publishes = new RateLimiter(publishesPerSecond, nowMs);
   }
 
-  /** 0 if granted, else after how many ms it would be. */
+  /** Counts a frame. 0 if it is granted, otherwise after how many ms it would be. */
   take({ bytes, isCommand, isPublish }: Charge, nowMs: number): number {
     return (
       this.#bytes.take(bytes, nowMs) ||
@@ -42,13 +42,13 @@ export class Rates {
     );
   }
 
-  /** A command that was free turned out not to be. */
+  /** Counts a command that was free at first, and turned out not to be. */
   chargeCommand(nowMs: number): void {
     this.#commands.charge(1, nowMs);
   }
 }
 
-/** Whether nothing is limited: then nothing need be counted either. */
+/** Whether nothing is limited, so that nothing need be counted. */
 export function isUnlimited({ commandsPerSecond, bytesPerSecond, publishesPerSecond }: RateLimits): boolean {
   return Math.min(commandsPerSecond, bytesPerSecond, publishesPerSecond) === Number.POSITIVE_INFINITY;
 }

@@ -8,28 +8,32 @@ import type { Client } from './client.js';
 import type { CommandTable } from './commands.js';
 import type { SessionLimits } from './rates.js';
 
-/** Is told who connects, enters and leaves channels, and goes: presence, webhooks. No method may throw or wait. */
+/**
+ * Is told when clients connect, enter and leave channels, and go; presence and webhooks are listeners. No method may
+ * throw or wait.
+ */
 export interface SessionListener {
-  /** The client has said who it is. */
+  /** Called when the client has said who it is. */
   onConnected?(client: Client): void;
-  /** The client has given a new token: it may do other things than before. */
+  /** Called when the client has given a new token, by which it may do other things than before. */
   onRefreshed?(client: Client): void;
   /**
-   * The client is on the channel and was told so; once more where it started over from another position.
+   * Called when the client is on the channel and was told so, and once more each time that it starts over from another
+   * position.
    * @param presence whether it wants to be a member, and to hear of the others
    */
   onEntered?(client: Client, channel: ChannelPolicy, presence: boolean): void;
   /**
-   * The client was on the channel, or about to be, and no longer is. A client that `lagged` comes back as soon as it has read
-   * what it was sent.
+   * Called when the client was on the channel, or about to be, and no longer is. A client that `lagged` comes back as
+   * soon as it has read what it was sent.
    */
   onLeft?(client: Client, channel: string, cause: LeaveCause): void;
-  /** The client had connected, and nothing reaches it any more. */
+  /** Called when nothing reaches a client any more that had connected. */
   onClosed?(client: Client): void;
   /**
-   * The client's socket is gone, whether it had connected or not.
-   * @param code of the close
-   * @param user who it was last, if it said so
+   * Called when the client's socket is gone, whether the client had connected or not.
+   * @param code the close code
+   * @param user who the client was last, if it said so
    */
   onGone?(client: Client, code: number, user: string | undefined): void;
 }
@@ -39,11 +43,11 @@ export interface SessionServices {
   readonly hub: Hub;
   readonly authenticator: Authenticator;
   readonly commands: CommandTable;
-  /** Default: none. */
+  /** Who is told what clients do. Default: nobody. */
   readonly listeners?: readonly SessionListener[];
   readonly clock: Clock;
   readonly stats: Stats;
   readonly limits: SessionLimits;
-  /** Told of faults that should not happen. */
+  /** Called with faults that should not happen. */
   readonly onFault: (message: string, error?: unknown) => void;
 }

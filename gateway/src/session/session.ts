@@ -17,7 +17,7 @@ import type { SessionServices } from './services.js';
 import type { SessionOwner } from './session-owner.js';
 import { SocketWriter, type Writing } from './socket-writer.js';
 
-/** When a client that has too much unanswered may try again, ms. */
+/** When a client that has too many unanswered commands is told to try again, ms. */
 const OPEN_RETRY_MS = 100;
 
 /** What a session is made of. */
@@ -31,8 +31,8 @@ interface SessionParts {
 }
 
 /**
- * One client's connection: who it is, what it may send and what it is on. How it speaks is its conversation's
- * business, what its commands do theirs.
+ * The connection of one client: who it is, what it may send, and which channels it is on. How it speaks is the business
+ * of its conversation, and what its commands do is the business of these.
  */
 export class Session implements SocketSession, Client, Living, MembershipListener, Writing {
   readonly id: string;
@@ -46,10 +46,10 @@ export class Session implements SocketSession, Client, Living, MembershipListene
   readonly #services: SessionServices;
   readonly #speaker: Speaker;
   #identity: Identity | undefined;
-  /** User of its last identity, known also when the session has ended. */
+  /** The user of the last identity, which stays known when the session has ended. */
   #user: string | undefined;
   #lastSeenMs: number;
-  /** Made with its first command. */
+  /** The commands that are not answered yet. Made with the first command. */
   #open: OpenCommands | undefined;
   #isClosed = false;
 
@@ -91,7 +91,10 @@ export class Session implements SocketSession, Client, Living, MembershipListene
     return found instanceof Promise ? found.then((one) => this.#admitted(one)) : this.#admitted(found);
   }
 
-  /** A session that is connected already has been counted. */
+  /**
+   * Returns the identity if one more session of its user may connect. A session that is connected already was counted
+   * before.
+   */
   #admitted(identity: Identity): Identity {
     if (!this.#identity) this.#owner.admit(identity);
     return identity;
@@ -117,7 +120,7 @@ export class Session implements SocketSession, Client, Living, MembershipListene
     }
   }
 
-  /** Takes away what has ended by now, ms since the Unix epoch: its channel tokens, or the connection as a whole. */
+  /** Takes away what has ended by this time, ms since the Unix epoch: channel tokens, or the connection as a whole. */
   expire(nowMs: number): void {
     const { expiresAt = Number.POSITIVE_INFINITY } = this.#identity ?? {};
     if (expiresAt <= nowMs) {
@@ -130,7 +133,10 @@ export class Session implements SocketSession, Client, Living, MembershipListene
     }
   }
 
-  /** Ends what rests on a revoked token: the connection, or what a channel token gave. Returns whether there was some. */
+  /**
+   * Ends what rests on a revoked token: the connection, or what a channel token gave. Returns whether there was
+   * anything.
+   */
   revoke(isRevoked: (token: Identity | ChannelGrant) => boolean): boolean {
     if (this.#identity && isRevoked(this.#identity)) {
       this.replyError(undefined, new FanfareError('unauthorized', 'the token was revoked'));
@@ -148,7 +154,7 @@ export class Session implements SocketSession, Client, Living, MembershipListene
     this.reply({ type: 'unsubscribed', channel, code, message });
   }
 
-  /** Its owner knows it: the conversation may begin. */
+  /** Begins the conversation. The owner calls it once it knows the session. */
   begin(): void {
     this.#speaker.onOpen?.();
   }
@@ -179,7 +185,7 @@ export class Session implements SocketSession, Client, Living, MembershipListene
     return this.#open?.isBusy ?? false;
   }
 
-  /** It is sent away: resolves once its commands are answered. New ones are refused. */
+  /** To be called when the client is sent away. New commands are refused. Resolves once all others are answered. */
   async answered(): Promise<void> {
     await this.#open?.answered();
   }
@@ -199,7 +205,10 @@ export class Session implements SocketSession, Client, Living, MembershipListene
     void runCommand(this, command, commands, onFault).then(done);
   }
 
-  /** Answers what came too fast; whoever goes on regardless is sent away: refusing costs as much as serving. */
+  /**
+   * Refuses a frame that came too fast. A client that goes on regardless is closed, because refusing costs as much as
+   * serving.
+   */
   #refuse(id: number | undefined, message: string, retryAfterMs: number): void {
     this.#services.stats.rateLimited++;
     if (id !== undefined) this.replyError(id, { code: 'rate_limited', message, retryable: true, retryAfterMs });

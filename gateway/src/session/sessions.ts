@@ -12,15 +12,15 @@ import type { SessionServices } from './services.js';
 import { Session } from './session.js';
 import type { SessionOwner } from './session-owner.js';
 
-/** So long publishes that came before may still take to be answered, ms. */
+/** How long publishes that came before the drain may still take to be answered, ms. */
 const SETTLE_MS = 2_000;
 
 interface SessionsOptions {
   readonly services: SessionServices;
-  /** Name of this gateway; begins every id. */
+  /** Name of this gateway. Every session id begins with it. */
   readonly node: string;
   readonly timings: LivenessTimings;
-  /** Default: none. */
+  /** Limits of how many clients are let in. Default: none. */
   readonly admission?: AdmissionLimits;
 }
 
@@ -35,10 +35,10 @@ export class Sessions implements SessionOwner<Session> {
   readonly #services: SessionServices;
   readonly #liveness: Liveness;
   readonly #expiry: Expiry;
-  /** Tells sessions of this process from those of another life of the same node. */
+  /** Beginning of the ids of this process, which differs from that of another life of the same node. */
   readonly #prefix: string;
   readonly #byId = new Map<string, Session>();
-  /** Only those that have a user, under each of their users. */
+  /** The sessions that have a user, by user. */
   readonly #byUser = new Map<string, UserSessions>();
   readonly #admission: Admission;
   /** How many sessions there are from each address. */
@@ -54,7 +54,7 @@ export class Sessions implements SessionOwner<Session> {
     this.#prefix = `${node}-${randomBytes(4).toString('hex')}-`;
   }
 
-  /** A client has come, whose socket is open. */
+  /** Makes the session of a client whose socket is open. */
   open(socket: Socket, conversation: Conversation, greeting: Greeting): Session {
     const session = new Session({
       id: this.#prefix + (++this.#opened).toString(36),
@@ -83,7 +83,10 @@ export class Sessions implements SessionOwner<Session> {
     if (!session.isClosed && !session.identity) this.#await(session);
   }
 
-  /** It has to say who it is. Those who take long are closed first: nobody can keep the others out by being slow. */
+  /**
+   * Waits until the client has said who it is. If too many have not, the one that has taken longest is closed, so that
+   * nobody can keep others out by being slow.
+   */
   #await(session: Session): void {
     const oldest = this.#liveness.opened(session, this.#admission.limits.pendingConnections);
     if (oldest) this.#turnAway(oldest, this.#admission.tooSlow());
@@ -94,7 +97,7 @@ export class Sessions implements SessionOwner<Session> {
     session.close(4429, tooManyReason(error));
   }
 
-  /** How many sessions there are, those included whose socket is still closing. */
+  /** How many sessions there are, including those whose socket is still closing. */
   get size(): number {
     return this.#byId.size;
   }
@@ -117,15 +120,15 @@ export class Sessions implements SessionOwner<Session> {
     return this.#atAddress.get(address) ?? 0;
   }
 
-  /** Whether everyone is sent elsewhere: nobody new should be let in. */
+  /** Whether all clients are being sent elsewhere, so that nobody new should be let in. */
   get isDraining(): boolean {
     return this.#isDraining;
   }
 
   /**
-   * Sends everyone elsewhere, and tells each when to come back there: each in a part of `spreadMs` of its own, so that they come
-   * at an even rate. Resolves once all are told: at once, or where commands are under way, once these are answered, at
-   * the latest after {@link SETTLE_MS}.
+   * Sends all clients elsewhere, and tells each when to come back there. Each has a part of `spreadMs` of its own, so
+   * that they come at an even rate. A client with commands under way is told once these are answered, at the latest
+   * after {@link SETTLE_MS}. Resolves once all are told.
    */
   async drain(spreadMs: number): Promise<void> {
     this.#isDraining = true;
@@ -140,7 +143,7 @@ export class Sessions implements SessionOwner<Session> {
     );
   }
 
-  /** Stops its timers; the sockets are the transport's to end. */
+  /** Stops the timers. The sockets are ended by the transport. */
   close(): void {
     this.#liveness.stop();
     this.#expiry.stop();
@@ -206,7 +209,9 @@ export class Sessions implements SessionOwner<Session> {
 
 const NONE: ReadonlySet<Session> = new Set();
 
-/** Fisher and Yates: those who came first do not always wait longest, or shortest. */
+/**
+ * The items in random order (Fisher and Yates), so that those who came first do not always wait longest, or shortest.
+ */
 function shuffled<Item>(items: Item[], random: () => number): Item[] {
   for (let last = items.length - 1; last > 0; last--) {
     const other = Math.floor(random() * (last + 1));

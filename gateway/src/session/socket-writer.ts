@@ -7,30 +7,33 @@ import type { Socket } from '../transport/transport.js';
 import { BoundedQueue } from './bounded-queue.js';
 import { DrainQueue } from './drain-queue.js';
 
-/** Tasks of a connection that hold a page of a log at a time. */
+/** How many tasks of a connection may hold a page of a log at a time. */
 const PAGES_AT_A_TIME = 2;
 
-/** Whom a writer serves. */
+/** The session that a writer serves. */
 export interface Writing {
   /** Id of its session, unique among all gateways. */
   readonly id: string;
-  /** Frames were dropped: whatever is published to its topics from now on must not reach the client. */
+  /** Called when frames were dropped. Whatever is published to its topics from now on must not reach the client. */
   onLag(): void;
-  /** It has read everything. Returns what it has to be told before the replies that wait, if anything. */
+  /**
+   * Called when the client has read everything. Returns what it has to be told before the replies that wait, if
+   * anything.
+   */
   onCaughtUp(): Wire | undefined;
-  /** More replies wait than may. */
+  /** Called when more replies wait than may. */
   onOverflow(): void;
 }
 
-/** What waits while the client has not read what it was sent. */
+/** The replies that wait while the client has not read what it was sent. */
 interface Lag {
   readonly sinceMs: number;
   readonly replies: BoundedQueue<Wire>;
 }
 
 /**
- * What one client is sent, in order: replies wait while it lags and are never dropped; replayed frames wait with those
- * who replay them. What channels publish goes to its topics past this.
+ * Sends one client its frames, in order. Replies wait while the client lags, and are never dropped. Replayed frames
+ * wait with those who replay them. What channels publish does not pass here, but goes to the topics.
  */
 export class SocketWriter implements Subscriber {
   readonly dialect: RawDialect;
@@ -67,7 +70,10 @@ export class SocketWriter implements Subscriber {
     if (lag && !lag.replies.add(wire)) this.#writing.onOverflow();
   }
 
-  /** Sends it later in this turn together with others: one by one behind an await, each would be a write of its own. */
+  /**
+   * Sends a frame later in this turn of the event loop, together with others. Sent one by one behind an await, each
+   * would be a write of its own.
+   */
   sendSoon(wire: Wire): void {
     if (this.#soon) {
       this.#soon.push(wire);
@@ -130,31 +136,31 @@ export class SocketWriter implements Subscriber {
     return this.#pages.run(task);
   }
 
-  /** Since when the client has read nothing, though something waits for it. To be asked from time to time. */
+  /** Since when the client has read nothing although something waits for it. Has to be called from time to time. */
   stalledSinceMs(nowMs: number): number | undefined {
     if (this.#socket.bufferedBytes > 0) {
       this.#stalledSinceMs ??= nowMs;
       return this.#stalledSinceMs;
     }
     this.#stalledSinceMs = undefined;
-    // uWebSockets.js writes on when a frame comes in, and does not say so.
+    // uWebSockets.js goes on writing when a frame comes in, and does not say so.
     this.#catchUp();
     return undefined;
   }
 
-  /** The transport dropped a frame. */
+  /** To be called when the transport dropped a frame. */
   onDropped(): void {
     this.#stats.dropped++;
     this.#beginLag();
   }
 
-  /** The transport wrote something. */
+  /** To be called when the transport wrote something. */
   onDrain(): void {
     this.#stalledSinceMs = undefined;
     this.#catchUp();
   }
 
-  /** The client is gone: nothing is sent any more, and nobody waits. */
+  /** To be called when the client is gone: nothing is sent any more, and nobody waits any longer. */
   end(): void {
     this.#isEnded = true;
     this.#lag = undefined;
@@ -162,15 +168,15 @@ export class SocketWriter implements Subscriber {
   }
 
   /**
-   * Tells of it at once: the frames accepted so far are a contiguous prefix, and nothing may follow the hole.
-   * Joins that still replay go on: they wait for the socket by themselves.
+   * Begins a lag, and says so at once: the frames that were accepted so far are a contiguous prefix, and nothing may
+   * follow the hole. Joins that still replay go on, because they wait for the socket by themselves.
    */
   #beginLag(): void {
     if (this.#lag || this.#isEnded) return;
     this.#stats.lagged++;
     this.#lag = { sinceMs: this.#clock.now(), replies: new BoundedQueue() };
     this.#writing.onLag();
-    // A frame larger than the whole buffer is dropped with nothing to drain.
+    // A frame that is larger than the whole buffer is dropped while there is nothing to drain.
     this.#clock.soon(() => this.#catchUp());
   }
 

@@ -1,4 +1,6 @@
-/** Keeps the channels that a client is on in line with what it says of itself: its claim `subscribe`, its permissions. */
+/**
+ * Keeps the channels that a client is on in line with its token: with the claim `subscribe`, and with its permissions.
+ */
 import type { Channels } from '../channels/channels.js';
 import { FanfareError, toFanfareError } from '../errors.js';
 import type { Client } from './client.js';
@@ -6,12 +8,12 @@ import type { SessionListener } from './services.js';
 
 interface StandingOptions {
   readonly channels: Pick<Channels, 'access'>;
-  /** Told of faults that should not happen. */
+  /** Called with faults that should not happen. */
   readonly onFault: (message: string, error?: unknown) => void;
 }
 
 export function createStanding({ channels: { access }, onFault }: StandingOptions): SessionListener {
-  /** Puts a client on a channel that its token names; it is told with a `subscribed` without `id`. */
+  /** Puts a client on a channel that its token names. The client is told by a `subscribed` without `id`. */
   async function bringOn(client: Client, name: string): Promise<void> {
     if (client.isClosed || client.memberships.has(name)) return;
     const decision = access.permit(client, 'subscribe', name);

@@ -4,10 +4,10 @@ const VIOLATIONS_WINDOW_MS = 60_000;
 
 /** One connection's violations of one kind. */
 export class Violations {
-  /** When the last ones were, oldest first, ms. */
+  /** When the last violations were, oldest first, ms. */
   readonly #times: number[] = [];
 
-  /** Whether this is the tenth within a minute. */
+  /** Notes a violation. Returns whether it is the tenth within a minute. */
   add(nowMs: number): boolean {
     this.#times.push(nowMs);
     if (this.#times.length < MAX_VIOLATIONS) return false;
@@ -24,7 +24,7 @@ export class RateRefusals {
   #count = 0;
   #sinceMs = Number.NEGATIVE_INFINITY;
 
-  /** Whether these are far more than a client that heeds the answers sends. */
+  /** Notes a refusal. Returns whether there are far more of them than a client that heeds the answers would cause. */
   add(nowMs: number): boolean {
     if (nowMs - this.#sinceMs >= REFUSALS_WINDOW_MS) {
       this.#sinceMs = nowMs;

@@ -5,11 +5,11 @@ import type { Conversation, Greeting } from '../conversation.js';
 import { FanfareSpeaker, type FanfareSpeakerOptions } from './speaker.js';
 
 interface FanfareOptions extends FanfareSpeakerOptions {
-  /** The dialects that clients may speak; the first one also where they name none. */
+  /** The dialects that clients may speak. The first one is taken for clients that name none. */
   readonly dialects: readonly [RawDialect, ...RawDialect[]];
 }
 
-/** With a slash at the end as well, as some clients and proxies make of it. */
+/** The paths of this conversation. Some clients and proxies add a slash at the end. */
 const PATHS = ['/ws', '/ws/'];
 
 export function createFanfareConversation(options: FanfareOptions): Conversation {
@@ -31,8 +31,8 @@ export function createFanfareConversation(options: FanfareOptions): Conversation
 }
 
 /**
- * The first of the client's subprotocols that is ours; JSON if it names none. If it names only
- * others, its first is echoed so that browsers get as far as the close code 4404.
+ * Chooses the dialect: that of the first subprotocol of the client that is ours, or JSON if it names none. If it names
+ * only others, its first one is echoed, so that browsers get as far as the close code 4404.
  */
 function chooseDialect(dialects: readonly RawDialect[], offered: readonly string[]) {
   if (offered.length === 0) return { subprotocol: undefined, dialect: dialects[0] };

@@ -5,19 +5,19 @@ export type ReadFrame =
   | {
       readonly ok: true;
       readonly frame: ClientFrame;
-      /** Its application data, still raw. */
+      /** The application data of the frame, still raw. */
       readonly payload: Payload | undefined;
     }
   | {
       readonly ok: false;
       readonly message: string;
-      /** Where it could be read. */
+      /** The id of the frame, if it could be read. */
       readonly id: number | undefined;
-      /** `false`: it is a frame, of a type from another version. */
+      /** `false` if it is a well-formed frame of a type that this version does not know. */
       readonly isKnownType: boolean;
     };
 
-/** Decodes and validates what a client sent. @param onFault told of what should not happen */
+/** Decodes and validates what a client sent. @param onFault called with faults that should not happen */
 export function readFrame(
   dialect: RawDialect,
   data: Uint8Array,

@@ -15,15 +15,15 @@ export interface FanfareSpeakerOptions {
   readonly node: string;
   readonly clock: Clock;
   readonly stats: Stats;
-  /** Largest frame a client may send, bytes: `maxFrame`. */
+  /** Largest frame that a client may send, bytes. Clients are told it as `maxFrame`. */
   readonly maxFrameBytes: number;
-  /** How often `ping` comes, ms. */
+  /** How often clients are sent a `ping`, ms. */
   readonly pingIntervalMs: number;
   /** How long after the start of a connection a `subscribe` with `since` does not count as a command, ms. */
   readonly resumeGraceMs: number;
   /** How long an idempotency key holds, ms. */
   readonly idempotencyMs: number;
-  /** Told of faults that should not happen. */
+  /** Called with faults that should not happen. */
   readonly onFault: (message: string, error?: unknown) => void;
 }
 
@@ -31,10 +31,10 @@ export interface FanfareSpeakerOptions {
 export class FanfareSpeaker implements Speaker {
   readonly #client: Client;
   readonly #options: FanfareSpeakerOptions;
-  /** From the upgrade request; used where `connect` brings none. */
+  /** The token of the upgrade request, which is used if `connect` brings none. */
   #token: string | undefined;
   #state: 'new' | 'authenticating' | 'connected' = 'new';
-  /** Frames behind `connect`, handled once it is accepted. */
+  /** Frames that came behind `connect`. They are handled once it is accepted. */
   #pending: BoundedQueue<Uint8Array> | undefined;
 
   constructor(client: Client, token: string | undefined, options: FanfareSpeakerOptions) {
@@ -65,7 +65,7 @@ export class FanfareSpeaker implements Speaker {
     const client = this.#client;
     const read = this.#read(data);
     if (!read.ok) {
-      // A newer client may know more types than this gateway: no reason to cut it off.
+      // A newer client may know more types than this gateway, which is no reason to cut it off.
       if (this.#state !== 'connected' || read.isKnownType) this.#onMalformed(read.message, read.id);
       else if (client.isGranted(read.id, { bytes: data.length, isCommand: true, isPublish: false }))
         client.replyError(read.id, new FanfareError('bad_request', read.message));
@@ -86,7 +86,7 @@ export class FanfareSpeaker implements Speaker {
     else if (frame.type !== 'pong') client.run({ frame, payload }, bytes);
   }
 
-  /** A client that comes back subscribes to all its channels at once. */
+  /** Whether a frame is a free resume: a client that comes back subscribes to all its channels at once. */
   #isResume(frame: ClientFrame): boolean {
     const { clock, resumeGraceMs } = this.#options;
     if (frame.type !== 'subscribe' || frame.since === undefined) return false;
@@ -156,7 +156,10 @@ export class FanfareSpeaker implements Speaker {
     this.#violation(this.#client.guard.tooLarge(), error, 4409, read.ok ? idOf(read.frame) : read.id);
   }
 
-  /** Answered; it ends the connection at once before `connected`, and with the last of its kind that is borne. */
+  /**
+   * Answers a violation with an error. It ends the connection if the client has not connected yet, or if it was the
+   * last one of its kind that is tolerated.
+   */
   #violation(isLast: boolean, error: FanfareError, closeCode: CloseCode, id: number | undefined): void {
     this.#client.replyError(id, error);
     if (isLast || this.#state !== 'connected') this.#client.close(closeCode, error.message);
@@ -167,7 +170,10 @@ function idOf(frame: ClientFrame): number | undefined {
   return frame.type === 'pong' ? undefined : frame.id;
 }
 
-/** How a refused `connect` ends: whether the client should try again as it is, or with another token. */
+/**
+ * The close code for a `connect` that was refused. It says whether the client should try again as it is, or with
+ * another token.
+ */
 function closeCodeOf({ code, retryable }: FanfareError): CloseCode {
   if (code === 'forbidden') return 4403;
   if (code === 'limit_exceeded') return 4429;
