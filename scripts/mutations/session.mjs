@@ -81,8 +81,8 @@ export default [
     ['all are pinged at the same time', 'this.#accepted++ % BUCKETS', '0'],
     [
       'who has said who it is is closed for not doing so',
-      '    this.#connecting.delete(session);\n    // In turn',
-      '    // In turn',
+      '    this.#connecting.delete(session);\n    // Buckets are taken in turn',
+      '    // Buckets are taken in turn',
     ],
     [
       'a client that is silent is kept',
