@@ -286,9 +286,10 @@ export class Requests {
     const index = this.#queue.indexOf(request);
     if (index >= 0) this.#queue.splice(index, 1);
     const cause = this.#failure;
+    const why = this.#connected ? '' : `: ${cause?.message ?? 'no connection so far: was connect() called?'}`;
     const error = isAmbiguous(request)
       ? outcomeUnknown(`no answer within ${request.timeoutMs} ms`, cause)
-      : new FanfareClientError('timeout', `not done within ${request.timeoutMs} ms`, { retryable: true, cause });
+      : new FanfareClientError('timeout', `not done within ${request.timeoutMs} ms${why}`, { retryable: true, cause });
     this.#reject(request, error);
     this.#pump();
   }

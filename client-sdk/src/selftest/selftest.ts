@@ -3,6 +3,7 @@ import { createClient } from '../client.js';
 import type { ClientOptions } from '../client-options.js';
 import type { UntypedClient } from '../client-types.js';
 import type { Token } from '../connection.js';
+import { type ClientErrorCode, FanfareClientError, withoutQuery } from '../errors.js';
 import type { Message } from '../message.js';
 import { defaultSocket } from '../transport/default-socket.js';
 import type { SocketFactory, SocketHandlers } from '../transport/socket.js';
@@ -52,7 +53,7 @@ export async function selftest(
     const begun = Date.now();
     const result = await bench.inTime(act).then(
       (detail) => ({ name, ok: true, detail, ms: Date.now() - begun }),
-      (error: Error) => ({ name, ok: false, detail: error.message, ms: Date.now() - begun }),
+      (error: Error) => ({ name, ok: false, detail: bench.explain(error), ms: Date.now() - begun }),
     );
     results.push(result);
     tell(result);
@@ -127,13 +128,30 @@ class Bench {
     const { timeoutMs = 20_000 } = this.#options;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`not within ${timeoutMs / 1_000} s`)), timeoutMs);
+      const text = `not within ${timeoutMs / 1_000} s (timeoutMs, --timeout): a gateway that is slow, far, or limits publishes`;
+      timer = setTimeout(() => reject(new Error(text)), timeoutMs);
     });
     try {
       return await Promise.race([act(), late]);
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** What went wrong, and which option has to do with it. */
+  explain(error: Error): string {
+    const { url, apiKey, channel = 'selftest-' } = this.#options;
+    const { code } = error as Partial<FanfareClientError>;
+    const hints: Partial<Record<ClientErrorCode, string>> = {
+      unreachable: `is ${withoutQuery(url)} the address of a gateway?`,
+      unknown_channel: 'channel (--channel) is how names of a durable namespace begin',
+      forbidden:
+        `the token (--token) has to allow subscribe, publish and history on ${channel}*, and the namespace ` +
+        'clients to publish there; or give apiKey (--api-key)',
+      unauthorized: `see ${this.client.session && apiKey !== undefined ? 'apiKey (--api-key)' : 'token (--token)'}`,
+    };
+    const hint = code && hints[code];
+    return hint ? `${error.message}; ${hint}` : error.message;
   }
 
   close(): void {
@@ -145,7 +163,8 @@ class Bench {
 async function connects({ client }: Bench): Promise<string> {
   const failed = new Promise<never>((_, reject) =>
     client.on('state', ({ state, error, reason, code }) => {
-      if (state === 'waiting') reject(error ?? new Error(reason || `cannot be reached (${code})`));
+      if (state === 'waiting')
+        reject(error ?? new FanfareClientError('unreachable', reason || `cannot be reached (${code})`));
     }),
   );
   await Promise.race([client.ready(), failed]);
@@ -185,7 +204,8 @@ async function followsHistory(bench: Bench): Promise<string> {
   await tally.reaches(10);
   const page = await channel.history({ limit: 4 });
   const read = page.messages.map(({ data }) => data).join();
-  if (messages.length > 0 || read !== '7,8,9,10') throw new Error(`the last four of ten read as ${read}`);
+  const given = tally.last(4).join();
+  if (messages.length > 0 || read !== given) throw new Error(`the last four were ${given}, and the log has ${read}`);
   return verdict([tally], 10, 'an empty log was read, then followed');
 }
 

@@ -1,6 +1,10 @@
-/** What a reader was given, against what was acknowledged: numbers from 1 on. */
+/**
+ * What a reader was given, against what was acknowledged: numbers from 1 on, each once, in the order of the log. A publish that
+ * the gateway refused for the moment may be overtaken on its way into the log, so the order is that of offsets.
+ */
 export class Tally {
   readonly #seen = new Set<number>();
+  /** The last offset. */
   #last = 0;
   #duplicated = 0;
   #reordered = 0;
@@ -10,11 +14,16 @@ export class Tally {
     return this.#seen.size;
   }
 
-  readonly take = ({ data }: { readonly data: number }): void => {
+  /** The last numbers, in the order in which they came. */
+  last(count: number): number[] {
+    return [...this.#seen].slice(-count);
+  }
+
+  readonly take = ({ data, offset = 0 }: { readonly data: number; readonly offset?: number | undefined }): void => {
     if (this.#seen.has(data)) this.#duplicated++;
-    else if (data < this.#last) this.#reordered++;
+    else if (offset <= this.#last) this.#reordered++;
     this.#seen.add(data);
-    this.#last = Math.max(this.#last, data);
+    this.#last = Math.max(this.#last, offset);
     this.#waiters = this.#waiters.filter(({ count, resolve }) => {
       if (this.#seen.size < count) return true;
       resolve();
