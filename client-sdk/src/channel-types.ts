@@ -113,7 +113,7 @@ interface BaseChannel<Name extends string, Spec extends AnySpec, M, Events, Opti
   publish(data: InOf<Spec>, options?: PublishOptionsOf<Spec>): Promise<Published<Spec>>;
   /**
    * Who is on the channel now, whether we are or not: all pages of the list.
-   * @throws {FanfareClientError} as a rejection: `timeout`, `forbidden` (also where the namespace has no presence), ...
+   * @throws {FanfareClientError} as a rejection: `timeout`, `forbidden`, `bad_request` (the namespace has no presence), ...
    */
   presence(options?: PresenceOptions): Promise<readonly PresentMember<InfoOf<Spec>>[]>;
 }

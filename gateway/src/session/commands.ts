@@ -163,6 +163,8 @@ async function subscribe(
   if (client.isClosed) return;
   const start = startOf(frame);
   if (start && !policy.durable) throw new FanfareError('bad_request', 'a live channel has no past to start from');
+  // What asking again later cannot change is said before what it can.
+  client.memberships.checkRoom(channel, start);
   if (policy.durable) checkNewNames(client);
   const openingMs = client.channelWaitMs(channel);
   if (openingMs > 0) throw new FanfareError('rate_limited', 'too many channels at once', { retryAfterMs: openingMs });

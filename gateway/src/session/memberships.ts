@@ -115,6 +115,15 @@ export class Memberships {
     return this.#memberships.has(channel);
   }
 
+  /** @throws {FanfareError} `already_subscribed`, `limit_exceeded`: {@link subscribe} would */
+  checkRoom(channel: string, start: Start): void {
+    const isOn = this.#memberships.has(channel);
+    if (isOn && !(start && 'since' in start) && !this.#unasked?.has(channel))
+      throw new FanfareError('already_subscribed', 'on that channel already');
+    if (!isOn && this.#memberships.size >= this.#limit)
+      throw new FanfareError('limit_exceeded', `on ${this.#memberships.size} channels already`);
+  }
+
   /**
    * Brings the client onto a channel. If it is on the channel already, that needs a position from which it starts over.
    * Resolves once it is known where the client stands, while the replay may go on, or once its connection has ended.
@@ -124,12 +133,8 @@ export class Memberships {
   async subscribe(channel: ChannelPolicy, subscribing: Subscribing): Promise<void> {
     const { name } = channel;
     const { start, presence, isUnasked } = subscribing;
+    this.checkRoom(name, start);
     const earlier = this.#memberships.get(name);
-    if (earlier && !(start && 'since' in start) && !this.#unasked?.has(name))
-      throw new FanfareError('already_subscribed', 'on that channel already');
-    if (!earlier && this.#memberships.size >= this.#limit) {
-      throw new FanfareError('limit_exceeded', `on ${this.#memberships.size} channels already`);
-    }
     const membership = this.#hub.enter(channel, this.#subscriber);
     earlier?.leave();
     this.#memberships.set(name, membership);

@@ -204,3 +204,14 @@ it('no secret that a run used is in its log, its errors or its metrics', async (
   const secrets = [settings.JWT_SECRET, ...settings.API_KEYS.split(','), token, token.split('.')[2] as string];
   expect(secrets.filter((secret) => text.includes(secret))).toEqual([]);
 });
+
+it('channels at a time: said at once, though the names are new ones too', async () => {
+  const gateway = await start({ LIMIT_SUBSCRIPTIONS: '2', LIMIT_COMMANDS_PER_SECOND: '100' });
+  const client = await open(gateway);
+  const subscribe = (name: string) => client.ask({ type: 'subscribe', channel: `demo:${name}` });
+  await Promise.all([subscribe('a'), subscribe('b')]);
+  expect(await subscribe('c')).toMatchObject({ code: 'limit_exceeded', retryable: false });
+  expect(await subscribe('a')).toMatchObject({ code: 'already_subscribed', retryable: false });
+  await client.ask({ type: 'unsubscribe', channel: 'demo:a' });
+  expect(await subscribe('d')).toMatchObject({ code: 'rate_limited', retryable: true });
+});
