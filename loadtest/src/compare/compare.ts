@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { nowUs } from '../clock.js';
-import { RawConnection } from '../generators/raw-connection.js';
+import { MARKER } from '../generators/reader.js';
+import { ReaderPool } from '../generators/reader-pool.js';
 import { createHistogram } from '../report/histogram.js';
 import { cpuMsOf, residentBytesOf } from '../servers/server-process.js';
-import { type Contender, MARKER } from './adapter.js';
+import type { Contender } from './adapter.js';
 
 export interface CompareOptions {
   readonly subscribers: number;
@@ -27,10 +28,7 @@ export interface Round {
   readonly generatorCpu: number;
 }
 
-const MARKER_BYTES = Buffer.from(MARKER);
-const READY_DEADLINE_MS = 30_000;
 const BURST_DEADLINE_MS = 15_000;
-const CONNECTING = 100;
 const WARM_MS = 500;
 /** Bursts on their way at a time, so that no server waits for a publisher. */
 export const IN_FLIGHT = 4;
@@ -38,13 +36,9 @@ export const IN_FLIGHT = 4;
 /** Subscribers of one contender, kept over all rounds, and what they count. */
 export class Stand {
   readonly contender: Contender;
-  readonly #connections: RawConnection[] = [];
+  readonly #pool = new ReaderPool();
   /** Of the server, bytes for each connection made; NaN where it runs elsewhere. */
   bytesPerConnection = Number.NaN;
-  #received = 0;
-  #ready = 0;
-  #fault: string | undefined;
-  #onReceived = () => {};
 
   constructor(contender: Contender) {
     this.contender = contender;
@@ -53,15 +47,9 @@ export class Stand {
   /** Rejects unless all are subscribed in time. */
   async open(subscribers: number): Promise<void> {
     const before = residentBytes(this.contender.pids);
-    const deadline = Date.now() + READY_DEADLINE_MS;
-    while (this.#ready < subscribers) {
-      while (this.#connections.length < subscribers && this.#connections.length - this.#ready < CONNECTING)
-        this.#connect();
-      await sleep(5);
-      if (this.#fault) throw new Error(`${this.contender.name}: ${this.#fault}`);
-      if (Date.now() > deadline)
-        throw new Error(`${this.contender.name}: ${this.#ready} of ${subscribers} subscribed in time`);
-    }
+    await this.#pool.open(Array.from({ length: subscribers }, () => this.contender.subscribe)).catch((error: Error) => {
+      throw new Error(`${this.contender.name}: ${error.message}`);
+    });
     await sleep(500);
     this.bytesPerConnection = Math.max(0, residentBytes(this.contender.pids) - before) / subscribers;
   }
@@ -72,21 +60,23 @@ export class Stand {
     const texts = Array.from({ length: burst }, () => MARKER.padEnd(size, 'x'));
     const cpuBefore = cpuMs(this.contender.pids);
     const ownBefore = process.cpuUsage();
-    const each = burst * this.#connections.length;
+    const each = burst * this.#pool.readers.length;
     const beganAt = performance.now();
     const begunUs: number[] = [];
     let settled = 0;
-    this.#received = 0;
+    this.#pool.reset();
     await new Promise<void>((resolve, reject) => {
       const missing = () =>
-        new Error(`${this.contender.name}: ${this.#received} of ${begunUs.length * each} deliveries came`);
+        new Error(
+          `${this.contender.name}: ${this.#pool.received} of ${begunUs.length * each} deliveries came; ${this.#pool.fault ?? ''}`,
+        );
       const deadline = setTimeout(() => reject(missing()), roundMs + BURST_DEADLINE_MS);
       const launch = () => {
         begunUs.push(nowUs());
         this.contender.publish(texts).catch(reject);
       };
-      this.#onReceived = () => {
-        for (; this.#received >= (settled + 1) * each; settled++) {
+      this.#pool.onProgress = () => {
+        for (; this.#pool.received >= (settled + 1) * each; settled++) {
           histogram.recordValue(Math.max(1, Math.round(nowUs() - (begunUs[settled] as number))));
           if (performance.now() - beganAt < roundMs) launch();
         }
@@ -96,7 +86,7 @@ export class Stand {
       };
       for (let i = 0; i < IN_FLIGHT; i++) launch();
     }).finally(() => {
-      this.#onReceived = () => {};
+      this.#pool.onProgress = () => {};
     });
     const elapsedMs = performance.now() - beganAt;
     const own = process.cpuUsage(ownBefore);
@@ -114,47 +104,8 @@ export class Stand {
   }
 
   async close(): Promise<void> {
-    for (const connection of this.#connections) connection.destroy();
+    this.#pool.close();
     await this.contender.stop();
-  }
-
-  #connect(): void {
-    const { subscriber } = this.contender;
-    let isReady = false;
-    const connection = new RawConnection(subscriber.target, {
-      onOpen: () => {
-        for (const frame of subscriber.greeting) connection.send(frame);
-        if (subscriber.greeting.length === 0) take('');
-      },
-      onMessage: (bytes, begin, end) => {
-        if (isReady) this.#count(bytes, begin, end);
-        if (!isReady || end - begin < 64) take(bytes.toString('latin1', begin, end));
-      },
-      onClose: (code, reason) => {
-        this.#fault ??= `a connection was closed: ${code} ${reason}`;
-      },
-    });
-    const take = (text: string) => {
-      const { reply, ready } =
-        text === '' && subscriber.onText('').ready === undefined ? { ready: true } : subscriber.onText(text);
-      if (reply !== undefined) connection.send(reply);
-      if (!ready || isReady) return;
-      isReady = true;
-      this.#ready++;
-    };
-    this.#connections.push(connection);
-  }
-
-  /** Several deliveries may share a frame, whatever the protocol. */
-  #count(bytes: Buffer, begin: number, end: number): void {
-    for (
-      let at = bytes.indexOf(MARKER_BYTES, begin);
-      at >= 0 && at < end;
-      at = bytes.indexOf(MARKER_BYTES, at + MARKER_BYTES.length)
-    ) {
-      this.#received++;
-    }
-    this.#onReceived();
   }
 }
 

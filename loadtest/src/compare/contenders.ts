@@ -5,10 +5,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { compactDialect } from '@fanfare/protocol/compact';
 import { subprotocolsOf } from '../generators/dialects.js';
+import { GATEWAY_ANSWERS, type Subscribe } from '../generators/reader.js';
 import { redisCommand, startBareUws, startFanfare } from '../servers/contender.js';
 import { freePort, type RedisServer } from '../servers/redis.js';
 import { ServerProcess } from '../servers/server-process.js';
-import type { Contender, SubscriberProtocol } from './adapter.js';
+import type { Contender } from './adapter.js';
 import { baselineFolder } from './cache.js';
 import { SOCKET_IO_SERVER, WS_SERVER } from './server-scripts.js';
 
@@ -37,7 +38,7 @@ export const CONTENDERS: Readonly<Record<string, (options: StartOptions) => Prom
       name: 'bare uWS',
       description: 'does nothing but fan out, fed by Redis PUBLISH',
       pids: [server.pid],
-      subscriber: plainSubscriber(`ws://127.0.0.1:${port}/ws?bench`),
+      subscribe: countedAt(`ws://127.0.0.1:${port}/ws?bench`, {}),
       publish: tcpPublisher(redis.port, (text) => redisCommand('PUBLISH', 'bench', text)),
       stop: () => server.stop(),
     };
@@ -49,10 +50,7 @@ export const CONTENDERS: Readonly<Record<string, (options: StartOptions) => Prom
       name: 'ws',
       description: 'the ws package, no broker in the path, remembers nothing',
       pids: [server.pid],
-      subscriber: {
-        ...plainSubscriber(`ws://127.0.0.1:${match[1]}/`),
-        onText: (text) => ({ ready: text === 'ready' }),
-      },
+      subscribe: countedAt(`ws://127.0.0.1:${match[1]}/`, { ready: 'ready' }),
       publish: httpPublisher(`http://127.0.0.1:${match[1]}/feed`, {}, (texts) => texts.join('\n')),
       stop: () => server.stop().finally(folder.remove),
     };
@@ -68,15 +66,14 @@ export const CONTENDERS: Readonly<Record<string, (options: StartOptions) => Prom
       name: 'Socket.IO',
       description: 'with its Redis adapter, published to by its Redis emitter',
       pids: [server.pid],
-      subscriber: {
-        target: { url: new URL(`ws://127.0.0.1:${match[1]}/socket.io/?EIO=4&transport=websocket`), subprotocol: '' },
-        greeting: [],
-        onText: (text) => {
-          if (text.startsWith('0')) return { reply: '40' };
-          if (text.startsWith('40')) return { reply: '42["join"]' };
-          return text === '2' ? { reply: '3' } : { ready: text === '42["joined"]' };
-        },
-      },
+      subscribe: countedAt(`ws://127.0.0.1:${match[1]}/socket.io/?EIO=4&transport=websocket`, {
+        ready: '42["joined"]',
+        answers: [
+          ['0', '40'],
+          ['40', '42["join"]'],
+          ['2', '3'],
+        ],
+      }),
       publish: httpPublisher(`http://127.0.0.1:${match[1]}/feed`, {}, (texts) => texts.join('\n')),
       stop: () => server.stop().finally(folder.remove),
     };
@@ -100,12 +97,11 @@ export const CONTENDERS: Readonly<Record<string, (options: StartOptions) => Prom
       name: 'nats-server',
       description: 'core NATS over WebSocket, remembers nothing',
       pids: [server.pid],
-      subscriber: {
-        target: { url: new URL(`ws://127.0.0.1:${webSocketPort}/`), subprotocol: '' },
+      subscribe: countedAt(`ws://127.0.0.1:${webSocketPort}/`, {
         greeting: [Buffer.from('CONNECT {"verbose":false,"protocol":1}\r\nSUB bench 1\r\nPING\r\n')],
-        onText: (text) =>
-          text.startsWith('PING') ? { reply: Buffer.from('PONG\r\n') } : { ready: text.includes('PONG') },
-      },
+        ready: 'PONG',
+        answers: [['PING', Buffer.from('PONG\r\n')]],
+      }),
       publish: tcpPublisher(port, (text) => `PUB bench ${text.length}\r\n${text}\r\n`, 'CONNECT {"verbose":false}\r\n'),
       stop: () => server.stop().finally(remove),
     };
@@ -120,14 +116,12 @@ export function fanfareAt(url: string, api: string, apiKey: string): Contender {
     name: 'Fanfare',
     description: `durable channel, ${url}`,
     pids: [],
-    subscriber: {
-      target: { url: new URL(url), subprotocol: subprotocolsOf(compactDialect) },
+    subscribe: countedAt(url, {
+      subprotocol: subprotocolsOf(compactDialect),
       greeting: ['{"type":"connect","id":1}', `{"type":"subscribe","id":2,"channel":"${channel}"}`],
-      onText: (text) =>
-        text.startsWith('{"type":"ping"')
-          ? { reply: '{"type":"pong"}' }
-          : { ready: text.startsWith('{"type":"subscribed"') },
-    },
+      ready: '{"type":"subscribed"',
+      answers: GATEWAY_ANSWERS,
+    }),
     publish: httpPublisher(new URL('/v1/publish', api).href, { authorization: `Bearer ${apiKey}` }, (texts) =>
       texts.length === 1 ? item(texts[0] as string) : `{"messages":[${texts.map(item).join(',')}]}`,
     ),
@@ -145,15 +139,14 @@ export function centrifugoAt(url: string, api: string, apiKey: string, token: st
     name: 'Centrifugo',
     description: url,
     pids: [],
-    subscriber: {
-      target: { url: new URL(url), subprotocol: '' },
+    subscribe: countedAt(url, {
       greeting: [JSON.stringify({ id: 1, connect: token === undefined ? {} : { token } })],
-      onText: (text) => {
-        if (text === '{}') return { reply: '{}' };
-        if (text.includes('"connect"')) return { reply: JSON.stringify({ id: 2, subscribe: { channel } }) };
-        return { ready: text.includes('"subscribe"') };
-      },
-    },
+      ready: '"subscribe":',
+      answers: [
+        ['{}', '{}'],
+        ['{"id":1,"connect":', JSON.stringify({ id: 2, subscribe: { channel } })],
+      ],
+    }),
     publish: httpPublisher(new URL('/api/batch', api).href, { 'x-api-key': apiKey }, (texts) =>
       JSON.stringify({ commands: texts.map((text) => ({ publish: { channel, data: text } })) }),
     ),
@@ -161,8 +154,8 @@ export function centrifugoAt(url: string, api: string, apiKey: string, token: st
   };
 }
 
-function plainSubscriber(url: string): SubscriberProtocol {
-  return { target: { url: new URL(url), subprotocol: '' }, greeting: [], onText: () => ({}) };
+function countedAt(url: string, options: Omit<Partial<Subscribe>, 'url' | 'counted'>): Subscribe {
+  return { greeting: [], answers: [], ...options, url, counted: 'markers' };
 }
 
 function httpPublisher(

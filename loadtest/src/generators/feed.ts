@@ -1,13 +1,22 @@
 import { connect, type Socket } from 'node:net';
-import { frameBounds, upgradeRequest } from './websocket-frames.js';
+import { RawConnection } from './raw-connection.js';
 
-/** A publisher's raw TCP connection; what is written at once leaves in one write. Replies are checked. */
-export class FeedConnection {
+/** The connection of a publisher that costs next to nothing; what is written at once leaves in one write. Replies are checked. */
+export interface Feed {
   /** Replies that came so far. */
-  replies = 0;
+  readonly replies: number;
   /** The first reply that was not as it should be. */
-  fault: string | undefined;
+  readonly fault: string | undefined;
   /** Called after each reply. */
+  onReply: () => void;
+  write(bytes: Buffer | string): void;
+  close(): void;
+}
+
+/** A feed over plain TCP. */
+export class FeedConnection implements Feed {
+  replies = 0;
+  fault: string | undefined;
   onReply: () => void = () => {};
   readonly #socket: Socket;
   readonly #takeReply: TakeReply;
@@ -82,22 +91,6 @@ export const takeHttpReply: TakeReply = (bytes, at) => {
   return isGood ? { end, isReply: true } : { end, isReply: true, fault: bytes.toString('utf8', at, end) };
 };
 
-/** The 101 and `published` frames count; `error` frames are faults. */
-const takeWebSocketReply: TakeReply = (bytes, at) => {
-  if (bytes[at] === 0x48) {
-    const headEnd = bytes.indexOf('\r\n\r\n', at);
-    return headEnd < 0 ? undefined : { end: headEnd + 4, isReply: true };
-  }
-  const bounds = frameBounds(bytes, at);
-  if (!bounds) return undefined;
-  const type = bytes.toString('latin1', bounds.begin, bounds.begin + 20);
-  if (type.startsWith('{"type":"published"')) return { end: bounds.end, isReply: true };
-  if (type.startsWith('{"type":"error"')) {
-    return { end: bounds.end, isReply: true, fault: bytes.toString('utf8', bounds.begin, bounds.end) };
-  }
-  return { end: bounds.end, isReply: false };
-};
-
 /** RESP replies of one line (integers, errors). */
 export const takeRedisReply: TakeReply = (bytes, at) => {
   const end = bytes.indexOf('\r\n', at);
@@ -108,16 +101,53 @@ export const takeRedisReply: TakeReply = (bytes, at) => {
     : { end: end + 2, isReply: true };
 };
 
-/** Opens a WebSocket at `path` on which only `published` frames are replies. */
-export async function openWebSocketFeed(port: number, path: string): Promise<FeedConnection> {
-  const connection = await FeedConnection.open(port, takeWebSocketReply);
-  const opened = new Promise<void>((resolve) => {
-    connection.onReply = resolve;
-  });
-  connection.write(upgradeRequest(port, path));
-  await opened;
-  connection.onReply = () => {};
-  return connection;
+const PUBLISHED = '{"type":"published"';
+const REFUSED = '{"type":"error"';
+
+/** A feed over a WebSocket; frames are written, and only `published` messages and errors are replies. */
+export class WebSocketFeed implements Feed {
+  replies = 0;
+  fault: string | undefined;
+  onReply: () => void = () => {};
+  readonly #connection: RawConnection;
+
+  private constructor(url: string, onOpen: () => void, onRefused: (error: Error) => void) {
+    this.#connection = new RawConnection(
+      { url: new URL(url), subprotocol: '' },
+      {
+        onOpen,
+        onMessage: (bytes, begin, end) => this.#take(bytes, begin, end),
+        onClose: (code, reason) => {
+          this.fault ??= `the connection was closed: ${code} ${reason}`;
+          onRefused(new Error(this.fault));
+        },
+      },
+    );
+  }
+
+  /** Rejects if the socket cannot be opened. */
+  static open(url: string): Promise<WebSocketFeed> {
+    return new Promise((resolve, reject) => {
+      const feed: WebSocketFeed = new WebSocketFeed(url, () => resolve(feed), reject);
+    });
+  }
+
+  write(frames: Buffer): void {
+    this.#connection.write(frames);
+  }
+
+  close(): void {
+    this.#connection.destroy();
+  }
+
+  #take(bytes: Buffer, begin: number, end: number): void {
+    const start = bytes.toString('latin1', begin, begin + PUBLISHED.length);
+    const isRefused = start.startsWith(REFUSED);
+    if (start !== PUBLISHED && !isRefused) return;
+    if (isRefused) this.fault ??= bytes.toString('utf8', begin, end);
+    this.replies++;
+    this.onReply();
+  }
 }
 
 export function httpPost(port: number, path: string, body: string): string {

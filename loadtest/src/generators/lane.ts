@@ -1,6 +1,6 @@
 import type { BenchChannel, Contender, FeedKind } from '../servers/contender.js';
 import { BulkReaders } from './bulk-readers.js';
-import type { FeedConnection } from './feed.js';
+import type { Feed } from './feed.js';
 import { ReaderPool } from './reader-pool.js';
 
 /** Prompt and bulk subscribers connect in turn, this often. */
@@ -29,7 +29,7 @@ export class Lane {
   readonly subscribers: number;
   readonly #kind: FeedKind;
   readonly #publishTo: Contender;
-  #feed: FeedConnection | undefined;
+  #feed: Feed | undefined;
   #turn = 0;
   #sequence = 1;
 

@@ -21,21 +21,36 @@ interface RawHandlers {
   onMessage(bytes: Buffer, begin: number, end: number): void;
   /** Once; 1006 without a close frame. */
   onClose(code: number, reason: string): void;
+  /**
+   * For those who count and do not read: how many messages a frame of theirs holds, of which what is before `size` has
+   * arrived. A frame that is weighed is passed over; `undefined`: it is given to `onMessage`, once all of it is there.
+   * Asked while {@link RawConnection.weighs}.
+   */
+  weigh?: ((bytes: Buffer, begin: number, end: number, size: number) => number | undefined) | undefined;
+  /** So many messages more have arrived in full, in frames that were weighed; once a read. */
+  onWeighed?: ((count: number) => void) | undefined;
 }
 
 /** A WebSocket client that costs next to nothing: no masking, no copies of whole messages, no events. */
 export class RawConnection {
   /** Bytes received. */
   bytes = 0;
+  /** Whether frames are weighed. */
+  weighs = false;
   readonly #socket: Socket;
   readonly #handlers: RawHandlers;
   readonly #timer: NodeJS.Timeout;
   #isUpgraded = false;
   #isOver = false;
+  /** A close frame came: nothing after it counts. */
+  #hasClosed = false;
   /** The beginning of a frame whose rest has not arrived: pieces, and how many bytes they need to be. */
   #pieces: Buffer[] = [];
   #have = 0;
   #need = 0;
+  /** Bytes of a weighed frame that have not arrived, and how many messages it holds. */
+  #missing = 0;
+  #underway = 0;
   #code = 1006;
   #reason = '';
 
@@ -129,15 +144,21 @@ export class RawConnection {
   #take(chunk: Buffer, size: number): void {
     if (this.#isOver) return;
     this.bytes += size;
-    if (this.#have > 0) {
+    if (this.#missing > size) {
+      this.#missing -= size;
+    } else if (this.#missing > 0) {
+      const at = this.#missing;
+      this.#missing = 0;
+      this.#read(chunk, size, at, this.#underway);
+    } else if (this.#have > 0) {
       this.#pieces.push(Buffer.from(chunk.subarray(0, size)));
       this.#have += size;
       if (this.#have < this.#need) return;
       const whole = this.#pieces.length === 1 ? (this.#pieces[0] as Buffer) : Buffer.concat(this.#pieces, this.#have);
       this.#forget();
-      this.#read(whole, whole.length);
+      this.#read(whole, whole.length, 0, 0);
     } else {
-      this.#read(chunk, size);
+      this.#read(chunk, size, 0, 0);
     }
   }
 
@@ -153,53 +174,79 @@ export class RawConnection {
     this.#need = need;
   }
 
-  #read(bytes: Buffer, size: number): void {
-    let at = 0;
+  /** @param weighed messages that have arrived in full, and were not told of */
+  #read(bytes: Buffer, size: number, from: number, weighed: number): void {
+    let at = from;
     if (!this.#isUpgraded) {
-      const end = bytes.subarray(0, size).indexOf('\r\n\r\n');
-      if (end < 0) {
-        this.#keep(bytes, 0, size, size + 1);
-        return;
-      }
-      const head = bytes.toString('latin1', 0, end);
-      if (!head.startsWith('HTTP/1.1 101')) {
-        this.#fail(head.slice(0, head.indexOf('\r\n')).slice('HTTP/1.1 '.length) || 'no upgrade');
-        return;
-      }
-      this.#isUpgraded = true;
-      clearTimeout(this.#timer);
-      this.#handlers.onOpen();
-      at = end + 4;
+      const end = this.#upgrade(bytes, size);
+      if (end < 0) return;
+      at = end;
     }
-    while (at < size && !this.#isOver) {
-      if (at + 2 > size) {
-        this.#keep(bytes, at, size, 2);
-        return;
-      }
-      const short = (bytes[at + 1] as number) & 0x7f;
-      const head = short === 127 ? 10 : short === 126 ? 4 : 2;
-      if (at + head > size) {
-        this.#keep(bytes, at, size, head);
-        return;
+    let count = weighed;
+    while (at < size && !this.#isOver && !this.#hasClosed) {
+      const short = at + 2 > size ? 0 : (bytes[at + 1] as number) & 0x7f;
+      const begin = at + (short === 127 ? 10 : short === 126 ? 4 : 2);
+      if (begin > size) {
+        this.#keep(bytes, at, size, begin - at);
+        break;
       }
       const length =
-        short < 126 ? short : short === 126 ? bytes.readUInt16BE(at + 2) : Number(bytes.readBigUInt64BE(at + 2));
-      const begin = at + head;
+        short < 126
+          ? short
+          : short === 126
+            ? ((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number)
+            : Number(bytes.readBigUInt64BE(at + 2));
       const end = begin + length;
-      if (end > size) {
-        this.#keep(bytes, at, size, end - at);
-        return;
-      }
       const opcode = (bytes[at] as number) & 0x0f;
-      at = end;
-      if (opcode <= OPCODES.binary) this.#handlers.onMessage(bytes, begin, end);
-      else if (opcode === OPCODES.ping) this.#socket.write(controlFrame(OPCODES.pong, bytes.subarray(begin, end)));
-      else if (opcode === OPCODES.close) {
-        if (length >= 2) this.#code = bytes.readUInt16BE(begin);
-        this.#reason = bytes.toString('utf8', Math.min(begin + 2, end), end);
-        this.#socket.end(controlFrame(OPCODES.close, bytes.subarray(begin, Math.min(begin + 2, end))));
-        return;
+      const weight =
+        this.weighs && opcode <= OPCODES.binary ? this.#handlers.weigh?.(bytes, begin, end, size) : undefined;
+      if (weight !== undefined) {
+        at = end;
+        if (end <= size) {
+          count += weight;
+        } else {
+          this.#missing = end - size;
+          this.#underway = weight;
+        }
+      } else if (end > size) {
+        this.#keep(bytes, at, size, end - at);
+        break;
+      } else {
+        at = end;
+        this.#takeFrame(opcode, bytes, begin, end);
       }
+    }
+    if (count > 0) this.#handlers.onWeighed?.(count);
+  }
+
+  /** @returns where the answer to the upgrade ends; -1: it has not all arrived, or it is no. */
+  #upgrade(bytes: Buffer, size: number): number {
+    const end = bytes.subarray(0, size).indexOf('\r\n\r\n');
+    if (end < 0) {
+      this.#keep(bytes, 0, size, size + 1);
+      return -1;
+    }
+    const head = bytes.toString('latin1', 0, end);
+    if (!head.startsWith('HTTP/1.1 101')) {
+      this.#fail(head.slice(0, head.indexOf('\r\n')).slice('HTTP/1.1 '.length) || 'no upgrade');
+      return -1;
+    }
+    this.#isUpgraded = true;
+    clearTimeout(this.#timer);
+    this.#handlers.onOpen();
+    return end + 4;
+  }
+
+  #takeFrame(opcode: number, bytes: Buffer, begin: number, end: number): void {
+    if (opcode <= OPCODES.binary) {
+      this.#handlers.onMessage(bytes, begin, end);
+    } else if (opcode === OPCODES.ping) {
+      this.#socket.write(controlFrame(OPCODES.pong, bytes.subarray(begin, end)));
+    } else if (opcode === OPCODES.close) {
+      if (end - begin >= 2) this.#code = bytes.readUInt16BE(begin);
+      this.#reason = bytes.toString('utf8', Math.min(begin + 2, end), end);
+      this.#socket.end(controlFrame(OPCODES.close, bytes.subarray(begin, Math.min(begin + 2, end))));
+      this.#hasClosed = true;
     }
   }
 }

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, it } from 'vitest';
-import { payload, Reader, type ReaderEvents } from './reader.js';
+import { GATEWAY_ANSWERS, MARKER, payload, Reader, type ReaderEvents } from './reader.js';
 
 const UPGRADED = 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n';
 const SUBSCRIBED = frame('{"type":"subscribed","id":2}');
@@ -23,9 +23,11 @@ function frame(text: string): Buffer {
 }
 
 let dialect: 'json' | 'compact' = 'json';
+let counted: 'frames' | 'markers' = 'frames';
 
 afterEach(() => {
   dialect = 'json';
+  counted = 'frames';
 });
 
 function text(sequence: number): string {
@@ -46,7 +48,13 @@ async function subscribed(verifies: boolean, events: Partial<ReaderEvents> = {})
   server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
-  const subscribe = { port, path: '/ws', greeting: Buffer.from('hello'), ready: '{"type":"subscribed"' };
+  const subscribe = {
+    url: `ws://127.0.0.1:${port}/ws`,
+    greeting: ['hello'],
+    ready: '{"type":"subscribed"',
+    answers: GATEWAY_ANSWERS,
+    counted,
+  };
   let onReady = () => {};
   const ready = new Promise<void>((resolve) => {
     onReady = resolve;
@@ -105,6 +113,23 @@ it.each(WAYS)('counts what arrays hold, wherever the reads cut them (%s, verifie
     await sleep(2);
     socket.write(stream.subarray(cut));
     await untilReceived(101);
+  }
+  expect(faults).toEqual([]);
+});
+
+it('counts by markers, whatever stands around them and wherever the reads cut the stream', async () => {
+  counted = 'markers';
+  const faults: string[] = [];
+  const socket = await subscribed(false, { onFault: (_reader, fault) => faults.push(fault) });
+  const one = `42["m","${MARKER}xx"]`;
+  const several = `MSG bench 1 200\r\n${MARKER.padEnd(200, 'x')}\r\n`.repeat(3);
+  const stream = Buffer.concat([frame(one), frame(several), PING, frame('not counted'), frame(several), frame(one)]);
+  for (let cut = 1; cut < stream.length; cut += 61) {
+    reader?.reset();
+    socket.write(stream.subarray(0, cut));
+    await sleep(2);
+    socket.write(stream.subarray(cut));
+    await untilReceived(8);
   }
   expect(faults).toEqual([]);
 });

@@ -1,4 +1,4 @@
-/** Just enough of RFC 6455 to be a cheap client: masked text frames out, frame bounds in. */
+/** Just enough of RFC 6455 to be a cheap client: masked frames to send. */
 
 /** Largest payload whose length fits the 7 bits of the second byte. */
 const SHORT_LENGTH = 125;
@@ -41,30 +41,4 @@ function maskedFrame(opcode: number, length: number): Buffer {
     frame.writeBigUInt64BE(BigInt(length), 2);
   }
   return frame;
-}
-
-/** Where the payload of the frame at `at` begins and ends; `undefined` until all of it is there. */
-export function frameBounds(bytes: Buffer, at: number): { begin: number; end: number } | undefined {
-  if (at + 2 > bytes.length) return undefined;
-  const short = (bytes[at + 1] as number) & 0x7f;
-  const header = short === 127 ? 10 : short === 126 ? 4 : 2;
-  if (at + header > bytes.length) return undefined;
-  const length =
-    short === 127 ? Number(bytes.readBigUInt64BE(at + 2)) : short === 126 ? bytes.readUInt16BE(at + 2) : short;
-  const begin = at + header;
-  return begin + length > bytes.length ? undefined : { begin, end: begin + length };
-}
-
-/** A WebSocket opening handshake. The key need not be random for a client that trusts the server. */
-export function upgradeRequest(port: number, path: string, subprotocol?: string): string {
-  return [
-    `GET ${path} HTTP/1.1`,
-    `Host: 127.0.0.1:${port}`,
-    'Upgrade: websocket',
-    'Connection: Upgrade',
-    'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
-    'Sec-WebSocket-Version: 13',
-    ...(subprotocol ? [`Sec-WebSocket-Protocol: ${subprotocol}`] : []),
-    '\r\n',
-  ].join('\r\n');
 }

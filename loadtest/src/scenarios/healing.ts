@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { FeedConnection, openWebSocketFeed, takeRedisReply } from '../generators/feed.js';
+import { FeedConnection, takeRedisReply, WebSocketFeed } from '../generators/feed.js';
 import { textFrame } from '../generators/websocket-frames.js';
 import { watchCpu } from '../report/cpu.js';
 import type { Contender } from '../servers/contender.js';
@@ -22,7 +22,7 @@ const STRIDE = 1_000;
  * Rejects if not every channel was repaired in time.
  */
 export async function measureHealing(gateway: Contender, redisPort: number, channels: number): Promise<HealingResult> {
-  const client = await openWebSocketFeed(gateway.port, '/ws');
+  const client = await WebSocketFeed.open(`ws://127.0.0.1:${gateway.port}/ws`);
   client.write(textFrame('{"type":"connect","id":1}'));
   const names = Array.from({ length: channels }, (_, index) => `bench-${index}`);
   for (let from = 0; from < channels; from += STRIDE) {

@@ -2,8 +2,15 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { COMPACT_SUBPROTOCOL } from '@fanfare/protocol/compact';
 import { JSON_SUBPROTOCOL } from '@fanfare/protocol/json';
-import { FeedConnection, httpPost, openWebSocketFeed, takeHttpReply, takeRedisReply } from '../generators/feed.js';
-import { payload, type Subscribe } from '../generators/reader.js';
+import {
+  type Feed,
+  FeedConnection,
+  httpPost,
+  takeHttpReply,
+  takeRedisReply,
+  WebSocketFeed,
+} from '../generators/feed.js';
+import { GATEWAY_ANSWERS, payload, type Subscribe } from '../generators/reader.js';
 import { textFrame } from '../generators/websocket-frames.js';
 import { ServerProcess } from './server-process.js';
 
@@ -22,7 +29,7 @@ export interface Contender {
   readonly port: number;
   /** What a subscriber of the channel does. */
   subscribe(channel: BenchChannel): Subscribe;
-  openFeed(kind: FeedKind): Promise<FeedConnection>;
+  openFeed(kind: FeedKind): Promise<Feed>;
   /** What to write to such a feed: `count` messages numbered from `sequence`, payloads of `size` bytes. */
   encode(kind: FeedKind, channel: BenchChannel, sequence: number, count: number, size: number): Buffer | string;
 }
@@ -57,10 +64,12 @@ export async function startBareUws({
     name: 'bare uWS',
     server,
     port,
-    subscribe: ({ name }) => ({ port, path: `/ws?${name}`, greeting: Buffer.alloc(0), ready: undefined }),
+    subscribe: ({ name }) => ({ url: `ws://127.0.0.1:${port}/ws?${name}`, greeting: [], answers: [] }),
     openFeed(kind) {
       if (kind === 'redis') return FeedConnection.open(redisPort as number, takeRedisReply);
-      return kind === 'http' ? FeedConnection.open(port, takeHttpReply) : openWebSocketFeed(port, '/feed');
+      return kind === 'http'
+        ? FeedConnection.open(port, takeHttpReply)
+        : WebSocketFeed.open(`ws://127.0.0.1:${port}/feed`);
     },
     encode(kind, channel, sequence, count, size) {
       const frames = numbers(sequence, count).map((number) => messageFrame(channel, number, size, dialect));
@@ -102,18 +111,18 @@ export async function startFanfare({
     server,
     port,
     subscribe: ({ name }) => ({
-      port,
-      path: '/ws',
+      url: `ws://127.0.0.1:${port}/ws`,
       subprotocol: SUBPROTOCOLS[dialect],
-      greeting: Buffer.concat([
-        textFrame('{"type":"connect","id":1,"client":"bench/1"}'),
-        textFrame(JSON.stringify({ type: 'subscribe', id: 2, channel: name })),
-      ]),
+      greeting: [
+        '{"type":"connect","id":1,"client":"bench/1"}',
+        JSON.stringify({ type: 'subscribe', id: 2, channel: name }),
+      ],
       ready: '{"type":"subscribed"',
+      answers: GATEWAY_ANSWERS,
     }),
     async openFeed(kind) {
       if (kind !== 'websocket') return FeedConnection.open(port, takeHttpReply);
-      const feed = await openWebSocketFeed(port, '/ws');
+      const feed = await WebSocketFeed.open(`ws://127.0.0.1:${port}/ws`);
       feed.write(textFrame('{"type":"connect","id":1,"client":"bench/1"}'));
       return feed;
     },

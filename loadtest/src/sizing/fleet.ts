@@ -3,8 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { COMPACT_SUBPROTOCOL } from '@fanfare/protocol/compact';
 import { JSON_SUBPROTOCOL } from '@fanfare/protocol/json';
-import { type FeedConnection, openWebSocketFeed } from '../generators/feed.js';
-import { payload, type Subscribe } from '../generators/reader.js';
+import { WebSocketFeed } from '../generators/feed.js';
+import { GATEWAY_ANSWERS, payload, type Subscribe } from '../generators/reader.js';
 import { ReaderPool } from '../generators/reader-pool.js';
 import { textFrame } from '../generators/websocket-frames.js';
 import { type GatewayProcess, startGateway } from '../topology/gateway-process.js';
@@ -31,7 +31,7 @@ interface Crowd {
 
 export class Fleet {
   readonly gateways: GatewayProcess[] = [];
-  readonly #feeds: FeedConnection[] = [];
+  readonly #feeds: WebSocketFeed[] = [];
   readonly #redis: RedisServers;
   /** The last running number of each channel. */
   readonly #sequences = new Map<string, number>();
@@ -68,7 +68,7 @@ export class Fleet {
       const gateway = await startGateway({ config, port: await freePort() });
       this.gateways.push(gateway);
       pin(gateway.pid);
-      const feed = await openWebSocketFeed(gateway.port, '/ws');
+      const feed = await WebSocketFeed.open(gateway.url);
       feed.write(textFrame('{"type":"connect","id":1,"client":"sizing/1"}'));
       this.#feeds.push(feed);
     }
@@ -187,15 +187,13 @@ export function subscribeTo(
   channels: readonly string[],
   dialect: 'json' | 'compact' = 'compact',
 ): Subscribe {
-  const subscribes = channels.map((channel, index) =>
-    textFrame(JSON.stringify({ type: 'subscribe', id: index + 2, channel })),
-  );
+  const subscribes = channels.map((channel, index) => JSON.stringify({ type: 'subscribe', id: index + 2, channel }));
   return {
-    port,
-    path: '/ws',
+    url: `ws://127.0.0.1:${port}/ws`,
     subprotocol: dialect === 'compact' ? COMPACT_SUBPROTOCOL : JSON_SUBPROTOCOL,
-    greeting: Buffer.concat([textFrame('{"type":"connect","id":1,"client":"sizing/1"}'), ...subscribes]),
+    greeting: ['{"type":"connect","id":1,"client":"sizing/1"}', ...subscribes],
     ready: `{"type":"subscribed","id":${channels.length + 1},`,
+    answers: GATEWAY_ANSWERS,
   };
 }
 
