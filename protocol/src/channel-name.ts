@@ -1,7 +1,10 @@
 /** Longest channel name, in bytes of UTF-8. */
 export const MAX_CHANNEL_BYTES = 255;
 
-/** 1-255 bytes of well-formed UTF-8 without control characters or white space, as Unicode has it, or U+FEFF. */
+/**
+ * Whether this is a valid channel name: 1 to 255 bytes of well-formed UTF-8, without control characters, white space
+ * (as Unicode defines them) and U+FEFF.
+ */
 export function isChannelName(name: unknown): name is string {
   if (typeof name !== 'string' || name.length === 0 || name.length > MAX_CHANNEL_BYTES) return false;
   let bytes = 0;
@@ -18,11 +21,14 @@ export function isChannelName(name: unknown): name is string {
     }
   }
   if (bytes > MAX_CHANNEL_BYTES) return false;
-  // Names in ASCII, of one byte a unit, have been looked at already.
+  // Names in ASCII, which have one byte for each code unit, were checked above.
   return bytes === name.length || !/\s/.test(name);
 }
 
-/** The part before the first `:`; `""`, the default namespace, if there is none. */
+/**
+ * The namespace of a channel: the part of its name before the first `:`. Without a `:` it is `""`, the default
+ * namespace.
+ */
 export function namespaceOf(channel: string): string {
   const colon = channel.indexOf(':');
   return colon < 0 ? '' : channel.slice(0, colon);

@@ -28,11 +28,11 @@ const HISTORY_LIMIT: Rule = { is: `an integer from 1 to ${MAX_HISTORY_LIMIT}`, c
 interface ClientFrameShape extends FrameShape {
   /** Optional fields of which at most one may be there. */
   readonly atMostOne?: readonly string[];
-  /** A field that means nothing unless another one has this value. */
+  /** A field that is allowed only if another field has this value. */
   readonly onlyWith?: { readonly field: string; readonly needs: string; readonly value: string };
 }
 
-/** Every frame a client may send, but for the `data` of `publish`, which is told apart from the fields. */
+/** Every frame that a client may send. The `data` of `publish` is not among the fields, but treated on its own. */
 export const CLIENT_FRAMES: Readonly<Record<ClientFrame['type'], ClientFrameShape>> = {
   connect: { required: { id: REQUEST_ID }, optional: { token: STRING, client: STRING } },
   subscribe: {
@@ -60,8 +60,8 @@ export const CLIENT_FRAMES: Readonly<Record<ClientFrame['type'], ClientFrameShap
 };
 
 /**
- * A decoded frame of a client, checked. The frame is `fields` itself: unknown fields stay in it, and
- * the `data` of a `publish` is whatever `fields` holds; `hasData` says whether it came with any.
+ * Checks a decoded frame of a client. The frame in the result is `fields` itself: unknown fields stay in it, and the
+ * `data` of a `publish` is whatever `fields` holds. `hasData` says whether the frame came with `data`.
  */
 export function parseClientFrame(fields: Record<string, unknown>, hasData: boolean): ParsedFrame<ClientFrame> {
   const shape = typeof fields.type === 'string' ? ownShape(fields.type) : undefined;
@@ -71,7 +71,7 @@ export function parseClientFrame(fields: Record<string, unknown>, hasData: boole
   return { ok: true, frame: fields as unknown as ClientFrame };
 }
 
-/** What is wrong with fields of which each is right by itself. */
+/** What is wrong with the combination of fields, each of which is right by itself. */
 function findConflict(fields: Record<string, unknown>, { atMostOne, onlyWith }: ClientFrameShape): string | undefined {
   const starts = atMostOne?.filter((name) => fields[name] !== undefined);
   if (starts && starts.length > 1) return `at most one of ${atMostOne?.join(', ')}`;

@@ -1,9 +1,9 @@
 /**
- * Error and close codes, in tables that `docs/PROTOCOL.md` holds too. What a client needs of them is
- * said by functions, so that its bundle does not carry the tables. Tests compare all of them.
+ * Error and close codes, in the same tables as in `docs/PROTOCOL.md`. What a client needs of them is said by functions,
+ * so that its bundle does not carry the tables. Tests compare all three.
  */
 
-/** What an `error` frame (and a problem+json body) can say. */
+/** The codes of `error` frames, and of problem+json bodies of the HTTP API. */
 export const ERROR_CODES = {
   bad_request: { retryable: false, httpStatus: 400, meaning: 'malformed or not allowed by the protocol' },
   unauthorized: { retryable: false, httpStatus: 401, meaning: 'no valid credentials' },
@@ -24,29 +24,32 @@ export const ERROR_CODES = {
   internal: { retryable: false, httpStatus: 500, meaning: 'a fault of the gateway' },
 } as const satisfies Record<string, { retryable: boolean; httpStatus: number; meaning: string }>;
 
-/** What an `error` frame says, or an answer of the HTTP API: the names of `ERROR_CODES`. */
+/** The code of an `error` frame or of an error of the HTTP API: a name in `ERROR_CODES`. */
 export type ErrorCode = keyof typeof ERROR_CODES;
 
-/** Whether the same request may succeed later, by its code alone. */
+/** Whether the same request may succeed later, as far as its error code says. */
 export function isRetryable(code: string): boolean {
   return code === 'rate_limited' || code === 'unavailable';
 }
 
-/** Why continuity broke: `reset`, a not recovered `subscribed`, and 409 of the history call. */
+/**
+ * The reasons why continuity broke, as `reset` frames, a `subscribed` that is not recovered, and a 409 of the history
+ * call say them.
+ */
 export const RESET_REASONS = {
   expired: 'messages after the position were trimmed from the log',
   unrecoverable: 'the log does not know the epoch of the position',
   diverged: 'the log lost messages that the position had seen',
 } as const;
 
-/** Why a position cannot be gone on from: `expired`, `unrecoverable` or `diverged`. */
+/** Why a client cannot go on from its position: `expired`, `unrecoverable` or `diverged`. */
 export type ResetReason = keyof typeof RESET_REASONS;
 
 export function isResetReason(word: string): word is ResetReason {
   return word === 'expired' || word === 'unrecoverable' || word === 'diverged';
 }
 
-/** What the close codes are called. */
+/** The names of the close codes. */
 export const CLOSE_NAMES = {
   1000: 'normal',
   1001: 'going_away',
@@ -63,12 +66,12 @@ export const CLOSE_NAMES = {
 } as const;
 
 export type CloseCode = keyof typeof CLOSE_NAMES;
-/** What a close code means, as a word: the names of `CLOSE_CODES`. */
+/** The name of a close code, such as those in `CLOSE_CODES`. */
 export type CloseName = (typeof CLOSE_NAMES)[CloseCode];
 
 /**
- * How a WebSocket ends, and whether a client connects again as it is. Spelled out: a bundler drops a table only if nothing
- * in it has to be looked up.
+ * The close codes of a WebSocket, and whether a client connects again as it is. The table is written out, because a
+ * bundler drops it only if nothing in it has to be looked up.
  */
 export const CLOSE_CODES = {
   1000: {

@@ -1,6 +1,6 @@
 /**
- * Application data as it was published: the bytes verbatim, and what they are.
- * `json` is UTF-8 JSON text; `msgpack` is one MessagePack value of the JSON data model plus binary.
+ * The format of a payload. `json` is JSON text in UTF-8; `msgpack` is one MessagePack value of the JSON data model plus
+ * binary.
  */
 export type PayloadFormat = 'json' | 'msgpack';
 
@@ -15,7 +15,7 @@ export interface Payload {
  */
 export interface RawMessage {
   readonly offset?: number | undefined;
-  /** Where it covers more than its own offset: the offset that it follows. */
+  /** The offset that the message follows, if it covers more offsets than its own. */
   readonly prev?: number | undefined;
   readonly time: number;
   readonly user?: string | undefined;
@@ -24,8 +24,8 @@ export interface RawMessage {
   readonly payload: Payload;
 }
 
-/** String to string labels that travel with a message. */
+/** Labels that travel with a message: names and values are strings. */
 export type Tags = Readonly<Record<string, string>>;
 
-/** Deepest nesting of arrays and objects in application data; deeper is `bad_request`. */
+/** Deepest nesting of arrays and objects in application data. Deeper data is `bad_request`. */
 export const MAX_DEPTH = 128;

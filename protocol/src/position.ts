@@ -1,18 +1,18 @@
 /**
  * Where a reader stands in the log of a durable channel.
  *
- * `epoch` names one unforked stretch of the log: an opaque string to clients (today the decimal
- * digits of an integer below 2^53). `offset` is the offset of the last message seen; offsets start
- * at 1, run on across epochs, and 0 means "before the first message".
+ * `epoch` names one unforked stretch of the log: an opaque string to clients (at present the decimal digits of an
+ * integer below 2^53). `offset` is the offset of the last message seen. Offsets start at 1 and run on across epochs; 0
+ * means "before the first message".
  */
 export interface Position {
   /** Names one unforked stretch of the log; an opaque text. */
   readonly epoch: string;
-  /** The last message seen, counted from 1 on; 0: before the first. */
+  /** The offset of the last message seen, counted from 1 on. 0: before the first message. */
   readonly offset: number;
 }
 
-/** Writes a position as the HTTP API and the CLI do: `<epoch>-<offset>`. */
+/** Writes a position as the HTTP API and the CLI show it: `<epoch>-<offset>`. */
 export function formatPosition(position: Position): string {
   return `${position.epoch}-${position.offset}`;
 }

@@ -1,7 +1,7 @@
 import type { HistoryReplyFrame, MessageFrame, ServerFrame } from './frames.js';
 import type { Payload, RawMessage } from './payload.js';
 
-/** What a message says of itself; `data` is its payload. */
+/** The fields of a message, with the payload as `data`. */
 interface RawFields extends Omit<RawMessage, 'payload'> {
   readonly data: Payload;
 }
@@ -20,5 +20,8 @@ export interface RawHistoryReplyFrame extends Omit<HistoryReplyFrame, 'messages'
 /** The frames that carry application data. */
 export type PayloadFrame = RawMessageFrame | RawHistoryReplyFrame;
 
-/** Whatever a gateway sends, as it has it: application data is a {@link Payload} wherever `data` stands. */
+/**
+ * Every frame that a gateway sends, in the form in which the gateway has it: application data is a {@link Payload}
+ * wherever `data` stands.
+ */
 export type RawServerFrame = Exclude<ServerFrame, MessageFrame | HistoryReplyFrame> | PayloadFrame;

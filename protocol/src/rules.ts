@@ -1,6 +1,6 @@
 /**
- * What a field may hold: one rule each, used by the frame tables and by the HTTP API.
- * Sizes in bytes are those of UTF-8; text must be well-formed (no half surrogate pairs).
+ * What fields may hold. There is one rule for each kind of value, used by the frame tables and by the HTTP API. Sizes
+ * in bytes are those of UTF-8. Text must be well-formed, without halves of surrogate pairs.
  */
 import { isChannelName } from './channel-name.js';
 import type { Durability, ReplicasWanted } from './frames.js';
@@ -22,7 +22,7 @@ export const MAX_EPOCH_LENGTH = 64;
 export const MAX_HISTORY_LIMIT = 1000;
 
 export interface Rule {
-  /** Completes "<field> must be ..."; the word used in docs/PROTOCOL.md. */
+  /** The words that complete "<field> must be ...", as in docs/PROTOCOL.md. */
   readonly is: string;
   readonly check: (value: unknown) => boolean;
 }
@@ -37,7 +37,7 @@ export type ParsedFrame<Frame> =
   | { readonly ok: true; readonly frame: Frame }
   | { readonly ok: false /** The request's, where it is valid. */; readonly id?: number; readonly message: string };
 
-/** What is wrong with the fields, `undefined` if nothing. Fields that the shape does not name are ignored. */
+/** What is wrong with the fields; `undefined` if nothing is. Fields that the shape does not name are ignored. */
 export function findProblem(fields: Record<string, unknown>, shape: FrameShape): string | undefined {
   for (const name in shape.required) {
     const rule = shape.required[name] as Rule;
@@ -54,7 +54,7 @@ export function isRequestId(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) > 0;
 }
 
-/** An integer from 0 to 2^53 - 1. */
+/** Whether the value is an integer from 0 to 2^53 - 1. */
 function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
@@ -85,7 +85,7 @@ export function isKey(value: unknown): value is string {
   return isText(value, MAX_KEY_BYTES);
 }
 
-/** The name of a user or a session. */
+/** Whether the value can be the name of a user or a session. */
 export function isName(value: unknown): value is string {
   return isText(value, MAX_NAME_BYTES);
 }
@@ -93,7 +93,7 @@ export function isName(value: unknown): value is string {
 export function isTags(value: unknown): value is Tags {
   if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof Uint8Array) return false;
   const tags = Object.entries(value);
-  // Reserved: it would be binary in JSON, and is refused in MessagePack.
+  // This tag is reserved: alone, it would be binary in JSON. It is refused in MessagePack too.
   if (tags.length > MAX_TAGS || (tags.length === 1 && tags[0]?.[0] === '$binary')) return false;
   let bytes = 0;
   for (const [name, text] of tags) {

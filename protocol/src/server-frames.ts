@@ -48,8 +48,8 @@ const MEMBERS: Rule = {
 };
 
 /**
- * Every frame a gateway may send. Codes and reasons are any string here, so that a client lives with
- * those of a later gateway.
+ * Every frame that a gateway may send. Codes and reasons may be any string here, so that a client can live with those
+ * of a later gateway.
  */
 export const SERVER_FRAMES: Readonly<Record<ServerFrame['type'], FrameShape>> = {
   connected: {
@@ -113,7 +113,7 @@ export const SERVER_FRAMES: Readonly<Record<ServerFrame['type'], FrameShape>> = 
   },
 };
 
-/** A decoded frame of a gateway, checked; `undefined` if its type is unknown, to be ignored. */
+/** Checks a decoded frame of a gateway. `undefined` if its type is unknown; such a frame is to be ignored. */
 export function parseServerFrame(fields: Record<string, unknown>): ParsedFrame<ServerFrame> | undefined {
   const { type } = fields;
   if (typeof type !== 'string') return { ok: false, message: 'type must be a string' };

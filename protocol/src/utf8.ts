@@ -1,4 +1,7 @@
-/** Made when first used: React Native's engine has a `TextEncoder` only lately and no `TextDecoder`. */
+/**
+ * Encoder and decoder are made when they are used for the first time: the engine of React Native has a `TextEncoder`
+ * only in newer versions, and no `TextDecoder`.
+ */
 let encoder: TextEncoder | undefined;
 let decoder: ((bytes: Uint8Array) => string) | undefined;
 
@@ -7,7 +10,7 @@ export function encodeUtf8(text: string): Uint8Array {
   return encoder.encode(text);
 }
 
-/** Writes `text` to `target` from `at` on and returns the bytes written; the room must be there. */
+/** Writes `text` into `target` from `at` on. Returns how many bytes it has written; there must be room for them. */
 export function writeUtf8(text: string, target: Uint8Array, at: number): number {
   encoder ??= new TextEncoder();
   return encoder.encodeInto(text, target.subarray(at)).written;

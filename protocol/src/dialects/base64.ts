@@ -14,7 +14,7 @@ export function encodeBase64(bytes: Uint8Array): string {
   return text.slice(0, text.length - padding) + '=='.slice(0, padding);
 }
 
-/** `undefined` if the text is no base64: foreign characters, white space, or padding missing. */
+/** Decodes base64. `undefined` if the text is none: it has other characters, white space, or lacks padding. */
 export function decodeBase64(text: string): Uint8Array | undefined {
   const digits = text.replace(/==?$/, '');
   if (text.length % 4 !== 0) return undefined;
@@ -25,7 +25,7 @@ export function decodeBase64(text: string): Uint8Array | undefined {
     if (value === undefined) return undefined;
     bits = (bits << 6) | value;
     const place = i % 4;
-    // The first digit of four completes no byte.
+    // The first of four digits completes no byte.
     if (place > 0) bytes[(i * 3) >> 2] = bits >> (6 - place * 2);
   }
   return bytes;

@@ -1,6 +1,6 @@
 /**
- * Binary in JSON: an object whose only key is `$binary`, with base64 as its value. The spelling is
- * reserved: no other value of the data model looks like it, in either dialect.
+ * Binary in JSON: an object whose only key is `$binary`, with base64 as its value. This form is reserved: no other
+ * value of the data model looks like it, in any dialect.
  */
 import { MAX_DEPTH } from '../payload.js';
 import { decodeBase64, encodeBase64 } from './base64.js';
@@ -8,15 +8,18 @@ import { MalformedFrameError } from './dialect.js';
 
 export const BINARY_KEY = '$binary';
 
-/** A frame, its list of messages, and a message stand around the data of a history reply. */
+/**
+ * Deepest nesting of a frame: three levels more than of data, because a frame, its list of messages and a message are
+ * around the data of a history reply.
+ */
 export const MAX_FRAME_DEPTH = MAX_DEPTH + 3;
 
-/** Whether JSON text can hold binary; escapes can spell the key too. */
+/** Whether a JSON text may hold binary. The key may also be written with escapes. */
 export function mayHoldBinary(text: string): boolean {
   return text.includes(BINARY_KEY) || text.includes('\\u');
 }
 
-/** Whether a parsed JSON object is binary, spelled. */
+/** Whether a parsed JSON object stands for binary. */
 export function isSpelledBinary(object: Readonly<Record<string, unknown>>): boolean {
   const keys = Object.keys(object);
   return keys.length === 1 && keys[0] === BINARY_KEY;
@@ -24,7 +27,7 @@ export function isSpelledBinary(object: Readonly<Record<string, unknown>>): bool
 
 /**
  * Turns every `{"$binary": base64}` of a parsed JSON value into a `Uint8Array`, in place where it can.
- * @throws {MalformedFrameError} on invalid base64, or deeper than `depth`.
+ * @throws {MalformedFrameError} if base64 is invalid, or values nest deeper than `depth`
  */
 export function reviveBinary(value: unknown, depth = MAX_DEPTH): unknown {
   if (typeof value !== 'object' || value === null) return value;
@@ -39,13 +42,19 @@ export function reviveBinary(value: unknown, depth = MAX_DEPTH): unknown {
   return value;
 }
 
-/** Replacer for `JSON.stringify` that spells binary; asks for the value before its `toJSON` (Buffer has one). */
+/**
+ * A replacer for `JSON.stringify` that writes binary as `{"$binary": base64}`. It takes the value before its `toJSON`
+ * was called, because a Buffer has that method.
+ */
 export function spellBinary(this: unknown, key: string, value: unknown): unknown {
   const bytes = asBinary((this as Record<string, unknown>)[key]);
   return bytes ? { [BINARY_KEY]: encodeBase64(bytes) } : value;
 }
 
-/** The bytes of what counts as binary in application data: `Uint8Array` and `ArrayBuffer`. */
+/**
+ * The bytes of a value that counts as binary in application data, which is a `Uint8Array` or `ArrayBuffer`; `undefined`
+ * for all others.
+ */
 export function asBinary(value: unknown): Uint8Array | undefined {
   if (value instanceof Uint8Array) return value;
   return value instanceof ArrayBuffer ? new Uint8Array(value) : undefined;

@@ -1,18 +1,18 @@
 import { writeUtf8 } from '../utf8.js';
 
 /**
- * Results up to a part of this size share one buffer: memory of their own costs the engine more than
- * the encoding of a small frame.
+ * Size of the buffers that small results share, bytes. Memory of its own for each would cost the engine more than the
+ * encoding of a small frame.
  */
 const CHUNK_BYTES = 8192;
-/** Up to here a loop beats the call into `TextEncoder`. */
+/** Up to this many characters a loop is faster than a call of `TextEncoder`. */
 const SHORT_TEXT = 16;
 
-/** Frames are put together here. */
+/** Puts frames together, byte by byte. */
 export class ByteWriter {
   #bytes = new Uint8Array(CHUNK_BYTES);
   #view = new DataView(this.#bytes.buffer);
-  /** Where the bytes written since the last `take` start, and end. */
+  /** Where the bytes that were written since the last `take` start. */
   #start = 0;
   #at = 0;
 
@@ -52,8 +52,8 @@ export class ByteWriter {
   }
 
   /**
-   * Appends `text` behind a header that tells its length in bytes: `header` writes it, `headerSize`
-   * says how many bytes it takes.
+   * Appends `text` behind a header that says its length in bytes. `header` writes the header, and `headerSize` says how
+   * many bytes that takes.
    */
   textAfterHeader(text: string, headerSize: (bytes: number) => number, header: (bytes: number) => void): void {
     const expected = headerSize(text.length);
@@ -66,7 +66,7 @@ export class ByteWriter {
     this.#at = start + actual + length;
   }
 
-  /** What was written since the last `take`, as a view that nothing else will write to. */
+  /** Returns what was written since the last `take`, as a view of memory that nothing else will write to. */
   take(): Uint8Array {
     if (this.#bytes.length > CHUNK_BYTES) {
       const result = this.#bytes.slice(this.#start, this.#at);
@@ -113,8 +113,8 @@ export class ByteWriter {
 let spare: ByteWriter | undefined;
 
 /**
- * The bytes that `write` writes: a view, which may share its buffer with others of its kind.
- * May be called again from within (a `toJSON` that encodes).
+ * The bytes that `write` writes. They are a view, which may share its buffer with other results. `write` may call this
+ * function again, as a `toJSON` does that encodes something.
  */
 export function buildBytes(write: (writer: ByteWriter) => void): Uint8Array {
   const writer = spare ?? new ByteWriter();
@@ -128,14 +128,14 @@ export function buildBytes(write: (writer: ByteWriter) => void): Uint8Array {
   }
 }
 
-/** Copies live longer than frames, so they have a writer of their own. */
+/** The writer for copies. They live longer than frames, so they have one of their own. */
 const copies = new ByteWriter();
-/** Up to here the engine has cheap memory for an array of its own. */
+/** Up to this many bytes the engine has cheap memory for an array of its own. */
 const SMALL_COPY = 64;
-/** From here on a shared buffer saves nothing. */
+/** From this many bytes on a shared buffer saves nothing. */
 const LARGE_COPY = CHUNK_BYTES / 2;
 
-/** A copy of a part of `bytes`; a view, which may share its buffer with other copies. */
+/** A copy of a part of `bytes`. It is a view, which may share its buffer with other copies. */
 export function copyBytes(bytes: Uint8Array, start: number, end: number): Uint8Array {
   const part = bytes.subarray(start, end);
   if (part.length <= SMALL_COPY || part.length >= LARGE_COPY) return new Uint8Array(part);

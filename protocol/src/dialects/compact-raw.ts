@@ -5,7 +5,7 @@ import type { JoiningDialect } from './dialect.js';
 import { jsonRawDialect } from './json-raw.js';
 import { transcode } from './transcode.js';
 
-/** The gateway's side of the compact dialect: clients send the frames of JSON, and read arrays as in JSON. */
+/** The gateway's side of the compact dialect. What clients send is as in JSON, and so are arrays of frames. */
 export const compactRawDialect: JoiningDialect = {
   ...jsonRawDialect,
   ...compactDialect,

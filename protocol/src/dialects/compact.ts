@@ -15,9 +15,9 @@ import {
 export const COMPACT_SUBPROTOCOL = 'fanfare.compact.v1';
 
 /**
- * JSON in which messages, of which there are many, go by place: `[channel, offset, time, data]`, and behind that an
- * object with the other fields if there are any. All other frames are those of `fanfare.json.v1`, and its frames
- * are read as well: a client can offer both.
+ * JSON in which the fields of messages, which are the most frequent frames, go by place:
+ * `[channel, offset, time, data]`, followed by an object with the other fields if there are any. All other frames are
+ * those of `fanfare.json.v1`. The messages of that dialect are read too, so that a client can offer both.
  */
 export const compactDialect: Dialect = {
   name: 'compact',
@@ -47,7 +47,7 @@ function isMessage(frame: Frame): frame is MessageFrame {
   return frame.type === 'message';
 }
 
-/** On a live channel the place of the offset holds 0, which is before the first message. */
+/** A message by place. On a live channel the place of the offset holds 0, which is before the first message. */
 function byPlace(frame: Frame): unknown {
   if (!isMessage(frame)) return frame;
   const { type, channel, offset = 0, time, data, ...others } = frame;
@@ -56,8 +56,8 @@ function byPlace(frame: Frame): unknown {
 }
 
 /**
- * The frame as an object. What tells a message from an array of frames is checked here, the values of its fields where
- * those of all frames are.
+ * The frame as an object. What distinguishes a message from an array of frames is checked here. The values of its
+ * fields are checked where those of all frames are.
  */
 function byName(value: unknown): Record<string, unknown> {
   if (!Array.isArray(value)) return asObject(value);

@@ -7,12 +7,12 @@ const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 
 /**
- * Walks JSON text that `JSON.parse` has accepted, to find where values start and end: what is not
- * valid JSON must not come here. One pass, no recursion; strings are skipped natively.
+ * Walks through a JSON text to find where values start and end. `JSON.parse` must have accepted the text before. It
+ * takes one pass without recursion, and strings are skipped natively.
  */
 export class JsonCursor {
   readonly text: string;
-  /** Where the cursor stands. */
+  /** Index in the text at which the cursor stands. */
   at = 0;
 
   constructor(text: string) {
@@ -29,7 +29,7 @@ export class JsonCursor {
     return this.#nextUnit() === OPEN_BRACE;
   }
 
-  /** Goes through the object at the cursor; `visit` must step over the member's value. */
+  /** Goes through the members of the object at the cursor. `visit` must step over the value. */
   eachMember(visit: (key: string) => void): void {
     this.#nextUnit();
     this.at++;
@@ -48,7 +48,7 @@ export class JsonCursor {
     this.at++;
   }
 
-  /** Goes through the array at the cursor; `visit` must step over the element. */
+  /** Goes through the elements of the array at the cursor. `visit` must step over the element. */
   eachElement(visit: (index: number) => void): void {
     this.#nextUnit();
     this.at++;
@@ -59,7 +59,7 @@ export class JsonCursor {
     this.at++;
   }
 
-  /** Steps over the next value; says where it starts and how deep arrays and objects nest in it. */
+  /** Steps over the next value. Returns where it starts, and how deep arrays and objects nest in it. */
   skipValue(): { readonly start: number; readonly depth: number } {
     const unit = this.#nextUnit();
     const start = this.at;
@@ -91,7 +91,7 @@ export class JsonCursor {
     return deepest;
   }
 
-  /** A quote ends the string unless an odd number of backslashes stands before it. */
+  /** Steps over a string. A quote ends it unless an odd number of backslashes is before it. */
   #skipString(): void {
     let quote = this.at;
     let backslashes: number;
@@ -103,7 +103,7 @@ export class JsonCursor {
     this.at = quote + 1;
   }
 
-  /** A number, `true`, `false` or `null`. */
+  /** Steps over a number, `true`, `false` or `null`. */
   #skipLiteral(): void {
     for (; this.at < this.text.length; this.at++) {
       const unit = this.text.charCodeAt(this.at);
@@ -111,7 +111,7 @@ export class JsonCursor {
     }
   }
 
-  /** Skips white space; the code unit behind it. */
+  /** Steps over white space. Returns the code unit behind it. */
   #nextUnit(): number {
     let unit = this.text.charCodeAt(this.at);
     while (unit <= 0x20) unit = this.text.charCodeAt(++this.at);

@@ -10,10 +10,10 @@ import { transcode } from './transcode.js';
 const OPEN_BRACKET = 0x5b;
 const COMMA = 0x2c;
 const CLOSE_BRACKET = 0x5d;
-/** Up to here a loop beats `JSON.stringify`. */
+/** Up to this many characters a loop is faster than `JSON.stringify`. */
 const SHORT_WORD = 40;
 
-/** The gateway's JSON dialect: `data` keeps its text, to the letter, on the way in and out. */
+/** The gateway's side of the JSON dialect: `data` keeps its text to the letter on the way in and out. */
 export const jsonRawDialect: JoiningDialect = {
   ...jsonDialect,
   decodeRaw(wire) {
@@ -44,13 +44,13 @@ export const jsonRawDialect: JoiningDialect = {
   },
 };
 
-/** Messages are encoded as bytes; text, which is rarer, becomes bytes here. */
+/** The frames as bytes. Messages are bytes already; frames that are text are rarer. */
 function asBytes(frames: readonly Wire[]): readonly Uint8Array[] {
   if (!frames.some((frame) => typeof frame === 'string')) return frames as readonly Uint8Array[];
   return frames.map((frame) => (typeof frame === 'string' ? encodeUtf8(frame) : frame));
 }
 
-/** A publish request: one message, or several. */
+/** The body of a publish request: one message, or several. */
 export interface PublishBody extends RawFrame {
   /**
    * The items of `messages` (which is not among `fields` then), each with its own payload.
@@ -89,7 +89,7 @@ export function parsePublishBody(body: Uint8Array): PublishBody {
 class RawJsonReader {
   readonly cursor: JsonCursor;
   readonly #bytes: Uint8Array;
-  /** In ASCII, positions in the text are those in its bytes. */
+  /** Whether the text is ASCII, where positions in the text are the same as in its bytes. */
   readonly #ascii: boolean;
   readonly #mayHoldBinary: boolean;
 
@@ -100,7 +100,10 @@ class RawJsonReader {
     this.#mayHoldBinary = mayHoldBinary(text);
   }
 
-  /** Steps over the object at the cursor, which was parsed as `parsed`; `visit` may take a member over. */
+  /**
+   * Steps over the object at the cursor, which was parsed as `parsed`. `visit` may step over a member itself, and says
+   * whether it did.
+   */
   readFrame(parsed: Record<string, unknown>, visit?: (key: string) => boolean): RawFrame | MalformedFrameError {
     let start = -1;
     let end = 0;
@@ -135,7 +138,7 @@ class RawJsonReader {
     return frames;
   }
 
-  /** Fields that are not known may hold anything: only data has to be of the data model. */
+  /** What is wrong with data, if anything. Unknown fields may hold anything; only data has to be of the data model. */
   #problemOf(data: unknown): MalformedFrameError | undefined {
     if (!this.#mayHoldBinary) return undefined;
     try {
@@ -157,7 +160,7 @@ function frameOrThrow(frame: RawFrame | MalformedFrameError): RawFrame {
   return frame;
 }
 
-/** A frame, or one of its messages, member by member; payloads are spliced in where they stand. */
+/** Writes a frame, or one of its messages, member by member. Payloads are spliced in where they stand. */
 function writeRaw(writer: ByteWriter, frame: object): void {
   const members = frame as Readonly<Record<string, unknown>>;
   let text = '';
@@ -187,7 +190,7 @@ function writeRaw(writer: ByteWriter, frame: object): void {
   writer.text(`${text}}`);
 }
 
-/** As `JSON.stringify`, which is slow for the short plain words that most members are. */
+/** A text as JSON, as by `JSON.stringify`, which is slow for the short plain words that most texts are. */
 function quote(text: string): string {
   if (text.length > SHORT_WORD) return JSON.stringify(text);
   for (let i = 0; i < text.length; i++) {
@@ -197,7 +200,10 @@ function quote(text: string): string {
   return `"${text}"`;
 }
 
-/** What stands before the value of a member: put together once a name, for there are few names and many messages. */
+/**
+ * What is written before the value of a member. It is made once for each name, because there are few names and many
+ * messages.
+ */
 function leadOf(name: string): string {
   let lead = leads.get(name);
   if (lead === undefined) {

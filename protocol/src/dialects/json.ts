@@ -33,18 +33,21 @@ function encodeJson(frame: Frame | readonly Frame[]): Wire {
   return mayHold ? stringify(frame) : JSON.stringify(frame);
 }
 
-/** JSON of what may hold binary. */
+/** JSON of a value that may hold binary. */
 export function stringify(value: unknown): string {
   return JSON.stringify(value, spellBinary);
 }
 
-/** Revives the binary of the frames that were parsed from `text`, which is looked at once. */
+/** Revives the binary in frames that were parsed from `text`, if there is any in that text. */
 export function reviveFrames(frames: Record<string, unknown>[], text: string): Record<string, unknown>[] {
   if (mayHoldBinary(text)) frames.forEach(reviveData);
   return frames;
 }
 
-/** Of the frame itself and of its list of messages; unknown fields are ignored, whatever they hold. */
+/**
+ * Revives the binary in the data of a frame and of its list of messages. Unknown fields are left alone, whatever they
+ * hold.
+ */
 function reviveData(frame: Record<string, unknown>): void {
   if (isSpelledBinary(frame)) throw new MalformedFrameError('not an object');
   try {
@@ -64,13 +67,13 @@ export function parseJson(text: string): unknown {
   }
 }
 
-/** @throws {MalformedFrameError} if the value is anything but an object. */
+/** @throws {MalformedFrameError} if the value is anything but an object */
 export function asObject(value: unknown): Record<string, unknown> {
   if (isObject(value)) return value;
   throw new MalformedFrameError('not an object');
 }
 
-/** One frame, or an array of at least one. @throws {MalformedFrameError} */
+/** The frames in a parsed value, which is one frame, or an array of at least one. @throws {MalformedFrameError} */
 export function framesOf(value: unknown): Record<string, unknown>[] {
   if (!Array.isArray(value)) return [asObject(value)];
   if (value.length === 0) throw new MalformedFrameError('an empty list');
@@ -81,7 +84,7 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array);
 }
 
-/** UTF-8 bytes as text. @throws {MalformedFrameError} */
+/** Reads UTF-8 bytes as text. @throws {MalformedFrameError} */
 export function readText(bytes: Uint8Array): string {
   try {
     return decodeUtf8(bytes);
@@ -90,7 +93,7 @@ export function readText(bytes: Uint8Array): string {
   }
 }
 
-/** The request id of what may be a frame. */
+/** The request id in a value that may be a frame; `undefined` if it has none. */
 export function idOf(frame: unknown): number | undefined {
   const id = (frame as { id?: unknown } | null)?.id;
   return Number.isSafeInteger(id) && (id as number) > 0 ? (id as number) : undefined;

@@ -8,7 +8,7 @@ import { MsgpackReader } from './msgpack-reader.js';
 import { writeArrayHeader, writeMapHeader, writeString, writeValue } from './msgpack-writer.js';
 import { transcode } from './transcode.js';
 
-/** The gateway's MessagePack dialect: `data` keeps its bytes on the way in and out. */
+/** The gateway's side of the MessagePack dialect: `data` keeps its bytes on the way in and out. */
 export const msgpackRawDialect: JoiningDialect = {
   ...msgpackDialect,
   decodeRaw(wire) {
@@ -39,7 +39,7 @@ export const msgpackRawDialect: JoiningDialect = {
   },
 };
 
-/** Fills `fields` as far as it can be read; the result is the value of `data`. */
+/** Reads a frame. Fills `fields` as far as the frame can be read, and returns the value of `data`. */
 function readFrame(wire: Uint8Array, fields: RawFrame['fields']): Payload | undefined {
   const reader = new MsgpackReader(wire);
   const size = reader.readMapSize();
@@ -56,7 +56,7 @@ function readFrame(wire: Uint8Array, fields: RawFrame['fields']): Payload | unde
   return payload;
 }
 
-/** A frame, or one of its messages, member by member; payloads are spliced in where they stand. */
+/** Writes a frame, or one of its messages, member by member. Payloads are spliced in where they stand. */
 function writeRaw(writer: ByteWriter, frame: object): void {
   const members = frame as Readonly<Record<string, unknown>>;
   let size = 0;

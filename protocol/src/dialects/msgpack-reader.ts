@@ -1,7 +1,7 @@
 /**
- * Reads MessagePack, held to the JSON data model plus binary: no extension types, string keys only,
- * finite numbers, valid UTF-8, bounded depth. Lengths are checked against the bytes that are there
- * before anything is allocated.
+ * Reads MessagePack of the JSON data model plus binary: without extension types, and with string keys only, finite
+ * numbers, valid UTF-8 and bounded depth. Lengths are compared with the bytes that are there before anything is
+ * allocated.
  */
 import { MAX_DEPTH } from '../payload.js';
 import { decodeUtf8 } from '../utf8.js';
@@ -10,10 +10,10 @@ import { copyBytes } from './byte-writer.js';
 import { MalformedFrameError } from './dialect.js';
 
 const TWO_32 = 0x1_0000_0000;
-/** Up to here a loop beats the call into `TextDecoder`. */
+/** Up to this many bytes a loop is faster than a call of `TextDecoder`. */
 const SHORT_STRING = 16;
 
-/** One whole value. @throws {MalformedFrameError} */
+/** Decodes one whole value. @throws {MalformedFrameError} */
 export function decodeMsgpack(bytes: Uint8Array, depth = MAX_DEPTH): unknown {
   const reader = new MsgpackReader(bytes);
   const value = reader.read(depth);
@@ -26,7 +26,10 @@ export class MsgpackReader {
   readonly #view: DataView;
   /** Where the next value starts. */
   at = 0;
-  /** The first value outside the data model: reading goes on behind it, so that more can be told of the frame. */
+  /**
+   * What is wrong with the first value outside the data model. Reading goes on behind it, so that the rest of the frame
+   * is known.
+   */
   problem: string | undefined;
 
   constructor(bytes: Uint8Array) {
@@ -35,8 +38,8 @@ export class MsgpackReader {
   }
 
   /**
-   * The next value, in which arrays and maps nest at most `depth` deep.
-   * @throws {MalformedFrameError} if the bytes are no MessagePack or nest deeper.
+   * Reads the next value, in which arrays and maps may nest at most `depth` deep.
+   * @throws {MalformedFrameError} if the bytes are no MessagePack, or nest deeper
    */
   read(depth: number): unknown {
     const tag = this.#uint8();
@@ -99,7 +102,7 @@ export class MsgpackReader {
     }
   }
 
-  /** The size of the map that starts here; `undefined` if something else does. */
+  /** Reads the size of the map that starts here; `undefined` if something else starts here. */
   readMapSize(): number | undefined {
     const tag = this.#uint8();
     if ((tag & 0xf0) === 0x80) return this.#fits(tag & 0x0f, 2);
@@ -115,7 +118,7 @@ export class MsgpackReader {
     return '';
   }
 
-  /** @throws {MalformedFrameError} if bytes are left. */
+  /** @throws {MalformedFrameError} if bytes are left */
   end(): void {
     if (this.at !== this.#bytes.length) throw new MalformedFrameError('more than one value');
     if (this.problem !== undefined) throw new MalformedFrameError(this.problem);
@@ -176,7 +179,10 @@ export class MsgpackReader {
     return null;
   }
 
-  /** 0xc7-0xc9 tell their length; 0xd4-0xd8 hold 1, 2, 4, 8, 16 bytes; all have a type byte. */
+  /**
+   * Steps over an extension type. Tags 0xc7 to 0xc9 are followed by a length; 0xd4 to 0xd8 hold 1, 2, 4, 8 and 16
+   * bytes. All have a type byte.
+   */
   #extension(tag: number): null {
     const length =
       tag === 0xc7 ? this.#uint8() : tag === 0xc8 ? this.#uint16() : tag === 0xc9 ? this.#uint32() : 1 << (tag - 0xd4);

@@ -1,6 +1,6 @@
 /**
- * MessagePack of the JSON data model plus binary (https://github.com/msgpack/msgpack/blob/master/spec.md).
- * Values that JSON leaves out, or writes as null, are treated the same; integers take their smallest form.
+ * Writes MessagePack of the JSON data model plus binary (https://github.com/msgpack/msgpack/blob/master/spec.md).
+ * Values that JSON leaves out, or writes as null, are treated in the same way. Integers take their smallest form.
  */
 import { asBinary, MAX_FRAME_DEPTH } from './binary.js';
 import { type ByteWriter, buildBytes } from './byte-writer.js';
@@ -29,7 +29,7 @@ export function writeString(writer: ByteWriter, text: string): void {
   });
 }
 
-/** NaN and the infinities become nil, -0 becomes 0. */
+/** Writes a number. NaN and the infinities become nil, and -0 becomes 0. */
 function writeNumber(writer: ByteWriter, value: number): void {
   if (Number.isSafeInteger(value)) {
     if (value >= 0) writeUnsigned(writer, value);
@@ -92,7 +92,7 @@ function writeBinary(writer: ByteWriter, bytes: Uint8Array): void {
   writer.bytes(bytes);
 }
 
-/** JSON leaves other members out. */
+/** Whether a member with this value is written: JSON leaves the others out. */
 function isPresent(value: unknown): boolean {
   return value !== undefined && typeof value !== 'function' && typeof value !== 'symbol';
 }
@@ -119,14 +119,17 @@ function writeNegative(writer: ByteWriter, value: number): void {
   }
 }
 
-/** Two's complement: the high word is the floor, the low word what is left. */
+/**
+ * Writes an integer of 64 bits in two's complement. The high word is the floor of the quotient, and the low word the
+ * rest.
+ */
 function writeInt64(writer: ByteWriter, tag: number, value: number): void {
   writer.byte(tag);
   writer.uint32(Math.floor(value / TWO_32) >>> 0);
   writer.uint32(value >>> 0);
 }
 
-/** A number below 2^32 in 1, 2 or 4 bytes, behind the tag of that width. */
+/** Writes a number below 2^32 in 1, 2 or 4 bytes, behind the tag for that width. */
 function writeLength(writer: ByteWriter, value: number, tag8: number, tag16: number, tag32: number): void {
   if (value < 0x100) {
     writer.byte(tag8);

@@ -6,7 +6,7 @@ import { encodeMsgpack } from './msgpack-writer.js';
 
 export const MSGPACK_SUBPROTOCOL = 'fanfare.msgpack.v1';
 
-/** Frames as MessagePack maps; data may hold binary. */
+/** Frames as MessagePack maps. Data may hold binary. */
 export const msgpackDialect: Dialect = {
   name: 'msgpack',
   subprotocol: MSGPACK_SUBPROTOCOL,
@@ -26,7 +26,7 @@ function asBytes(wire: Wire): Uint8Array {
   return wire;
 }
 
-/** Whether an array starts here: then its frames nest one level deeper. */
+/** Whether the bytes are an array, whose frames nest one level deeper. */
 function isArray(bytes: Uint8Array): boolean {
   const tag = bytes[0] as number;
   return (tag & 0xf0) === 0x90 || tag === 0xdc || tag === 0xdd;
