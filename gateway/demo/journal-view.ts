@@ -3,6 +3,12 @@ import type { PublisherReport } from './publisher-messages.js';
 import type { Note } from './reader-messages.js';
 import { type Kind, Verdict } from './verdict.js';
 
+/** Why continuity broke, for people. */
+const REASONS = {
+  expired: 'its log no longer goes back that far',
+  unrecoverable: 'that log is gone, and a new one has begun',
+  diverged: 'its log lost what was seen here',
+} as const;
 /** More than is seen at once. */
 const MOST_LINES = 20;
 
@@ -51,7 +57,7 @@ function wordsOf(note: Note, broken: boolean): [text: string, kind: Kind] {
     case 'lagged':
       return ['lagged: the gateway buffers no more, the rest comes from the log', 'calm'];
     case 'reset':
-      return [`reset of ${note.channel}: ${note.reason}, goes on after ${note.position.offset}`, 'bad'];
+      return [`reset of ${note.channel}: ${REASONS[note.reason]}; goes on after ${note.position.offset}`, 'bad'];
     case 'caughtUp':
       if (broken) return [`caught up with what the log has: ${messages(note.messages)}`, 'calm'];
       return [note.messages > 0 ? `caught up: ${messages(note.messages)}` : 'nothing was missed', 'good'];

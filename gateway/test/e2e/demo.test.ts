@@ -201,7 +201,7 @@ it('is told so when the gateway has lost its log, and goes on', async () => {
   expect((await demo.texts('#journal span')).filter((line) => line.startsWith('connection lost')).length).toBe(1);
   const next = await startGateway(gateway.port);
   await demo.hasState('connected');
-  await demo.shows('#journal', /reset of demo:hello: unrecoverable/);
+  await demo.shows('#journal', /reset of demo:hello: that log is gone/);
   expect(await demo.total('resets')).toBeGreaterThan(0);
   await demo.shows(
     '#verdict',
