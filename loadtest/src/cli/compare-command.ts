@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
-import type { Contender } from '../compare/adapter.js';
 import { type CompareOptions, IN_FLIGHT, type Round, Stand } from '../compare/compare.js';
-import { CONTENDERS, centrifugoAt, fanfareAt } from '../compare/contenders.js';
+import type { Entrant } from '../compare/entrant.js';
+import { centrifugoAt, ENTRANTS, fanfareAt } from '../compare/entrants.js';
 import { formatBytes, formatMs, formatPercent, formatRate } from '../report/format.js';
 import { median } from '../report/statistics.js';
 import { type RedisServer, startRedis } from '../servers/redis.js';
@@ -11,7 +11,7 @@ import { parseTarget, TARGET_OPTIONS } from './target.js';
 
 export const COMPARE_USAGE = `fanfare-load compare [flags]   servers side by side: in turns, on the same core, with the same generator
 
-  --with <list>         of ${Object.keys(CONTENDERS).join(',')} (default all); what they need beside nats-server and
+  --with <list>         of ${Object.keys(ENTRANTS).join(',')} (default all); what they need beside nats-server and
                         redis-server is installed by npm into ~/.cache/fanfare-load when first used
   --url <ws://…>        a Fanfare gateway that runs (with --api-url, --api-key)
   --centrifugo <ws://…> a Centrifugo server that runs (…/connection/websocket), with
@@ -44,12 +44,12 @@ interface Row {
   readonly rounds: Round[];
 }
 
-/** @returns 1 if a contender failed. */
+/** @returns 1 if an entrant failed. */
 export async function compareCommand(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseFlags(args, OPTIONS);
   if (positionals.length > 0) throw new UsageError(`compare takes flags only, not ${positionals.join(' ')}`);
-  const names = values.with?.split(',') ?? Object.keys(CONTENDERS);
-  const unknown = names.find((name) => !Object.hasOwn(CONTENDERS, name));
+  const names = values.with?.split(',') ?? Object.keys(ENTRANTS);
+  const unknown = names.find((name) => !Object.hasOwn(ENTRANTS, name));
   if (unknown !== undefined) throw new UsageError(`--with knows no ${unknown}`);
   const options: CompareOptions = {
     subscribers: wholeNumber('subscribers', values.subscribers),
@@ -89,8 +89,8 @@ export async function compareCommand(args: readonly string[]): Promise<number> {
   }
 }
 
-function startNamed(name: string, redis: RedisServer, print: (line: string) => void): Promise<Contender> {
-  const start = CONTENDERS[name];
+function startNamed(name: string, redis: RedisServer, print: (line: string) => void): Promise<Entrant> {
+  const start = ENTRANTS[name];
   if (!start) throw new UsageError(`--with knows no ${name}`);
   return start({ redis, print }).catch((error: Error) => {
     throw new Error(`${name}: ${error.message}`);
@@ -103,8 +103,8 @@ type External = {
   readonly url?: string[] | undefined;
 };
 
-function external(values: External): (() => Promise<Contender>)[] {
-  const starts: (() => Promise<Contender>)[] = [];
+function external(values: External): (() => Promise<Entrant>)[] {
+  const starts: (() => Promise<Entrant>)[] = [];
   if (values.url) {
     const { urls, apis, apiKey = 'dev' } = parseTarget({ ...values, url: values.url });
     for (const [index, url] of urls.entries()) starts.push(async () => fanfareAt(url, apis[index] ?? url, apiKey));
@@ -117,7 +117,7 @@ function external(values: External): (() => Promise<Contender>)[] {
   return starts;
 }
 
-async function prepare(start: () => Promise<Contender>, options: CompareOptions, rows: Row[]): Promise<void> {
+async function prepare(start: () => Promise<Entrant>, options: CompareOptions, rows: Row[]): Promise<void> {
   const stand = new Stand(await start());
   try {
     await stand.open(options.subscribers);
@@ -165,7 +165,7 @@ function printTable(rows: readonly Row[], print: (line: string) => void): void {
     if (rounds.length === 0 || !first) continue;
     const cpu = median(rounds.map((one) => one.cpu));
     line([
-      stand.contender.name,
+      stand.entrant.name,
       formatRate(rate(row)),
       (rate(row) / rate(first)).toFixed(2),
       formatMs(median(rounds.map(({ p50 }) => p50))),
@@ -176,15 +176,15 @@ function printTable(rows: readonly Row[], print: (line: string) => void): void {
     ]);
   }
   print('');
-  for (const { stand } of rows) print(`  ${stand.contender.name}: ${stand.contender.description}`);
+  for (const { stand } of rows) print(`  ${stand.entrant.name}: ${stand.entrant.description}`);
 }
 
 function toJson(options: CompareOptions, rows: readonly Row[], failures: readonly string[]): object {
-  const contenders = rows.map(({ stand, rounds }) => ({
-    name: stand.contender.name,
-    description: stand.contender.description,
+  const entrants = rows.map(({ stand, rounds }) => ({
+    name: stand.entrant.name,
+    description: stand.entrant.description,
     bytesPerConnection: stand.bytesPerConnection,
     rounds,
   }));
-  return { options, contenders, failures };
+  return { options, entrants, failures };
 }

@@ -4,7 +4,7 @@ import { MARKER } from '../generators/reader.js';
 import { ReaderPool } from '../generators/reader-pool.js';
 import { createHistogram } from '../report/histogram.js';
 import { cpuMsOf, residentBytesOf } from '../servers/server-process.js';
-import type { Contender } from './adapter.js';
+import type { Entrant } from './entrant.js';
 
 export interface CompareOptions {
   readonly subscribers: number;
@@ -16,7 +16,7 @@ export interface CompareOptions {
   readonly size: number;
 }
 
-/** What one contender did in one round. */
+/** What one entrant did in one round. */
 export interface Round {
   readonly deliveriesPerSecond: number;
   /** From before a burst left until a subscriber had the last of it, ms. */
@@ -33,32 +33,32 @@ const WARM_MS = 500;
 /** Bursts on their way at a time, so that no server waits for a publisher. */
 export const IN_FLIGHT = 4;
 
-/** Subscribers of one contender, kept over all rounds, and what they count. */
+/** Subscribers of one entrant, kept over all rounds, and what they count. */
 export class Stand {
-  readonly contender: Contender;
+  readonly entrant: Entrant;
   readonly #pool = new ReaderPool();
   /** Of the server, bytes for each connection made; NaN where it runs elsewhere. */
   bytesPerConnection = Number.NaN;
 
-  constructor(contender: Contender) {
-    this.contender = contender;
+  constructor(entrant: Entrant) {
+    this.entrant = entrant;
   }
 
   /** Rejects unless all are subscribed in time. */
   async open(subscribers: number): Promise<void> {
-    const before = residentBytes(this.contender.pids);
-    await this.#pool.open(Array.from({ length: subscribers }, () => this.contender.subscribe)).catch((error: Error) => {
-      throw new Error(`${this.contender.name}: ${error.message}`);
+    const before = residentBytes(this.entrant.pids);
+    await this.#pool.open(Array.from({ length: subscribers }, () => this.entrant.subscribe)).catch((error: Error) => {
+      throw new Error(`${this.entrant.name}: ${error.message}`);
     });
     await sleep(500);
-    this.bytesPerConnection = Math.max(0, residentBytes(this.contender.pids) - before) / subscribers;
+    this.bytesPerConnection = Math.max(0, residentBytes(this.entrant.pids) - before) / subscribers;
   }
 
   /** Bursts for so long. Rejects if a message is missing. */
   async round({ burst, size, roundMs }: Pick<CompareOptions, 'burst' | 'size' | 'roundMs'>): Promise<Round> {
     const histogram = createHistogram();
     const texts = Array.from({ length: burst }, () => MARKER.padEnd(size, 'x'));
-    const cpuBefore = cpuMs(this.contender.pids);
+    const cpuBefore = cpuMs(this.entrant.pids);
     const ownBefore = process.cpuUsage();
     const each = burst * this.#pool.readers.length;
     const beganAt = performance.now();
@@ -68,12 +68,12 @@ export class Stand {
     await new Promise<void>((resolve, reject) => {
       const missing = () =>
         new Error(
-          `${this.contender.name}: ${this.#pool.received} of ${begunUs.length * each} deliveries came; ${this.#pool.fault ?? ''}`,
+          `${this.entrant.name}: ${this.#pool.received} of ${begunUs.length * each} deliveries came; ${this.#pool.fault ?? ''}`,
         );
       const deadline = setTimeout(() => reject(missing()), roundMs + BURST_DEADLINE_MS);
       const launch = () => {
         begunUs.push(nowUs());
-        this.contender.publish(texts).catch(reject);
+        this.entrant.publish(texts).catch(reject);
       };
       this.#pool.onProgress = () => {
         for (; this.#pool.received >= (settled + 1) * each; settled++) {
@@ -94,7 +94,7 @@ export class Stand {
       deliveriesPerSecond: (settled * each * 1000) / elapsedMs,
       p50: histogram.getValueAtPercentile(50) / 1000,
       p99: histogram.getValueAtPercentile(99) / 1000,
-      cpu: this.contender.pids.length === 0 ? Number.NaN : (cpuMs(this.contender.pids) - cpuBefore) / elapsedMs,
+      cpu: this.entrant.pids.length === 0 ? Number.NaN : (cpuMs(this.entrant.pids) - cpuBefore) / elapsedMs,
       generatorCpu: (own.user + own.system) / 1000 / elapsedMs,
     };
   }
@@ -105,7 +105,7 @@ export class Stand {
 
   async close(): Promise<void> {
     this.#pool.close();
-    await this.contender.stop();
+    await this.entrant.stop();
   }
 }
 

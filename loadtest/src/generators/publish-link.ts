@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Dialect, type Durability, shouldReconnect } from '@fanfare/protocol';
 import type { AckPosition } from '../audit/ack-log.js';
 import { RawConnection, type RawTarget } from './raw-connection.js';
+import { dataFrame } from './websocket-frames.js';
 
 /** One message on its way. */
 export interface Outgoing {
@@ -236,7 +237,7 @@ export class WebSocketLink implements PublishLink {
   }
 
   send(messages: readonly Outgoing[]): void {
-    const { dialect, durability } = this.#options;
+    const frames: Buffer[] = [];
     for (const message of messages) {
       if (this.#refusal !== undefined) {
         message.failed(this.#refusal);
@@ -244,16 +245,17 @@ export class WebSocketLink implements PublishLink {
       }
       const id = this.#nextId++;
       this.#open.set(id, message);
-      const { channel, payload } = message;
-      if (dialect.binary) {
-        this.#connection?.send(
-          dialect.encode({ type: 'publish', id, channel, data: payload.slice(1, -1), durability }),
-        );
-      } else {
-        const start = `{"type":"publish","id":${id},"channel":${JSON.stringify(channel)}`;
-        this.#connection?.send(`${start},"data":${payload}${wish(durability)}}`);
-      }
+      frames.push(dataFrame(this.#encode(id, message)));
     }
+    // What is sent at once leaves in one write: with one for each, a generator is busy with the kernel.
+    if (frames.length > 0) this.#connection?.write(Buffer.concat(frames));
+  }
+
+  #encode(id: number, { channel, payload }: Outgoing): string | Uint8Array {
+    const { dialect, durability } = this.#options;
+    if (dialect.binary) return dialect.encode({ type: 'publish', id, channel, data: payload.slice(1, -1), durability });
+    const start = `{"type":"publish","id":${id},"channel":${JSON.stringify(channel)}`;
+    return `${start},"data":${payload}${wish(durability)}}`;
   }
 
   close(): void {

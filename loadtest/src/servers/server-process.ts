@@ -14,7 +14,16 @@ const START_DEADLINE_MS = 15_000;
 
 /** Keeps all threads of this process on the client's core; `false` if the system cannot. */
 export function pinSelf(): boolean {
-  return spawnSync('taskset', ['-a', '-cp', String(CLIENT_CORE), String(process.pid)]).status === 0;
+  return pin(process.pid, CLIENT_CORE);
+}
+
+/** Keeps all threads of a process that runs already on the server's core. */
+export function pinToServerCore(pid: number): boolean {
+  return pin(pid, SERVER_CORE);
+}
+
+function pin(pid: number, core: number): boolean {
+  return spawnSync('taskset', ['-a', '-cp', String(core), String(pid)]).status === 0;
 }
 
 const running = new Set<ChildProcess>();

@@ -134,8 +134,14 @@ groups:
   });
 
   it('a run that asks more of its generator than it can do says so, and fails', async () => {
-    const load = ['--connections', '500', '--rate', '4000', '--duration', '2s', '--processes', '1'];
-    const outcome = await fanfareLoad(['run', 'fanout', '--url', gateway.wsUrl, ...load, '--quiet']);
+    // A million deliveries a second, each decoded, and all of them published by the same process.
+    const group = '{ connections: 200, client: sdk, dialect: msgpack, publish: { rate: 5000, size: 64 } }';
+    const scenario = path.join(folder, 'heavy.yaml');
+    writeFileSync(
+      scenario,
+      `name: x\nstages: [{ duration: 0, publish: false }, { duration: 2s }]\ngroups:\n  a: ${group}\n`,
+    );
+    const outcome = await fanfareLoad(['run', scenario, '--url', gateway.wsUrl, '--processes', '1', '--quiet']);
     expect(outcome.stdout).toContain('LIMITED BY THE GENERATOR: a generator process could not keep up');
     expect(outcome.status).toBe(1);
   });

@@ -1,7 +1,7 @@
 import type { Subscribe } from '../generators/reader.js';
 
 /** A server under comparison, running. */
-export interface Contender {
+export interface Entrant {
   readonly name: string;
   /** What stands behind the name: version, what is in the path. */
   readonly description: string;

@@ -7,10 +7,11 @@ import { compactDialect } from '@fanfare/protocol/compact';
 import { subprotocolsOf } from '../generators/dialects.js';
 import { GATEWAY_ANSWERS, type Subscribe } from '../generators/reader.js';
 import { redisCommand, startBareUws, startFanfare } from '../servers/contender.js';
-import { freePort, type RedisServer } from '../servers/redis.js';
+import type { RedisServer } from '../servers/redis.js';
 import { ServerProcess } from '../servers/server-process.js';
-import type { Contender } from './adapter.js';
+import { freePort } from '../topology/redis-servers.js';
 import { baselineFolder } from './cache.js';
+import type { Entrant } from './entrant.js';
 import { SOCKET_IO_SERVER, WS_SERVER } from './server-scripts.js';
 
 interface StartOptions {
@@ -21,12 +22,12 @@ interface StartOptions {
 const LISTENING = /listening (\d+)/;
 
 /** Every baseline that can be started here, by name. */
-export const CONTENDERS: Readonly<Record<string, (options: StartOptions) => Promise<Contender>>> = {
+export const ENTRANTS: Readonly<Record<string, (options: StartOptions) => Promise<Entrant>>> = {
   fanfare: async ({ redis }) => {
     const { server, port } = await startFanfare({ redisPort: redis.port });
-    const contender = fanfareAt(`ws://127.0.0.1:${port}/ws`, `http://127.0.0.1:${port}`, 'dev');
+    const entrant = fanfareAt(`ws://127.0.0.1:${port}/ws`, `http://127.0.0.1:${port}`, 'dev');
     return {
-      ...contender,
+      ...entrant,
       description: 'durable channel, Redis in the path',
       pids: [server.pid],
       stop: () => server.stop(),
@@ -109,7 +110,7 @@ export const CONTENDERS: Readonly<Record<string, (options: StartOptions) => Prom
 };
 
 /** A Fanfare gateway that runs, wherever. */
-export function fanfareAt(url: string, api: string, apiKey: string): Contender {
+export function fanfareAt(url: string, api: string, apiKey: string): Entrant {
   const channel = `demo:load-compare-${Math.random().toString(36).slice(2, 8)}`;
   const item = (text: string) => `{"channel":"${channel}","data":"${text}"}`;
   return {
@@ -133,7 +134,7 @@ export function fanfareAt(url: string, api: string, apiKey: string): Contender {
  * A Centrifugo server that runs, by its public protocol: JSON commands, one a line, over
  * `/connection/websocket`, and the HTTP API (centrifugal.dev, "Client protocol" and "Server API").
  */
-export function centrifugoAt(url: string, api: string, apiKey: string, token: string | undefined): Contender {
+export function centrifugoAt(url: string, api: string, apiKey: string, token: string | undefined): Entrant {
   const channel = `load-compare-${Math.random().toString(36).slice(2, 8)}`;
   return {
     name: 'Centrifugo',
@@ -162,7 +163,7 @@ function httpPublisher(
   url: string,
   headers: Readonly<Record<string, string>>,
   encode: (texts: readonly string[]) => string,
-): Contender['publish'] {
+): Entrant['publish'] {
   return async (texts) => {
     const response = await fetch(url, {
       method: 'POST',
@@ -175,7 +176,7 @@ function httpPublisher(
 }
 
 /** One TCP connection that is written to and whose answers are passed over. */
-function tcpPublisher(port: number, encode: (text: string) => string, greeting = ''): Contender['publish'] {
+function tcpPublisher(port: number, encode: (text: string) => string, greeting = ''): Entrant['publish'] {
   const socket = connect({ port, host: '127.0.0.1', noDelay: true });
   socket.unref();
   socket.on('error', () => {}); // what was not delivered is missed by its subscribers
