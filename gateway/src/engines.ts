@@ -1,4 +1,6 @@
 /** Which engines a gateway runs on: a part of the composition root, told by the configuration. */
+
+import { parseSecret } from './auth/signature.js';
 import type { Broker } from './broker/broker.js';
 import { createMemoryBroker } from './broker/memory/memory-broker.js';
 import type { Clock } from './clock.js';
@@ -12,7 +14,6 @@ import type { RedisDeployment } from './redis/deployment.js';
 import { Endpoint } from './webhooks/endpoint.js';
 import type { EventType } from './webhooks/events.js';
 import { MemoryQueue } from './webhooks/memory/memory-queue.js';
-import { parseSecret } from './webhooks/signature.js';
 import { Webhooks } from './webhooks/webhooks.js';
 
 /** While it waits for the same reason, that is told again after this time. */

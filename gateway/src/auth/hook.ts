@@ -12,7 +12,7 @@ import type { Application, Question, Ruling } from './application.js';
 import type { Identity } from './authenticator.js';
 import { CircuitBreaker } from './circuit-breaker.js';
 import { readClaims } from './claims.js';
-import { sign } from './signature.js';
+import { keyOf, signedHeaders } from './signature.js';
 import { toIdentity } from './token-authenticator.js';
 
 interface HookOptions {
@@ -115,10 +115,11 @@ function readIdentity(claims: unknown = {}): Identity {
 }
 
 async function post({ url, secret, timeoutMs, clock }: HookOptions, body: string): Promise<Answer> {
-  const headers = { 'content-type': 'application/json', accept: 'application/json' };
+  const seconds = Math.floor(clock.wall() / 1000);
+  const signature = secret === undefined ? {} : signedHeaders([keyOf(secret)], randomUUID(), seconds, body);
   const response = await fetch(url, {
     method: 'POST',
-    headers: secret === undefined ? headers : { ...headers, ...sign(secret, randomUUID(), clock.wall(), body) },
+    headers: { 'content-type': 'application/json', accept: 'application/json', ...signature },
     body,
     redirect: 'error',
     signal: AbortSignal.timeout(timeoutMs),

@@ -1,7 +1,7 @@
+import { signedHeaders } from '../auth/signature.js';
 import { type Clock, sleep } from '../clock.js';
 import { Semaphore } from '../semaphore.js';
 import { type Batch, bodyOf } from './events.js';
-import { signedHeaders } from './signature.js';
 
 interface EndpointOptions {
   readonly url: string;

@@ -50,6 +50,18 @@ function setUp() {
   return { clock, told, shard, connect, channel, turn };
 }
 
+/** A shard at the master `one`, which was asked for the channel `a`, and another master to which it can move. */
+async function setUpAsked() {
+  const parts = setUp();
+  const { shard, connect, channel, turn } = parts;
+  const [one, two] = [connect('one'), connect('two')];
+  const a = channel('a');
+  shard.moveTo(one.connection);
+  shard.add(a.one);
+  await turn();
+  return { ...parts, one, two, a };
+}
+
 it('asks for all that is wanted in one command a turn, of 512 names at most', async () => {
   const { shard, connect, channel, turn } = setUp();
   const server = connect('one');
@@ -61,12 +73,8 @@ it('asks for all that is wanted in one command a turn, of 512 names at most', as
 });
 
 it('goes with its slot: what was on is interrupted, asked for at the new master, and resumed', async () => {
-  const { shard, connect, channel, turn, told } = setUp();
-  const [one, two] = [connect('one'), connect('two')];
-  const { heard, one: subscription } = channel('a');
-  shard.moveTo(one.connection);
-  shard.add(subscription);
-  await turn();
+  const { shard, turn, told, one, two, a } = await setUpAsked();
+  const { heard } = a;
   one.answers[0]?.ok();
   await turn();
   shard.moveTo(two.connection);
@@ -78,12 +86,8 @@ it('goes with its slot: what was on is interrupted, asked for at the new master,
 });
 
 it('what a server refuses is asked for again, later', async () => {
-  const { shard, connect, channel, turn, told, clock } = setUp();
-  const server = connect('one');
-  const { heard, one } = channel('a');
-  shard.moveTo(server.connection);
-  shard.add(one);
-  await turn();
+  const { turn, told, clock, one: server, a } = await setUpAsked();
+  const { heard } = a;
   server.answers[0]?.refuse('MOVED');
   await turn();
   expect([told, server.asked.length]).toEqual([['refused: MOVED'], 1]);
@@ -95,12 +99,8 @@ it('what a server refuses is asked for again, later', async () => {
 });
 
 it('an answer of the master before, that comes late, is nobody’s', async () => {
-  const { shard, connect, channel, turn, told } = setUp();
-  const [one, two] = [connect('one'), connect('two')];
-  const { heard, one: subscription } = channel('a');
-  shard.moveTo(one.connection);
-  shard.add(subscription);
-  await turn();
+  const { shard, turn, told, one, two, a } = await setUpAsked();
+  const { heard } = a;
   shard.moveTo(two.connection);
   await turn();
   one.answers[0]?.refuse('gone');
@@ -109,12 +109,8 @@ it('an answer of the master before, that comes late, is nobody’s', async () =>
 });
 
 it('what is left is not asked for any more, and its server is told', async () => {
-  const { shard, connect, channel, turn } = setUp();
-  const server = connect('one');
-  const [a, b] = [channel('a'), channel('b')];
-  shard.moveTo(server.connection);
-  shard.add(a.one);
-  await turn();
+  const { shard, channel, turn, one: server, two, a } = await setUpAsked();
+  const b = channel('b');
   server.answers[0]?.ok();
   shard.add(b.one);
   await shard.remove(b.one);
@@ -122,7 +118,7 @@ it('what is left is not asked for any more, and its server is told', async () =>
   await turn();
   await left;
   expect([server.asked.length, server.left]).toEqual([1, [[a.one.name]]]);
-  shard.moveTo(connect('two').connection);
+  shard.moveTo(two.connection);
   shard.doubt();
   expect(a.heard).toEqual(['on']);
 });

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { parseSecret, signedHeaders } from './signature.js';
+import { keyOf, parseSecret, signedHeaders } from './signature.js';
 
 it('signs as the Standard Webhooks specification shows it', () => {
   // The example of the reference implementations (standard-webhooks/standard-webhooks, libraries/).
@@ -15,6 +15,11 @@ it('signs as the Standard Webhooks specification shows it', () => {
 it('signs with each key while a secret is changed', () => {
   const keys = ['a', 'b'].map((letter) => parseSecret(`whsec_${Buffer.alloc(24, letter).toString('base64')}`));
   expect(signedHeaders(keys, 'x', 1, '{}')['webhook-signature'].split(' ')).toHaveLength(2);
+});
+
+it('takes any text as a key, and Base64 behind the prefix', () => {
+  expect(keyOf('a text')).toEqual(Buffer.from('a text'));
+  expect(keyOf('whsec_AAEC')).toEqual(Buffer.from([0, 1, 2]));
 });
 
 it.each(['', 'whsec_', 'secret', 'MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', 'whsec_c2hvcnQ=', 'whsec_!!!!'])(
