@@ -18,7 +18,7 @@ export default [
       },
     ],
     ['a channel token outlives the subscription', 'this.#grants?.delete(channel);', ''],
-    ['what the gateway did is already subscribed', ' && !this.#unasked?.has(name)', ''],
+    ['what the gateway did is already subscribed', ' && !this.#unasked?.has(channel)', ''],
     ['a second subscribe is the first one for ever', 'else this.#unasked?.delete(channel);', ''],
     ['what was left is told as lagged', '    }\n    this.#untold?.delete(channel);', '    }'],
     [
@@ -26,11 +26,7 @@ export default [
       '    const untold = [...(this.#untold ?? [])];\n    this.#untold = undefined;',
       '    const untold = [...(this.#untold ?? [])];',
     ],
-    [
-      'there is no limit of channels',
-      'if (!earlier && this.#memberships.size >= this.#limit) {',
-      'if (this.#limit < 0) {',
-    ],
+    ['there is no limit of channels', 'if (!isOn && this.#memberships.size >= this.#limit)', 'if (this.#limit < 0)'],
     ['who could not be served stays', "this.#remove(name, membership, 'failed');", ''],
   ]),
   ...of('gateway/src/session/socket-writer.ts', 'gateway/src/session/socket-writer.test.ts', [

@@ -115,7 +115,7 @@ export class Memberships {
     return this.#memberships.has(channel);
   }
 
-  /** @throws {FanfareError} `already_subscribed`, `limit_exceeded`: {@link subscribe} would */
+  /** Throws what {@link subscribe} would throw at once. @throws {FanfareError} `already_subscribed`, `limit_exceeded` */
   checkRoom(channel: string, start: Start): void {
     const isOn = this.#memberships.has(channel);
     if (isOn && !(start && 'since' in start) && !this.#unasked?.has(channel))
