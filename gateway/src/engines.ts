@@ -1,6 +1,5 @@
 /** Which engines a gateway runs on: a part of the composition root, told by the configuration. */
 
-import { parseSecret } from './auth/signature.js';
 import type { Broker } from './broker/broker.js';
 import { createMemoryBroker } from './broker/memory/memory-broker.js';
 import type { Clock } from './clock.js';
@@ -11,6 +10,7 @@ import { startPatiently } from './patience.js';
 import { MemoryPresence } from './presence/memory/memory-presence.js';
 import type { PresenceStore } from './presence/presence-store.js';
 import type { RedisDeployment } from './redis/deployment.js';
+import { parseSecret } from './signature.js';
 import { Endpoint } from './webhooks/endpoint.js';
 import type { EventType } from './webhooks/events.js';
 import { MemoryQueue } from './webhooks/memory/memory-queue.js';

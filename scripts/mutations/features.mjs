@@ -82,7 +82,7 @@ export default [
     ["leases that are over are nobody's business", 'over[#over + 1] = all[at]', ''],
     ['a new master is believed to know all members', ' and known == replid', ''],
   ]),
-  ...of('gateway/src/auth/signature.ts', 'gateway/src/auth/signature.test.ts', [
+  ...of('gateway/src/signature.ts', 'gateway/src/signature.test.ts', [
     ['the time is not signed', '{timeSeconds}.', '{id}.'],
     ['a short secret will do', 'key.length < KEY_BYTES.min || ', ''],
   ]),

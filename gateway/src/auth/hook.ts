@@ -8,11 +8,11 @@ import { parsePublishBody, transcode } from '@fanfare/protocol/raw';
 import type { Clock } from '../clock.js';
 import { FanfareError } from '../errors.js';
 import { Semaphore } from '../semaphore.js';
+import { keyOf, signedHeaders } from '../signature.js';
 import type { Application, Question, Ruling } from './application.js';
 import type { Identity } from './authenticator.js';
 import { CircuitBreaker } from './circuit-breaker.js';
 import { readClaims } from './claims.js';
-import { keyOf, signedHeaders } from './signature.js';
 import { toIdentity } from './token-authenticator.js';
 
 interface HookOptions {

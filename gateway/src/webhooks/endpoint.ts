@@ -1,6 +1,6 @@
-import { signedHeaders } from '../auth/signature.js';
 import { type Clock, sleep } from '../clock.js';
 import { Semaphore } from '../semaphore.js';
+import { signedHeaders } from '../signature.js';
 import { type Batch, bodyOf } from './events.js';
 
 interface EndpointOptions {
