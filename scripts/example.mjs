@@ -3,7 +3,7 @@
  * `--into FOLDER` the example is copied there first, as a start of your own. Packages that are not at hand are installed from
  * the registry, beside it. FANFARE_URL and FANFARE_JWT_SECRET (FANFARE_API_KEY): another gateway.
  */
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -15,6 +15,8 @@ import { parseArgs } from 'node:util';
 import { build, fail, root } from './workspace.mjs';
 
 const NODE = process.execPath;
+/** Stands for one that has what requirements.txt names. */
+const PYTHON = 'python3';
 /** What each of them runs, in its folder; `hint`: what to type beside it. */
 const EXAMPLES = {
   'react-chat': { about: 'a chat in React: history, presence, a token for each user', run: ['npm', 'run', 'dev'] },
@@ -26,7 +28,7 @@ const EXAMPLES = {
   },
   python: {
     about: 'Python: a reader that comes back, and a publisher of the standard library',
-    run: ['python3', 'subscribe.py', 'demo:hello'],
+    run: [PYTHON, 'subscribe.py', 'demo:hello'],
     hint: ({ FANFARE_URL }) => `FANFARE_URL=${FANFARE_URL} python3 examples/python/publish.py demo:hello '{"n":1}'`,
   },
 };
@@ -98,7 +100,8 @@ process.stdout.write(`the gateway: ${gateway.FANFARE_URL}\n`);
 const FANFARE_WS_URL = `${gateway.FANFARE_URL.replace(/^http/, 'ws')}/ws`;
 const PORT = values.port === '0' ? String(await freePort()) : values.port;
 const { run, hint } = EXAMPLES[name];
-const [program, ...args] = run;
+const [named, ...args] = run;
+const program = named === PYTHON ? pythonIn(folder) : named;
 const example = start(program, args, { ...gateway, FANFARE_WS_URL, FANFARE_API_KEY, PORT });
 if (hint) process.stdout.write(`${hint({ ...gateway, PORT })}\n`);
 const [code] = await once(example, 'exit');
@@ -139,4 +142,17 @@ function installPackages(folder) {
   const file = npm(path.join(root, 'client-sdk'), 'pack', '--silent', '--pack-destination', packed).trim();
   npm(folder, 'install', '--no-save', '--no-package-lock', '--no-audit', '--no-fund', path.join(packed, file));
   rmSync(packed, { recursive: true });
+}
+
+/** `python3`, if it has the packages of the folder; otherwise that of an environment beside it, which is given them. */
+function pythonIn(folder) {
+  const has = (python) => spawnSync(python, ['-c', 'import websockets']).status === 0;
+  if (has(PYTHON)) return PYTHON;
+  const python = path.join(folder, '.venv/bin/python');
+  if (has(python)) return python;
+  process.stdout.write('installing its packages\n');
+  const run = (program, ...args) => execFileSync(program, args, { cwd: folder, stdio: 'inherit' });
+  run(PYTHON, '-m', 'venv', '.venv');
+  run(python, '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', 'requirements.txt');
+  return python;
 }

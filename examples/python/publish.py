@@ -37,4 +37,9 @@ def publish(channel, data, attempts=5):
 
 
 if __name__ == "__main__":
-    print(json.dumps(publish(sys.argv[1], json.loads(sys.argv[2]))))
+    try:
+        print(json.dumps(publish(sys.argv[1], json.loads(sys.argv[2]))))
+    except urllib.error.HTTPError as error:
+        raise SystemExit(f"refused: {error.read().decode()}")
+    except OSError as error:
+        raise SystemExit(f"no answer from {URL}: {error}")

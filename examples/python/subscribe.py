@@ -1,6 +1,6 @@
 """Reads a channel, one message a line; comes back after a lost connection and goes on from its position.
 
-    pip install websockets    # or: apt-get install python3-websockets
+    pip install -r requirements.txt    # or: apt-get install python3-websockets
     python3 subscribe.py demo:hello
 
 FANFARE_WS_URL (default ws://localhost:8080/ws) is the gateway, FANFARE_TOKEN a token, if one is needed.

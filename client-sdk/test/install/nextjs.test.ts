@@ -1,6 +1,6 @@
 /** `examples/nextjs`, by its one command, with what it depends on from the registry. */
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -14,12 +14,18 @@ it('the server publishes and signs tokens, the page subscribes; rendering opens 
   const folder = mkdtempSync(path.join(tmpdir(), 'fanfare-nextjs-'));
   // What is killed may write for another moment.
   onTestFinished(() => rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 }));
+  // A component of the server that has the client too.
+  const onServer = `import { client } from '../../lib/client';
+    export default function Page() { return <p>{\`\${client.state} on the server\`}</p>; }`;
   const { url, gateway } = await startExample('nextjs', ['--into', folder]);
   const connections = async () => {
     const metrics = await (await fetch(`${gateway}/metrics`)).text();
     return Number(/^fanfare_connections_total\b\S* (\d+)$/m.exec(metrics)?.[1]);
   };
+  mkdirSync(path.join(folder, 'app/server'));
+  writeFileSync(path.join(folder, 'app/server/page.tsx'), onServer);
   expect(await (await fetch(url)).text()).toContain('<p role="status">idle</p>');
+  expect(await (await fetch(`${url}/server`)).text()).toContain('idle on the server');
   expect(await connections()).toBe(0);
 
   const browser = await launchChromium();

@@ -1,5 +1,6 @@
 'use client';
-import { client, FanfareProvider, useConnection, useMessages } from '../lib/client';
+import { client } from '../lib/client';
+import { FanfareProvider, useConnection, useMessages } from '../lib/hooks';
 
 export function Orders() {
   return (

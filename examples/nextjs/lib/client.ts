@@ -1,5 +1,4 @@
 import { createClient } from '@fanfare/client';
-import { createHooks } from '@fanfare/client/react';
 import { channels } from './channels';
 
 /** The server loads this module too, to render: a client opens nothing until a page mounts its provider. */
@@ -12,5 +11,3 @@ export const client = createClient({
     return response.text();
   },
 });
-
-export const { FanfareProvider, useMessages, useConnection } = createHooks<typeof channels>();

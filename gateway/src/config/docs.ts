@@ -78,7 +78,8 @@ function defaultOf({ fallback, type }: Setting): string {
   const show = (value: unknown): string => {
     if (value === undefined || (Array.isArray(value) && value.length === 0)) return 'none';
     if (value === 0 && type.off !== undefined) return 'off';
-    if (Array.isArray(value)) return value.map((item) => code(String(item))).join(', ');
+    // Keys are objects; what a person writes is the key.
+    if (Array.isArray(value)) return value.map((item) => code(String(item.key ?? item))).join(', ');
     if (type.unit === 'ms') return code(formatDuration(value as number));
     return `${code(String(value))}${type.unit ? ` ${type.unit}` : ''}`;
   };

@@ -211,7 +211,12 @@ class InMemoryGateway<Map extends object> implements TestGateway<Map> {
 
   #policy(channel: string): ChannelPolicy {
     const policy = this.#server.namespaces.policy(channel);
-    if (policy === undefined) throw new Error(`there is no channel ${channel}`);
+    if (policy === undefined) {
+      const there = this.#channels
+        ? Object.keys(this.#channels).join(', ')
+        : 'demo:*, live:* and names without a colon';
+      throw new Error(`there is no channel ${channel}, only ${there}: see the option channels of createTestGateway`);
+    }
     return policy;
   }
 
