@@ -1,9 +1,12 @@
 /** What has left is cut off in pieces of this many. */
 const CUT = 1024;
 
+/** Stands for the array of a queue with nothing in it: most queues of a gateway are empty, and there are several for each connection. */
+const NOTHING: never[] = [];
+
 /** First in, first out, at a cost that does not grow with its length: `Array.shift` moves all that is left. */
 export class Fifo<T> {
-  #items: (T | undefined)[] = [];
+  #items: (T | undefined)[] = NOTHING;
   /** Index of the oldest one that is left. */
   #first = 0;
 
@@ -16,6 +19,7 @@ export class Fifo<T> {
   }
 
   push(item: T): void {
+    if (this.#items === NOTHING) this.#items = [];
     this.#items.push(item);
   }
 
@@ -63,7 +67,7 @@ export class Fifo<T> {
     this.#items.fill(undefined, this.#first, first);
     this.#first = first;
     if (first === this.#items.length) {
-      this.#items = [];
+      this.#items = NOTHING;
       this.#first = 0;
     } else if (first >= CUT) {
       this.#items = this.#items.slice(first);

@@ -140,10 +140,10 @@ export default [
   ...of('gateway/src/session/channel-turns.ts', 'gateway/src/session/channel-turns.test.ts', [
     [
       'a publish does not wait for the subscribe before it',
-      'const preparing = moved ? moved.then(prepare) : prepare();',
+      'const preparing = latest?.move ? latest.move.then(prepare) : prepare();',
       'const preparing = prepare();',
     ],
-    ['a task that failed holds up the others', 'task.then(ignore, ignore)', 'task.then(ignore)'],
+    ['a task that failed holds up the others', 'task.then(end, end)', 'task.then(end)'],
   ]),
   ...of('gateway/src/session/acceptor.ts', 'gateway/src/session/acceptor.test.ts', [
     [

@@ -82,12 +82,12 @@ export abstract class Channel implements ChannelListener {
   protected subscription: Subscription | undefined;
   protected ended = false;
   readonly #onEnd: (channel: Channel, done: Promise<void>) => void;
-  readonly #activation: Promise<void>;
+  /** `undefined` once the channel serves. */
+  #activation: Promise<void> | undefined;
   /**
-   * Opens when the channel can serve. It never closes again, because after an interruption the channel is repaired in
-   * place.
+   * Opens when the channel can serve, and is gone from then on: after an interruption the channel is repaired in place.
    */
-  readonly #serves: Gate;
+  #serves: Gate | undefined;
   #count = 0;
   #linger: Cancel | undefined;
 
@@ -154,12 +154,12 @@ export abstract class Channel implements ChannelListener {
 
   /** Whether the channel serves, as it does once it is activated. */
   protected get active(): boolean {
-    return this.#serves.isOpen;
+    return this.#serves === undefined;
   }
 
   /** Waits until the channel serves. @throws {FanfareError} `unavailable`, after `joinTimeoutMs`. */
   protected ready(): Promise<void> | undefined {
-    return this.#serves.passed(this.context.options.joinTimeoutMs);
+    return this.#serves?.passed(this.context.options.joinTimeoutMs);
   }
 
   /** Ends the channel now, because nobody is on it or because the gateway stops. */
@@ -170,7 +170,7 @@ export abstract class Channel implements ChannelListener {
     this.onEnded();
     this.#onEnd(
       this,
-      this.#activation
+      (this.#activation ?? Promise.resolve())
         .then(() => this.subscription?.unsubscribe())
         .catch((error) => this.context.onFault('unsubscribe failed', error)),
     );
@@ -186,7 +186,9 @@ export abstract class Channel implements ChannelListener {
         this.subscription ??= await this.context.broker.subscribe(this.spec, this);
         if (this.ended) return;
         await this.activate();
-        this.#serves.open();
+        this.#serves?.open();
+        this.#serves = undefined;
+        this.#activation = undefined;
         return;
       } catch (error) {
         if (!toFanfareError(error).retryable) this.context.onFault('activation failed', error);

@@ -14,6 +14,7 @@ import { replay } from './replay.js';
 import { Standstill } from './stalls.js';
 import type { Joined, Start } from './subscriber.js';
 import { Tail } from './tail.js';
+import { NOWHERE } from './topic.js';
 
 /**
  * A channel with a log. Pushed records are hints, and the log decides. A record that does not directly follow the
@@ -21,15 +22,9 @@ import { Tail } from './tail.js';
  */
 export class DurableChannel extends Channel {
   /** The last record taken over, whether flushed yet or not. */
-  cursor: LogPosition = { epoch: 0, offset: 0 };
+  cursor: LogPosition = NOWHERE;
   lineage: readonly LineageEntry[] = [];
-  readonly reader = new LogReader(
-    this.context.broker,
-    this.spec,
-    this.context.options,
-    this.context.stats,
-    this.context.clock,
-  );
+  readonly reader = new LogReader(this.context, this.spec);
   readonly tail = new Tail(
     this.spec.name,
     this.context.options.tailEntries,
@@ -38,7 +33,8 @@ export class DurableChannel extends Channel {
   );
   /** Records that were pushed and not taken over; `undefined` while pushes follow the cursor. */
   #held: HeldRecords | undefined = new HeldRecords(this.context.options);
-  readonly #standstill = new Standstill(this.context, this);
+  /** While it does not follow its pushes. */
+  #standstill: Standstill | undefined;
   #interrupted = false;
   #interruptions = 0;
   /** Whether the log has been read, so that there is a cursor to repair from. */
@@ -60,7 +56,7 @@ export class DurableChannel extends Channel {
 
   override async join(membership: Membership, start: Start, onJoined: (joined: Joined) => void): Promise<void> {
     await this.ready();
-    const { stall } = this.#standstill;
+    const stall = this.#standstill?.stall;
     if (stall) throw new FanfareError('unavailable', `the channel stands still: ${stall.reason}`, RETRY);
     if (!start || !('since' in start)) await this.#reach(this.#published, membership);
     await replay(this, membership, start, this.context, onJoined);
@@ -102,8 +98,20 @@ export class DurableChannel extends Channel {
   /** From now on pushes are held back, if they were not before. */
   #stand(): HeldRecords {
     this.#held ??= new HeldRecords(this.context.options);
-    if (this.#hasCursor) this.#standstill.begin();
+    if (this.#hasCursor && !this.#standstill) {
+      this.#standstill = new Standstill(this.context, this);
+      this.#standstill.begin();
+    }
     return this.#held;
+  }
+
+  #because(reason: string): void {
+    if (this.#standstill) this.#standstill.reason = reason;
+  }
+
+  #goOn(): void {
+    this.#standstill?.end();
+    this.#standstill = undefined;
   }
 
   // --- the step rule -----------------------------------------------------------------------------
@@ -168,7 +176,7 @@ export class DurableChannel extends Channel {
     if (this.#hasCursor) this.context.recorder.noteAt(EVENT.closed, this.spec.name, '', this.cursor);
     this.reader.forget();
     this.#held = new HeldRecords(this.context.options);
-    this.#standstill.end();
+    this.#goOn();
   }
 
   override onInterrupted(): void {
@@ -176,7 +184,7 @@ export class DurableChannel extends Channel {
     this.#interruptions++;
     this.#certainty.doubt();
     this.#stand();
-    this.#standstill.reason = 'its subscription is interrupted';
+    this.#because('its subscription is interrupted');
   }
 
   override onResumed(): void {
@@ -238,8 +246,8 @@ export class DurableChannel extends Channel {
         if (!this.#held?.isStrangeTo(page.lineage)) this.#certainty.judged(doubts);
         // Pushes cannot be followed now. The channel is repaired again once the subscription is back.
         if (this.#interrupted) return;
-        this.#standstill.reason = 'what is pushed is not in its log';
-        if (page.entries.length > 0) this.#standstill.moved();
+        this.#because('what is pushed is not in its log');
+        if (page.entries.length > 0) this.#standstill?.moved();
         if (page.more) {
           attempt = 0;
           continue;
@@ -261,7 +269,7 @@ export class DurableChannel extends Channel {
         }
       } catch (error) {
         const failure = toFanfareError(error);
-        this.#standstill.reason = failure.message;
+        this.#because(failure.message);
         if (!failure.retryable) this.context.onFault('repair failed', error);
       }
       await pause(this.context.clock, attempt++);
@@ -339,7 +347,7 @@ export class DurableChannel extends Channel {
     };
     if (held && !held.release(isExplained)) return false;
     this.#held = undefined;
-    this.#standstill.end();
+    this.#goOn();
     return true;
   }
 

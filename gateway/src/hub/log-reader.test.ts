@@ -26,7 +26,7 @@ function setUp(pageEntries = 10) {
   };
   const clock = new ManualClock();
   const options = { pageEntries, pageBytes: 1_000 };
-  const reader = new LogReader(broker as never, openChannel('a'), options, createStats(), clock);
+  const reader = new LogReader({ broker: broker as never, options, stats: createStats(), clock }, openChannel('a'));
   return { reader, reads, clock };
 }
 

@@ -4,11 +4,17 @@ import { hasEpoch, isBefore } from '../broker/resume.js';
 import type { Cancel, Clock } from '../clock.js';
 import type { Stats } from '../stats.js';
 
-interface LogReaderOptions {
-  /** Most entries of a page. */
-  readonly pageEntries: number;
-  /** Most bytes of a page. */
-  readonly pageBytes: number;
+/** What all readers of a hub work with. */
+interface ReaderContext {
+  readonly broker: Pick<Broker, 'read'>;
+  readonly clock: Clock;
+  readonly stats: Stats;
+  readonly options: {
+    /** Most entries of a page. */
+    readonly pageEntries: number;
+    /** Most bytes of a page. */
+    readonly pageBytes: number;
+  };
 }
 
 interface KeptPage {
@@ -33,23 +39,17 @@ const KEEP_MS = 5_000;
  * a while, and only those who asked for one should wait for it.
  */
 export class LogReader {
-  readonly #broker: Broker;
+  readonly #context: ReaderContext;
   readonly #channel: ChannelSpec;
-  readonly #options: LogReaderOptions;
-  readonly #stats: Stats;
-  readonly #clock: Clock;
   #plain: SharedReads | undefined;
   #confirmed: SharedReads | undefined;
   #users = 0;
   #cancelForget: Cancel | undefined;
   #kept = NO_PAGES;
 
-  constructor(broker: Broker, channel: ChannelSpec, options: LogReaderOptions, stats: Stats, clock: Clock) {
-    this.#broker = broker;
+  constructor(context: ReaderContext, channel: ChannelSpec) {
+    this.#context = context;
     this.#channel = channel;
-    this.#options = options;
-    this.#stats = stats;
-    this.#clock = clock;
   }
 
   /**
@@ -89,7 +89,7 @@ export class LogReader {
     return () => {
       // Most clients need no page of the log, so they leave no timer behind.
       if (--this.#users > 0 || this.#kept.length === 0) return;
-      this.#cancelForget = this.#clock.after(KEEP_MS, () => this.forget());
+      this.#cancelForget = this.#context.clock.after(KEEP_MS, () => this.forget());
     };
   }
 
@@ -101,9 +101,10 @@ export class LogReader {
   }
 
   async #read(after: LogPosition, confirmed: boolean): Promise<LogPage> {
-    this.#stats.logReads++;
-    const { pageEntries: limit, pageBytes: maxBytes } = this.#options;
-    const page = await this.#broker.read(this.#channel, { after, limit, maxBytes, confirmed, failFast: true });
+    const { broker, options, stats } = this.#context;
+    stats.logReads++;
+    const { pageEntries: limit, pageBytes: maxBytes } = options;
+    const page = await broker.read(this.#channel, { after, limit, maxBytes, confirmed, failFast: true });
     if (page.entries.length > 0) this.#keep(after, page);
     return page;
   }

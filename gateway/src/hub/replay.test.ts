@@ -98,7 +98,7 @@ function setUp(
     tail,
     cursor: log.head,
     lineage: log.lineage,
-    reader: new LogReader(broker as never, SPEC, options, stats, clock),
+    reader: new LogReader({ broker: broker as never, options, stats, clock }, SPEC),
     catchUp: async () => {},
     repair: async () => {},
     isSure: true,

@@ -17,7 +17,7 @@ interface Carrier {
 /** The time in which a channel does not follow its pushes, because it reads its log or fails to. */
 export class Standstill {
   /** Why the channel does not go on. */
-  reason = '';
+  reason = 'it has not read its log yet';
   readonly #context: StallContext;
   readonly #carrier: Carrier;
   #sinceMs: number | undefined;

@@ -13,7 +13,8 @@ export interface TopicOwner {
   onUnused(topic: Topic): void;
 }
 
-const NOWHERE: LogPosition = { epoch: 0, offset: 0 };
+/** Where whoever has not read the log yet stands. */
+export const NOWHERE: LogPosition = { epoch: 0, offset: 0 };
 
 /**
  * The subscribers that are sent the same bytes, by one publish of the transport for each frame, however many they are.

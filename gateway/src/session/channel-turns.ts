@@ -3,18 +3,15 @@
  * in which they came; commands for different channels do not wait for each other.
  */
 export class ChannelTurns {
-  /** The last subscribe or unsubscribe of each channel. */
-  readonly #moves = new LatestTasks();
   /**
-   * What later commands of each channel wait for: a subscribe or unsubscribe until it is answered, a publish until it
-   * is being stored.
+   * The last tasks of each channel that has some which are not settled. The map exists only while there are some,
+   * because there are many connections and most of them are idle.
    */
-  readonly #order = new LatestTasks();
-  readonly #publishes = new LatestTasks();
+  #latest: Map<string, LatestTasks> | undefined;
 
   /** For subscribe: runs the task now, or once everything before it is answered. */
   subscribe(channel: string, task: () => Promise<void>): Promise<void> {
-    return this.#move(channel, task, this.#publishes.get(channel));
+    return this.#move(channel, task, this.#latest?.get(channel)?.publish);
   }
 
   /**
@@ -30,27 +27,27 @@ export class ChannelTurns {
    * Publishes of one channel are stored in the order of the calls, whatever time they take to prepare.
    */
   publish<P, T>(channel: string, prepare: () => P | Promise<P>, store: (prepared: P) => Promise<T>): Promise<T> {
-    const moved = this.#moves.get(channel);
-    const before = this.#order.get(channel);
-    const preparing = moved ? moved.then(prepare) : prepare();
+    const latest = this.#latest?.get(channel);
+    const before = latest?.order;
+    const preparing = latest?.move ? latest.move.then(prepare) : prepare();
     if (before || preparing instanceof Promise) return this.#inTurn(channel, before, Promise.resolve(preparing), store);
     const result = store(preparing);
-    this.#publishes.set(channel, result);
+    this.#note(channel, 'publish', result);
     return result;
   }
 
   /** For history: resolves once everything before it is answered. */
   async settled(channel: string): Promise<void> {
-    const published = this.#publishes.get(channel);
-    await this.#order.get(channel);
-    await published;
+    const { publish, order } = this.#latest?.get(channel) ?? NONE;
+    await order;
+    await publish;
   }
 
   #move(channel: string, task: () => Promise<void>, published?: Promise<void>): Promise<void> {
-    const before = this.#order.get(channel);
+    const before = this.#latest?.get(channel)?.order;
     const result = before || published ? Promise.all([before, published]).then(task) : task();
-    this.#moves.set(channel, result);
-    this.#order.set(channel, result);
+    this.#note(channel, 'move', result);
+    this.#note(channel, 'order', result);
     return result;
   }
 
@@ -70,34 +67,42 @@ export class ChannelTurns {
       return { result };
     })();
     const answered = storing.then(({ result }) => result);
-    this.#order.set(channel, storing);
-    this.#publishes.set(channel, answered);
+    this.#note(channel, 'order', storing);
+    this.#note(channel, 'publish', answered);
     return answered;
   }
-}
 
-/** The last task of each channel, until it is settled. */
-class LatestTasks {
-  /**
-   * The tasks. The map exists only while there are some, because there are many connections and most of them are idle.
-   */
-  #tasks: Map<string, Promise<void>> | undefined;
-
-  /** Resolves once the last task of the channel is settled, however it ends; `undefined` if it is settled already. */
-  get(channel: string): Promise<void> | undefined {
-    return this.#tasks?.get(channel);
+  #note(channel: string, kind: keyof LatestTasks, task: Promise<unknown>): void {
+    this.#latest ??= new Map();
+    let latest = this.#latest.get(channel);
+    if (!latest) {
+      latest = { ...NONE };
+      this.#latest.set(channel, latest);
+    }
+    const end = (): void => this.#ended(channel, kind, settled);
+    const settled = task.then(end, end);
+    latest[kind] = settled;
   }
 
-  set(channel: string, task: Promise<unknown>): void {
-    const settled = task.then(ignore, ignore);
-    this.#tasks ??= new Map();
-    this.#tasks.set(channel, settled);
-    void settled.then(() => {
-      if (this.#tasks?.get(channel) !== settled) return;
-      this.#tasks.delete(channel);
-      if (this.#tasks.size === 0) this.#tasks = undefined;
-    });
+  #ended(channel: string, kind: keyof LatestTasks, settled: Promise<void>): void {
+    const latest = this.#latest?.get(channel);
+    if (latest?.[kind] !== settled) return;
+    latest[kind] = undefined;
+    if (latest.move || latest.order || latest.publish) return;
+    this.#latest?.delete(channel);
+    if (this.#latest?.size === 0) this.#latest = undefined;
   }
 }
+
+/** The last tasks of one channel. Each resolves once the task is settled, however it ends, and is removed then. */
+interface LatestTasks {
+  /** The last subscribe or unsubscribe. */
+  move: Promise<void> | undefined;
+  /** What later commands wait for: a subscribe or unsubscribe until it is answered, a publish until it is being stored. */
+  order: Promise<void> | undefined;
+  publish: Promise<void> | undefined;
+}
+
+const NONE: Readonly<LatestTasks> = { move: undefined, order: undefined, publish: undefined };
 
 function ignore(): void {}

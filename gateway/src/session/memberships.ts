@@ -6,6 +6,7 @@ import type { Hub } from '../hub/hub.js';
 import type { Joined, LeaveCause, Start, Subscriber } from '../hub/subscriber.js';
 import type { ChannelPolicy } from '../namespaces.js';
 import { ChannelTurns } from './channel-turns.js';
+import { SmallMap } from './small-map.js';
 
 /** How a client is brought onto a channel, and what is called about it. */
 interface Subscribing {
@@ -57,7 +58,7 @@ export class Memberships {
   readonly #subscriber: Subscriber;
   readonly #limit: number;
   readonly #listener: MembershipListener;
-  readonly #memberships = new Map<string, Membership>();
+  readonly #memberships = new SmallMap<string, Membership>();
   /**
    * For each join that is not answered yet, the function that ends it if the client is taken off before. The map exists
    * only while there are some.

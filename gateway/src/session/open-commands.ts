@@ -22,6 +22,11 @@ export class OpenCommands {
     return this.#bytes > 0;
   }
 
+  /** Whether all commands are answered, and {@link answered} was not called. */
+  get isIdle(): boolean {
+    return this.#bytes === 0 && !this.#isEnding;
+  }
+
   /** Whether {@link answered} was called: no further command is to be run. */
   get isEnding(): boolean {
     return this.#isEnding;

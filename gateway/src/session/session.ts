@@ -48,8 +48,9 @@ export class Session implements SocketSession, Client, Living, MembershipListene
   #identity: Identity | undefined;
   /** The user of the last identity, which stays known when the session has ended. */
   #user: string | undefined;
+  /** Whole ms, as `openedAtMs` is: a fraction would take a number object of its own. */
   #lastSeenMs: number;
-  /** The commands that are not answered yet. Made with the first command. */
+  /** The commands that are not answered yet. Exists only while there are some, because most connections are idle. */
   #open: OpenCommands | undefined;
   #isClosed = false;
 
@@ -57,7 +58,7 @@ export class Session implements SocketSession, Client, Living, MembershipListene
     const { hub, clock, stats, limits } = services;
     this.id = id;
     this.entrance = entrance;
-    this.openedAtMs = clock.now();
+    this.openedAtMs = Math.floor(clock.now());
     this.writer = new SocketWriter(socket, greeting.dialect, clock, stats, this);
     this.memberships = new Memberships(hub, this.writer, limits.subscriptions, this);
     this.guard = new FrameGuard(limits, clock);
@@ -164,7 +165,7 @@ export class Session implements SocketSession, Client, Living, MembershipListene
   onMessage(data: Uint8Array, binary: boolean): void {
     if (this.#isClosed) return;
     const { stats, clock } = this.#services;
-    this.#lastSeenMs = clock.now();
+    this.#lastSeenMs = Math.floor(clock.now());
     stats.framesReceived++;
     stats.bytesReceived += data.length;
     this.#speaker.onMessage(data, binary);
@@ -202,7 +203,10 @@ export class Session implements SocketSession, Client, Living, MembershipListene
       return;
     }
     const { commands, onFault } = this.#services;
-    void runCommand(this, command, commands, onFault).then(done);
+    void runCommand(this, command, commands, onFault).then(() => {
+      done();
+      if (this.#open?.isIdle) this.#open = undefined;
+    });
   }
 
   /**
@@ -277,7 +281,7 @@ export class Session implements SocketSession, Client, Living, MembershipListene
   }
 
   onDrain(): void {
-    this.#lastSeenMs = this.#services.clock.now();
+    this.#lastSeenMs = Math.floor(this.#services.clock.now());
     this.writer.onDrain();
   }
 

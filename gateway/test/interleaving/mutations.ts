@@ -103,7 +103,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'never try a repair again that failed',
     file: 'hub/durable-channel.ts',
-    from: 'this.#standstill.reason = failure.message;',
+    from: 'this.#because(failure.message);',
     to: 'return;',
   },
   {
