@@ -1,6 +1,6 @@
 import { formatBytes, formatCount, formatMs, formatPercent, formatRate } from './format.js';
 import type { Durations, Point, RunResult } from './result.js';
-import { firstOffenders, MUST_BE_ZERO } from './summary.js';
+import { firstOffenders, healingOf, MUST_BE_ZERO } from './summary.js';
 import { escapeXml, histogramPlot, linePlot, type Series } from './svg-plot.js';
 
 const BLUE = '#2563eb';
@@ -28,12 +28,14 @@ export function htmlReport(result: RunResult): string {
 <p class="dim">${escapeXml(urls.join(', '))} · ${escapeXml(startedAt.replace('T', ' ').slice(0, 19))} UTC · ${(durationMs / 1000).toFixed(1)} s · seed ${seed}</p>
 </header>
 ${result.generator.limits.map((text) => `<p class="limit">Limited by the generator: ${escapeXml(text)}.</p>`).join('\n')}
+${result.gateway.complaints.map((line) => `<p class="limit">In the gateway's log: ${escapeXml(line)}</p>`).join('\n')}
 <section class="tiles">${tiles(result)}</section>
 <section class="plots">${plots(result)}</section>
 ${marks(result)}
 <section class="tables">
 ${table('Audit of every subscriber', auditRows(result))}
 ${table('Durations', durationRows(result))}
+${result.disturbed.cut + result.disturbed.stalled > 0 ? table('Cut and stopped by this run', disturbedRows(result)) : ''}
 ${
   result.thresholds.length > 0
     ? table(
@@ -74,7 +76,11 @@ function tiles(result: RunResult): string {
       latency ? formatMs(latency.p99) : '-',
       latency ? `p50 ${formatMs(latency.p50)}, p99.9 ${formatMs(latency.p999)}` : '',
     ],
-    ['connections', formatCount(connections.peak), `of ${formatCount(connections.wanted)}`],
+    [
+      'connections',
+      formatCount(connections.peak),
+      `of ${formatCount(connections.wanted)}${connections.refused > 0 ? `, ${formatCount(connections.refused)} refused for good` : ''}`,
+    ],
     [
       "gateway's memory",
       gateway.peakBytes === undefined ? '-' : formatBytes(gateway.peakBytes),
@@ -184,6 +190,17 @@ function auditRows({ audit }: RunResult): string[][] {
     ['missed on live channels', formatCount(audit.missed)],
     ['messages received', formatCount(audit.received)],
     ['checksums verified', formatCount(audit.verified)],
+  ];
+}
+
+function disturbedRows({ disturbed, gateway }: RunResult): string[][] {
+  const counted = gateway.counters
+    ? healingOf(gateway.counters).map(([name, count]) => [name, formatCount(count)])
+    : [];
+  return [
+    ['connections cut', formatCount(disturbed.cut)],
+    ['readers stopped for a time', formatCount(disturbed.stalled)],
+    ...counted,
   ];
 }
 

@@ -46,7 +46,10 @@ export function formatSummary(result: RunResult, paint: Paint): string {
   const { cut, stalled } = result.disturbed;
   if (cut + stalled > 0)
     line('cut', `${formatCount(cut)} connections; ${formatCount(stalled)} readers stopped for a time`);
-  if (cut + stalled > 0 && result.gateway.counters) line('the gateway counted', healing(result.gateway.counters));
+  if (cut + stalled > 0 && result.gateway.counters) {
+    const counted = healingOf(result.gateway.counters).map(([name, count]) => `${formatCount(count)} ${name}`);
+    line('the gateway counted', counted.join(', '));
+  }
   for (const { host, offsetUs, errorUs } of result.generator.hosts) {
     if (host !== 'local')
       line(`clock of ${host}`, `${(offsetUs / 1000).toFixed(3)} ms ± ${(errorUs / 1000).toFixed(3)} ms`);
@@ -85,13 +88,12 @@ export function formatSummary(result: RunResult, paint: Paint): string {
 }
 
 /** How those who were cut off came back, as the gateway's counters have it. */
-function healing(counters: Readonly<Record<string, number>>): string {
-  const count = (name: string) => formatCount(counters[name] ?? 0);
+export function healingOf(counters: Readonly<Record<string, number>>): [name: string, count: number][] {
   return [
-    `${count('fanfare_resumes_recovered_total')} resumed`,
-    `${count('fanfare_lagged_total')} taken off as too slow`,
-    `${count('fanfare_publish_duplicates_total')} publishes repeated`,
-  ].join(', ');
+    ['resumed', counters.fanfare_resumes_recovered_total ?? 0],
+    ['taken off as too slow', counters.fanfare_lagged_total ?? 0],
+    ['publishes repeated', counters.fanfare_publish_duplicates_total ?? 0],
+  ];
 }
 
 /** The first of each kind. */
