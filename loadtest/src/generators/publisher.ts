@@ -89,11 +89,11 @@ export class Publisher {
     this.#load = 0;
   }
 
-  /** Cuts a share of the connections that make sure of what they publish. @returns how many */
-  cut(share: number, random: () => number): number {
+  /** Cuts a share of the connections that make sure of what they publish. */
+  cut(share: number, random: () => number): void {
     const chosen = this.#plan.links.filter((link) => link.cut && random() < share);
+    this.#plan.tally.cut += chosen.length;
     for (const link of chosen) link.cut?.();
-    return chosen.length;
   }
 
   close(): void {

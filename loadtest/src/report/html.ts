@@ -219,7 +219,9 @@ function durationRows({ latency, acknowledgement, connecting, lateness }: RunRes
 }
 
 function table(title: string, rows: readonly (readonly string[])[]): string {
-  const body = rows.map((cells) => {
+  const columns = Math.max(...rows.map(({ length }) => length));
+  const body = rows.map((given) => {
+    const cells = [...given, ...Array.from({ length: columns - given.length }, () => '')];
     const bad = cells.some((cell) => cell === 'FAILED' || cell === 'MISSED') ? ' class="bad"' : '';
     return `<tr${bad}>${cells.map((cell) => `<td>${escapeXml(cell)}</td>`).join('')}</tr>`;
   });

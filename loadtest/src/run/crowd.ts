@@ -51,18 +51,21 @@ export class Crowd {
     this.#stroke();
   }
 
-  /** Cuts a share of those that read, and all if the share is 1. @returns how many */
-  cut(share: number, random: () => number): number {
+  /** Cuts a share of those that read, and all if the share is 1. */
+  cut(share: number, random: () => number): void {
     const chosen = this.#some(share, random, share < 1);
+    this.#options.tally.cut += chosen.length;
     for (const one of chosen) one.cut();
-    return chosen.length;
   }
 
-  /** @returns how many of those that read stopped. */
-  stall(share: number, ms: number, random: () => number): number {
-    const chosen = this.#some(share, random, true);
+  /** A share of those that read stops doing so for a time. */
+  stall(share: number, ms: number, random: () => number): void {
+    this.#stallAll(this.#some(share, random, true), ms);
+  }
+
+  #stallAll(chosen: readonly AnySubscriber[], ms: number): void {
+    this.#options.tally.stalled += chosen.length;
     for (const one of chosen) one.stall(ms);
-    return chosen.length;
   }
 
   #some(share: number, random: () => number, onlyReading: boolean): AnySubscriber[] {
@@ -94,7 +97,10 @@ export class Crowd {
 
   #stallSlow(share: number, ms: number): void {
     const slow = Math.ceil(this.#open.length * share);
-    for (const one of this.#open.slice(0, slow)) if (one.state === 'ready') one.stall(ms);
+    this.#stallAll(
+      this.#open.slice(0, slow).filter(({ state }) => state === 'ready'),
+      ms,
+    );
   }
 
   #stroke(): void {

@@ -81,8 +81,6 @@ export interface WorkerReply {
   readonly error?: string;
   readonly tick?: Tick;
   readonly open?: number;
-  /** Connections that were cut or stalled. */
-  readonly affected?: number;
   readonly skipped?: number;
   readonly acks?: readonly AckSummary[];
   readonly offenders?: readonly Offender[];

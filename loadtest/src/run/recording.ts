@@ -4,6 +4,8 @@ import type { Mark, Point } from '../report/result.js';
 import type { GatewaySample } from './gateway-watch.js';
 import type { Tick } from './tally.js';
 
+type Counted = { [Name in keyof Tick]: Tick[Name] extends number ? Name : never }[keyof Tick];
+
 /** Everything measured so far: ticks of all generators become points of time, and sums. */
 export class Recording {
   readonly points: Point[] = [];
@@ -21,6 +23,8 @@ export class Recording {
   pending = 0;
   /** Connections that were refused for good so far. */
   refused = 0;
+  /** Connections that were cut, and readers that were stopped for a time, so far. */
+  disturbed = { cut: 0, stalled: 0 };
   readonly #beganAt = performance.now();
   #gateway: { readonly sample: GatewaySample; readonly at: number } | undefined;
 
@@ -38,9 +42,7 @@ export class Recording {
     const now = performance.now();
     // By the generators' own watches: when they were asked and when they answered may differ.
     const elapsedMs = Math.max(1, ...ticks.map(({ wallMs }) => wallMs));
-    const sum = (
-      name: 'received' | 'bytes' | 'published' | 'acknowledged' | 'presence' | 'connections' | 'pending' | 'refused',
-    ) => ticks.reduce((total, tick) => total + tick[name], 0);
+    const sum = (name: Counted) => ticks.reduce((total, tick) => total + tick[name], 0);
     for (const name of Object.keys(this.totals) as (keyof Recording['totals'])[]) this.totals[name] += sum(name);
     let errors = 0;
     for (const tick of ticks) {
@@ -61,6 +63,7 @@ export class Recording {
     this.connections = sum('connections');
     this.pending = sum('pending');
     this.refused = sum('refused');
+    this.disturbed = { cut: sum('cut'), stalled: sum('stalled') };
     this.peakConnections = Math.max(this.peakConnections, this.connections);
     const at = (percentile: number) =>
       latency.totalCount === 0 ? Number.NaN : latency.getValueAtPercentile(percentile) / 1000;

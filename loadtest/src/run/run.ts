@@ -88,7 +88,6 @@ class Run {
   #memory: { before: number | undefined; after: number | undefined } = { before: undefined, after: undefined };
   #offenders: Offender[] = [];
   #skipped = 0;
-  readonly #disturbed = { cut: 0, stalled: 0 };
   #firstSample: GatewaySample | undefined;
   #lastSample: GatewaySample | undefined;
   #ticking = Promise.resolve();
@@ -188,8 +187,8 @@ class Run {
     const told: Trouble = {
       signal: AbortSignal.any([signal, this.#signal]),
       mark: (text) => this.#recording.mark(text, true),
-      cut: (share, seed) => this.#disturb('cut', { do: 'cut', share, seed }),
-      stall: (share, ms, seed) => this.#disturb('stalled', { do: 'stall', share, ms, seed }),
+      cut: async (share, seed) => void (await this.#askAll({ do: 'cut', share, seed })),
+      stall: async (share, ms, seed) => void (await this.#askAll({ do: 'stall', share, ms, seed })),
     };
     const { groups, stages } = this.#options.scenario;
     const holdMs = Math.max(...stages.map(({ duration }) => duration));
@@ -198,15 +197,10 @@ class Run {
       await sleep(storm.at * holdMs, undefined, { signal: told.signal }).catch(() => {});
       if (told.signal.aborted) return;
       this.#recording.mark(`storm: ${Math.round(connections * storm.share)} connections cut at once`, true);
-      await this.#disturb('cut', { do: 'cut', group, share: storm.share, seed: this.#options.seed });
+      await this.#askAll({ do: 'cut', group, share: storm.share, seed: this.#options.seed });
       await this.#untilBack();
     });
     await Promise.all([trouble?.(told), ...storms]);
-  }
-
-  async #disturb(kind: 'cut' | 'stalled', request: WorkerRequest): Promise<void> {
-    const replies = await this.#askAll(request);
-    this.#disturbed[kind] += replies.reduce((sum, { affected = 0 }) => sum + affected, 0);
   }
 
   /** Waits until all connections are back, and marks how long that took. */
@@ -242,11 +236,15 @@ class Run {
       if (wanted > 0 && best === 0 && performance.now() - bestAt > FIRST_CONNECTION_MS) break;
     }
     if (wanted > 0 && this.#recording.connections === 0 && !this.#signal.aborted) {
-      this.#fail(new Error(`nobody could connect: ${Object.keys(this.#recording.errors).join('; ') || 'no answer'}`));
+      this.#nobodyConnected();
       return;
     }
     this.#recording.mark(`${this.#recording.connections} connected`);
     await this.#settleMemory();
+  }
+
+  #nobodyConnected(): void {
+    this.#fail(new Error(`nobody could connect: ${Object.keys(this.#recording.errors).join('; ') || 'no answer'}`));
   }
 
   async #settleMemory(): Promise<void> {
@@ -265,6 +263,9 @@ class Run {
       const load = from + (stage.load - from) * share;
       await this.#setLoad(load, stage.publish ? load : undefined);
       passed(Math.min(ms, stage.duration));
+      const { peakConnections, pending, refused } = this.#recording;
+      const hasTried = ms > FIRST_CONNECTION_MS && pending + refused + Object.keys(this.#recording.errors).length > 0;
+      if (peakConnections === 0 && hasTried && !signal.aborted) this.#nobodyConnected();
       if (share === 1 || signal.aborted) break;
       const stepMs = from === stage.load ? stage.duration - ms : Math.min(LOAD_STEP_MS, stage.duration - ms);
       const beat = Math.min(stepMs, LOAD_STEP_MS);
@@ -358,7 +359,9 @@ class Run {
     const { scenario, target, seed, runId, generators, thresholds, allowLimited, signal, notes = [] } = this.#options;
     const recording = this.#recording;
     const { before, after } = this.#memory;
-    const isMemoryKnown = before !== undefined && after !== undefined && this.#wanted >= MIN_CONNECTIONS_FOR_MEMORY;
+    // A gateway that gave back more than connections took (it had just been busy) tells nothing.
+    const isMemoryKnown =
+      before !== undefined && after !== undefined && after > before && this.#wanted >= MIN_CONNECTIONS_FOR_MEMORY;
     const gatewayBytes = recording.points.flatMap(({ gatewayBytes: bytes }) => bytes ?? []);
     const audit = { ...recording.audit, lost: Math.max(0, recording.audit.lost - lostByLog), lostByLog };
     const { limits, notes: generatorNotes } = judgeGenerators(recording, this.#skipped);
@@ -383,12 +386,12 @@ class Run {
       audit,
       offenders: this.#offenders,
       gateway: {
-        bytesPerConnection: isMemoryKnown ? Math.max(0, after - before) / recording.peakConnections : undefined,
+        bytesPerConnection: isMemoryKnown ? (after - before) / recording.peakConnections : undefined,
         peakBytes: gatewayBytes.length > 0 ? Math.max(...gatewayBytes) : undefined,
         counters: countersBetween(this.#firstSample, this.#lastSample),
         complaints: this.#options.complaints?.() ?? [],
       },
-      disturbed: this.#disturbed,
+      disturbed: recording.disturbed,
       generator: {
         processes: generators.length,
         hosts: [...new Map(generators.map(({ host, clock }) => [host, { host, ...clock }])).values()],

@@ -19,6 +19,9 @@ export interface Tick {
   readonly pending: number;
   /** Connections that were refused for good, since the run began. */
   readonly refused: number;
+  /** Connections that were cut, and readers that were stopped, since the run began. */
+  readonly cut: number;
+  readonly stalled: number;
   /** Join and leave frames received. */
   readonly presence: number;
   readonly errors: Readonly<Record<string, number>>;
@@ -32,6 +35,8 @@ export interface Tick {
 
 /** Offenders kept of each kind. */
 const KEPT = 3;
+/** A channel of a run, as `channelName` makes them. */
+const CHANNEL = /(?<namespace>[\w.-]+):load-[\w-]+/g;
 
 /** The counters of one generator process; everybody in it counts here. */
 export class Tally {
@@ -43,6 +48,8 @@ export class Tally {
   pending = 0;
   /** Never reset. */
   refused = 0;
+  cut = 0;
+  stalled = 0;
   presence = 0;
   readonly latency = new DurationRecorder();
   readonly acknowledgement = new DurationRecorder();
@@ -56,7 +63,9 @@ export class Tally {
   #loop = performance.eventLoopUtilization();
   #at = performance.now();
 
-  error(what: string): void {
+  /** Counts what was told, the same of all channels as one. */
+  error(text: string): void {
+    const what = text.replace(CHANNEL, '$<namespace>:…');
     this.#errors[what] = (this.#errors[what] ?? 0) + 1;
   }
 
@@ -89,6 +98,8 @@ export class Tally {
       connections: this.connections,
       pending: this.pending,
       refused: this.refused,
+      cut: this.cut,
+      stalled: this.stalled,
       presence: this.presence,
       errors: this.#errors,
       cpuMs: (user + system) / 1000,

@@ -129,14 +129,12 @@ async function audit(summaries: readonly AckSummary[], patienceMs: number): Prom
   return crowds.flatMap((crowd) => crowd.audit(acks));
 }
 
-/** Of one group, or of all, and then of the publishers too. @returns how many were cut */
-function cut(share: number, seed: number, group: string | undefined): number {
-  const chosen = crowds.filter(({ name }) => group === undefined || name === group);
-  const publishing = group === undefined ? publishers : [];
-  return sum([
-    ...chosen.map((crowd) => crowd.cut(share, chance(seed, crowds.indexOf(crowd)))),
-    ...publishing.map((publisher, index) => publisher.cut(share, chance(seed, crowds.length + index))),
-  ]);
+/** Of one group, or of all, and then of the publishers too. */
+function cut(share: number, seed: number, group: string | undefined): void {
+  for (const [index, crowd] of crowds.entries())
+    if (group === undefined || crowd.name === group) crowd.cut(share, chance(seed, index));
+  if (group !== undefined) return;
+  for (const [index, publisher] of publishers.entries()) publisher.cut(share, chance(seed, crowds.length + index));
 }
 
 /** By which one of this process is chosen: another one for each, in every process. */
@@ -163,13 +161,12 @@ async function handle(request: WorkerRequest): Promise<Omit<WorkerReply, 'id'>> 
     case 'tick':
       return { tick: tally.tick() };
     case 'cut':
-      return { affected: cut(request.share, request.seed, request.group) };
+      cut(request.share, request.seed, request.group);
+      return {};
     case 'stall':
-      return {
-        affected: sum(
-          crowds.map((crowd, index) => crowd.stall(request.share, request.ms, chance(request.seed, index))),
-        ),
-      };
+      for (const [index, crowd] of crowds.entries())
+        crowd.stall(request.share, request.ms, chance(request.seed, index));
+      return {};
     case 'open':
       return {
         open: sum(publishers.map(({ open }) => open)),

@@ -44,11 +44,12 @@ export const BUILT_IN: Readonly<Record<string, ScenarioInput>> = {
     name: 'slow',
     description: 'a share of the readers is too slow',
     groups: {
+      // Kernels hold some 5 MiB of a connection on loopback: less than that, and the gateway would not notice.
       slow: {
-        connections: 500,
+        connections: 100,
         channels: 1,
-        publish: { rate: 100, size: { min: 500, max: 4_000 } },
-        slow: { share: 0.1, stall: '4s', every: '6s' },
+        publish: { rate: 100, size: { min: 5_000, max: 15_000 } },
+        slow: { share: 0.1, stall: '8s', every: '9s' },
       },
     },
   },

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { createJiti } from 'jiti';
 import { isNode, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
@@ -47,7 +48,9 @@ function fromYaml(file: string): Scenario {
 async function fromModule(file: string): Promise<Scenario> {
   let loaded: unknown;
   try {
-    loaded = await createJiti(import.meta.url).import(path.resolve(file), { default: true });
+    // A scenario may stand where this package is not installed.
+    const alias = { '@fanfare/loadtest': fileURLToPath(new URL('../index.js', import.meta.url)) };
+    loaded = await createJiti(import.meta.url, { alias }).import(path.resolve(file), { default: true });
   } catch (error) {
     throw new ScenarioError(`${file}: ${(error as Error).message}`);
   }
