@@ -10,6 +10,7 @@ import { startPatiently } from './patience.js';
 import { MemoryPresence } from './presence/memory/memory-presence.js';
 import type { PresenceStore } from './presence/presence-store.js';
 import type { RedisDeployment } from './redis/deployment.js';
+import { tellsOfNoAccess } from './redis/reply-errors.js';
 import { parseSecret } from './signature.js';
 import { Endpoint } from './webhooks/endpoint.js';
 import type { EventType } from './webhooks/events.js';
@@ -42,6 +43,7 @@ export function startEngine(config: Config, clock: Clock, logger: Logger, option
   return startPatiently(open, {
     clock,
     signal: options.signal,
+    isLasting: tellsOfNoAccess,
     onWaiting(reason) {
       if (told.reason === reason && clock.now() - told.at < STILL_WAITING_MS) return;
       told = { reason, at: clock.now() };

@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { ManualClock } from '../test/support/manual-clock.js';
 import { FanfareError } from './errors.js';
 import { startPatiently } from './patience.js';
+import { tellsOfNoAccess } from './redis/reply-errors.js';
 
 const away = new FanfareError('unavailable', 'connect ECONNREFUSED');
 
@@ -16,7 +17,7 @@ async function start(failures: number, error: Error, signal?: AbortSignal) {
       if (attempts++ < failures) throw error;
       return 'started';
     },
-    { clock, onWaiting: (reason) => reasons.push(reason), signal },
+    { clock, isLasting: tellsOfNoAccess, onWaiting: (reason) => reasons.push(reason), signal },
   ).catch((failure: Error) => failure);
   for (let n = 0; n < 10; n++) {
     await nextTurn();

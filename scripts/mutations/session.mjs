@@ -185,7 +185,7 @@ export default [
     ],
   ]),
   ...of('gateway/src/patience.ts', 'gateway/src/patience.test.ts', [
-    ['a login that is refused is waited for', ' || DEFINITE.test(error.message)', ''],
+    ['a login that is refused is waited for', ' || isLasting(error.message)', ''],
     ['waiting cannot be given up', '      signal?.throwIfAborted();\n      onWaiting', '      onWaiting'],
   ]),
   ...of('gateway/src/workers/worker-handle.ts', 'gateway/src/workers/worker-handle.test.ts', [

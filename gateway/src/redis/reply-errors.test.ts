@@ -1,5 +1,15 @@
 import { expect, it } from 'vitest';
-import { faultKind, firstWord, NotSentError, redirectionOf } from './reply-errors.js';
+import {
+  faultKind,
+  isCrossSlot,
+  isMoved,
+  isMoving,
+  isNotPermitted,
+  isReadOnly,
+  NotSentError,
+  redirectionOf,
+  tellsOfNoAccess,
+} from './reply-errors.js';
 
 function reply(message: string): Error {
   const error = new Error(message);
@@ -42,10 +52,17 @@ it('reads where a slot is', () => {
   expect(redirectionOf(reply('OOM'))).toBeUndefined();
 });
 
-it('reads the word that names an error', () => {
-  expect([firstWord(reply('OOM command')), firstWord(reply('MASTERDOWN')), firstWord(reply(''))]).toEqual([
-    'OOM',
-    'MASTERDOWN',
-    '',
-  ]);
+it.each([
+  ["READONLY You can't write against a read only replica.", isReadOnly],
+  ["CROSSSLOT Keys in request don't hash to the same slot", isCrossSlot],
+  ['MOVED 5 ?:7000', isMoved],
+  ['TRYAGAIN Multiple keys request during rehashing of slot', isMoving],
+  ["NOPERM User a has no permissions to run the 'get' command", isNotPermitted],
+])('reads the word that names an error: %s', (message, isSo) => {
+  expect([isSo(reply(message)), isSo(reply(`ERR ${message}`)), isSo(reply(''))]).toEqual([true, false, false]);
+});
+
+it('finds in a text that a server does not want us', () => {
+  expect(tellsOfNoAccess('127.0.0.1:6379: WRONGPASS invalid username-password pair')).toBe(true);
+  expect(tellsOfNoAccess('connect ECONNREFUSED 127.0.0.1:6379')).toBe(false);
 });

@@ -97,6 +97,36 @@ export function isScriptMissing(error: unknown): boolean {
   return error instanceof Error && firstWord(error) === 'NOSCRIPT';
 }
 
+/** Whether the server has become a replica, which takes no writes. */
+export function isReadOnly(error: Error): boolean {
+  return firstWord(error) === 'READONLY';
+}
+
+/** Whether a cluster, or a proxy before one, does not want keys of several slots in one command. */
+export function isCrossSlot(error: Error): boolean {
+  return firstWord(error) === 'CROSSSLOT';
+}
+
+/** Whether the slot is not that of the server that answered. */
+export function isMoved(error: Error): boolean {
+  return firstWord(error) === 'MOVED';
+}
+
+/** Whether the keys of the slot are on their way to another server, so that some are here and some are there. */
+export function isMoving(error: Error): boolean {
+  return firstWord(error) === 'TRYAGAIN';
+}
+
+/** Whether the user may not call the command, or may not use the key. */
+export function isNotPermitted(error: Error): boolean {
+  return firstWord(error) === 'NOPERM';
+}
+
+/** Whether a text quotes the reply of a server that does not want us, so that waiting changes nothing. */
+export function tellsOfNoAccess(text: string): boolean {
+  return /\b(WRONGPASS|NOAUTH|NOPERM)\b/.test(text);
+}
+
 /** The server at which a slot lives, as another server says. `host` is `""` if it is the host that answered. */
 export interface Redirection {
   readonly kind: 'MOVED' | 'ASK';
@@ -114,7 +144,8 @@ export function redirectionOf(error: Error): Redirection | undefined {
   return { kind: match[1] as Redirection['kind'], host: match[2] as string, port: Number(match[3]) };
 }
 
-export function firstWord({ message }: Error): string {
+/** The first word of an error reply, which says what it means. Nothing else reads it. */
+function firstWord({ message }: Error): string {
   return message.slice(0, message.search(/ |$/));
 }
 

@@ -1,7 +1,14 @@
 import type { RedisOptions } from 'ioredis';
 import type { Clock } from '../clock.js';
 import { CommandLink, type CommandLinkTimings } from './command-link.js';
-import { firstWord, isScriptMissing, mayHaveMoved, type Redirection, redirectionOf } from './reply-errors.js';
+import {
+  isCrossSlot,
+  isReadOnly,
+  isScriptMissing,
+  mayHaveMoved,
+  type Redirection,
+  redirectionOf,
+} from './reply-errors.js';
 import type { Script } from './script.js';
 import type { Topology, TopologyView } from './topology/topology.js';
 import { formatAddress, type RedisAddress } from './url.js';
@@ -87,8 +94,8 @@ export class Routes {
     if (redirection) return { isSoon: true, asked: addressOf(redirection, link) };
     // The owner of the slot would not load the script, but send us here again.
     if (isScriptMissing(error)) return { isSoon: true, needsScript: true, ...(wasAsked && { asked: link.address }) };
-    if (firstWord(error) === 'CROSSSLOT') return { isSoon: true };
-    if (firstWord(error) === 'READONLY') link.condemn('it is read-only');
+    if (isCrossSlot(error)) return { isSoon: true };
+    if (isReadOnly(error)) link.condemn('it is read-only');
     if (mayHaveMoved(error)) this.refresh();
     return { isSoon: false };
   }

@@ -5,7 +5,7 @@ import { within } from '../../redis/deadline.js';
 import { POLL_TIMINGS } from '../../redis/deployment.js';
 import { probeName, SHARD_COUNT, SHARD_COUNT_KEY, slotOfShard } from '../../redis/keys.js';
 import { openLink, parseInfo } from '../../redis/link.js';
-import { faultKind, firstWord, refusalOf } from '../../redis/reply-errors.js';
+import { faultKind, isCrossSlot, refusalOf } from '../../redis/reply-errors.js';
 import { createTopology } from '../../redis/topology/topologies.js';
 import type { Topology, TopologyView } from '../../redis/topology/topology.js';
 import { dataConnectionOptions, parseRedisUrl, type RedisTarget } from '../../redis/url.js';
@@ -269,8 +269,7 @@ async function recommendations(redis: Redis, target: RedisTarget, name: string):
  * for two shards at once.
  */
 async function refusesSeveralSlots(redis: Redis): Promise<boolean> {
-  const refused = (cause: Error) => firstWord(cause) === 'CROSSSLOT';
-  return redis.eval('return 0', 2, probeName(0), probeName(1)).then(() => false, refused);
+  return redis.eval('return 0', 2, probeName(0), probeName(1)).then(() => false, isCrossSlot);
 }
 
 async function configOf(redis: Redis): Promise<Map<string, string>> {

@@ -1,6 +1,7 @@
 /** Which commands a gateway needs that its user may not call. */
 import type { Redis } from 'ioredis';
 import { probeName } from '../../redis/keys.js';
+import { isNotPermitted } from '../../redis/reply-errors.js';
 
 /**
  * The commands that a gateway sends to servers that hold data, and those that its scripts call there, in forms that
@@ -58,8 +59,8 @@ export async function missingPermissions(
 ): Promise<Map<string, string>> {
   const missing = new Map<string, string>();
   const watch = (command: string, reply: Promise<unknown>) =>
-    reply.catch(({ message }: Error) => {
-      if (message.startsWith('NOPERM')) missing.set(command, message);
+    reply.catch((error: Error) => {
+      if (isNotPermitted(error)) missing.set(command, error.message);
     });
   const name = probeName(shard);
   await Promise.all([

@@ -4,7 +4,7 @@ import type { BackoffTimings } from '../../../redis/backoff.js';
 import type { CommandLink } from '../../../redis/command-link.js';
 import type { RedisLog } from '../../../redis/log.js';
 import { PendingBytes } from '../../../redis/pending-bytes.js';
-import { faultKind, firstWord, NotSentError } from '../../../redis/reply-errors.js';
+import { faultKind, isCrossSlot, NotSentError } from '../../../redis/reply-errors.js';
 import type { Command } from '../../../redis/resp.js';
 import type { RetryHint, Routes } from '../../../redis/routes.js';
 import type { Topology } from '../../../redis/topology/topology.js';
@@ -282,7 +282,7 @@ export class RedisPublisher {
       }
     }
     const error = errorOf(0);
-    if (firstWord(error) === 'CROSSSLOT') this.#goBySlot();
+    if (isCrossSlot(error)) this.#goBySlot();
     this.#retry(lane, again, error, this.#routes.learn(lane.slot, link, error, isAsked));
   }
 

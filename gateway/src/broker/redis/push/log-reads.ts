@@ -1,6 +1,14 @@
 import { type Clock, sleep } from '../../../clock.js';
 import { FanfareError } from '../../../errors.js';
-import { firstWord, isConnectionError, redirectionOf, refusalOf, whyNoWrites } from '../../../redis/reply-errors.js';
+import {
+  isConnectionError,
+  isMoved,
+  isMoving,
+  isReadOnly,
+  redirectionOf,
+  refusalOf,
+  whyNoWrites,
+} from '../../../redis/reply-errors.js';
 import type { ScriptConnection } from '../../../redis/script.js';
 import type { RedisAddress } from '../../../redis/url.js';
 import type { ChannelSpec, LogPage, ReadRange } from '../../broker.js';
@@ -89,13 +97,13 @@ export class LogReads {
     try {
       const read = () => readOn(link, link.redis, channel, range, options);
       return [await link.read(range, read), link];
-    } catch (error) {
-      this.#options.onError(link.address, shard.slot, error as Error);
-      const word = firstWord(error as Error);
-      if (word === 'READONLY') link.lose('it is read-only');
-      if (word === 'MOVED') this.#options.onMoved();
-      if (word === 'TRYAGAIN') this.#options.onMoving(shard);
-      const redirection = redirectionOf(error as Error);
+    } catch (thrown) {
+      const error = thrown as Error;
+      this.#options.onError(link.address, shard.slot, error);
+      if (isReadOnly(error)) link.lose('it is read-only');
+      if (isMoved(error)) this.#options.onMoved();
+      if (isMoving(error)) this.#options.onMoving(shard);
+      const redirection = redirectionOf(error);
       if (redirection?.kind !== 'ASK') throw error;
       this.#options.onMoving(shard);
       const host = redirection.host || link.address.host;
