@@ -1,6 +1,7 @@
 /**
  * `npm run test:faults [-- file filters or vitest flags]`: the whole-system faults in their long form (200
- * subscribers on 50 channels, 200 publishes a second, a storm of 10,000 clients), one after the other.
+ * subscribers on 50 channels, 200 publishes a second, a storm of 10,000 clients), one after the other; and what programs with
+ * the SDK go through, in random order for two minutes.
  * Then chaos for a short while, as `npm run test:chaos` has it, with a seed that is printed and decides on which topology.
  * Prints the ledger of each; exits with 1 if one does not hold.
  */
@@ -15,7 +16,8 @@ await ensureTestPrograms();
 
 process.chdir(root);
 process.env.FANFARE_TEST_FAULTS = 'long';
-const args = ['--project', 'redis', '--no-file-parallelism', 'gateway/test/redis/faults'];
+const SCENARIOS = ['--project', 'suites', 'client-sdk/test/scenarios'];
+const args = ['--project', 'redis', '--no-file-parallelism', 'gateway/test/redis/faults', ...SCENARIOS];
 process.exitCode = await runVitest([...args, ...process.argv.slice(2)]);
 
 // Who names files wants those.

@@ -17,7 +17,7 @@ import { signToken } from '@fanfare/client/tokens';
 
 const DIALECTS = { json: jsonDialect, compact: compactDialect, msgpack: msgpackDialect };
 const PUBLISH_EVERY_MS = 50;
-const TOKEN_S = 4;
+const TOKEN_S = 3;
 
 const { url, channel, folder, publishes, named, secret, user, connectTimeoutMs } = JSON.parse(process.argv[2]);
 let isPublishing = publishes;

@@ -8,6 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type GatewayProcess, startGatewayProcess } from '../../../gateway/test/support/gateway-process.js';
 import { until } from '../../../gateway/test/support/redis-servers.js';
+import type { TcpProxy } from '../../../gateway/test/support/tcp-proxy.js';
 import type { Position } from '../../src/index.js';
 import { createPublisher, type UntypedPublisher } from '../../src/publisher.js';
 import { type Account, accountOf, type Entry, Journal, type Line } from './books.js';
@@ -32,13 +33,26 @@ export function startGateway(settings: Readonly<Record<string, string>>, port = 
   });
 }
 
+export type Transport = 'uws' | 'ws';
+
+/** What a scenario has at hand; whatever it opens is closed after it. */
+export interface Stage {
+  readonly transport: Transport;
+  readonly gateway: GatewayProcess;
+  start(settings?: Readonly<Record<string, string>>, port?: number): Promise<GatewayProcess>;
+  proxy(port: number): Promise<TcpProxy>;
+  run(gateways?: readonly GatewayProcess[]): Promise<Run>;
+}
+
+export const wsUrl = (port: number) => `ws://127.0.0.1:${port}/ws`;
+
 interface ReaderOptions {
   readonly url: string;
   /** Whether its clients publish too. Default true. */
   readonly publishes?: boolean;
   /** It goes on from the position that the SDK keeps, in place of its own books. */
   readonly named?: boolean;
-  /** It has tokens of this user, which hold for 4 s. */
+  /** It has tokens of this user, which hold for 3 s. */
   readonly user?: string;
   /** For how long its event loop stands still on SIGUSR2. */
   readonly stallMs?: number;
@@ -55,6 +69,7 @@ export class Run {
   #program: ChildProcess | undefined;
   #output = '';
   #published = 0;
+  #stored = 0;
   #feeding: { stop: boolean; done: Promise<unknown> } | undefined;
   /** Logs that are gone with their gateway. */
   readonly #gone: Entry[] = [];
@@ -108,17 +123,25 @@ export class Run {
     await gone;
   }
 
+  /** How many messages `feed` has published that are acknowledged. */
+  get stored(): number {
+    return this.#stored;
+  }
+
   /** Publishes so many messages a second until `rest` or `settle`, whatever becomes of gateways. */
   feed(perSecond: number, padBytes = 0): void {
     const feeding = { stop: false, done: Promise.resolve() as Promise<unknown> };
     const text = 'x'.repeat(padBytes);
+    const publish = async (n: number) => {
+      await this.#publisher.publish(this.channel, { by: 'backend', n, text });
+      this.#stored++;
+    };
     const run = async () => {
       const open: Promise<unknown>[] = [];
       const [since, before] = [Date.now(), this.#published];
       while (!feeding.stop) {
         const due = before + ((Date.now() - since) / 1_000) * perSecond;
-        while (this.#published < due)
-          open.push(this.#publisher.publish(this.channel, { by: 'backend', n: ++this.#published, text }));
+        while (this.#published < due) open.push(publish(++this.#published));
         await delay(TICK_MS);
       }
       await Promise.all(open);
