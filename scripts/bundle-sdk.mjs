@@ -93,9 +93,21 @@ async function bundleTypes(root, dist, names, external) {
   const bundle = await rollup({ input, external: [...external, /^node:/], plugins: [ours, dts()] });
   for (const extension of ['d.ts', 'd.cts']) {
     const entryFileNames = `[name].${extension}`;
-    await bundle.write({ dir: dist, format: 'es', entryFileNames, chunkFileNames: `types-[hash].${extension}` });
+    const chunkFileNames = `types-[hash].${extension}`;
+    const banner = ({ isEntry, name }) => (isEntry ? moduleComment(root, name) : '');
+    await bundle.write({ dir: dist, format: 'es', entryFileNames, chunkFileNames, banner });
   }
   await bundle.close();
+}
+
+/** What the source of an entry says of itself at its top, with the name by which it is imported: for the API reference. */
+function moduleComment(root, name) {
+  const source = readFileSync(sourceOf(root, name, '.ts', 'src'), 'utf8');
+  const [, text] = /^\/\*\*(.*?)\*\/\n/s.exec(source) ?? [];
+  if (text === undefined) throw new Error(`${name}: the source of an entry begins with a comment that says what it is`);
+  const lines = text.split('\n').map((line) => line.replace(/^ ?\*? ?/, '').trim());
+  const said = lines.filter((line) => line !== '').map((line) => ` * ${line}\n`);
+  return `/**\n${said.join('')} * @module ${name === 'index' ? '@fanfare/client' : `@fanfare/client/${name}`}\n */`;
 }
 
 function sourceOf(root, name, extension, folder) {

@@ -1,3 +1,4 @@
+/** The client: {@link createClient} connects, {@link defineChannels} declares what there is to subscribe to and to publish on. */
 export type {
   ClientFrame,
   CloseName,

@@ -1,3 +1,4 @@
+/** Publishing from a backend over HTTP, with no connection to keep: {@link createPublisher}. */
 export type { Outcome } from './backend/publish-queue.js';
 export {
   type BasePublisher,

@@ -1,7 +1,8 @@
 /**
- * What `@fanfare/client/testing` is: the gateway itself, in memory, for tests of applications. It stands here because it is
- * made of the gateway's parts.
+ * The gateway itself, in memory, for tests of applications: {@link createTestGateway}, and {@link underFaults}, which plays a component
+ * through faults.
  */
+// It is `@fanfare/client/testing`, and stands here because it is made of the gateway's parts.
 export type { ErrorCode } from '@fanfare/client';
 export { VirtualClock } from '@fanfare/client/testing';
 export type { Faults, Who } from './faults.js';
