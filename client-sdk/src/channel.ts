@@ -7,7 +7,7 @@ import type { Declaration } from './channels/declared.js';
 import type { Kind } from './channels/spec.js';
 import { checkNumber } from './check-number.js';
 import type { Clock } from './clock.js';
-import { badRequest, invalidData } from './errors.js';
+import { badRequest } from './errors.js';
 import { type DurableMessage, type Message, messageOfHistory } from './message.js';
 import { type PresentMember, readPresence } from './presence.js';
 import type { Publisher, PublishOptions, PublishResult } from './publishing.js';
@@ -60,8 +60,8 @@ export class ChannelHandle implements Channel {
   }
 
   async publish(data: unknown, options: PublishOptions = {}): Promise<PublishResult> {
-    const issues = this.#host.checksPublishes ? this.#declared?.parse?.(data).issues : undefined;
-    if (issues) throw invalidData(this.name, issues);
+    const result = this.#host.checksPublishes ? this.#declared?.parse?.(data) : undefined;
+    if (result?.issues) throw result.error;
     return await this.#host.publisher.publish(this.name, data, options);
   }
 
@@ -103,7 +103,7 @@ export class ChannelHandle implements Channel {
     const result = this.#declared?.parse?.(message.data);
     if (result === undefined) return [message];
     if (result.issues === undefined) return [{ ...message, data: result.value }];
-    this.#host.onError(invalidData(this.name, result.issues));
+    this.#host.onError(result.error);
     return [];
   }
 }

@@ -99,18 +99,6 @@ export function isFanfareError(error: unknown): error is FanfareClientError {
   return (error as Error | undefined)?.name === 'FanfareClientError';
 }
 
-/** What a schema found in data. */
-export function invalidData(channel: string, issues: readonly Issue[]): FanfareClientError {
-  const found = issues.map(({ message, path = [] }) => {
-    const where = path.map((part) => String(typeof part === 'object' ? part.key : part)).join('.');
-    return where === '' ? message : `${where}: ${message}`;
-  });
-  return new FanfareClientError('invalid_data', `data of ${channel} is invalid: ${found.join('; ')}`, {
-    channel,
-    issues,
-  });
-}
-
 /** An `error` frame as an error. */
 export function errorOfFrame(frame: ErrorFrame, channel?: string): FanfareClientError {
   return new FanfareClientError(frame.code, frame.message, {

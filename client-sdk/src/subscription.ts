@@ -2,7 +2,7 @@ import type { Position, ResetReason } from '@fanfare/protocol';
 import type { FirstStart, Flow, Reader } from './audience.js';
 import type { Declaration } from './channels/declared.js';
 import { Emitter, type OnThrow } from './emitter.js';
-import { badRequest, FanfareClientError, invalidData } from './errors.js';
+import { badRequest, FanfareClientError } from './errors.js';
 import { Inbox } from './inbox.js';
 import type { InvalidEvent, LaggedEvent, Message, SubscribedEvent } from './message.js';
 import type { Presence } from './presence.js';
@@ -133,9 +133,8 @@ export class LocalSubscription implements Subscription, Reader {
     const again = this.#again;
     this.#again = true;
     this.#waiters.settle();
-    const { declared } = this.#options;
-    if (!again && declared && durable !== (declared.kind !== 'live'))
-      this.#options.onError(wrongKind(this.channel, durable));
+    const mismatch = again ? undefined : this.#options.declared?.findMismatch(durable);
+    if (mismatch) this.#options.onError(mismatch);
     this.#untold = { durable, position: this.position, again };
     if (this.#feed) this.#tellSubscribed();
     else queueMicrotask(() => this.#tellSubscribed());
@@ -149,7 +148,7 @@ export class LocalSubscription implements Subscription, Reader {
     this.#tellSubscribed();
     if (this.#over) return;
     const result = this.#options.declared?.parse?.(message.data);
-    if (result?.issues) this.#tellInvalid({ message, issues: result.issues });
+    if (result?.issues) this.#tellInvalid({ message, issues: result.issues }, result.error);
     else this.#handOut(result ? { ...message, data: result.value } : message);
   }
 
@@ -190,9 +189,9 @@ export class LocalSubscription implements Subscription, Reader {
     this.#events.emit('message', message);
   }
 
-  #tellInvalid(event: InvalidEvent): void {
+  #tellInvalid(event: InvalidEvent, error: FanfareClientError): void {
     if (this.#events.has('invalid') || this.#loop === 'events') this.#tell('invalid', event);
-    else this.#options.onError(invalidData(this.channel, event.issues));
+    else this.#options.onError(error);
   }
 
   #tell<Name extends Exclude<keyof SubscriptionEvents, 'message'>>(name: Name, event: SubscriptionEvents[Name]): void {
@@ -276,13 +275,6 @@ function isLagged(item: Message | Note): boolean {
 
 function isMessage(item: Message | Note): boolean {
   return !isNote(item) || item.type === 'message';
-}
-
-function wrongKind(channel: string, durable: boolean): FanfareClientError {
-  const [is, declared] = durable ? ['durable', 'live'] : ['live', 'durable'];
-  return new FanfareClientError('wrong_kind', `${channel} is ${is} at the gateway and was declared ${declared}`, {
-    channel,
-  });
 }
 
 function endedError(channel: string): FanfareClientError {

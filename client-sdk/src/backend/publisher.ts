@@ -7,7 +7,7 @@ import type { SpecIn } from '../channels/resolve.js';
 import type { AnySpec, InOf } from '../channels/spec.js';
 import { checkData } from '../check-data.js';
 import { checkNumber } from '../check-number.js';
-import { badRequest, FanfareClientError, invalidData } from '../errors.js';
+import { badRequest, FanfareClientError } from '../errors.js';
 import type { MessageOptions, PublishResult } from '../publishing.js';
 import { toBase64 } from './base64.js';
 import { type EncodedMessage, type Outcome, PublishQueue } from './publish-queue.js';
@@ -246,8 +246,8 @@ class HttpPublisher implements UntypedPublisher {
     if (!isChannelName(channel)) throw badRequest(`not a channel name: ${JSON.stringify(channel)}`);
     if (this.#channels === undefined) return undefined;
     const declared = declarationOf(this.#channels, channel);
-    const issues = this.#options.validate === false ? undefined : declared.parse?.(data).issues;
-    if (issues) throw invalidData(channel, issues);
+    const result = this.#options.validate === false ? undefined : declared.parse?.(data);
+    if (result?.issues) throw result.error;
     return declared.kind;
   }
 

@@ -1,4 +1,4 @@
-import { badRequest } from '../errors.js';
+import { badRequest, type FanfareClientError } from '../errors.js';
 import type { Kind } from './spec.js';
 import type { Issue } from './standard-schema.js';
 
@@ -17,13 +17,15 @@ export interface Declaration {
   readonly kind: Kind;
   /** Where there is a schema. */
   readonly parse: Parse | undefined;
+  /** What is to be told where the gateway has a log of the channel and none was declared, or the other way round. */
+  readonly findMismatch: (durable: boolean) => FanfareClientError | undefined;
 }
 
 /** What a schema makes of data. */
 type Parse = (data: unknown) => ParseResult;
 export type ParseResult =
   | { readonly value: unknown; readonly issues?: undefined }
-  | { readonly issues: readonly Issue[] };
+  | { readonly issues: readonly Issue[] /** They as an error. */; readonly error: FanfareClientError };
 
 /** @throws {FanfareClientError} `bad_request` if it is something else than what `defineChannels` returned. */
 export function checkDeclared(map: object | undefined): Declared | undefined {

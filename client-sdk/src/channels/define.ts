@@ -1,5 +1,6 @@
-import { badRequest } from '../errors.js';
+import { badRequest, FanfareClientError } from '../errors.js';
 import { type Declared, type ParseResult, SPEC_OF } from './declared.js';
+import { invalidData } from './invalid-data.js';
 import { keyOf } from './patterns.js';
 import type { AnySpec, ChannelSpec, InOf, Kind, NoTags, SpecOf, TagRules } from './spec.js';
 import type { AnySchema, InputOf, OutputOf, StandardSchema } from './standard-schema.js';
@@ -71,13 +72,26 @@ export function defineChannels<const Map extends Readonly<Record<string, { reado
       if (key === undefined) return undefined;
       const entry = map[key] as AnySpec | AnySchema;
       const { kind, schema } = '~standard' in entry ? { kind: 'durable' as const, schema: entry } : entry;
-      return { key, kind, parse: schema && ((data) => validate(schema as StandardSchema, data)) };
+      return {
+        key,
+        kind,
+        parse: schema && ((data) => validate(name, schema as StandardSchema, data)),
+        findMismatch: (durable) => (durable === (kind !== 'live') ? undefined : wrongKind(name, durable)),
+      };
     },
   };
   return Object.assign(Object.create(declared), map);
 }
 
-function validate(schema: StandardSchema, data: unknown): ParseResult {
+function validate(channel: string, schema: StandardSchema, data: unknown): ParseResult {
   const result = schema['~standard'].validate(data);
-  return 'then' in result ? { issues: [{ message: 'the schema is not synchronous' }] } : result;
+  const issues = 'then' in result ? [{ message: 'the schema is not synchronous' }] : result.issues;
+  return issues ? { issues, error: invalidData(channel, issues) } : (result as { readonly value: unknown });
+}
+
+function wrongKind(channel: string, durable: boolean): FanfareClientError {
+  const [is, declared] = durable ? ['durable', 'live'] : ['live', 'durable'];
+  return new FanfareClientError('wrong_kind', `${channel} is ${is} at the gateway and was declared ${declared}`, {
+    channel,
+  });
 }

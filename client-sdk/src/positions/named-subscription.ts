@@ -1,8 +1,9 @@
 import type { Position } from '@fanfare/protocol';
 import { Backoff } from '../backoff.js';
 import { positionOf } from '../channel.js';
+import { invalidData } from '../channels/invalid-data.js';
 import type { Clock } from '../clock.js';
-import { badRequest, type FanfareClientError, handlerFailed, invalidData } from '../errors.js';
+import { badRequest, type FanfareClientError, handlerFailed } from '../errors.js';
 import type { Message } from '../message.js';
 import type { Presence } from '../presence.js';
 import type { Reading, Subscription, SubscriptionEvents, SubscriptionState, Told } from '../subscription-types.js';
