@@ -3,7 +3,7 @@
  * only in newer versions, and no `TextDecoder`.
  */
 let encoder: TextEncoder | undefined;
-let decoder: ((bytes: Uint8Array) => string) | undefined;
+let decoder: TextDecoder | undefined;
 
 export function encodeUtf8(text: string): Uint8Array {
   encoder ??= new TextEncoder();
@@ -16,20 +16,16 @@ export function writeUtf8(text: string, target: Uint8Array, at: number): number 
   return encoder.encodeInto(text, target.subarray(at)).written;
 }
 
-/** A byte order mark is kept as a character. @throws {Error} if the bytes are no UTF-8. */
-export function decodeUtf8(bytes: Uint8Array): string {
-  decoder ??= createDecoder();
-  return decoder(bytes);
+/** A byte order mark is kept as a character. @throws {Error} if the bytes are no UTF-8, or without a `TextDecoder`. */
+export function decodeNatively(bytes: Uint8Array): string {
+  decoder ??= new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+  return decoder.decode(bytes);
 }
 
-function createDecoder(): (bytes: Uint8Array) => string {
-  // Slow, and as strict (ECMA-262, Decode).
-  if (typeof TextDecoder === 'undefined') {
-    return (bytes) =>
-      decodeURIComponent(Array.from(bytes, (byte) => `%${(byte + 256).toString(16).slice(1)}`).join(''));
-  }
-  const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-  return (bytes) => utf8.decode(bytes);
+/** The same, also without a `TextDecoder`: slow, and as strict (ECMA-262, Decode). */
+export function decodeUtf8(bytes: Uint8Array): string {
+  if (typeof TextDecoder !== 'undefined') return decodeNatively(bytes);
+  return decodeURIComponent(Array.from(bytes, (byte) => `%${(byte + 256).toString(16).slice(1)}`).join(''));
 }
 
 /** Bytes of `text` in UTF-8; `undefined` if it holds half a surrogate pair, which UTF-8 cannot carry. */

@@ -1,5 +1,5 @@
 import type { Frame } from '../frames.js';
-import { decodeUtf8 } from '../utf8.js';
+import { decodeNatively } from '../utf8.js';
 import { isSpelledBinary, mayHoldBinary, reviveBinary, spellBinary } from './binary.js';
 import { type Dialect, MalformedFrameError, type Wire } from './dialect.js';
 
@@ -84,10 +84,10 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array);
 }
 
-/** Reads UTF-8 bytes as text. @throws {MalformedFrameError} */
+/** Reads UTF-8 bytes as text; where no `TextDecoder` is, text comes as text. @throws {MalformedFrameError} */
 export function readText(bytes: Uint8Array): string {
   try {
-    return decodeUtf8(bytes);
+    return decodeNatively(bytes);
   } catch {
     throw new MalformedFrameError('not valid UTF-8');
   }
