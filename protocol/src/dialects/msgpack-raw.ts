@@ -42,8 +42,7 @@ export const msgpackRawDialect: JoiningDialect = {
 /** Reads a frame. Fills `fields` as far as the frame can be read, and returns the value of `data`. */
 function readFrame(wire: Uint8Array, fields: RawFrame['fields']): Payload | undefined {
   const reader = new MsgpackReader(wire);
-  const size = reader.readMapSize();
-  if (size === undefined) throw new MalformedFrameError('not an object');
+  const size = readMapSize(wire, reader);
   let payload: Payload | undefined;
   for (let i = 0; i < size; i++) {
     const key = reader.readKey();
@@ -54,6 +53,17 @@ function readFrame(wire: Uint8Array, fields: RawFrame['fields']): Payload | unde
   }
   reader.end();
   return payload;
+}
+
+/** Reads the header of the map that a frame is: how many members it has, for which there are bytes. */
+function readMapSize(wire: Uint8Array, reader: MsgpackReader): number {
+  const tag = wire[0] ?? 0;
+  const isSmall = (tag & 0xf0) === 0x80;
+  if (!isSmall && tag !== 0xde && tag !== 0xdf) throw new MalformedFrameError('not an object');
+  reader.at = isSmall ? 1 : tag === 0xde ? 3 : 5;
+  const size = isSmall ? tag & 0x0f : wire.subarray(1, reader.at).reduce((sum, byte) => sum * 256 + byte, 0);
+  if (size * 2 > wire.length - reader.at) throw new MalformedFrameError('truncated');
+  return size;
 }
 
 /** Writes a frame, or one of its messages, member by member. Payloads are spliced in where they stand. */

@@ -102,15 +102,6 @@ export class MsgpackReader {
     }
   }
 
-  /** Reads the size of the map that starts here; `undefined` if something else starts here. */
-  readMapSize(): number | undefined {
-    const tag = this.#uint8();
-    if ((tag & 0xf0) === 0x80) return this.#fits(tag & 0x0f, 2);
-    if (tag === 0xde) return this.#fits(this.#uint16(), 2);
-    if (tag === 0xdf) return this.#fits(this.#uint32(), 2);
-    return undefined;
-  }
-
   readKey(): string {
     const key = this.read(0);
     if (typeof key === 'string') return key;

@@ -43,23 +43,21 @@ function writeNumber(writer: ByteWriter, value: number): void {
 }
 
 export function writeMapHeader(writer: ByteWriter, size: number): void {
-  if (size < 16) writer.byte(0x80 | size);
-  else if (size < 0x1_0000) {
-    writer.byte(0xde);
-    writer.uint16(size);
-  } else {
-    writer.byte(0xdf);
-    writer.uint32(size);
-  }
+  writeSize(writer, size, 0x80, 0xde);
 }
 
 export function writeArrayHeader(writer: ByteWriter, size: number): void {
-  if (size < 16) writer.byte(0x90 | size);
+  writeSize(writer, size, 0x90, 0xdc);
+}
+
+/** Writes how many members there are: in the tag itself, or behind `tag16` or the tag that follows that. */
+function writeSize(writer: ByteWriter, size: number, small: number, tag16: number): void {
+  if (size < 16) writer.byte(small | size);
   else if (size < 0x1_0000) {
-    writer.byte(0xdc);
+    writer.byte(tag16);
     writer.uint16(size);
   } else {
-    writer.byte(0xdd);
+    writer.byte(tag16 + 1);
     writer.uint32(size);
   }
 }
