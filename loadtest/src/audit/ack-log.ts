@@ -1,47 +1,53 @@
 import { Ranges } from './ranges.js';
 
-/** Where an acknowledged message stands. */
+/** The position at which a message was acknowledged. */
 export interface AckPosition {
   readonly epoch: string;
   readonly offset: number;
 }
 
-/** What a publisher knows of one stream on one channel, for those who check what arrived. */
+/** What a publisher knows about one stream on one channel, for those who check what arrived. */
 export interface AckSummary {
   readonly channel: string;
   readonly stream: number;
   /** Numbers 0 to `count` - 1 were published. */
   readonly count: number;
-  /** Those that were not acknowledged: they may or may not be in the log. */
+  /** Ranges of numbers that were not acknowledged. These messages may or may not be in the log. */
   readonly unacknowledged: readonly (readonly [from: number, to: number])[];
-  /** Highest offset that was acknowledged; 0: none, or a live channel. */
+  /** The highest offset that was acknowledged; 0 if there is none, or on a live channel. */
   readonly lastOffset: number;
   /** Sum of all acknowledged offsets. */
   readonly offsetSum: number;
 }
 
 const CHUNK_BYTES = 64 * 1024;
-/** Begins an entry that does not fit into one byte: of a message that was not acknowledged, or a far offset. */
+/**
+ * Begins an entry that does not fit into one byte: that of a message that was not acknowledged, or whose offset is far
+ * from the one before.
+ */
 const ESCAPE = 255;
 const BIAS = 100;
 
 /**
- * The position of every acknowledged message of one stream, about a byte each: the offset as the
- * difference to the one before it. Messages are settled in any order and written in theirs.
+ * The positions of all acknowledged messages of one stream. Each takes about one byte: the difference of its offset to
+ * the one before. Messages may be settled in any order, and are written in the order of their numbers.
  */
 export class AckLog {
   readonly channel: string;
   readonly stream: number;
-  /** Numbers given out. */
+  /** How many numbers were given out. */
   count = 0;
   lastOffset = 0;
   offsetSum = 0;
   readonly #unacknowledged = new Ranges();
-  /** Settled before one with a smaller number was; `undefined`: not acknowledged. */
+  /**
+   * Messages that were settled before one with a smaller number was, each with its position; `undefined`: it was not
+   * acknowledged.
+   */
   readonly #early = new Map<number, AckPosition | undefined>();
   readonly #chunks: Uint8Array[] = [];
   #length = 0;
-  /** Settled and written: 0 to `#written` - 1. */
+  /** How many messages are written: those with the numbers 0 to `#written` - 1. */
   #written = 0;
   #previous = 0;
   readonly #epochs: { readonly from: number; readonly epoch: string }[] = [];
@@ -51,7 +57,7 @@ export class AckLog {
     this.stream = stream;
   }
 
-  /** The number of the next message. */
+  /** Gives out the number of the next message. */
   next(): number {
     return this.count++;
   }
@@ -64,7 +70,7 @@ export class AckLog {
     this.#settle(n, position ?? LIVE);
   }
 
-  /** It was refused, or nobody knows. */
+  /** Settles a message that was refused, or of which nobody knows what became of it. */
   fail(n: number): void {
     this.#unacknowledged.add(n);
     this.#settle(n, undefined);
@@ -79,7 +85,7 @@ export class AckLog {
     return { channel, stream, count, unacknowledged: unacknowledged.list, lastOffset, offsetSum };
   }
 
-  /** Where message `n` was acknowledged to be; `undefined`: it was not. */
+  /** The position at which message `n` was acknowledged; `undefined` if it was not acknowledged. */
   positionOf(n: number): AckPosition | undefined {
     if (n >= this.#written) return this.#early.get(n);
     let at = 0;

@@ -1,19 +1,16 @@
 /**
- * What a load generator publishes: a JSON string that says who published it as which number, when it was
- * due, how long it is and what its checksum is. Plain ASCII in fixed columns, so that a reader finds
- * everything without parsing JSON, and so that a gateway carries it verbatim in every dialect.
+ * What a load generator publishes: a JSON string that says who published it, with which number, when it was due, how
+ * long it is and what its checksum is. Plain ASCII in fixed columns, so that a reader finds everything without parsing
+ * JSON, and so that a gateway carries it verbatim in every dialect.
  *
- * ```
- * "SSSSSNNNNNNNNNNTTTTTTTTTTTTTTLLLLLCCCCCCCC…filler…"
- *  stream  number     due, us   length FNV-1a
- * ```
+ * ``` "SSSSSNNNNNNNNNNTTTTTTTTTTTTTTLLLLLCCCCCCCC…filler…" stream  number     due, us   length FNV-1a ```
  */
 interface Stamp {
-  /** The publishing connection. */
+  /** Number of the publishing connection. */
   readonly stream: number;
-  /** Counts from 0 in each stream on each channel. */
+  /** Number of the message, counted from 0 in each stream on each channel. */
   readonly n: number;
-  /** When it was scheduled, microseconds of `clock.ts`. */
+  /** When the message was due, in microseconds of `clock.ts`. */
   readonly dueUs: number;
   /** Length of the text between the quotes. */
   readonly length: number;
@@ -27,9 +24,9 @@ const CHECKSUM_DIGITS = 8;
 const STAMP_LENGTH = STREAM_DIGITS + NUMBER_DIGITS + DUE_DIGITS + LENGTH_DIGITS;
 const HEADER_LENGTH = STAMP_LENGTH + CHECKSUM_DIGITS;
 
-/** The smallest payload, quotes included, bytes. */
+/** Size of the smallest payload, with its quotes, bytes. */
 export const MIN_PAYLOAD_BYTES = HEADER_LENGTH + 2;
-/** The largest, bytes: what the length's digits can say. */
+/** Size of the largest payload, bytes: as much as the digits of the length can say. */
 export const MAX_PAYLOAD_BYTES = 10 ** LENGTH_DIGITS;
 
 const FNV_OFFSET = 0x811c9dc5;
@@ -39,7 +36,7 @@ const POOL = Array.from({ length: MAX_PAYLOAD_BYTES + POOL_SHIFTS }, (_, i) =>
   String.fromCharCode(97 + ((i * 7 + (i >> 5)) % 26)),
 ).join('');
 
-/** JSON text of `size` bytes, quotes included. */
+/** Makes a JSON text of `size` bytes, with its quotes. */
 export function encodePayload(stream: number, n: number, dueUs: number, size: number): string {
   const length = Math.max(size, MIN_PAYLOAD_BYTES) - 2;
   const stamp =
@@ -53,14 +50,18 @@ export function encodePayload(stream: number, n: number, dueUs: number, size: nu
   return `"${stamp}${(sum >>> 0).toString(16).padStart(CHECKSUM_DIGITS, '0')}${filler}"`;
 }
 
-/** Reads stamps out of bytes; one object is lent again and again, so that nothing is allocated per message. */
+/**
+ * Reads stamps out of bytes. It is itself the stamp that was read last, so that nothing is allocated for each message.
+ */
 export class StampReader implements Stamp {
   stream = 0;
   n = 0;
   dueUs = 0;
   length = 0;
 
-  /** The text begins at `at`, after its quote. False if this is no payload of ours. */
+  /**
+   * Reads the stamp of the text that begins at `at`, after its quote. Returns `false` if this is no payload of ours.
+   */
   read(bytes: Uint8Array, at: number): boolean {
     this.stream = number(bytes, at, STREAM_DIGITS);
     this.n = number(bytes, at + STREAM_DIGITS, NUMBER_DIGITS);
@@ -86,7 +87,7 @@ function digits(value: number, count: number): string {
   return String(value).padStart(count, '0');
 }
 
-/** NaN where anything else than digits stands. */
+/** Reads a number of `count` digits; NaN if there is anything else. */
 function number(bytes: Uint8Array, at: number, count: number): number {
   let value = 0;
   for (let i = at; i < at + count; i++) {

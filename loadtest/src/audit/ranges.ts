@@ -1,6 +1,6 @@
-/** Whole numbers, kept as ranges: memory grows with the holes, not with the numbers. */
+/** A set of whole numbers, kept as ranges, so that memory grows with the holes and not with the numbers. */
 export class Ranges {
-  /** Ascending, apart from each other; each holds `from` to `to` - 1. */
+  /** The ranges, ascending and apart from each other. Each holds `from` to `to` - 1. */
   readonly #list: [from: number, to: number][] = [];
 
   constructor(list: readonly (readonly [from: number, to: number])[] = []) {
@@ -15,7 +15,7 @@ export class Ranges {
     return this.#list.reduce((sum, [from, to]) => sum + to - from, 0);
   }
 
-  /** Adds `from` to `to` - 1. */
+  /** Adds the numbers `from` to `to` - 1. */
   add(from: number, to = from + 1): void {
     if (to <= from) return;
     const begin = this.#firstEndingAtOrAfter(from);
@@ -52,7 +52,7 @@ export class Ranges {
     return range !== undefined && range[0] <= n;
   }
 
-  /** Those of this that are not in `other`. */
+  /** The numbers of this set that are not in `other`. */
   without(other: Ranges): Ranges {
     const rest = new Ranges();
     for (const [from, to] of this.#list) {
@@ -67,7 +67,7 @@ export class Ranges {
     return rest;
   }
 
-  /** By binary search: the first range with `to` >= n. */
+  /** Index of the first range with `to` >= n, found by binary search. */
   #firstEndingAtOrAfter(n: number): number {
     let [low, high] = [0, this.#list.length];
     while (low < high) {

@@ -1,26 +1,29 @@
 import type { AckPosition, AckSummary } from './ack-log.js';
 import { Ranges } from './ranges.js';
 
-/** What was wrong with what subscribers received; everything but `received` and what was told should be 0. */
+/**
+ * What was wrong with what subscribers received. Everything should be 0, except `received`, `verified`, and what subscribers were told
+ * of.
+ */
 export interface AuditCounts {
   received: number;
-  /** Acknowledged, owed to a subscriber, never received, and no reset told of it. */
+  /** Messages that were acknowledged and owed to a subscriber, but never received, without a reset that said so. */
   lost: number;
-  /** Received again. */
+  /** Messages that were received again. */
   duplicated: number;
-  /** Received after a later one. */
+  /** Messages that were received after a later one. */
   reordered: number;
-  /** Another text than was published, by its checksum. */
+  /** Messages whose text is not the one that was published, by its checksum. */
   corrupted: number;
-  /** Acknowledged at another position than it was received at. */
+  /** Messages that were acknowledged at another position than they were received at. */
   misplaced: number;
   /** Frames that did not continue at the subscriber's position. */
   holes: number;
-  /** Resets told. */
+  /** Resets that subscribers were told. */
   resets: number;
-  /** Acknowledged and never received, as a reset told. */
+  /** Messages that were acknowledged and never received, as a reset said. */
   skipped: number;
-  /** On live channels, which promise no more: acknowledged and not received. */
+  /** Messages that were acknowledged and not received on live channels, which promise no more. */
   missed: number;
   /** Messages whose checksum was computed. */
   verified: number;
@@ -50,65 +53,73 @@ export function addCounts<Counts extends object>(to: Counts, from: Readonly<Coun
 
 export type Offence = 'lost' | 'duplicated' | 'reordered' | 'corrupted' | 'misplaced' | 'holes' | 'resets';
 
-/** The first of its kind, to be looked at. */
+/** The first message of a kind of fault, for somebody to look at. */
 export interface Offender {
   readonly what: Offence;
   readonly channel: string;
-  /** Which subscriber: group and number. */
+  /** The subscriber, by its group and number. */
   readonly subscriber: string;
   readonly stream?: number;
   readonly n?: number;
   readonly epoch?: string | undefined;
   readonly offset?: number | undefined;
-  /** Milliseconds of the Unix clock. */
+  /** When it was noticed, ms since the Unix epoch. */
   readonly at: number;
   readonly detail: string;
 }
 
-/** Numbers of one stream that one subscriber of one channel has received. */
+/** The numbers of one stream that one subscriber of one channel has received. */
 class StreamReceipts {
   next = -1;
   offsetSum = 0;
-  /** Skipped over, and not received since. Made when the first one is. */
+  /** Numbers that were skipped over and not received since. Made when there is the first one. */
   missing: Ranges | undefined;
-  /** Missing, as a reset told. */
+  /** Numbers that are missing, as a reset said. */
   skipped: Ranges | undefined;
-  /** Received after a later one. */
+  /** Numbers that were received after a later one. */
   late: Ranges | undefined;
-  /** The next hole was told of. */
+  /** Whether the next hole is excused, because the subscriber was told of it. */
   isExcused = false;
 }
 
-/** What the books of one stream say. */
+/** The result of the audit of one stream. */
 interface Closed {
   readonly lost: Ranges;
-  /** Missing, as a reset told. */
+  /** How many are missing, as a reset said. */
   readonly skipped: number;
   readonly isMisplaced: boolean;
-  /** Received after a later one, and never acknowledged: whoever sends on without an answer has no order. */
+  /**
+   * Messages that were received after a later one and were never acknowledged: a publisher that sends on without an
+   * answer has no order.
+   */
   readonly excused: number;
 }
 
 /**
- * What one subscriber of one channel received. A few numbers for each stream, however many messages:
- * only holes take memory.
+ * What one subscriber of one channel received. It takes a few numbers for each stream, however many messages there
+ * were: only holes take memory.
  */
 export class Receipts {
   readonly channel: string;
   readonly isDurable: boolean;
-  /** Whether the subscriber was subscribed once. */
+  /** Whether the subscriber has been subscribed. */
   hasBegun = false;
-  /** Where the subscriber stood at first; 0 on live channels. */
+  /** The offset at which the subscriber stood at first; 0 on live channels. */
   #startOffset = 0;
-  /** Whether it came before anything was published: everything is owed to it. Else what follows the first it received. */
+  /**
+   * Whether the subscriber came before anything was published, so that everything is owed to it. Otherwise it is owed
+   * what follows the first message that it received.
+   */
   #isOwedAll = false;
   readonly #streams = new Map<number, StreamReceipts>();
-  /** The one that was used last. */
+  /** The stream that was used last. */
   #stream = -1;
   #current = new StreamReceipts();
-  /** Repetitions that a fork of the log explains: it lost what had been received, and was given it again. */
+  /**
+   * How many repetitions a fork of the log explains: it lost messages that had been received, and was given them again.
+   */
   #excusedRepetitions = 0;
-  /** Lowest offset that it received in each epoch, where that is told. */
+  /** The lowest offset that was received in each epoch, where the epoch is known. */
   readonly #epochs = new Map<string, number>();
   #epoch: string | undefined;
   #wasReset = false;
@@ -119,26 +130,29 @@ export class Receipts {
     this.isDurable = isDurable;
   }
 
-  /** It is subscribed for the first time. @param isEarly before anything was published */
+  /**
+   * To be called when the subscriber is subscribed for the first time. @param isEarly whether nothing was published
+   * before
+   */
   begin(offset: number, isEarly: boolean): void {
     this.hasBegun = true;
     this.#startOffset = offset;
     this.#isOwedAll = this.isDurable ? offset === 0 : isEarly;
   }
 
-  /** What is taken next is of this epoch. */
+  /** To be called before the messages of another epoch. */
   enters(epoch: string | undefined, offset: number): void {
     if (epoch === this.#epoch || epoch === undefined) return;
     this.#epoch = epoch;
     this.#epochs.set(epoch, Math.min(offset, this.#epochs.get(epoch) ?? offset));
   }
 
-  /** The first that it received of each epoch, as far as that was told. */
+  /** The first position that was received in each epoch, as far as epochs are known. */
   get epochs(): AckPosition[] {
     return [...this.#epochs].map(([epoch, offset]) => ({ epoch, offset }));
   }
 
-  /** @returns what is wrong with it, if anything is. */
+  /** @returns what is wrong with the message, if anything is */
   take(stream: number, n: number, offset: number): 'duplicated' | 'reordered' | undefined {
     if (stream !== this.#stream) {
       this.#stream = stream;
@@ -169,8 +183,8 @@ export class Receipts {
   }
 
   /**
-   * A reset was told. @param forked entries that had been received and that the log lost, if it diverged: nothing is
-   * skipped then, for the log goes on where the subscriber stands
+   * To be called when the subscriber was told a reset. @param forked how many entries that had been received the log
+   * lost, if it diverged: nothing is skipped then, because the log goes on where the subscriber stands
    */
   reset(reason: string, forked: number): void {
     this.#wasReset = true;
@@ -180,7 +194,7 @@ export class Receipts {
     for (const receipts of this.#streams.values()) receipts.isExcused = true;
   }
 
-  /** Whether everything acknowledged of this stream was received, or skipped over. */
+  /** Whether everything that was acknowledged of this stream was received or skipped over. */
   isUpTo(ack: AckSummary): boolean {
     const { stream, count, unacknowledged } = ack;
     const next = this.#streams.get(stream)?.next ?? this.#firstOwed(ack);
@@ -188,7 +202,10 @@ export class Receipts {
     return new Ranges([[next, count]]).without(new Ranges(unacknowledged)).size === 0;
   }
 
-  /** Holds a stream against what was acknowledged of it; who left early is not owed the tail. @returns what is missing */
+  /**
+   * Compares a stream with what was acknowledged of it. A subscriber that left early is not owed the tail. @returns
+   * what is missing
+   */
   close(ack: AckSummary, isOwedTail = true): Closed {
     const unacknowledged = new Ranges(ack.unacknowledged);
     const receipts = this.#streams.get(ack.stream);
@@ -206,8 +223,11 @@ export class Receipts {
     return { lost, skipped, isMisplaced, excused: late.size - late.without(unacknowledged).size };
   }
 
-  /** Of a stream of which nothing was received. Who came late is known to be owed the last at least. */
-  /** Whether it was passed over anything: else there is nothing to look at once it has left. */
+  /**
+   * The result for a stream of which nothing was received. A subscriber that came late is owed at least the last
+   * message.
+   */
+  /** Whether anything was skipped over. If not, there is nothing to look at once the subscriber has left. */
   get hasHoles(): boolean {
     return [...this.#streams.values()].some(({ missing, skipped }) => missing || skipped);
   }

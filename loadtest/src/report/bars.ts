@@ -1,8 +1,11 @@
-/** What Fanfare must reach beside the baseline in the same run (docs/BENCHMARKS.md). */
+/** What Fanfare has to reach, compared with the baseline in the same run (docs/BENCHMARKS.md). */
 export interface Bar {
-  /** As printed. */
+  /** The bar as it is printed. */
   readonly text: string;
-  /** `ratio` is Fanfare's value by the baseline's; `difference` is Fanfare's less the baseline's. */
+  /**
+   * Whether the bar is met. `ratio` is Fanfare's value divided by the baseline's; `difference` is Fanfare's minus the
+   * baseline's.
+   */
   isMet(ratio: number, difference: number): boolean;
 }
 
@@ -11,21 +14,21 @@ const atLeast = (share: number): Bar => ({
   isMet: (ratio) => ratio >= share,
 });
 
-/** Deliveries a second on a durable channel; bursts below 32 have a bar of the same height. */
+/** Bar for deliveries per second on a durable channel. Bursts below 32 have a bar of the same height. */
 export const DURABLE_FANOUT = atLeast(0.85);
-/** Published one by one, by how many are in flight; 64 B and 512 B. */
+/** Bar for messages of 64 B and 512 B that are published one by one, by how many are in flight. */
 export const IN_FLIGHT = (inFlight: number, size: number): Bar =>
   atLeast(size > 64 ? 0.85 : inFlight >= 512 ? 1.8 : inFlight >= 128 ? 1.4 : 0.95);
 export const LIVE_FANOUT = atLeast(0.92);
-/** Live channels at bursts below 32. */
+/** Bar for live channels at bursts below 32. */
 export const SMALL_BURSTS = atLeast(0.85);
-/** 10,000 connections over 1,000 channels, published one by one. */
+/** Bar for 10,000 connections over 1,000 channels, with messages published one by one. */
 export const MANY_CHANNELS = atLeast(0.75);
-/** The same, published through another gateway. */
+/** Bar for 10,000 connections over 1,000 channels, with messages published one by one through another gateway. */
 export const MANY_CHANNELS_APART = atLeast(0.85);
-/** By Redis' own pipelined PUBLISH. */
+/** Bar for single publishes, compared with Redis' own pipelined PUBLISH. */
 export const SINGLE_PUBLISH = atLeast(0.045);
-/** By the minimal script's rate. */
+/** Bar for publishes in batches, compared with the rate of a minimal script. */
 export const BATCH_PUBLISH = atLeast(0.5);
 
 export const LATENCY: Bar = { text: '<= 1.4 x', isMet: (ratio) => ratio <= 1.4 };
@@ -36,5 +39,5 @@ export const MEMORY: Bar = {
   isMet: (_ratio, difference) => difference <= MEMORY_ALLOWANCE_BYTES,
 };
 
-/** From bursts of 32 up, each must reach this share of the best of them. */
+/** Each burst of 32 or more has to reach this share of the best of them. */
 export const NO_CLIFF_SHARE = 0.8;

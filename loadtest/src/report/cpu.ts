@@ -1,12 +1,12 @@
 import type { ServerProcess } from '../servers/server-process.js';
 
-/** Shares of one core, 0-1. */
+/** CPU time as shares of one core, 0 to 1. */
 export interface CpuShares {
   readonly client: number;
   readonly server: number;
 }
 
-/** Begins to watch; the result tells the shares since then. */
+/** Begins to watch. Returns a function that says the shares since then. */
 export function watchCpu(server: ServerProcess): () => CpuShares {
   const begin = performance.now();
   const clientBegin = process.cpuUsage();

@@ -1,4 +1,4 @@
-/** Numbers as people read them. */
+/** A number as people read it. */
 export function formatCount(value: number): string {
   return Math.round(value).toLocaleString('en-US');
 }
@@ -28,7 +28,7 @@ export function formatPercent(share: number): string {
   return `${Math.round(share * 100)} %`;
 }
 
-/** Colours where the terminal has them. */
+/** Colours, if the terminal has them. */
 export interface Paint {
   red(text: string): string;
   green(text: string): string;

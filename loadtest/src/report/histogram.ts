@@ -2,27 +2,30 @@ import { build, decodeFromCompressedBase64, encodeIntoCompressedBase64, JsHistog
 
 export type Histogram = JsHistogram;
 
-/** One hour; longer ones count as that. */
+/** Longest duration, us: one hour. Longer ones count as that. */
 const HIGHEST_US = 3_600_000_000;
 const RANGE = {
   lowestDiscernibleValue: 1,
   highestTrackableValue: HIGHEST_US,
   numberOfSignificantValueDigits: 3,
 } as const;
-/** Durations below this are first counted by the microsecond, which costs next to nothing. */
+/** Durations below this are first counted by the microsecond, which costs next to nothing, us. */
 const COUNTED_US = 100_000;
 
-/** Durations of 1 us to 1 h, to three digits. Merged by adding counts, never by averaging percentiles. */
+/**
+ * Makes a histogram of durations of 1 us to 1 h, exact to three digits. Histograms are merged by adding their counts,
+ * never by averaging percentiles.
+ */
 export function createHistogram(): Histogram {
   return checked(build({ ...RANGE, bitBucketSize: 64 }));
 }
 
-/** What {@link DurationRecorder.take} gave. */
+/** Decodes what {@link DurationRecorder.take} returned. */
 export function decodeHistogram(text: string): Histogram {
   return checked(decodeFromCompressedBase64(text, 64));
 }
 
-/** Counts by upper bound, ms; the bounds are a fifth apart. */
+/** The counts by upper bound, ms. Each bound is a fifth above the one before. */
 export function countsOf(histogram: Histogram): (readonly [upToMs: number, count: number])[] {
   const counts: [number, number][] = [];
   if (histogram.totalCount === 0) return counts;
@@ -67,7 +70,7 @@ export class DurationRecorder {
     else this.#histogram.recordValue(Math.min(Math.round(us), HIGHEST_US));
   }
 
-  /** Everything since the last call, encoded; `undefined`: nothing. */
+  /** Everything since the last call, encoded; `undefined` if there was nothing. */
   take(): string | undefined {
     if (!this.#has) return undefined;
     for (const [us, count] of this.#counts.entries()) {

@@ -9,7 +9,7 @@ const ORANGE = '#d97706';
 const PURPLE = '#7c3aed';
 const RED = '#dc2626';
 
-/** A report as one file: no scripts, no fonts, nothing fetched. */
+/** A report as one HTML file, without scripts and fonts, so that nothing has to be fetched. */
 export function htmlReport(result: RunResult): string {
   const { scenario, description, urls, seed, startedAt, durationMs, passed, isInterrupted } = result;
   const verdict = `<span class="verdict ${passed ? 'good' : 'bad'}">${passed ? 'passed' : 'FAILED'}</span>`;

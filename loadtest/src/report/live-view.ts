@@ -10,10 +10,10 @@ interface Terminal {
 }
 
 const BAR_WIDTH = 30;
-/** Without a terminal a line this often, ms. */
+/** How often a line is printed where there is no terminal, ms. */
 const LINE_EVERY_MS = 5_000;
 
-/** What goes on, while it goes on: repainted on a terminal, lines elsewhere. */
+/** Shows a run while it goes on: on a terminal as a view that is repainted, elsewhere as lines. */
 export class LiveView {
   readonly #terminal: Terminal;
   readonly #paint: Paint;
@@ -76,7 +76,10 @@ export class LiveView {
   }
 }
 
-/** To the terminal's width, so that a long line does not become two; one that is cut loses its colours. */
+/**
+ * Cuts a line to the width of the terminal, so that a long line does not become two. A line that is cut loses its
+ * colours.
+ */
 function clip(text: string, columns: number): string {
   const plain = stripVTControlCharacters(text);
   return plain.length < columns ? text : plain.slice(0, columns - 1);

@@ -9,7 +9,7 @@ export interface Row {
   readonly group: string;
   readonly name: string;
   readonly unit: Unit;
-  /** One value a round. */
+  /** The values of the baseline, one for each round. */
   readonly baseline: readonly number[];
   readonly fanfare: readonly number[];
   readonly bar?: Bar | undefined;
@@ -20,9 +20,9 @@ export interface Row {
 export interface Summary {
   readonly baseline: number;
   readonly fanfare: number;
-  /** Median of the rounds' ratios: both values of a round are from the same seconds. */
+  /** The median of the ratios of all rounds. Both values of a round are from the same seconds. */
   readonly ratio: number;
-  /** Undefined without a bar. */
+  /** Whether the bar is met; `undefined` if there is no bar. */
   readonly met: boolean | undefined;
 }
 
@@ -35,7 +35,7 @@ export function summarize({ baseline, fanfare, bar }: Row): Summary {
 /** Prints rows as they come, and keeps them. */
 export class Report {
   readonly rows: Row[] = [];
-  /** What went wrong, one line each. */
+  /** What went wrong, one line for each fault. */
   readonly faults: string[] = [];
   readonly #print: (line: string) => void;
 
@@ -77,7 +77,7 @@ export class Report {
     this.#print(`  FAILED: ${text}`);
   }
 
-  /** Everything, for `--json`. */
+  /** The whole report, for `--json`. */
   toJson(): unknown {
     const rows = this.rows.map((row) => ({ ...row, bar: row.bar?.text, ...medians(summarize(row)) }));
     return { rows, faults: this.faults };

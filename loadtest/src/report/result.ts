@@ -1,7 +1,7 @@
 import type { AuditCounts, Offender } from '../audit/receipts.js';
 import type { Histogram } from './histogram.js';
 
-/** Durations, ms. */
+/** Percentiles of durations, ms. */
 export interface Durations {
   readonly count: number;
   readonly min: number;
@@ -13,9 +13,9 @@ export interface Durations {
   readonly max: number;
 }
 
-/** One interval, about a second. Rates are by the second. */
+/** What was measured in one interval of about a second. Rates are per second. */
 export interface Point {
-  /** Its end, since the run began, ms. */
+  /** End of the interval, counted from the begin of the run, ms. */
   readonly atMs: number;
   readonly received: number;
   readonly bytes: number;
@@ -24,23 +24,23 @@ export interface Point {
   readonly errors: number;
   readonly connections: number;
   readonly pending: number;
-  /** Of messages received meanwhile, ms; NaN where there were none. */
+  /** Median latency of the messages that were received in the interval, ms; NaN if there were none. */
   readonly p50: number;
   readonly p99: number;
   readonly p999: number;
   readonly max: number;
-  /** Shares of one core, added up over the processes; `undefined`: not told. */
+  /** CPU time of all gateway processes together, as a share of one core; `undefined` if it is not known. */
   readonly gatewayCpu: number | undefined;
   readonly gatewayBytes: number | undefined;
   readonly generatorCpu: number;
   readonly generatorBytes: number;
-  /** The busiest event loop of the generators, 0-1. */
+  /** How busy the busiest event loop of the generators was, 0 to 1. */
   readonly generatorBusy: number;
   /** CPU of the generator process that took the most, share of one core. */
   readonly generatorCore: number;
 }
 
-/** Something that happened, marked on the time axis. */
+/** Something that happened, and is marked on the time axis. */
 export interface Mark {
   readonly atMs: number;
   readonly text: string;
@@ -60,14 +60,17 @@ export interface RunResult {
   readonly urls: readonly string[];
   readonly seed: number;
   readonly runId: string;
-  /** ISO 8601. */
+  /** When the run began, in ISO 8601. */
   readonly startedAt: string;
   readonly durationMs: number;
   /** Time in which messages were published, ms. */
   readonly publishedMs: number;
   /** Whether Ctrl-C ended it. */
   readonly isInterrupted: boolean;
-  /** `refused`: connections, publishers' among them, that ended with a close code after which none is tried again. */
+  /**
+   * How many connections were wanted, how many there were at most, and how many were refused. Those are connections,
+   * including those of publishers, that ended with a close code after which none is tried again.
+   */
   readonly connections: { readonly wanted: number; readonly peak: number; readonly refused: number };
   readonly totals: {
     readonly published: number;
@@ -77,36 +80,45 @@ export interface RunResult {
     readonly presence: number;
   };
   readonly errors: Readonly<Record<string, number>>;
-  /** From when a message was due until it was received by each subscriber. */
+  /** Time from when a message was due until it was received, counted for each subscriber. */
   readonly latency: Durations | undefined;
-  /** From when a message was due until it was acknowledged. */
+  /** Time from when a message was due until it was acknowledged. */
   readonly acknowledgement: Durations | undefined;
-  /** From the begin of a connection until its subscriptions stood. */
+  /** Time from the begin of a connection until its subscriptions were answered. */
   readonly connecting: Durations | undefined;
   /** How much later than due messages left the generator. */
   readonly lateness: Durations | undefined;
-  /** Counts of latencies by upper bound, ms. */
+  /** Counts of latencies, by upper bound in ms. */
   readonly latencyCounts: readonly (readonly [upToMs: number, count: number])[];
   readonly audit: AuditCounts & {
-    /** Acknowledged, and gone from the log itself: what a failover took, and positions say so. */
+    /**
+     * Messages that were acknowledged and are gone from the log itself, because a failover lost them, as positions
+     * show.
+     */
     readonly lostByLog: number;
   };
   readonly offenders: readonly Offender[];
   readonly gateway: {
-    /** Growth of the resident memory by connections made, bytes; `undefined`: not told, or too few connections. */
+    /**
+     * By how much the resident memory grew for each connection, bytes; `undefined` if it is not known, or there were
+     * too few connections.
+     */
     readonly bytesPerConnection: number | undefined;
     readonly peakBytes: number | undefined;
-    /** What its counters (`fanfare_…_total`) grew by; `undefined`: not told, or it began anew meanwhile. */
+    /**
+     * By how much the counters of the gateways (`fanfare_…_total`) grew; `undefined` if they are not known, or if a
+     * gateway restarted meanwhile.
+     */
     readonly counters: Readonly<Record<string, number>> | undefined;
-    /** Lines of its log that should not be there, where it is ours and nothing was done to it. */
+    /** Lines of the gateways' logs that should not be there. Only for gateways of our own to which nothing was done. */
     readonly complaints: readonly string[];
   };
-  /** Connections that the run itself cut, and readers that it stopped for a time. */
+  /** How many connections the run itself cut, and how many readers it stopped for a time. */
   readonly disturbed: { readonly cut: number; readonly stalled: number };
   readonly generator: {
     readonly processes: number;
     readonly hosts: readonly { readonly host: string; readonly offsetUs: number; readonly errorUs: number }[];
-    /** Why the figures are those of the generator, not of the gateway; empty: they are not. */
+    /** Reasons why the figures are those of the generator and not of the gateway. Empty if there are none. */
     readonly limits: readonly string[];
   };
   readonly points: readonly Point[];

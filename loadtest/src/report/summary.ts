@@ -2,7 +2,7 @@ import { formatBytes, formatCount, formatMs, formatPercent, formatRate, type Pai
 import type { Durations, RunResult } from './result.js';
 
 const NAME_WIDTH = 24;
-/** What must be 0 on a durable channel, as it stands in the summary. */
+/** The counts that have to be 0 on a durable channel, by their names in the summary. */
 export const MUST_BE_ZERO = ['lost', 'duplicated', 'reordered', 'corrupted', 'misplaced', 'holes'] as const;
 
 /** The summary at the end of a run: one line a figure, name, dots, value. */
@@ -87,7 +87,7 @@ export function formatSummary(result: RunResult, paint: Paint): string {
   return lines.join('\n');
 }
 
-/** How those who were cut off came back, as the gateway's counters have it. */
+/** How clients that were cut off came back, by the counters of the gateways. */
 export function healingOf(counters: Readonly<Record<string, number>>): [name: string, count: number][] {
   return [
     ['resumed', counters.fanfare_resumes_recovered_total ?? 0],
@@ -96,7 +96,7 @@ export function healingOf(counters: Readonly<Record<string, number>>): [name: st
   ];
 }
 
-/** The first of each kind. */
+/** The first offender of each kind. */
 export function firstOffenders({ offenders }: RunResult) {
   return offenders.filter((one, index) => offenders.findIndex(({ what }) => what === one.what) === index);
 }

@@ -3,7 +3,7 @@ import type { Mark } from './result.js';
 export interface Series {
   readonly name: string;
   readonly colour: string;
-  /** Time in ms and value; NaN: nothing then, the line is interrupted. */
+  /** Times in ms, each with a value. NaN: there is no value, and the line is interrupted. */
   readonly points: readonly (readonly [atMs: number, value: number])[];
 }
 
@@ -11,11 +11,11 @@ interface Plot {
   readonly title: string;
   readonly series: readonly Series[];
   readonly marks: readonly Mark[];
-  /** Of the time axis, ms. */
+  /** Length of the time axis, ms. */
   readonly durationMs: number;
-  /** Values by powers of ten, for durations that span several. */
+  /** Whether the axis of values is logarithmic, for durations that span several powers of ten. */
   readonly isLogarithmic?: boolean;
-  /** Bytes have ticks at powers of two. */
+  /** Whether values are bytes, whose ticks are at powers of two. */
   readonly isBytes?: boolean;
   format(value: number): string;
 }
@@ -28,10 +28,10 @@ const TOP = 34;
 const BOTTOM = 28;
 const INNER_WIDTH = WIDTH - LEFT - RIGHT;
 const INNER_HEIGHT = HEIGHT - TOP - BOTTOM;
-/** With more points than this, single ones are not drawn. */
+/** Most points of a line that are also drawn one by one. */
 const DOTTED = 90;
 
-/** Lines over time with marks on the time axis, as an SVG element that needs nothing else. */
+/** Draws lines over time, with marks on the time axis, as an SVG element that needs nothing else. */
 export function linePlot({
   title,
   series,
@@ -83,7 +83,7 @@ function markLine({ text, isFault }: Mark, index: number, x: number): string {
   return `<g class="${kind}"><line x1="${at(x)}" x2="${at(x)}" y1="${TOP}" y2="${TOP + INNER_HEIGHT}"/><text text-anchor="middle" x="${at(x)}" y="${TOP - 3}">${index + 1}</text><title>${escapeXml(text)}</title></g>`;
 }
 
-/** Counts by upper bound, as bars over a logarithmic axis. */
+/** Draws counts by upper bound, as bars over a logarithmic axis. */
 export function histogramPlot(
   title: string,
   counts: readonly (readonly [upTo: number, count: number])[],
@@ -130,7 +130,7 @@ function legend(series: readonly Series[]): string {
 
 interface Scale {
   readonly ticks: readonly number[];
-  /** 0 at the bottom, 1 at the top. */
+  /** The place of a value on the axis: 0 is the bottom, and 1 the top. */
   place(value: number): number;
 }
 

@@ -47,7 +47,7 @@ const METRICS: Readonly<Record<string, (result: Metrics) => number | undefined>>
   publishes: ({ totals, publishedMs }) => (totals.acknowledged * 1000) / Math.max(1, publishedMs),
 };
 
-/** `p99<50ms`, `lost==0`, `deliveries>=100000`. @throws {Error} that says what is wrong. */
+/** Reads a threshold such as `p99<50ms`, `lost==0` or `deliveries>=100000`. @throws {Error} that says what is wrong */
 export function parseThreshold(text: string): Threshold {
   const match = /^\s*([\w.]+)\s*(<=|>=|==|<|>)\s*([\d.]+)\s*(us|ms|s|%|)\s*$/.exec(text);
   const [, metric = '', operator, value, unit] = match ?? [];
@@ -64,7 +64,7 @@ export function parseThreshold(text: string): Threshold {
   };
 }
 
-/** One that was not measured is not met. */
+/** Compares a result with thresholds. A threshold for something that was not measured is not met. */
 export function judge(thresholds: readonly Threshold[], result: Metrics): ThresholdOutcome[] {
   return thresholds.map(({ text, metric, operator, value: limit }) => {
     const value = METRICS[metric]?.(result) ?? Number.NaN;

@@ -1,15 +1,15 @@
 /**
  * The baseline: a bare uWebSockets.js server that does nothing but fan out what it is fed.
  *
- * `node bare-uws.js [--redis <port>]`; it prints `listening <port>`. Subscribers connect to
- * `/ws?<topic>`. It is fed messages, each `<topic> <frame to send on>`,
+ * `node bare-uws.js [--redis <port>]`; it prints `listening <port>`. Subscribers connect to `/ws?<topic>`. It is fed
+ * with messages, each `<topic> <frame to send on>`,
  * - by a WebSocket at `/feed`, one a frame;
  * - by `POST /feed`, one a line, answered `ok`;
  * - with `--redis`, by a plain Redis subscription to each topic that has subscribers.
  *
- * As fast as uWebSockets.js goes: frames wait in a queue and leave outside of any handler, at most 32
- * of them and about 15 KB a turn of the loop (more would fall to a write each, or overrun the 16 KiB
- * cork buffer).
+ * It is as fast as uWebSockets.js can be. Frames wait in a queue and leave outside of any handler, at most 32 of them
+ * and about 15 KB in a turn of the event loop: more would cost a write for each frame, or overrun the cork buffer of 16
+ * KiB.
  */
 
 import uWS from 'uWebSockets.js';
@@ -72,7 +72,7 @@ function subscribeToRedis(topic: string): void {
 }
 
 interface Link {
-  /** Of a subscriber; a feed has none. */
+  /** The topic of a subscriber; a feed has none. */
   readonly topic: string | undefined;
 }
 

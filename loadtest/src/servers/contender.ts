@@ -14,7 +14,7 @@ import { GATEWAY_ANSWERS, payload, type Subscribe } from '../generators/reader.j
 import { textFrame } from '../generators/websocket-frames.js';
 import { ServerProcess } from './server-process.js';
 
-/** How messages reach a server: both contenders of a comparison are fed the same way where they can be. */
+/** How messages reach a server. Both contenders of a comparison are fed in the same way, where that is possible. */
 export type FeedKind = 'http' | 'websocket' | 'redis';
 
 export interface BenchChannel {
@@ -27,27 +27,30 @@ export interface Contender {
   readonly name: 'bare uWS' | 'Fanfare';
   readonly server: ServerProcess;
   readonly port: number;
-  /** What a subscriber of the channel does. */
+  /** What a subscriber of the channel connects to and sends. */
   subscribe(channel: BenchChannel): Subscribe;
   openFeed(kind: FeedKind): Promise<Feed>;
-  /** What to write to such a feed: `count` messages numbered from `sequence`, payloads of `size` bytes. */
+  /**
+   * What to write to such a feed for `count` messages, which are numbered from `sequence` on and have payloads of
+   * `size` bytes.
+   */
   encode(kind: FeedKind, channel: BenchChannel, sequence: number, count: number, size: number): Buffer | string;
 }
 
 /** Lets {@link ServerProcess.collectGarbage} ask for a collection. */
 const COLLECT = ['--expose-gc', '--import', "data:text/javascript,process.on('SIGUSR2', () => gc())"];
 
-/** In which dialect subscribers of Fanfare read; the baseline is fed frames of the same size. */
+/** The dialect in which subscribers of Fanfare read. The baseline is fed frames of the same size. */
 export type BenchDialect = 'json' | 'compact';
 
 interface ServerOptions {
-  /** Default `compact`, which the SDK takes. */
+  /** The dialect of subscribers. Default `compact`, which the SDK takes. */
   readonly dialect?: BenchDialect | undefined;
-  /** Unset: without Redis. */
+  /** Port of Redis. Unset: the servers run without Redis. */
   readonly redisPort?: number | undefined;
   /** Further flags for Node. */
   readonly nodeFlags?: readonly string[] | undefined;
-  /** Default: that of the servers. */
+  /** The core on which the server runs. Default: that of servers. */
   readonly core?: number;
 }
 
@@ -85,7 +88,7 @@ const SUBPROTOCOLS = { json: JSON_SUBPROTOCOL, compact: COMPACT_SUBPROTOCOL } as
 
 const FANFARE = fileURLToPath(new URL('../../../gateway/bin/fanfare.mjs', import.meta.url));
 
-/** A gateway as `npm start` runs it, in development mode: no limits on rates. */
+/** Starts a gateway as `npm start` does, in development mode, where rates are not limited. */
 export async function startFanfare({
   redisPort,
   nodeFlags = [],
@@ -141,7 +144,7 @@ export async function startFanfare({
   };
 }
 
-/** What a gateway would send: the baseline is fed frames of the same size. */
+/** The frame that a gateway would send, since the baseline is fed frames of the same size. */
 function messageFrame({ name, durable }: BenchChannel, sequence: number, size: number, dialect: BenchDialect): string {
   if (dialect === 'compact') return `["${name}",${durable ? sequence : 0},${Date.now()},${payload(sequence, size)}]`;
   const offset = durable ? `"offset":${sequence},` : '';

@@ -6,7 +6,7 @@ export interface RedisServer {
   stop(): Promise<void>;
 }
 
-/** A redis-server of our own, without persistence, on a free port and on the server's core. */
+/** Starts a redis-server of our own, without persistence, on a free port and on the core of servers. */
 export async function startRedis(): Promise<RedisServer> {
   const servers = await startRedisServers();
   pinToServerCore(servers.node.pid);

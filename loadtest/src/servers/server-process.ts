@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Core of the server under test, and of Redis where it is in the path. */
 const SERVER_CORE = 0;
-/** Core of this process: subscribers and publisher. */
+/** Core of this process, with subscribers and publisher. */
 export const CLIENT_CORE = 1;
 
 /** Ticks a second of the times in /proc (`getconf CLK_TCK`; 100 on every Linux of today). */
@@ -32,13 +32,13 @@ process.once('exit', () => {
 });
 
 interface ServerProcessOptions {
-  /** Over those of this process. */
+  /** Environment variables, besides those of this process. */
   readonly env?: NodeJS.ProcessEnv;
-  /** Default {@link SERVER_CORE}. */
+  /** The core on which the process runs. Default {@link SERVER_CORE}. */
   readonly core?: number | undefined;
 }
 
-/** A child process, pinned to the server's core, that is killed with us. */
+/** A child process that is pinned to the core of servers, and is killed when this process ends. */
 export class ServerProcess {
   readonly pid: number;
   readonly #child: ChildProcess;
@@ -49,8 +49,8 @@ export class ServerProcess {
   }
 
   /**
-   * Starts a program and waits for a line of its output that `ready` matches.
-   * Resolves with that match as well. Rejects with its output if it ends or stays silent.
+   * Starts a program and waits for a line of its output that `ready` matches. Resolves with the process and that match.
+   * Rejects with the output if the program ends or stays silent.
    */
   static async start(
     program: string,
@@ -82,12 +82,12 @@ export class ServerProcess {
     return { server: new ServerProcess(child), match };
   }
 
-  /** CPU time used so far, ms. */
+  /** CPU time that the process has used so far, ms. */
   cpuMs(): number {
     return cpuMsOf(this.pid);
   }
 
-  /** Resident memory, bytes. */
+  /** Resident memory of the process, bytes. */
   residentBytes(): number {
     return residentBytesOf(this.pid);
   }

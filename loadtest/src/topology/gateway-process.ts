@@ -7,28 +7,28 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 interface GatewayPlan {
-  /** Content of its `fanfare.config.json`. */
+  /** Content of the gateway's `fanfare.config.json`. */
   readonly config: object;
-  /** 0: a free one. */
+  /** TCP port; 0 takes a free one. */
   readonly port: number;
-  /** Another build than that of this workspace. */
+  /** The program of another build than that of this workspace. */
   readonly program?: string | undefined;
 }
 
-/** A gateway in a process of its own, which ends with us. */
+/** A gateway in a process of its own, which ends when this process ends. */
 export interface GatewayProcess {
   readonly port: number;
   readonly pid: number;
-  /** `ws:` */
+  /** URL for WebSockets, with the scheme `ws:`. */
   readonly url: string;
-  /** `http:` */
+  /** URL for HTTP calls, with the scheme `http:`. */
   readonly api: string;
-  /** Whether its process is there. */
+  /** Whether the process is running. */
   readonly isRunning: boolean;
-  /** Lines of its log that tell of trouble. */
+  /** Lines of the gateway's log that say that something is wrong. */
   complaints(): readonly string[];
   signal(name: NodeJS.Signals): void;
-  /** By kill -9; resolves when it is gone. */
+  /** Kills the process by kill -9. Resolves when it is gone. */
   kill(): Promise<void>;
 }
 
@@ -36,7 +36,7 @@ const START_DEADLINE_MS = 45_000;
 const LISTENING = /\blistening\b/;
 const URL_PORT = /\burl"?[=:]"?https?:\/\/[^\s"]*:(\d+)/;
 const WORKERS_LISTENING = /\bworkers"?[=:]/;
-/** Complaints kept. */
+/** Most lines of complaints that are kept. */
 const MAX_COMPLAINTS = 1_000;
 
 const running = new Set<ChildProcess>();
@@ -54,7 +54,7 @@ export async function startGateway({ config, port, program = gatewayProgram() }:
     cwd: folder,
     env: { ...Object.fromEntries(inherited), FANFARE_PORT: String(port) },
     stdio: ['ignore', 'pipe', 'pipe'],
-    // A Ctrl-C at a terminal is for us: the gateway is needed until the audit is done.
+    // A Ctrl-C at a terminal is for this process only: the gateway is needed until the audit is done.
     detached: true,
   });
   running.add(child);
@@ -75,7 +75,7 @@ export async function startGateway({ config, port, program = gatewayProgram() }:
       const found = isOther ? undefined : URL_PORT.exec(line)?.[1];
       if (found !== undefined && listening === undefined) {
         listening = Number(found);
-        // What it said until then is about the configuration that it was given.
+        // What the gateway said until now is about its configuration.
         complaints.length = 0;
       }
       if (
@@ -114,7 +114,10 @@ export async function startGateway({ config, port, program = gatewayProgram() }:
   };
 }
 
-/** The gateway beside this package. @throws if it is not built, or not installed. */
+/**
+ * The program of the gateway that is installed beside this package. @throws {Error} if it is not built, or not
+ * installed
+ */
 function gatewayProgram(): string {
   const places = [
     '../../../gateway/bin/fanfare.mjs',

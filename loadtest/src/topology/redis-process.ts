@@ -12,33 +12,36 @@ export interface RedisNode {
   readonly port: number;
   readonly url: string;
   readonly dir: string;
-  /** Of the process that runs now; changes with `restart`. */
+  /** Id of the process that runs now. It changes with `restart`. */
   readonly pid: number;
   /** An admin connection that comes back by itself; commands on it time out after 10 s. */
   readonly client: Redis;
-  /** Dies at once; what it had not written is lost. Resolves when it is gone. */
+  /** Kills the process at once, so that what it had not written is lost. Resolves when it is gone. */
   kill9(): Promise<void>;
-  /** Freezes it: its sockets stay open and answer nothing. */
+  /** Freezes the process: its sockets stay open, and nothing is answered. */
   pause(): void;
   resume(): void;
-  /** Starts it again on the same port and folder, ending it first (kill -9) if it still runs. */
+  /** Starts the server again on the same port and folder. If it still runs, it is ended by kill -9 first. */
   restart(): Promise<void>;
-  /** The end of its log. */
+  /** The end of the server's log. */
   logTail(): Promise<string>;
-  /** Ends it and removes its folder. */
+  /** Ends the process and removes its folder. */
   stop(): Promise<void>;
 }
 
 export interface ProcessOptions {
   readonly program: 'redis-server' | 'redis-sentinel';
-  /** Command line after the program's name. Called again with another port if that one is taken. */
+  /** Makes the arguments of the command line. It is called again with another port if the first one is taken. */
   readonly args: (port: number, dir: string) => Promise<string[]> | string[];
 }
 
 const START_ATTEMPTS = 5;
 const READY_TIMEOUT_MS = 15_000;
 
-/** Ports below the range from which systems take the local ports of outgoing connections. */
+/**
+ * The first of the ports that are tried. They are below the range from which systems take the local ports of outgoing
+ * connections.
+ */
 const FIRST_PORT = 10_000;
 const LAST_PORT = 22_000;
 const BUS_DISTANCE = 10_000;
@@ -111,7 +114,7 @@ class NodeProcess implements RedisNode {
 
   async start(): Promise<void> {
     const args = await this.options.args(this.port, this.dir);
-    // In a group of its own: a Ctrl-C at a terminal is for us.
+    // The process is in a group of its own, because a Ctrl-C at a terminal is for this process only.
     const child = spawn(this.options.program, args, { stdio: 'ignore', detached: true });
     child.unref();
     const failed = new Promise<never>((_, reject) => {
@@ -154,7 +157,7 @@ class NodeProcess implements RedisNode {
   async kill9(): Promise<void> {
     const child = this.#process;
     if (!child) return;
-    // Nothing else may keep this process alive until it is gone.
+    // Perhaps nothing else keeps this process alive until the child is gone.
     child.ref();
     const gone = once(child, 'exit');
     child.kill('SIGKILL');
@@ -186,7 +189,10 @@ class NodeProcess implements RedisNode {
   }
 }
 
-/** Kills what still runs when this process ends, however it ends: its standard input closes then. */
+/**
+ * A script that kills the servers that still run when this process ends, however it ends: the standard input of the
+ * script closes then.
+ */
 const GUARD = `
 pids=" "
 while read -r op pid; do

@@ -9,15 +9,18 @@ import { type RedisNode, startNode } from './redis-process.js';
 
 export { freePort, type RedisNode } from './redis-process.js';
 
-/** After so long Redis gives a planned failover up, without a word (`CLUSTER_MF_TIMEOUT`): on a busy machine it does. */
+/**
+ * How long Redis tries a planned failover, ms. After that it gives up without a word (`CLUSTER_MF_TIMEOUT`), which
+ * happens on a busy machine.
+ */
 const MANUAL_FAILOVER_MS = 5_000;
 
 export interface RedisServers {
-  /** What `FANFARE_REDIS_URL` would be. */
+  /** The value for `FANFARE_REDIS_URL`. */
   readonly url: string;
-  /** Every server that holds data. */
+  /** All servers that hold data. */
   readonly nodes: readonly RedisNode[];
-  /** Ends all processes, frozen ones too, and removes their folders. */
+  /** Ends all processes, including frozen ones, and removes their folders. */
   stop(): Promise<void>;
 }
 
@@ -27,11 +30,11 @@ export interface StandaloneServers extends RedisServers {
 }
 
 export interface ClusterServers extends RedisServers {
-  /** Who claims this slot, in the view of a majority that answers within a second. */
+  /** The node that claims this slot, in the view of a majority that answers within a second. */
   masterOf(slot: number): Promise<RedisNode>;
-  /** The replicas of that master, in its own view. */
+  /** The replicas of a master, in its own view. */
   replicasOf(master: RedisNode): Promise<RedisNode[]>;
-  /** Makes a replica the master of its shard, by a planned failover. */
+  /** Makes a replica the master of its shard by a planned failover. */
   promote(replica: RedisNode): Promise<void>;
   /** The 40 digits by which the cluster knows a node. */
   idOf(node: RedisNode): Promise<string>;
@@ -40,18 +43,21 @@ export interface ClusterServers extends RedisServers {
 export interface SentinelServers extends RedisServers {
   readonly masterName: string;
   readonly sentinels: readonly RedisNode[];
-  /** Whom the sentinels call master now. */
+  /** The node that the sentinels call master now. */
   master(): Promise<RedisNode>;
 }
 
 export interface ServerOptions {
-  /** Append-only file, so that a killed server comes back with its data. Default off: it comes back empty. */
+  /**
+   * Whether servers have an append-only file, so that a killed one comes back with its data. Default false: it comes
+   * back empty.
+   */
   readonly appendonly?: boolean;
-  /** More settings, as in redis.conf. */
+  /** Further settings, as in redis.conf. */
   readonly config?: Readonly<Record<string, string>>;
 }
 
-/** One server, and replicas of it if asked for. */
+/** Starts one server, and replicas of it if they are asked for. */
 export async function startRedis(
   options: ServerOptions & { readonly replicas?: number } = {},
 ): Promise<StandaloneServers> {
@@ -60,7 +66,7 @@ export async function startRedis(
   return { url: node.url, node, replicas, nodes: [node, ...replicas], stop: () => stopAll([node, ...replicas]) };
 }
 
-/** A cluster that has elected nobody yet: the first `masters` nodes are the masters. */
+/** Starts a cluster in which nobody has been elected yet: the first `masters` nodes are the masters. */
 export async function startCluster(
   options: ServerOptions & {
     readonly masters?: number;
@@ -74,7 +80,8 @@ export async function startCluster(
     'cluster-config-file': 'nodes.conf',
     'cluster-node-timeout': String(nodeTimeoutMs),
     'cluster-allow-replica-migration': 'no',
-    // However long a fault lasts (by default, 11 s with this timeout), a replica may still be promoted.
+    // A replica may be promoted however long a fault lasts. By default it may only be promoted within 11 s, with this
+    // timeout.
     'cluster-replica-validity-factor': '0',
     ...options.config,
   };
@@ -179,7 +186,7 @@ class Cluster implements ClusterServers {
   }
 }
 
-/** One master, its replicas and the sentinels that watch them. */
+/** Starts one master, its replicas, and the sentinels that watch them. */
 export async function startSentinel(
   options: ServerOptions & {
     readonly sentinels?: number;
@@ -278,8 +285,8 @@ async function stopAll(nodes: readonly RedisNode[]): Promise<void> {
 }
 
 /**
- * Waits until this holds; asks every 20 ms. Rejects after `timeoutMs` (default 20 s), and tells what `state` sees then:
- * a run that failed once, elsewhere, can be understood from its output alone.
+ * Waits until this holds, and asks every 20 ms. Rejects after `timeoutMs` (default 20 s), with what `state` returns
+ * then, so that a run that failed once, elsewhere, can be understood from its output alone.
  */
 export async function until(
   what: string,
@@ -304,7 +311,10 @@ function succeeds(call: Promise<unknown>): Promise<boolean> {
   );
 }
 
-/** `undefined` where the call fails or takes longer than a second: a frozen or dead node has no say. */
+/**
+ * The result of a call; `undefined` if it fails or takes longer than a second, because a frozen or dead node has no
+ * say.
+ */
 function orUndefined<T>(call: Promise<T>): Promise<T | undefined> {
   return Promise.race([call.catch(() => undefined), delay(1000, undefined, { ref: false })]);
 }

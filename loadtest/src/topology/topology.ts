@@ -17,11 +17,11 @@ export type TopologyKind = (typeof TOPOLOGIES)[number];
 interface TopologyPlan {
   readonly kind: TopologyKind;
   readonly gateways: number;
-  /** Processes of each gateway. */
+  /** How many worker processes each gateway has. */
   readonly workers: number;
-  /** Another build of the gateway. */
+  /** The program of another build of the gateway. */
   readonly program?: string | undefined;
-  /** What else stands in the gateways' configuration: over what it says of them here. */
+  /** Further settings of the gateways. They replace those that are set here. */
   readonly settings?: object | undefined;
 }
 
@@ -31,12 +31,15 @@ const HISTORY = { size: 500_000, ttl: '24h' };
 const READY_DEADLINE_MS = 60_000;
 const POLL_MS = 50;
 
-/** Gateways and Redis servers of our own on loopback: real processes, which end with us at the latest. */
+/**
+ * Gateways and Redis servers of our own on loopback. They are real processes, which end with this process at the
+ * latest.
+ */
 export class Topology {
   readonly kind: TopologyKind;
-  /** None with the memory broker. */
+  /** The Redis servers; `undefined` with the memory broker. */
   readonly servers: Servers | undefined;
-  /** One that is replaced keeps its place and its port. */
+  /** The gateways. One that is replaced keeps its place and its port. */
   readonly gateways: GatewayProcess[] = [];
   readonly #plan: TopologyPlan;
   readonly #config: object;
@@ -54,7 +57,7 @@ export class Topology {
       namespaces: {
         demo: { durable: true, history: HISTORY, ...open },
         live: { durable: false, ...open },
-        // Shorter than what is published in the course of a fault.
+        // This history is shorter than what is published in the course of a fault.
         brief: { durable: true, history: { size: 10, ttl: '24h' }, ...open },
       },
       limits: { subscriptions: 0 },
@@ -84,7 +87,7 @@ export class Topology {
     return this.gateways.map(({ api }) => api);
   }
 
-  /** Starts a gateway again on its port, where it runs no more. */
+  /** Starts a gateway again on its port, if it does not run any more. */
   async replace(place: number): Promise<void> {
     const { port, isRunning } = this.gateways[place] as GatewayProcess;
     if (!isRunning) this.gateways[place] = await this.#start(port);
@@ -95,7 +98,7 @@ export class Topology {
     await until('the gateways are ready', async () => (await Promise.all(this.apis.map(isReady))).every(Boolean));
   }
 
-  /** Ends what faults left behind: everything runs, and is ready. */
+  /** Ends what faults left behind, so that everything runs and is ready. */
   async mend(): Promise<void> {
     for (const node of [...(this.servers?.nodes ?? []), ...sentinelsOf(this.servers)]) {
       if (isRunning(node)) node.resume();
@@ -119,7 +122,7 @@ export class Topology {
 }
 
 function startServers(kind: TopologyKind): Promise<Servers | undefined> {
-  // On disk, so that a server that is killed comes back with what it acknowledged.
+  // Data is kept on disk, so that a server that is killed comes back with everything that it acknowledged.
   const options = { appendonly: true };
   if (kind === 'standalone') return startRedis(options);
   if (kind === 'sentinel') return startSentinel({ ...options, replicas: 2 });
