@@ -33,22 +33,27 @@ export async function bundleSdk(root) {
   await bundleScripts(root, dist, names, external);
 }
 
-async function bundleScripts(root, dist, names, external) {
-  const [esbuild, { default: ts }] = await Promise.all([import('esbuild'), import('typescript')]);
-  const shared = {
+/** How esbuild makes what ships of our sources. The types have to be bundled by then: they say which names are public. */
+export async function shippedForm(root) {
+  const { default: ts } = await import('typescript');
+  return {
     bundle: true,
     target: TARGET,
     charset: 'utf8',
     // A bundler that minifies cannot put constants of another module in their place.
     minifySyntax: true,
-    // The test kit runs where tests do.
-    external: [...external, 'node:*'],
     // Fields become plain assignments; defined as the standard says they would go through a helper.
     tsconfigRaw: { compilerOptions: { useDefineForClassFields: false } },
     plugins: [sources(ts, root)],
-    mangleProps: new RegExp(`^(${internalNames(ts, root, dist).join('|')})$`),
+    mangleProps: new RegExp(`^(${internalNames(ts, root).join('|')})$`),
     logLevel: 'warning',
   };
+}
+
+async function bundleScripts(root, dist, names, external) {
+  const esbuild = await import('esbuild');
+  // The test kit runs where tests do.
+  const shared = { ...(await shippedForm(root)), external: [...external, 'node:*'] };
   const entryPoints = Object.fromEntries(
     [...names, ...REPLACED].map((name) => [path.basename(name), sourceOf(root, name, '.ts', 'src')]),
   );
@@ -135,7 +140,8 @@ function protocolFile(name) {
  * language, browsers, Node, `ws` or React have may be theirs. Fields of plain objects may be data, and stay. What the test
  * kit brings along of the gateway is bundled in the same run, so the names are the same there.
  */
-function internalNames(ts, root, dist) {
+function internalNames(ts, root) {
+  const dist = path.join(root, 'client-sdk/dist');
   const types = path.dirname(ts.sys.getExecutingFilePath());
   const packages = ['node', 'ws', 'react'].map((name) => path.join(root, 'node_modules/@types', name));
   const theirs = new Set([dist, types, ...packages].flatMap((folder) => filesIn(folder, '.d.ts').flatMap(wordsIn)));
