@@ -4,7 +4,10 @@
  */
 const ORIGIN_US = calibrate();
 
-/** Read between two readings of the cheaper clock, until these are close: this process may be put aside at any time. */
+/**
+ * Compares two clocks. One is read between two readings of the other, until these are close together, because this
+ * process may be interrupted at any time.
+ */
 function calibrate(): number {
   let best = Number.POSITIVE_INFINITY;
   let originUs = 0;
@@ -19,7 +22,10 @@ function calibrate(): number {
   return originUs;
 }
 
-/** Added to this machine's clock: what an agent lacks to the clock of who asked it to work. */
+/**
+ * What is added to the clock of this machine, us: the difference to the clock of the machine that gave an agent its
+ * work.
+ */
 let offsetUs = 0;
 
 export function nowUs(): number {

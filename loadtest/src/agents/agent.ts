@@ -9,7 +9,10 @@ interface Agent {
   close(): void;
 }
 
-/** Generator processes on this machine for whoever connects: a trusted network only, for they open what they are told. */
+/**
+ * Runs generator processes on this machine for whoever connects. Use it in a trusted network only, because they open
+ * every connection that they are told to.
+ */
 export async function startAgent(host: string, port: number): Promise<Agent> {
   const server = new WebSocketServer({ host, port, maxPayload: 2 ** 30 });
   await new Promise<void>((resolve, reject) => {
@@ -26,7 +29,7 @@ export async function startAgent(host: string, port: number): Promise<Agent> {
   };
 }
 
-/** Its generators end with the connection. */
+/** Serves one connection. Its generators end with it. */
 function serve(socket: WebSocket): void {
   const generators: LocalGenerator[] = [];
   const answer = async (request: AgentRequest): Promise<Omit<AgentReply, 'id'>> => {

@@ -4,7 +4,7 @@ import { nowUs } from '../clock.js';
 import type { Generator } from '../run/generator.js';
 import type { WorkerReply, WorkerRequest } from '../run/plan.js';
 
-/** To an agent, as JSON text frames; each is answered with its `id`. */
+/** A request to an agent, as a JSON text frame. Each is answered with its `id`. */
 export type AgentRequest =
   | { readonly do: 'clock' }
   /** Starts so many generator processes. */
@@ -14,16 +14,19 @@ export type AgentRequest =
 export interface AgentReply {
   readonly id: number;
   readonly error?: string;
-  /** Of the agent's clock, us. */
+  /** Time of the agent's clock, us. */
   readonly nowUs?: number;
   readonly reply?: WorkerReply;
 }
 
-/** Questions for the time; the one that was answered fastest counts. */
+/** How often an agent is asked for the time. The question that was answered fastest counts. */
 const CLOCK_QUESTIONS = 30;
 const CONNECT_TIMEOUT_MS = 10_000;
 
-/** Connects to agents at `host:port`, asks their clocks, and starts generators on each; they end with the connection. */
+/**
+ * Connects to agents at `host:port`, asks for the time of their clocks, and starts generators on each. They end with
+ * the connection.
+ */
 export async function connectAgents(addresses: readonly string[], each: number): Promise<Generator[]> {
   const generators = await Promise.all(
     addresses.map(async (address) => {
@@ -87,7 +90,10 @@ class AgentLink {
     });
   }
 
-  /** What its clock lacks to ours: by the answer with the shortest way, which bounds the error by half of it. */
+  /**
+   * What has to be added to the clock of the agent to get ours. It comes from the fastest answer, half of whose time is
+   * the most that the estimate may be off.
+   */
   async clock(): Promise<Generator['clock']> {
     let best = { offsetUs: 0, errorUs: Number.POSITIVE_INFINITY };
     for (let i = 0; i < CLOCK_QUESTIONS; i++) {

@@ -1,6 +1,6 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 
-/** What is wrong with the command line; the program ends with 2. */
+/** The command line is wrong; the program ends with 2. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
@@ -17,7 +17,7 @@ export function parseFlags<const O extends Options>(args: readonly string[], opt
   }
 }
 
-/** A whole number of at least `least`. */
+/** Reads a whole number of at least `least`. */
 export function wholeNumber(flag: string, text: string, least = 1): number {
   if (!/^\d{1,9}$/.test(text) || Number(text) < least)
     throw new UsageError(`--${flag} takes a whole number from ${least} on, not ${text}`);
@@ -26,7 +26,7 @@ export function wholeNumber(flag: string, text: string, least = 1): number {
 
 const UNITS_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const;
 
-/** `500ms`, `5s`, `2m`, `1h`, in ms. */
+/** Reads a time such as `500ms`, `5s`, `2m` or `1h`, as ms. */
 export function timeMs(flag: string, text: string): number {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text);
   if (!match) throw new UsageError(`--${flag} takes a time such as 500ms, 30s or 5m, not ${text}`);

@@ -10,41 +10,44 @@ export interface CompareOptions {
   readonly subscribers: number;
   readonly rounds: number;
   readonly roundMs: number;
-  /** Messages published at once; several bursts are on their way, another follows when every subscriber has one. */
+  /**
+   * How many messages are published at once. Several such bursts are under way; another one follows when every
+   * subscriber has received one.
+   */
   readonly burst: number;
-  /** Bytes of a message. */
+  /** Size of a message, bytes. */
   readonly size: number;
 }
 
 /** What one entrant did in one round. */
 export interface Round {
   readonly deliveriesPerSecond: number;
-  /** From before a burst left until a subscriber had the last of it, ms. */
+  /** Median time from before a burst left until a subscriber had all of it, ms. */
   readonly p50: number;
   readonly p99: number;
-  /** Of a core; NaN where the server runs elsewhere. */
+  /** CPU time of the server, as a share of a core; NaN if the server runs elsewhere. */
   readonly cpu: number;
-  /** Of this process, of a core: near 1, the figures are its own. */
+  /** CPU time of this process, as a share of a core. If it is near 1, the figures are those of this process. */
   readonly generatorCpu: number;
 }
 
 const BURST_DEADLINE_MS = 15_000;
 const WARM_MS = 500;
-/** Bursts on their way at a time, so that no server waits for a publisher. */
+/** How many bursts are under way at a time, so that no server waits for a publisher. */
 export const IN_FLIGHT = 4;
 
 /** Subscribers of one entrant, kept over all rounds, and what they count. */
 export class Stand {
   readonly entrant: Entrant;
   readonly #pool = new ReaderPool();
-  /** Of the server, bytes for each connection made; NaN where it runs elsewhere. */
+  /** Memory of the server for each connection, bytes; NaN if the server runs elsewhere. */
   bytesPerConnection = Number.NaN;
 
   constructor(entrant: Entrant) {
     this.entrant = entrant;
   }
 
-  /** Rejects unless all are subscribed in time. */
+  /** Opens the subscribers. Rejects unless all are subscribed in time. */
   async open(subscribers: number): Promise<void> {
     const before = residentBytes(this.entrant.pids);
     await this.#pool.open(Array.from({ length: subscribers }, () => this.entrant.subscribe)).catch((error: Error) => {
@@ -54,7 +57,7 @@ export class Stand {
     this.bytesPerConnection = Math.max(0, residentBytes(this.entrant.pids) - before) / subscribers;
   }
 
-  /** Bursts for so long. Rejects if a message is missing. */
+  /** Publishes bursts for so long. Rejects if a message is missing. */
   async round({ burst, size, roundMs }: Pick<CompareOptions, 'burst' | 'size' | 'roundMs'>): Promise<Round> {
     const histogram = createHistogram();
     const texts = Array.from({ length: burst }, () => MARKER.padEnd(size, 'x'));

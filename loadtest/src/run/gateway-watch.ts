@@ -1,16 +1,16 @@
-/** What the gateways of a run say of themselves, added up; `undefined`: at least one does not tell. */
+/** What the gateways of a run say about themselves, added up. */
 export interface GatewaySample {
   readonly residentBytes: number;
-  /** CPU time since their start, s. */
+  /** CPU time of the gateways since their start, s. */
   readonly cpuSeconds: number;
   readonly connections: number;
-  /** Every number of `/metrics` that is named `fanfare_…`. */
+  /** All numbers in `/metrics` whose names begin with `fanfare_`. */
   readonly counters: Readonly<Record<string, number>>;
 }
 
 const TIMEOUT_MS = 2_000;
 
-/** Reads `/metrics` of every gateway. */
+/** Reads `/metrics` of every gateway; `undefined` if at least one does not answer. */
 export async function sampleGateways(apis: readonly string[]): Promise<GatewaySample | undefined> {
   const texts = await Promise.all(apis.map(metricsOf));
   if (texts.some((text) => text === undefined)) return undefined;
@@ -29,7 +29,9 @@ export async function sampleGateways(apis: readonly string[]): Promise<GatewaySa
   };
 }
 
-/** What the gateways counted between two samples; `undefined`: they were not told of, or began anew meanwhile. */
+/**
+ * What the gateways counted between two samples; `undefined` if it is not known, or if a gateway restarted meanwhile.
+ */
 export function countersBetween(
   first: GatewaySample | undefined,
   last: GatewaySample | undefined,

@@ -3,19 +3,19 @@ import type { WorkerReply, WorkerRequest } from './plan.js';
 
 /** A generator process, here or on another machine. */
 export interface Generator {
-  /** Where it runs. */
+  /** The machine on which it runs. */
   readonly host: string;
-  /** What its clock lacks to ours, us, and how far off that estimate may be. */
+  /** What has to be added to its clock to get ours, us, and how far off that estimate may be. */
   readonly clock: { readonly offsetUs: number; readonly errorUs: number };
-  /** Rejects if it fails, or is gone. */
+  /** Sends a request. Rejects if the generator fails, or is gone. */
   ask(request: WorkerRequest): Promise<WorkerReply>;
-  /** Ends it, whatever it does. */
+  /** Ends the generator, whatever it is doing. */
   end(): void;
 }
 
 const WORKER = new URL('./worker.js', import.meta.url);
 
-/** A generator process on this machine; it ends with this one. */
+/** A generator process on this machine. It ends when this process ends. */
 export class LocalGenerator implements Generator {
   readonly host = 'local';
   readonly clock = { offsetUs: 0, errorUs: 0 };

@@ -12,15 +12,15 @@ const COMPUTING = 0.7;
 /** A loop that was never idle did not come to the end of what had arrived, whoever had the core: its queue grew. */
 const NEVER_IDLE = 0.995;
 const MOST = 0.5;
-/** Messages that leave later than this are those of another schedule, ms. */
+/** If the 99th percentile of lateness is above this, messages were published by another schedule than asked for, ms. */
 const LATE_P99_MS = 250;
-/** Fewer seconds say nothing. */
+/** Least number of points, of a second each, that say anything. */
 const MIN_POINTS = 3;
 
 interface GeneratorVerdict {
   /** Why the figures are those of the generators and not of the gateway; empty if they are not. */
   readonly limits: readonly string[];
-  /** What else to know of the generators when figures are read. */
+  /** What else to know about the generators when figures are read. */
   readonly notes: readonly string[];
 }
 

@@ -21,7 +21,7 @@ interface SettledLosses {
   readonly offenders: readonly Offender[];
 }
 
-/** Of each channel; more than that are lost whatever the log says. */
+/** Most losses of each channel that are looked up. Any more count as lost, whatever the log says. */
 const LOOKED_UP = 2_000;
 const OFFENDERS = 3;
 const PAGE = 500;
@@ -92,7 +92,7 @@ function whereInLog(log: readonly Entry[], stream: number, n: number, position: 
   return other ? 'another message stands in the log at its position' : 'it is not in the log';
 }
 
-/** The log around these positions, through the API; `undefined`: it cannot be read. */
+/** Reads the log around these positions through the API; `undefined` if it cannot be read. */
 async function readLog(
   { apis, apiKey }: TargetPlan,
   channel: string,
@@ -131,7 +131,7 @@ async function readPage(
       const { messages } = (await response.json()) as { messages: Entry[] };
       return messages;
     } catch {
-      // The next gateway may answer.
+      // The next gateway may be able to answer.
     }
   }
   return undefined;

@@ -5,17 +5,17 @@ import type { Tick } from './tally.js';
 
 /** How connections are let in. */
 export interface TokenPlan {
-  /** As it is, for all of them. */
+  /** One token for all connections. */
   readonly token?: string | undefined;
-  /** Signs one for each, HS256. */
+  /** Secret with which a token for each connection is signed, by HS256. */
   readonly secret?: string | undefined;
 }
 
 /** Where a run's gateways are; connections are spread over them. */
 export interface TargetPlan {
-  /** `ws:` or `wss:` */
+  /** URLs for WebSockets, with the scheme `ws:` or `wss:`. */
   readonly urls: readonly string[];
-  /** `http:` or `https:`, in the same order. */
+  /** URLs for HTTP calls, with the scheme `http:` or `https:`, in the same order. */
   readonly apis: readonly string[];
   readonly apiKey: string | undefined;
   readonly tokens: TokenPlan;
@@ -38,25 +38,28 @@ export interface WorkerPlan {
   readonly seed: number;
   readonly target: TargetPlan;
   readonly shares: readonly Share[];
-  /** To connect from; empty: the system's choice. */
+  /** Local addresses to connect from. Empty: the system chooses. */
   readonly localAddresses: readonly string[];
   readonly verifyEvery: number;
-  /** Added to this machine's clock, us. */
+  /** What is added to the clock of this machine, us. */
   readonly clockOffsetUs: number;
-  /** Connections on their way at a time. */
+  /** Most connections that are being made at a time. */
   readonly connecting: number;
 }
 
-/** To a worker; each is answered by a {@link WorkerReply} with its `id`. */
+/** A request to a worker. Each is answered by a {@link WorkerReply} with its `id`. */
 export type WorkerRequest =
   | { readonly do: 'begin'; readonly plan: WorkerPlan }
-  /** 0-1 of the connections, and of the rates; `undefined`: nothing is published any more. */
+  /**
+   * Sets the load: shares of the connections and of the rates, 0 to 1. `publish` `undefined`: nothing is published any
+   * more.
+   */
   | { readonly do: 'load'; readonly connections: number; readonly publish: number | undefined }
   | { readonly do: 'tick' }
   /** Cuts a share of the group's connections, and of all groups if none is named. */
   | { readonly do: 'cut'; readonly group?: string | undefined; readonly share: number; readonly seed: number }
   | { readonly do: 'stall'; readonly share: number; readonly ms: number; readonly seed: number }
-  /** Messages that were published and are not settled. */
+  /** Asks how many messages were published and are not settled. */
   | { readonly do: 'open' }
   | { readonly do: 'acks' }
   /** Waits until everybody has what was acknowledged, or nothing has come for a while; then audits. */
@@ -72,7 +75,10 @@ export interface Loss {
   readonly stream: number;
   readonly subscriber: string;
   readonly ranges: readonly (readonly [from: number, to: number])[];
-  /** The first that the subscriber received of each epoch, where it knows: the log may be too short to tell. */
+  /**
+   * The first position that the subscriber received of each epoch, where it is known, because the log may be too short
+   * to show it.
+   */
   readonly epochs: readonly AckPosition[];
 }
 
@@ -84,7 +90,7 @@ export interface WorkerReply {
   readonly skipped?: number;
   readonly acks?: readonly AckSummary[];
   readonly offenders?: readonly Offender[];
-  /** What was lost, most of it if there is very much. */
+  /** The messages that were lost, or most of them if they are very many. */
   readonly losses?: readonly Loss[];
   readonly positions?: readonly (AckPosition | undefined)[];
 }

@@ -5,14 +5,14 @@ import { availableParallelism } from 'node:os';
 interface Machine {
   /** Files that one process may have open. */
   readonly filesPerProcess: number;
-  /** Local ports for connections from one address to one server. */
+  /** How many local ports there are for connections from one address to one server. */
   readonly portsPerAddress: number;
   readonly cores: number;
 }
 
-/** Files of a generator process that are no connections. */
+/** How many open files of a generator process are no connections. */
 const OTHER_FILES = 300;
-/** Share of an address' ports that is used: looking for a free one takes ever longer. */
+/** The share of the ports of an address that is used. With more, finding a free one would take ever longer. */
 const PORT_SHARE = 0.6;
 const LINUX_PORTS = [32_768, 60_999] as const;
 const UNLIMITED = 1_000_000;
@@ -28,15 +28,15 @@ export function inspectMachine(): Machine {
 }
 
 interface Layout {
-  /** Processes that read; one more publishes, if there is more than one process. */
+  /** How many processes there are. If there is more than one, the last one publishes. */
   readonly workers: number;
-  /** Addresses of 127.0.0.0/8 for each worker to connect from; none: the system's choice. */
+  /** For each worker, the addresses of 127.0.0.0/8 to connect from. None: the system chooses. */
   readonly localAddresses: readonly (readonly string[])[];
 }
 
 /**
- * How many processes and source addresses so many connections need. @throws {Error} that says what
- * this machine lacks.
+ * Finds out how many processes and source addresses so many connections need. @throws {Error} that says what this
+ * machine lacks
  */
 export function layOut(
   { filesPerProcess, portsPerAddress, cores }: Machine,

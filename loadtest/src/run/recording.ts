@@ -18,17 +18,17 @@ export class Recording {
   readonly lateness = createHistogram();
   audit: AuditCounts = noCounts();
   peakConnections = 0;
-  /** Of all generators together, connections now. */
+  /** How many connections all generators together have now. */
   connections = 0;
   pending = 0;
-  /** Connections that were refused for good so far. */
+  /** How many connections were refused for good so far. */
   refused = 0;
-  /** Connections that were cut, and readers that were stopped for a time, so far. */
+  /** How many connections were cut, and how many readers were stopped for a time, so far. */
   disturbed = { cut: 0, stalled: 0 };
   readonly #beganAt = performance.now();
   #gateway: { readonly sample: GatewaySample; readonly at: number } | undefined;
 
-  /** Since the run began, ms. */
+  /** Time since the run began, ms. */
   get nowMs(): number {
     return performance.now() - this.#beganAt;
   }
@@ -37,10 +37,10 @@ export class Recording {
     this.marks.push({ atMs: this.nowMs, text, isFault });
   }
 
-  /** @returns the point that the ticks make, one tick of each generator. */
+  /** @returns the point of time that the ticks make, with one tick of each generator */
   add(ticks: readonly Tick[], gateway: GatewaySample | undefined): Point {
     const now = performance.now();
-    // By the generators' own watches: when they were asked and when they answered may differ.
+    // Time is taken from the generators, because the time between the questions differs from that between the answers.
     const elapsedMs = Math.max(1, ...ticks.map(({ wallMs }) => wallMs));
     const sum = (name: Counted) => ticks.reduce((total, tick) => total + tick[name], 0);
     for (const name of Object.keys(this.totals) as (keyof Recording['totals'])[]) this.totals[name] += sum(name);
@@ -97,7 +97,7 @@ export class Recording {
     this.#gateway = sample && { sample, at };
     if (!before || !sample) return undefined;
     const seconds = sample.cpuSeconds - before.sample.cpuSeconds;
-    // One that was started anew begins at 0.
+    // The counter of a gateway that was restarted begins at 0.
     return seconds < 0 ? undefined : (seconds * 1000) / Math.max(1, at - before.at);
   }
 }

@@ -3,14 +3,14 @@ import type { Share } from './plan.js';
 
 const LINKS = { http: 8, 'http-batch': 4, websocket: 1, sdk: 4 } as const;
 
-/** Connections that publish for a group. */
+/** How many connections publish for a group. */
 export function linkCount({ by, connections }: Publish): number {
   return connections ?? LINKS[by];
 }
 
 /**
- * Splits a scenario over so many workers: connections evenly over all but the last, which publishes; a
- * single worker does both.
+ * Splits a scenario over so many workers. Connections are spread evenly over all workers but the last, which publishes.
+ * A single worker does both.
  */
 export function shareOut({ groups }: Scenario, workers: number): Share[][] {
   const readers = Math.max(1, workers - 1);

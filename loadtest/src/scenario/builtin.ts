@@ -3,7 +3,7 @@ import type { ScenarioInput } from './scenario.js';
 const CONNECT = { duration: 0, publish: false };
 const hold = (duration: string) => ({ duration });
 
-/** The scenarios that are here without a file. Numbers are for one machine with a gateway of its own. */
+/** The scenarios that need no file. Their numbers are for one machine with a gateway of its own. */
 export const BUILT_IN: Readonly<Record<string, ScenarioInput>> = {
   fanout: {
     name: 'fanout',
@@ -44,7 +44,8 @@ export const BUILT_IN: Readonly<Record<string, ScenarioInput>> = {
     name: 'slow',
     description: 'a share of the readers is too slow',
     groups: {
-      // Kernels hold some 5 MiB of a connection on loopback: less than that, and the gateway would not notice.
+      // Kernels hold some 5 MiB of a connection on loopback. With less than that, the gateway would not notice slow
+      // readers.
       slow: {
         connections: 100,
         channels: 1,

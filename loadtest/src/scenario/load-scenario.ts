@@ -7,12 +7,18 @@ import { z } from 'zod';
 import { BUILT_IN } from './builtin.js';
 import { resolveScenario, type Scenario } from './scenario.js';
 
-/** What is wrong with a scenario, one line a problem: file, line and column where known, path, message. */
+/**
+ * The scenario is wrong. The message has one line for each problem: file, line and column where they are known, path,
+ * and what is wrong.
+ */
 export class ScenarioError extends Error {
   override readonly name = 'ScenarioError';
 }
 
-/** A built-in one by its name, or a file in YAML (or JSON), TypeScript or JavaScript. @throws {ScenarioError} */
+/**
+ * Loads a built-in scenario by its name, or one from a file in YAML (or JSON), TypeScript or JavaScript. @throws
+ * {ScenarioError}
+ */
 export async function loadScenario(name: string): Promise<Scenario> {
   if (Object.hasOwn(BUILT_IN, name)) return resolveScenario(BUILT_IN[name]);
   if (!existsSync(name)) {
@@ -34,7 +40,7 @@ function fromYaml(file: string): Scenario {
     const lines = document.errors.map(({ pos, message }) => `${place(pos[0])} ${message.split('\n')[0]}`);
     throw new ScenarioError(lines.join('\n'));
   }
-  /** The value there; if it is missing, what it is missing from. */
+  /** The place of the value at this path; if it is missing, the place of what it is missing from. */
   const offsetOf = (where: readonly PropertyKey[]): number => {
     for (let length = where.length; length > 0; length--) {
       const node = document.getIn(where.slice(0, length), true);

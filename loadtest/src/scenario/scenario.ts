@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { MAX_PAYLOAD_BYTES, MIN_PAYLOAD_BYTES } from '../audit/payload.js';
 
-/** `"500ms"`, `"30s"`, `"5m"`, `"1h"`, or a number of seconds; in ms. */
+/** A duration such as `"500ms"`, `"30s"`, `"5m"` or `"1h"`, or a number of seconds. It is read as ms. */
 const duration = z
   .union([
     z.number().nonnegative(),
@@ -33,21 +33,32 @@ const sizes = z.union([
 
 const publish = z
   .strictObject({
-    /** One request a message, a batch a request, frames of a WebSocket, one message each, or clients of the SDK. */
+    /**
+     * How messages are published. `http`: one request for each message; `http-batch`: one request for a batch;
+     * `websocket`: one frame for each message; `sdk`: by clients of the SDK.
+     */
     by: z.enum(['http', 'http-batch', 'websocket', 'sdk']).default('websocket'),
-    /** Open model: so many messages a second by a schedule, over all channels of the group in turn. */
+    /** Open model: how many messages per second are published by a schedule, on all channels of the group in turn. */
     rate: z.number().positive().optional(),
-    /** Closed model: so many that one subscriber of their channel has not received yet. */
+    /**
+     * Closed model: how many messages of a channel are under way, which one of its subscribers has not received yet.
+     */
     inFlight: count.optional(),
-    /** Payloads, bytes of JSON text. */
+    /** Sizes of payloads, in bytes of JSON text. */
     size: sizes.default(256),
-    /** Most messages a request, for `http-batch`. */
+    /** Most messages of one request, for `http-batch`. */
     batch: count.max(1000).default(100),
-    /** Default 8 for `http`, 4 for `http-batch` and `sdk`, 1 for `websocket`. */
+    /** How many connections publish. Default 8 for `http`, 4 for `http-batch` and `sdk`, 1 for `websocket`. */
     connections: count.max(1000).optional(),
-    /** By HTTP only: every message has a key and is repeated, at every gateway in turn, until it is acknowledged. */
+    /**
+     * Whether every message has a key and is repeated, at every gateway in turn, until it is acknowledged. By HTTP
+     * only.
+     */
     sure: z.boolean().default(false),
-    /** `replicated`: each message waits until the replicas have it too. */
+    /**
+     * How safe a message has to be before it is acknowledged. `replicated`: each message waits until the replicas have
+     * it too.
+     */
     durability: z.enum(['stored', 'replicated']).default('stored'),
   })
   .refine(({ rate, inFlight }) => (rate === undefined) !== (inFlight === undefined), {
@@ -58,39 +69,48 @@ const publish = z
   });
 
 const group = z.strictObject({
-  /** At full load. */
+  /** How many connections the group has at full load. */
   connections: count,
-  /** Spread evenly over the connections; `own`: each connection has its own. */
+  /**
+   * How many channels the group has. They are spread evenly over the connections. `own`: each connection has a channel
+   * of its own.
+   */
   channels: z.union([count, z.literal('own')]).default(1),
   channelsPerConnection: count.max(1000).default(1),
-  /** Whether the channels are durable; must be true of the namespace. */
+  /** Whether the channels are durable. It has to agree with the namespace. */
   durable: z.boolean().default(true),
-  /** Default: `demo` for durable channels, `live` for live ones, as a gateway in development has them. */
+  /**
+   * Namespace of the channels. Default: `demo` for durable channels and `live` for live ones, as a gateway in
+   * development has them.
+   */
   namespace: z
     .string()
     .regex(/^[\w.-]+$/)
     .optional(),
-  /** A socket with the least of a client, or the SDK. */
+  /** What subscribes: `raw` is a socket with the least that a client needs, `sdk` is the SDK. */
   client: z.enum(['raw', 'sdk']).default('raw'),
-  /** What the SDK takes by itself, plain JSON, or MessagePack. */
+  /** The dialect of the connections. `compact` is what the SDK takes by itself. */
   dialect: z.enum(['compact', 'json', 'msgpack']).default('compact'),
-  /** Members of their channels, who hear of each other. */
+  /** Whether the connections are members of their channels, and hear of each other. */
   presence: z.boolean().default(false),
   publish: publish.optional(),
   /** A share of the readers stops reading for a time, again and again. */
   slow: z.strictObject({ share, stall: duration, every: duration }).optional(),
-  /** A share of the connections a second leaves, and comes anew. */
+  /** A share of the connections leaves every second, and comes anew. */
   churn: z.strictObject({ perSecond: share }).optional(),
-  /** A share of the connections is cut at once, when so much of the hold has passed, and comes back. */
+  /** A share of the connections is cut at once, and comes back. `at` says when, as a share of the longest stage. */
   storm: z.strictObject({ at: share.default(0.4), share: share.default(1) }).optional(),
 });
 
 const stage = z.strictObject({
-  /** Load changes evenly over this time; 0: at once, and the next stage waits until all are connected. */
+  /**
+   * How long the stage lasts. Load changes evenly over this time. 0: it changes at once, and the next stage waits until
+   * all are connected.
+   */
   duration,
-  /** At the end of the stage: 0-1 of the connections and of the rates. */
+  /** The load at the end of the stage: a share of the connections and of the rates, 0 to 1. */
   load: share.default(1),
-  /** Whether messages are published meanwhile. */
+  /** Whether messages are published during the stage. */
   publish: z.boolean().default(true),
 });
 
@@ -103,7 +123,7 @@ const scenarioSchema = z.strictObject({
   }),
 });
 
-/** What a scenario file holds. */
+/** The content of a scenario file. */
 export type ScenarioInput = z.input<typeof scenarioSchema>;
 export type Group = z.output<typeof group>;
 export type Publish = z.output<typeof publish>;
@@ -121,18 +141,21 @@ const DEFAULT_STAGES: readonly Stage[] = [
   { duration: HOLD_MS, load: 1, publish: true },
 ];
 
-/** For scenarios in TypeScript: `export default defineScenario({ … })`. */
+/**
+ * Returns the scenario as it is, with its type checked. For scenarios in TypeScript:
+ * `export default defineScenario({ … })`.
+ */
 export function defineScenario(scenario: ScenarioInput): ScenarioInput {
   return scenario;
 }
 
-/** @throws {z.ZodError} */
+/** Checks a scenario, and fills in its defaults. @throws {z.ZodError} */
 export function resolveScenario(input: unknown): Scenario {
   const scenario = scenarioSchema.parse(input);
   return { ...scenario, stages: scenario.stages ?? DEFAULT_STAGES };
 }
 
-/** The longest stage, which `--duration` sets. */
+/** The scenario with another length of its longest stage, which `--duration` sets. */
 export function withDuration(scenario: Scenario, durationMs: number | undefined): Scenario {
   if (durationMs === undefined) return scenario;
   const longest = scenario.stages.reduce((a, b) => (b.duration > a.duration ? b : a));

@@ -1,4 +1,4 @@
-/** One observation: `value` = sum of `factors` times unknown slopes. */
+/** One observation: `value` is the sum of `factors` times the unknown slopes. */
 export interface Observation {
   readonly factors: readonly number[];
   readonly value: number;
@@ -6,14 +6,14 @@ export interface Observation {
 
 interface Fit {
   readonly slopes: readonly number[];
-  /** Mean of |predicted - observed| / observed. */
+  /** The mean of |predicted - observed| / observed. */
   readonly error: number;
 }
 
 /**
- * The slopes with the least squares of relative errors: a run of little load counts as much as one of
- * much. No slope is negative: one that would be is left out, and the others are fitted again.
- * @throws if the observations do not tell the slopes apart
+ * The slopes with the least squares of relative errors: a run of little load counts as much as one of much. No slope is
+ * negative: one that would be is left out, and the others are fitted again.
+ * @throws {Error} if the observations do not suffice to tell the slopes apart
  */
 export function fitSlopes(observations: readonly Observation[]): Fit {
   const used = observations.filter(({ value }) => value > 0);
@@ -47,7 +47,7 @@ function normalEquations(observations: readonly Observation[], columns: readonly
   ]);
 }
 
-/** Gauss and Jordan, with the largest pivot. */
+/** Solves the equations by Gauss and Jordan, with the largest pivot. */
 function solve(rows: number[][]): number[] {
   for (const [column] of rows.entries()) {
     const below = rows.slice(column).sort((a, b) => Math.abs(b[column] as number) - Math.abs(a[column] as number));

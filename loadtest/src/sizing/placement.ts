@@ -1,34 +1,45 @@
-/** Who subscribes to what, where: the part of a load that chance decides. */
+/** Which connection subscribes to which channels at which gateway: the part of a load that chance decides. */
 import { seededRandom } from '../random.js';
 
-/** What a fleet of gateways is to carry. */
+/** The load that a fleet of gateways has to carry. */
 export interface Load {
   readonly gateways: number;
-  /** Redis masters, with equal shares of the slots. */
+  /** How many Redis masters there are. They have equal shares of the slots. */
   readonly masters: number;
-  /** Spread evenly over the gateways, as a proxy by least connections does. */
+  /**
+   * How many connections there are. They are spread evenly over the gateways, as by a proxy that goes by least
+   * connections.
+   */
   readonly connections: number;
   readonly channels: number;
-  /** Different channels that a connection is on. */
+  /** On how many different channels each connection is. */
   readonly channelsPerConnection: number;
-  /** Popularity by Zipf's law: the channel of rank r is chosen in proportion to r^-skew. 0: all alike. */
+  /**
+   * Popularity of channels by Zipf's law: the channel of rank r is chosen in proportion to r^-skew. 0: all are alike.
+   */
   readonly skew: number;
-  /** Over all channels, published through the gateways in turn. */
+  /** Messages per second on all channels together, published through the gateways in turn. */
   readonly messagesPerSecond: number;
-  /** Rates go with popularity: a channel's share is popularity^publishSkew. 0: all alike; 1: as popularity. */
+  /**
+   * How rates go with popularity: a channel's share of the messages is popularity^publishSkew. 0: all are alike; 1: as
+   * their popularity.
+   */
   readonly publishSkew: number;
 }
 
-/** Virtual shards that channels are hashed to, and slots of a cluster: fixed by Fanfare and by Redis. */
+/**
+ * Number of virtual shards to which channels are hashed, as Fanfare has it; a test compares the hash with the
+ * gateway's.
+ */
 const SHARDS = 256;
 const SLOTS = 16_384;
 
-/** Shares of the channels by rank, which sum up to 1. */
+/** The popularity of each channel, by rank: shares that sum up to 1. */
 export function popularity({ channels, skew }: Pick<Load, 'channels' | 'skew'>): Float64Array {
   return normalized(Float64Array.from({ length: channels }, (_, rank) => (rank + 1) ** -skew));
 }
 
-/** Messages a second of each channel, by rank. */
+/** Messages per second of each channel, by rank. */
 export function publishRates(load: Load, popularities = popularity(load)): Float64Array {
   const shares = normalized(popularities.map((share) => share ** load.publishSkew));
   return shares.map((share) => share * load.messagesPerSecond);
@@ -39,7 +50,9 @@ function normalized(weights: Float64Array): Float64Array {
   return weights.map((weight) => weight / sum);
 }
 
-/** Draws ranks by the given shares, each draw at the same small cost: millions are drawn. */
+/**
+ * Makes a function that draws ranks by the given shares. Each draw has the same small cost, because millions are drawn.
+ */
 export function sampler(shares: Float64Array, random: () => number): () => number {
   let sum = 0;
   const ends = shares.map((share) => {
@@ -47,7 +60,7 @@ export function sampler(shares: Float64Array, random: () => number): () => numbe
     return sum;
   });
   const last = ends.length - 1;
-  // For each of equal steps of the sum, the rank that it begins in: from there the search is short.
+  // For each of many equal steps of the sum, the rank in which the step begins: from there the search is short.
   const begins = new Uint32Array(ends.length);
   for (let step = 1, rank = 0; step < begins.length; step++) {
     while (rank < last && (ends[rank] as number) <= (step / begins.length) * sum) rank++;
@@ -66,7 +79,7 @@ interface Placed {
   readonly ranks: readonly number[];
 }
 
-/** The channels of each connection of a gateway in turn, by rank. The same seed gives the same. */
+/** The gateway and the channels of one connection after another, by rank. The same seed gives the same result. */
 export function* placeConnections(load: Load, seed: number, shares = popularity(load)): Generator<Placed> {
   const draw = sampler(shares, seededRandom(seed));
   for (let connection = 0; connection < load.connections; connection++) {
@@ -83,11 +96,14 @@ export function channelName(rank: number): string {
   return `demo:${rank}`;
 }
 
-/** What channels are, wherever they are held: it takes longer to make than a fleet does to fill. */
+/**
+ * What is known about the channels, whatever the fleet. It takes longer to make than to simulate a fleet, so it is made
+ * once.
+ */
 export interface Population {
   readonly shares: Float64Array;
   readonly rates: Float64Array;
-  /** Virtual shard of each. */
+  /** The virtual shard of each channel, by rank. */
   readonly shards: Uint8Array;
 }
 
@@ -100,12 +116,12 @@ export function populate(load: Load): Population {
   };
 }
 
-/** The master of each virtual shard, as the slots of a cluster decide it. */
+/** The master of each virtual shard, by the slots of a cluster. */
 export function mastersOfShards(masters: number): readonly number[] {
   return slots.map((slot) => Math.floor((slot * masters) / SLOTS));
 }
 
-/** 32-bit FNV-1a of the name, modulo the virtual shards. */
+/** The virtual shard of a channel: 32-bit FNV-1a of its name, modulo the number of shards. */
 export function shardOf(channel: string): number {
   let hash = 0x811c9dc5;
   for (let at = 0; at < channel.length; at++) hash = Math.imul(hash ^ channel.charCodeAt(at), 0x01000193);
@@ -114,7 +130,7 @@ export function shardOf(channel: string): number {
 
 const slots = Array.from({ length: SHARDS }, (_, shard) => crc16(`s${shard}`) % SLOTS);
 
-/** CRC16/XMODEM, by which Redis Cluster hashes what stands between braces. */
+/** CRC16/XMODEM, by which Redis Cluster hashes what is between the braces of a key. */
 function crc16(text: string): number {
   let crc = 0;
   for (const byte of Buffer.from(text)) {

@@ -1,4 +1,4 @@
-/** What the simulation is worth: its prediction beside a real run of a small fleet. */
+/** How good the simulation is: its prediction beside a real run of a small fleet. */
 
 import { seededRandom } from '../random.js';
 import { pinSelf } from '../servers/server-process.js';
@@ -17,12 +17,14 @@ export interface Prediction {
 interface PredictPlan {
   readonly load: Omit<Load, 'messagesPerSecond'>;
   readonly messages: number;
-  /** For each gateway. */
+  /** Messages under way for each gateway. */
   readonly inFlight: number;
   readonly seed: number;
 }
 
-/** Connections settle, code gets compiled: this many messages go before. */
+/**
+ * Part of the messages that are published before the run is measured, while connections settle and code is compiled.
+ */
 const WARM_SHARE = 0.5;
 
 /**
@@ -44,7 +46,7 @@ export async function predictAndMeasure(
     const drawn = (count: number) => Array.from({ length: count }, draw);
     const run = (ranks: readonly number[]) =>
       fleet.run(crowd, ranks.map(channelName), {
-        // A channel is always published through the same gateway: only so its messages have an order.
+        // A channel is always published to through the same gateway, because only then its messages have an order.
         through: (index) => (ranks[index] as number) % load.gateways,
         inFlight: inFlight * load.gateways,
       });

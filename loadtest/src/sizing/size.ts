@@ -3,12 +3,15 @@ import type { Costs } from './costs.js';
 import { type Load, populate } from './placement.js';
 import { type Simulation, simulate } from './simulate.js';
 
-/** What the busiest gateway and the busiest master may be loaded with. */
+/** How much load the busiest gateway and the busiest master may have. */
 export interface Limits {
-  /** Share of one core, as counted: gateways took up to 1.6 times of it when measured, and bursts and restarts need room. */
+  /**
+   * Largest share of one core, as it is predicted. Gateways took up to 1.6 times as much when measured, and bursts and
+   * restarts need room.
+   */
   readonly cpu: number;
   readonly gatewayMemoryBytes: number;
-  /** Of a gateway or a master, a second. */
+  /** Most bytes that a gateway or a master sends per second. */
   readonly outputBytes: number;
 }
 
@@ -16,11 +19,11 @@ export const DEFAULT_LIMITS: Limits = { cpu: 0.4, gatewayMemoryBytes: 1024 ** 3,
 
 interface Use {
   readonly what: 'gateway CPU' | 'gateway memory' | 'gateway output' | 'Redis CPU' | 'Redis output';
-  /** Of its limit; 1 is full. */
+  /** How much of the limit is used; 1 is all of it. */
   readonly share: number;
 }
 
-/** How full the busiest of each kind is, the fullest first. */
+/** How much of its limits the busiest gateway and the busiest master use, the highest use first. */
 export function usesOf({ gateways, masters }: Simulation, limits: Limits): readonly Use[] {
   const uses: Use[] = [
     { what: 'gateway CPU', share: most(gateways, ({ cpu }) => cpu) / limits.cpu },
@@ -44,7 +47,7 @@ export interface Size {
 
 const SEED = 1;
 const MAX_GATEWAYS = 1_000;
-/** There are no more virtual shards than this to spread. */
+/** Most masters: each then still has two virtual shards. */
 const MAX_MASTERS = 128;
 
 /**

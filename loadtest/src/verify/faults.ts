@@ -5,25 +5,28 @@ import { beginMove, moveKeys, tellMoved } from '../topology/slot-move.js';
 import { type Servers, type Topology, type TopologyKind, until } from '../topology/topology.js';
 import { type HostileKind, hostileClients } from './hostile.js';
 
-/** What a fault works with. */
+/** What faults are given to work with. */
 interface FaultContext {
   readonly trouble: Trouble;
-  /** Where clients connect to. */
+  /** The URLs to which clients connect. */
   readonly urls: readonly string[];
-  /** Undefined: a deployment of the user's, to which nothing is done but by its clients. */
+  /**
+   * The gateways and servers, if they are ours. `undefined`: it is a deployment of the user, to which only clients do
+   * anything.
+   */
   readonly topology: Topology | undefined;
   readonly random: () => number;
 }
 
 export interface Fault {
   readonly name: string;
-  /** Resolves when what it broke runs again. */
+  /** Causes the fault. Resolves when everything that it broke runs again. */
   cause(context: FaultContext): Promise<void>;
 }
 
 const SLOTS = 16_384;
 
-/** Those that clients can cause on any deployment. */
+/** The faults that clients can cause on any deployment. */
 const CLIENT_FAULTS: readonly Fault[] = [
   {
     name: 'a third of the connections is cut',
@@ -159,8 +162,8 @@ const CLUSTER_FAULTS: readonly Fault[] = [
 ];
 
 /**
- * Every fault that a deployment can be made to suffer; `undefined`: one that is not ours. By whom they are of: clients,
- * gateways, Redis. Faults of different lists may happen at once.
+ * Every fault that a deployment can be made to suffer; `undefined`: a deployment that is not ours. There is a list for
+ * faults of clients, one for gateways and one for Redis. Faults of different lists may happen at once.
  */
 export function faultsFor(kind: TopologyKind | undefined): readonly (readonly Fault[])[] {
   if (kind === undefined || kind === 'memory') return [CLIENT_FAULTS];
@@ -174,7 +177,7 @@ async function aMaster({ topology, random }: FaultContext): Promise<RedisNode> {
   return pick(await mastersOf(topology), random);
 }
 
-/** Who says that it is a master, among those that answer. */
+/** The nodes that say that they are masters, among those that answer. */
 async function mastersOf(topology: Topology | undefined): Promise<RedisNode[]> {
   const servers = topology?.servers;
   if (!servers) return [];
@@ -201,14 +204,14 @@ async function whole(topology: Topology | undefined): Promise<void> {
   });
 }
 
-/** Its replication state; empty: it does not answer within a second. */
+/** The replication state of a node; empty if it does not answer within a second. */
 async function roleOf({ client }: RedisNode): Promise<string> {
   const answer = client.info('replication').catch(() => '');
   return Promise.race([answer, sleep(1_000, '', { ref: false })]);
 }
 
 async function sentinelFailover(servers: SentinelServers): Promise<void> {
-  // Refused while the last failover is too young: then the next one that asks is heard.
+  // This is refused while the last failover is too recent. A later attempt is accepted.
   await until('the sentinels fail over', () =>
     (servers.sentinels[0] as RedisNode).client.call('SENTINEL', 'FAILOVER', servers.masterName).then(() => true),
   );
@@ -236,7 +239,7 @@ function seed(random: () => number): number {
   return Math.floor(random() * 2 ** 31);
 }
 
-/** Shorter if the run ends. */
+/** Waits for so long, or until the run ends. */
 async function pause({ signal }: Trouble, ms: number): Promise<void> {
   await sleep(ms, undefined, { signal }).catch(() => {});
 }

@@ -25,7 +25,7 @@ const MALFORMED: readonly (string | Uint8Array)[] = [
   `{"type":"connect","id":1,"token":"${'x'.repeat(20_000)}"}`,
 ];
 
-/** Clients that behave badly for a while: what they send is broken, or they never answer, or never read. */
+/** Runs clients that behave badly for a while: they send what is broken, never answer, or never read. */
 export async function hostileClients({ urls, kind, count, random, signal }: HostilePlan): Promise<void> {
   const ends = Array.from({ length: count }, (_, index) => {
     const url = new URL(urls[index % urls.length] as string);
@@ -35,7 +35,7 @@ export async function hostileClients({ urls, kind, count, random, signal }: Host
   for (const end of ends) end();
 }
 
-/** A TCP connection on which half a request, or no HTTP at all, arrives. */
+/** Opens a TCP connection on which half a request is sent, or something that is no HTTP. */
 function rawGarbage(url: URL, random: () => number): () => void {
   const socket = connect(Number(url.port || 80), url.hostname);
   socket.on('error', () => {});

@@ -5,25 +5,25 @@ import type { ScenarioInput } from '../scenario/scenario.js';
 import type { Topology } from '../topology/topology.js';
 import type { Fault } from './faults.js';
 
-/** What is published by whom, and whether faults come one by one or at once. */
+/** The mixes of load: who publishes what, and whether faults come one by one or at once. */
 export const MIXES = ['plain', 'chaos'] as const;
 export type Mix = (typeof MIXES)[number];
 
 interface VerifyPlan {
   readonly mix: Mix;
   readonly durationMs: number;
-  /** Of all groups together. */
+  /** Connections of all groups together. */
   readonly connections: number;
-  /** Messages a second, of all groups together. */
+  /** Messages per second of all groups together. */
   readonly rate: number;
 }
 
-/** Undisturbed time at the begin, and at the end, ms. */
+/** Time without faults at the begin and at the end, ms. */
 const CALM_MS = 3_000;
-/** The time between two faults varies by this share. */
+/** By which share the time between two faults varies. */
 const JITTER = 1 / 3;
 
-/** Who listens and publishes while faults happen. */
+/** The scenario of those who listen and publish while faults happen. */
 export function verifyScenario({ mix, durationMs, connections, rate }: VerifyPlan): ScenarioInput {
   return {
     name: 'verify',
@@ -36,7 +36,7 @@ export function verifyScenario({ mix, durationMs, connections, rate }: VerifyPla
   };
 }
 
-/** Applications' SDK in its own dialect and in MessagePack, and clients that look at the wire itself. */
+/** Clients of the SDK in its own dialect and in MessagePack, and clients that look at the wire itself. */
 function plainGroups(connections: number, rate: number): ScenarioInput['groups'] {
   const share = (part: number) => Math.max(1, Math.round(connections * part));
   const channels = (part: number) => Math.max(1, Math.min(10, Math.floor(share(part) / 4)));
@@ -115,11 +115,11 @@ interface TroublePlan {
   /** From one fault to the next, on average, ms. */
   readonly everyMs: number;
   readonly durationMs: number;
-  /** Those to choose from; one after another of each list, of different lists at once. */
+  /** The faults to choose from. Faults of one list happen one after another, those of different lists at once. */
   readonly lanes: readonly (readonly Fault[])[];
 }
 
-/** Causes faults in an order that the seed decides; in each lane each comes once before one comes again. */
+/** Causes faults in an order that the seed decides. In each lane every fault comes once before one comes again. */
 export async function causeTrouble(plan: TroublePlan, trouble: Trouble): Promise<void> {
   await Promise.all(plan.lanes.map((faults, lane) => causeOneByOne(plan, faults, plan.seed + lane * 7_919, trouble)));
 }
