@@ -1,7 +1,8 @@
 import { writeFileSync } from 'node:fs';
-import { runBench } from '../bench.js';
-import { SECTIONS, type Section } from '../plan.js';
+import { runBench } from '../bench/bench.js';
+import { SECTIONS, type Section } from '../bench/plan.js';
 import { parseFlags, UsageError, wholeNumber } from './flags.js';
+import { interruption } from './output.js';
 
 export const BENCH_USAGE = `fanfare-load bench [flags]   measures Fanfare beside a bare uWebSockets.js server
 
@@ -39,6 +40,7 @@ export async function benchCommand(args: readonly string[]): Promise<number> {
     sections: only as readonly Section[],
     redis: values.redis,
     dialect,
+    signal: interruption(),
     print: (text) => process.stdout.write(`${text}\n`),
   });
   if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(report.toJson(), undefined, 2)}\n`);

@@ -7,6 +7,7 @@ import { median } from '../report/statistics.js';
 import { type RedisServer, startRedis } from '../servers/redis.js';
 import { pinSelf } from '../servers/server-process.js';
 import { parseFlags, timeMs, UsageError, wholeNumber } from './flags.js';
+import { interruption } from './output.js';
 import { parseTarget, TARGET_OPTIONS } from './target.js';
 
 export const COMPARE_USAGE = `fanfare-load compare [flags]   servers side by side: in turns, on the same core, with the same generator
@@ -59,6 +60,7 @@ export async function compareCommand(args: readonly string[]): Promise<number> {
     roundMs: timeMs('duration', values.duration),
   };
   const print = (line: string) => void process.stdout.write(`${line}\n`);
+  const signal = interruption();
   const isPinned = pinSelf();
   printMethod(options, isPinned, print);
   const redis = await startRedis();
@@ -67,11 +69,13 @@ export async function compareCommand(args: readonly string[]): Promise<number> {
   try {
     const starts = [...names.map((name) => () => startNamed(name, redis, print)), ...external(values)];
     for (const start of starts) {
+      if (signal.aborted) break;
       await prepare(start, options, rows).catch((error: Error) => failures.push(error.message));
     }
     for (let round = 0; round < options.rounds; round++) {
       const order = round % 2 === 0 ? rows : rows.toReversed();
       for (const row of order) {
+        if (signal.aborted) break;
         await row.stand.round(options).then(
           (one) => row.rounds.push(one),
           (error: Error) => failures.push(error.message),
@@ -79,6 +83,7 @@ export async function compareCommand(args: readonly string[]): Promise<number> {
       }
     }
     printTable(rows, print);
+    if (signal.aborted) failures.push('ended early: this is what there was so far');
     for (const failure of failures) print(`  FAILED: ${failure}`);
     if (values.json !== undefined)
       writeFileSync(values.json, `${JSON.stringify(toJson(options, rows, failures), undefined, 2)}\n`);

@@ -21,6 +21,7 @@ export class SdkSocket {
   readonly factory: SocketFactory;
   #socket: TcpSocket | undefined;
   #stalledUntil = 0;
+  #stalled: NodeJS.Timeout | undefined;
 
   /** @param url where to connect, asked for every connection; what the SDK has in its query is kept */
   constructor(url: () => string) {
@@ -45,9 +46,16 @@ export class SdkSocket {
 
   /** Stops reading for a time: the kernel's buffers fill, then the gateway's. */
   stall(ms: number): void {
-    const socket = this.#socket;
-    socket?.pause();
+    this.#socket?.pause();
     this.#stalledUntil = performance.now() + ms;
-    setTimeout(() => socket?.resume(), ms).unref();
+    clearTimeout(this.#stalled);
+    this.#stalled = setTimeout(() => this.resume(), ms).unref();
+  }
+
+  /** Reads again. */
+  resume(): void {
+    clearTimeout(this.#stalled);
+    this.#stalledUntil = 0;
+    this.#socket?.resume();
   }
 }

@@ -116,6 +116,10 @@ export class SdkSubscriber {
     this.#socket.stall(ms);
   }
 
+  resume(): void {
+    this.#socket.resume();
+  }
+
   /** Counts what the SDK mended since the last call, and tells where each channel goes on. */
   settle(): void {
     if (!this.#client) return;

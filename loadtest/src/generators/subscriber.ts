@@ -70,6 +70,7 @@ export class Subscriber {
   #lastChannel = 0;
   #bytesSeen = 0;
   #stalledUntil = 0;
+  #stalled: NodeJS.Timeout | undefined;
 
   constructor({ label, index, receipts, presence }: SubscriberPlan, context: SubscriberContext) {
     this.label = label;
@@ -123,10 +124,17 @@ export class Subscriber {
 
   /** Stops reading for a time. */
   stall(ms: number): void {
-    const connection = this.#connection;
-    connection?.pause();
+    this.#connection?.pause();
     this.#stalledUntil = performance.now() + ms;
-    setTimeout(() => connection?.resume(), ms).unref();
+    clearTimeout(this.#stalled);
+    this.#stalled = setTimeout(() => this.resume(), ms).unref();
+  }
+
+  /** Reads again. */
+  resume(): void {
+    clearTimeout(this.#stalled);
+    this.#stalledUntil = 0;
+    this.#connection?.resume();
   }
 
   #leave(): void {

@@ -30,7 +30,8 @@ export class Crowd {
   readonly #open: AnySubscriber[] = [];
   /** Subscribers that left, and were passed over something. */
   readonly #left: AnySubscriber[] = [];
-  readonly #timers: NodeJS.Timeout[] = [];
+  readonly #timer: NodeJS.Timeout;
+  #slow: NodeJS.Timeout | undefined;
   #wanted = 0;
   #churned = 0;
   #generation = 0;
@@ -40,9 +41,9 @@ export class Crowd {
     this.#options = options;
     const { group, name } = options.share;
     this.name = name;
-    this.#timers.push(setInterval(() => this.#stroke(), STROKE_MS));
+    this.#timer = setInterval(() => this.#stroke(), STROKE_MS);
     const { slow } = group;
-    if (slow) this.#timers.push(setInterval(() => this.#stallSlow(slow.share, slow.stall), slow.every));
+    if (slow) this.#slow = setInterval(() => this.#stallSlow(slow.share, slow.stall), slow.every);
   }
 
   /** 0-1 of its connections. */
@@ -61,6 +62,12 @@ export class Crowd {
   /** A share of those that read stops doing so for a time. */
   stall(share: number, ms: number, random: () => number): void {
     this.#stallAll(this.#some(share, random, true), ms);
+  }
+
+  /** Everybody reads from now on, so that all can catch up. */
+  release(): void {
+    clearInterval(this.#slow);
+    for (const one of this.#open) if (one.isStalled) one.resume();
   }
 
   #stallAll(chosen: readonly AnySubscriber[], ms: number): void {
@@ -91,7 +98,8 @@ export class Crowd {
   }
 
   close(): void {
-    for (const timer of this.#timers) clearInterval(timer);
+    clearInterval(this.#timer);
+    clearInterval(this.#slow);
     for (const one of this.#open.splice(0)) one.close();
   }
 

@@ -114,6 +114,7 @@ function setLoad(connections: number, publish: number | undefined): void {
 async function audit(summaries: readonly AckSummary[], patienceMs: number): Promise<Loss[]> {
   const acks = new Map<string, AckSummary[]>();
   for (const ack of summaries) acks.set(ack.channel, [...(acks.get(ack.channel) ?? []), ack]);
+  for (const crowd of crowds) crowd.release();
   let received = -1;
   for (let until = performance.now() + patienceMs; ; ) {
     const beganAt = performance.now();

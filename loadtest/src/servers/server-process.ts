@@ -61,6 +61,8 @@ export class ServerProcess {
     const child = spawn('taskset', ['-c', String(core), program, ...args], {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
+      // A Ctrl-C at a terminal is for us: the server is needed until what is under way is told.
+      detached: true,
     });
     running.add(child);
     child.once('exit', () => running.delete(child));

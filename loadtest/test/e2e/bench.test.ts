@@ -1,28 +1,21 @@
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
+import { fanfareLoad } from '../support/fanfare-load.js';
 
-const PROGRAM = fileURLToPath(new URL('../../bin/fanfare-load.mjs', import.meta.url));
-
-function fanfareLoad(...args: readonly string[]) {
-  return spawnSync(process.execPath, [PROGRAM, ...args], { encoding: 'utf8', timeout: 110_000 });
-}
-
-it('bench measures both servers, and every subscriber receives every message', { timeout: 120_000 }, () => {
+it('bench measures both servers, and every subscriber receives every message', { timeout: 120_000 }, async () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'fanfare-bench-test-'));
   const json = path.join(folder, 'bench.json');
   try {
-    const { status, stdout, stderr } = fanfareLoad(
+    const { status, stdout, stderr } = await fanfareLoad([
       'bench',
       '--quick',
       '--only',
       'fan-out,channels,publishes',
       '--json',
       json,
-    );
+    ]);
     expect(stderr).toBe('');
     expect(stdout).not.toContain('FAILED');
     expect(status).toBe(0);
@@ -43,10 +36,23 @@ it('bench measures both servers, and every subscriber receives every message', {
   }
 });
 
+it.each([
+  [['bench', '--quick', '--only', 'fan-out'], / B, 1 in flight /],
+  [['compare', '--with', 'fanfare,bare-uws', '--rounds', '50'], /every delivery is counted/],
+])(
+  'Ctrl-C ends %j with what there is so far, and its servers with it',
+  { timeout: 60_000 },
+  async (args, interruptAt) => {
+    const { status, stdout } = await fanfareLoad(args, interruptAt);
+    expect(stdout).toContain('ended early');
+    expect(status).toBe(1);
+  },
+);
+
 it.each([[['bench', '--only', 'nonsense']], [['bench', '--rounds', '0']], [['bench', '--fast']]])(
   'refuses %j with its usage',
-  (args) => {
-    const { status, stderr } = fanfareLoad(...args);
+  async (args) => {
+    const { status, stderr } = await fanfareLoad(args);
     expect(status).toBe(2);
     expect(stderr).toContain('fanfare-load bench');
   },

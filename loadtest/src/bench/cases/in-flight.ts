@@ -1,5 +1,5 @@
-import type { Lane } from '../generators/lane.js';
-import { type CpuShares, watchCpu } from '../report/cpu.js';
+import type { Lane } from '../../generators/lane.js';
+import { type CpuShares, watchCpu } from '../../report/cpu.js';
 
 interface InFlightCase {
   /** Messages that not every prompt subscriber has received yet. */

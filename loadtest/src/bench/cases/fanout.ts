@@ -1,5 +1,5 @@
-import type { Lane } from '../generators/lane.js';
-import { type CpuShares, watchCpu } from '../report/cpu.js';
+import type { Lane } from '../../generators/lane.js';
+import { type CpuShares, watchCpu } from '../../report/cpu.js';
 
 interface FanoutCase {
   /** Messages published at once. */

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Lane } from '../generators/lane.js';
-import { type CpuShares, watchCpu } from '../report/cpu.js';
-import { percentile } from '../report/statistics.js';
+import type { Lane } from '../../generators/lane.js';
+import { type CpuShares, watchCpu } from '../../report/cpu.js';
+import { percentile } from '../../report/statistics.js';
 
 interface LatencyCase {
   readonly messagesPerSecond: number;

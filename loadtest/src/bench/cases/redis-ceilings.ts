@@ -1,6 +1,6 @@
-import { FeedConnection, takeRedisReply } from '../generators/feed.js';
-import { payload } from '../generators/reader.js';
-import { redisCommand } from '../servers/contender.js';
+import { FeedConnection, takeRedisReply } from '../../generators/feed.js';
+import { payload } from '../../generators/reader.js';
+import { redisCommand } from '../../servers/contender.js';
 
 /** Commands under way on the one connection. */
 const PIPELINED = 128;

@@ -1,3 +1,8 @@
+import { Report } from '../report/report.js';
+import { type BenchDialect, startBareUws, startFanfare } from '../servers/contender.js';
+import { startRedis } from '../servers/redis.js';
+import { CLIENT_CORE, pinSelf } from '../servers/server-process.js';
+import { type Bench, PLANS, type Plan, SECTIONS, type Section } from './plan.js';
 import {
   benchChannels,
   benchFanout,
@@ -6,12 +11,7 @@ import {
   benchLatency,
   benchMemory,
   benchPublishes,
-} from './bench-sections.js';
-import { type Bench, PLANS, type Plan, SECTIONS, type Section } from './plan.js';
-import { Report } from './report/report.js';
-import { type BenchDialect, startBareUws, startFanfare } from './servers/contender.js';
-import { startRedis } from './servers/redis.js';
-import { CLIENT_CORE, pinSelf } from './servers/server-process.js';
+} from './sections.js';
 
 interface BenchOptions {
   readonly extent: keyof typeof PLANS;
@@ -21,6 +21,7 @@ interface BenchOptions {
   /** Whether Redis is in the path of both servers. */
   readonly redis: boolean;
   readonly dialect: BenchDialect;
+  readonly signal: AbortSignal;
   readonly print: (line: string) => void;
 }
 
@@ -50,6 +51,7 @@ export async function runBench(options: BenchOptions): Promise<Report> {
     plan,
     report,
     redis,
+    signal: options.signal,
     startBaseline: (nodeFlags) => startBareUws({ redisPort: redis?.port, nodeFlags, dialect: options.dialect }),
     startFanfare: (nodeFlags) => startFanfare({ redisPort: redis?.port, nodeFlags, dialect: options.dialect }),
     startPublishingGateway: () => startFanfare({ redisPort: redis?.port, core: CLIENT_CORE }),
@@ -57,6 +59,7 @@ export async function runBench(options: BenchOptions): Promise<Report> {
   try {
     for (const section of SECTIONS.filter((name) => options.sections.includes(name))) {
       await RUNS[section](bench).catch((error: Error) => report.fault(`${section}: ${error.message}`));
+      if (options.signal.aborted) break;
     }
   } finally {
     await redis?.stop();

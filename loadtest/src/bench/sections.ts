@@ -1,113 +1,24 @@
 /** The sections of `fanfare-load bench`: which cases they measure, and with which bar. */
-import { Lane } from './generators/lane.js';
-import type { Bench, Plan } from './plan.js';
-import * as bars from './report/bars.js';
-import type { CpuShares } from './report/cpu.js';
-import { type Summary, summarize } from './report/report.js';
-import { mean } from './report/statistics.js';
-import { runChannels } from './scenarios/channels.js';
-import { type FanoutResult, runFanout } from './scenarios/fanout.js';
-import { measureHealing } from './scenarios/healing.js';
-import { type InFlightResult, runInFlight } from './scenarios/in-flight.js';
-import { runLatency } from './scenarios/latency.js';
-import { measureMemory } from './scenarios/memory.js';
-import { type PublishesResult, runPublishes } from './scenarios/publishes.js';
-import { measureMinimalScript, measurePublish } from './scenarios/redis-ceilings.js';
-import type { BenchChannel, Contender, FeedKind } from './servers/contender.js';
+import { Lane } from '../generators/lane.js';
+import * as bars from '../report/bars.js';
+import { type Summary, summarize } from '../report/report.js';
+import type { BenchChannel, Contender, FeedKind } from '../servers/contender.js';
+import { runChannels } from './cases/channels.js';
+import { type FanoutResult, runFanout } from './cases/fanout.js';
+import { measureHealing } from './cases/healing.js';
+import { type InFlightResult, runInFlight } from './cases/in-flight.js';
+import { runLatency } from './cases/latency.js';
+import { measureMemory } from './cases/memory.js';
+import { type PublishesResult, runPublishes } from './cases/publishes.js';
+import { measureMinimalScript, measurePublish } from './cases/redis-ceilings.js';
+import { alternate, columns, describeFeed, endIf, feedsOf, type Pair, withLanes, withPair } from './pairs.js';
+import type { Bench } from './plan.js';
 
 const DURABLE: BenchChannel = { name: 'bench', durable: true };
 const LIVE: BenchChannel = { name: 'live:bench', durable: false };
 const SIZES = [64, 512];
 /** Not measured: code gets compiled, buffers grow. */
 const WARM_MS = 150;
-
-interface Pair<T> {
-  readonly baseline: T;
-  readonly fanfare: T;
-}
-
-/** Both servers at once on the same core, of which only one at a time has something to do. */
-async function withPair(bench: Bench, action: (pair: Pair<Contender>) => Promise<void>): Promise<void> {
-  const baseline = await bench.startBaseline();
-  const fanfare = await bench.startFanfare().catch(async (error: Error) => {
-    await baseline.server.stop();
-    throw error;
-  });
-  try {
-    await action({ baseline, fanfare });
-  } finally {
-    await Promise.all([baseline.server.stop(), fanfare.server.stop()]);
-  }
-}
-
-async function withLanes(open: () => Promise<Pair<Lane>>, action: (lanes: Pair<Lane>) => Promise<void>): Promise<void> {
-  const lanes = await open();
-  try {
-    await action(lanes);
-  } finally {
-    await lanes.baseline.close();
-    await lanes.fanfare.close();
-  }
-}
-
-/** What one server did: rounds of slices. */
-type Results<Result> = readonly (readonly Result[])[];
-
-/**
- * Baseline and Fanfare in turn, after a run that does not count. A round has many short slices, in the
- * order B F, F B, ...: a machine whose speed wanders is as fast for the one as for the other.
- */
-async function alternate<Subject, Result>(
-  { rounds, slices }: Plan,
-  pair: Pair<Subject>,
-  run: (subject: Subject, isWarmUp: boolean) => Promise<Result>,
-): Promise<Pair<Results<Result>>> {
-  await run(pair.baseline, true);
-  await run(pair.fanfare, true);
-  const results: Pair<Result[][]> = { baseline: [], fanfare: [] };
-  for (let round = 0; round < rounds; round++) {
-    const slicesOf: Pair<Result[]> = { baseline: [], fanfare: [] };
-    for (let slice = 0; slice < slices; slice++) {
-      for (const side of slice % 2 === 0 ? SIDES : SIDES.toReversed())
-        slicesOf[side].push(await run(pair[side], false));
-    }
-    results.baseline.push(slicesOf.baseline);
-    results.fanfare.push(slicesOf.fanfare);
-  }
-  return results;
-}
-
-const SIDES = ['baseline', 'fanfare'] as const;
-
-/** Figures and CPU of a row: means of the slices of each round. */
-function columns<Result extends { readonly cpu?: CpuShares }>(
-  { baseline, fanfare }: Pair<Results<Result>>,
-  figureOf: (result: Result) => number,
-) {
-  const figures = (rounds: Results<Result>) => rounds.map((slices) => mean(slices.map(figureOf)));
-  return {
-    baseline: figures(baseline),
-    fanfare: figures(fanfare),
-    baselineCpu: meanShares(baseline.flat()),
-    fanfareCpu: meanShares(fanfare.flat()),
-  };
-}
-
-function meanShares(results: readonly { readonly cpu?: CpuShares }[]): CpuShares | undefined {
-  const shares = results.flatMap(({ cpu }) => cpu ?? []);
-  if (shares.length === 0) return undefined;
-  return { client: mean(shares.map(({ client }) => client)), server: mean(shares.map(({ server }) => server)) };
-}
-
-/** How the two are fed: the same way, except that behind Redis only the baseline takes plain PUBLISH. */
-function feedsOf({ redis }: Bench, direct: FeedKind): Pair<FeedKind> {
-  return redis ? { baseline: 'redis', fanfare: direct } : { baseline: direct, fanfare: direct };
-}
-
-function describeFeed(bench: Bench, direct: FeedKind): string {
-  if (bench.redis) return `baseline fed by Redis PUBLISH, Fanfare by ${direct} and Redis`;
-  return `both fed by ${direct === 'http' ? 'HTTP, one request a burst' : 'one WebSocket, one frame a message'}`;
-}
 
 export async function benchFanout(bench: Bench): Promise<void> {
   const { plan, report } = bench;
@@ -128,17 +39,13 @@ export async function benchFanout(bench: Bench): Promise<void> {
   });
 }
 
-async function fanoutCases(
-  { plan, report }: Bench,
-  lanes: Pair<Lane>,
-  group: string,
-  channel: BenchChannel,
-): Promise<void> {
+async function fanoutCases(bench: Bench, lanes: Pair<Lane>, group: string, channel: BenchChannel): Promise<void> {
+  const { plan, report } = bench;
   for (const lane of [lanes.baseline, lanes.fanfare]) await runFanout(lane, { burst: 32, size: 64 }, plan.firstWarmMs);
   for (const size of SIZES) {
     const large: Summary[] = [];
     for (const burst of plan.bursts) {
-      const results = await alternate(plan, lanes, (lane, isWarmUp) =>
+      const results = await alternate(bench, lanes, (lane, isWarmUp) =>
         runFanout(lane, { burst, size }, isWarmUp ? WARM_MS : plan.sliceMs),
       );
       const bar = channel.durable ? bars.DURABLE_FANOUT : burst < 32 ? bars.SMALL_BURSTS : bars.LIVE_FANOUT;
@@ -187,12 +94,13 @@ export async function benchInFlight(bench: Bench): Promise<void> {
   });
 }
 
-async function inFlightCases({ plan, report }: Bench, lanes: Pair<Lane>, group: string): Promise<void> {
+async function inFlightCases(bench: Bench, lanes: Pair<Lane>, group: string): Promise<void> {
+  const { plan, report } = bench;
   for (const lane of [lanes.baseline, lanes.fanfare])
     await runInFlight(lane, { inFlight: 32, size: 64 }, plan.firstWarmMs);
   for (const size of SIZES) {
     for (const inFlight of plan.inFlight) {
-      const results = await alternate(plan, lanes, (lane, isWarmUp) =>
+      const results = await alternate(bench, lanes, (lane, isWarmUp) =>
         runInFlight(lane, { inFlight, size }, isWarmUp ? WARM_MS : plan.sliceMs),
       );
       report.add({
@@ -229,7 +137,7 @@ export async function benchLatency(bench: Bench): Promise<void> {
       fanfare: await Lane.open({ ...shared, contender: pair.fanfare, feed: feeds.fanfare }),
     });
     await withLanes(open, async (lanes) => {
-      const results = await alternate(plan, lanes, (lane, isWarmUp) =>
+      const results = await alternate(bench, lanes, (lane, isWarmUp) =>
         runLatency(lane, { messagesPerSecond: rate, size: 64 }, isWarmUp ? plan.firstWarmMs : plan.latencySliceMs),
       );
       const group = 'latency';
@@ -263,6 +171,7 @@ export async function benchChannels(bench: Bench): Promise<void> {
       try {
         await runChannels(lane, { size: 64, inFlight: 64 }, plan.firstWarmMs);
         for (let round = 0; round < plan.rounds; round++) {
+          endIf(bench.signal);
           results.push([await runChannels(lane, { size: 64, inFlight: 64 }, plan.sliceMs * plan.slices)]);
         }
       } finally {
@@ -303,7 +212,7 @@ export async function benchPublishes(bench: Bench): Promise<void> {
       ['batches of 100', 100, 16],
     ] as const) {
       const options = { channel: DURABLE, batch, connections, size: 64 };
-      const results = await alternate(plan, pair, async (contender, isWarmUp): Promise<PublishesResult> => {
+      const results = await alternate(bench, pair, async (contender, isWarmUp): Promise<PublishesResult> => {
         const runMs = isWarmUp ? plan.firstWarmMs : plan.publishSliceMs;
         if (!redis || contender === pair.fanfare) return runPublishes(contender, options, runMs);
         const ceiling = batch === 1 ? measurePublish : measureMinimalScript;
@@ -343,6 +252,7 @@ export async function benchMemory(bench: Bench): Promise<void> {
   ];
   for (const { name, bar, channelOf } of cases) {
     const measure = async (start: Bench['startFanfare']) => {
+      endIf(bench.signal);
       const contender = await start(FIXED_YOUNG_GENERATION);
       return measureMemory(contender, plan.connections, channelOf).finally(() => contender.server.stop());
     };

@@ -1,5 +1,5 @@
-import type { Lane } from '../generators/lane.js';
-import { watchCpu } from '../report/cpu.js';
+import type { Lane } from '../../generators/lane.js';
+import { watchCpu } from '../../report/cpu.js';
 import type { FanoutResult } from './fanout.js';
 
 const STALL_MS = 20_000;

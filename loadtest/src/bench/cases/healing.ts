@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { FeedConnection, takeRedisReply, WebSocketFeed } from '../generators/feed.js';
-import { textFrame } from '../generators/websocket-frames.js';
-import { watchCpu } from '../report/cpu.js';
-import type { Contender } from '../servers/contender.js';
-import { redisCommand } from '../servers/contender.js';
-import type { ServerProcess } from '../servers/server-process.js';
+import { FeedConnection, takeRedisReply, WebSocketFeed } from '../../generators/feed.js';
+import { textFrame } from '../../generators/websocket-frames.js';
+import { watchCpu } from '../../report/cpu.js';
+import type { Contender } from '../../servers/contender.js';
+import { redisCommand } from '../../servers/contender.js';
+import type { ServerProcess } from '../../servers/server-process.js';
 
 interface HealingResult {
   /** From the cut of the gateway's pub/sub connection until every channel is repaired, ms. */

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ReaderPool } from '../generators/reader-pool.js';
-import type { BenchChannel, Contender } from '../servers/contender.js';
+import { ReaderPool } from '../../generators/reader-pool.js';
+import type { BenchChannel, Contender } from '../../servers/contender.js';
 
 /** Connections that warm the server up before its memory is first read. */
 const WARM_SHARE = 0.1;

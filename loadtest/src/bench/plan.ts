@@ -1,6 +1,6 @@
-import type { Report } from './report/report.js';
-import type { Contender, FeedKind } from './servers/contender.js';
-import type { RedisServer } from './servers/redis.js';
+import type { Report } from '../report/report.js';
+import type { Contender, FeedKind } from '../servers/contender.js';
+import type { RedisServer } from '../servers/redis.js';
 
 /** `healing` needs Redis in the path. */
 export const SECTIONS = ['fan-out', 'in-flight', 'latency', 'channels', 'publishes', 'memory', 'healing'] as const;
@@ -68,6 +68,8 @@ export interface Bench {
   readonly plan: Plan;
   readonly report: Report;
   readonly redis: RedisServer | undefined;
+  /** Ends the run early: asked between two measurements. */
+  readonly signal: AbortSignal;
   /** `nodeFlags`: further flags for Node. */
   startBaseline(nodeFlags?: readonly string[]): Promise<Contender>;
   startFanfare(nodeFlags?: readonly string[]): Promise<Contender>;

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type CpuShares, watchCpu } from '../report/cpu.js';
-import type { BenchChannel, Contender } from '../servers/contender.js';
+import { type CpuShares, watchCpu } from '../../report/cpu.js';
+import type { BenchChannel, Contender } from '../../servers/contender.js';
 
 interface PublishesCase {
   readonly channel: BenchChannel;
