@@ -42,6 +42,7 @@ export async function shippedForm(root) {
     charset: 'utf8',
     // A bundler that minifies cannot put constants of another module in their place.
     minifySyntax: true,
+    define: { 'Number.POSITIVE_INFINITY': 'Infinity', 'Number.NaN': 'NaN' },
     // Fields become plain assignments; defined as the standard says they would go through a helper.
     tsconfigRaw: { compilerOptions: { useDefineForClassFields: false } },
     plugins: [sources(ts, root)],
@@ -205,7 +206,10 @@ function sources(ts, root) {
         path: clientFile(root, name, '.ts', 'src'),
       }));
       build.onLoad({ filter: /\/src\/.*\.ts$/ }, ({ path: file }) => {
-        return { contents: withoutPrivateNames(ts, file), loader: 'ts' };
+        return {
+          contents: withoutPrivateNames(ts, file, withNumbersInPlace(ts, readFileSync(file, 'utf8'))),
+          loader: 'ts',
+        };
       });
     },
   };
@@ -218,8 +222,8 @@ const LETTERS = 'etnsiorhcaldupfmgbvwykxjqz';
  * The same few names in every file, of one letter: they compress best. No member that is not private has such a name. A
  * class that extends another shares its object, so the names of its file are its own.
  */
-function withoutPrivateNames(ts, file) {
-  let text = readFileSync(file, 'utf8');
+function withoutPrivateNames(ts, file, source) {
+  let text = source;
   const EXTENDS = ts.SyntaxKind.ExtendsKeyword;
   const found = [];
   let isShared = false;
@@ -236,5 +240,30 @@ function withoutPrivateNames(ts, file) {
   const short = new Map(ranked.map((name, index) => [name, prefix + (LETTERS[index] ?? `_${index}`)]));
   for (const node of found.reverse())
     text = text.slice(0, node.getStart()) + short.get(node.text) + text.slice(node.end);
+  return text;
+}
+
+/** A number that a module has a name for stands where the name is used: in what ships the names would stay. */
+function withNumbersInPlace(ts, source) {
+  const tree = ts.createSourceFile('', source, ts.ScriptTarget.Latest, true);
+  const declared = tree.statements
+    .filter((node) => ts.isVariableStatement(node) && node.declarationList.flags & ts.NodeFlags.Const)
+    .flatMap((node) => node.declarationList.declarations)
+    .filter(
+      ({ name, initializer }) => initializer && ts.isNumericLiteral(initializer) && /^[A-Z0-9_]+$/.test(name.text),
+    );
+  const numbers = new Map(declared.map(({ name, initializer }) => [name.text, initializer.text]));
+  const found = [];
+  const visit = (node) => {
+    const { parent } = node;
+    const isUse = ts.isIdentifier(node) && numbers.has(node.text) && parent.name !== node;
+    // A type, or a name that is told to others, means the name itself.
+    if (isUse && !ts.isTypeQueryNode(parent) && !ts.isExportSpecifier(parent)) found.push(node);
+    ts.forEachChild(node, visit);
+  };
+  visit(tree);
+  let text = source;
+  for (const node of found.reverse())
+    text = text.slice(0, node.getStart()) + numbers.get(node.text) + text.slice(node.end);
   return text;
 }

@@ -7,23 +7,17 @@ import {
   DURATION,
   type FrameShape,
   findProblem,
-  isHistoryLimit,
-  isName,
+  HISTORY_LIMIT,
   isRequestId,
   KEY,
-  MAX_HISTORY_LIMIT,
-  MAX_NAME_BYTES,
+  NAME,
   type ParsedFrame,
   POSITION,
   REPLICAS_WANTED,
   REQUEST_ID,
-  type Rule,
   STRING,
   TAGS,
 } from './rules.js';
-
-const NAME: Rule = { is: `1 to ${MAX_NAME_BYTES} bytes of text`, check: isName };
-const HISTORY_LIMIT: Rule = { is: `an integer from 1 to ${MAX_HISTORY_LIMIT}`, check: isHistoryLimit };
 
 interface ClientFrameShape extends FrameShape {
   /** Optional fields of which at most one may be there. */

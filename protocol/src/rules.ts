@@ -124,6 +124,8 @@ export const DURATION: Rule = { is: 'a number from 0 on', check: isDuration };
 export const STRING: Rule = { is: 'a string', check: isString };
 export const BOOLEAN: Rule = { is: 'a boolean', check: isBoolean };
 export const KEY: Rule = { is: `1 to ${MAX_KEY_BYTES} bytes of text`, check: isKey };
+export const NAME: Rule = { is: `1 to ${MAX_NAME_BYTES} bytes of text`, check: isName };
+export const HISTORY_LIMIT: Rule = { is: `an integer from 1 to ${MAX_HISTORY_LIMIT}`, check: isHistoryLimit };
 export const TAGS: Rule = {
   is: `an object of strings, at most ${MAX_TAGS} entries and ${MAX_TAGS_BYTES} bytes`,
   check: isTags,
