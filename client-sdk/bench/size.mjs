@@ -1,6 +1,6 @@
 /**
  * What the core takes of a page, and what a page would save without one part of it or another: the bundle without the modules
- * of that part, compressed. Parts that stand in the middle of others cannot be left out in this way.
+ * of that part, compressed. What only that part imports goes with it, unless it is a part of its own.
  * Needs `npm run build`. Run it with: node client-sdk/bench/size.mjs
  */
 import path from 'node:path';
@@ -29,6 +29,8 @@ const PARTS = {
   "a pace that the gateway's limits bear": ['send-window', 'token-bucket'],
 };
 PARTS['all of these'] = Object.values(PARTS).slice(0, 8).flat();
+/** Parts that a socket alone uses, and that count by themselves. */
+const OF_A_SOCKET = [...PARTS['checks of every frame that the gateway sends'], ...PARTS.addresses];
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const form = await shippedForm(root);
@@ -60,6 +62,7 @@ async function sizeWithout(modules) {
 const core = await sizeWithout([]);
 console.log(`core: ${core} bytes; without`);
 for (const [part, modules] of Object.entries(PARTS)) {
-  const saved = core - (await sizeWithout(modules));
+  const besides = modules.includes('link') ? OF_A_SOCKET : [];
+  const saved = (await sizeWithout(besides)) - (await sizeWithout([...modules, ...besides]));
   console.log(`  ${part.padEnd(60)} ${String(saved).padStart(5)}`);
 }
