@@ -29,15 +29,19 @@ export default [
     ],
     ['what is held is never let go', 'this.#clock.after(MAX_HOLD_MS, () => this.#expire());', ''],
   ]),
-  ...of('gateway/src/hub/durable-channel.ts', 'gateway/src/hub/trouble.test.ts', [
+  ...of('gateway/src/hub/own-publishes.ts', 'gateway/src/hub/own-publishes.test.ts', [
+    ['who joins behind a publish gets it', 'if (!isBefore(topic.flushed, position)) return;', 'return;'],
+    ['a publish that is late is not looked for', 'await channel.catchUp(position).catch(() => {});', ''],
+  ]),
+  ...of('gateway/src/hub/own-publishes.ts', 'gateway/src/hub/trouble.test.ts', [
     [
       'a publish that is lost keeps everybody out',
-      'await this.catchUp(position).catch(() => {});',
-      'await this.catchUp(position);',
+      'await channel.catchUp(position).catch(() => {});',
+      'await channel.catchUp(position);',
     ],
     [
       'a publish that is lost is looked for at every join',
-      'if (isBefore(this.cursor, this.#published)) this.#published = this.cursor;',
+      'if (isBefore(channel.cursor, this.#last)) this.#last = channel.cursor;',
       '',
     ],
   ]),

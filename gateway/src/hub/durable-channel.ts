@@ -1,7 +1,7 @@
 import type { LineageEntry, LogPage, PublishOutcome } from '../broker/broker.js';
 import type { LogPosition, LogRecord } from '../broker/record.js';
 import { endOf, hasEpoch, isBefore, judge, samePosition } from '../broker/resume.js';
-import { pause, sleep } from '../clock.js';
+import { pause } from '../clock.js';
 import { FanfareError, toFanfareError } from '../errors.js';
 import { EVENT } from '../flight-recorder.js';
 import { count } from '../stats.js';
@@ -10,6 +10,7 @@ import { Channel, type Membership } from './channel.js';
 import { epochFrame, Notice, resetFrame } from './entry.js';
 import { HeldRecords } from './held-records.js';
 import { LogReader } from './log-reader.js';
+import { OwnPublishes } from './own-publishes.js';
 import { replay } from './replay.js';
 import { Standstill } from './stalls.js';
 import type { Joined, Start } from './subscriber.js';
@@ -39,8 +40,8 @@ export class DurableChannel extends Channel {
   #interruptions = 0;
   /** Whether the log has been read, so that there is a cursor to repair from. */
   #hasCursor = false;
-  /** The last position that was told to a publisher of this gateway. */
-  #published: LogPosition = this.cursor;
+  /** Made with the first answer to a publish of this gateway. */
+  #ownPublishes: OwnPublishes | undefined;
   readonly #certainty = new Certainty(this.context.clock);
   #repair: Promise<void> | undefined;
   #repairAgain = false;
@@ -58,33 +59,13 @@ export class DurableChannel extends Channel {
     await this.ready();
     const stall = this.#standstill?.stall;
     if (stall) throw new FanfareError('unavailable', `the channel stands still: ${stall.reason}`, RETRY);
-    if (!start || !('since' in start)) await this.#reach(this.#published, membership);
+    if (!start || !('since' in start)) await this.#ownPublishes?.flushed(membership.topic);
     await replay(this, membership, start, this.context, onJoined);
   }
 
   override onPublished(outcomes: readonly PublishOutcome[]): void {
-    for (const outcome of outcomes) {
-      if (outcome instanceof Error || !outcome.position) continue;
-      if (isBefore(this.#published, outcome.position)) this.#published = outcome.position;
-    }
-  }
-
-  /**
-   * Waits until the topic has flushed up to a publish that was answered before this join, so that the client does not
-   * get it: its push may come after the answer.
-   */
-  async #reach(position: LogPosition, { topic }: Membership): Promise<void> {
-    if (!isBefore(topic.flushed, position)) return;
-    const { clock } = this.context;
-    const lateAt = clock.now() + PUSH_MS;
-    while (isBefore(topic.flushed, position) && clock.now() < lateAt) {
-      await Promise.race([this.queue.flushing(), sleep(clock, PUSH_MS)]);
-    }
-    // A failover may have lost the position, or the log may be out of reach. That keeps nobody from joining where the
-    // channel stands.
-    if (isBefore(topic.flushed, position)) await this.catchUp(position).catch(() => {});
-    if (isBefore(this.cursor, this.#published)) this.#published = this.cursor;
-    while (isBefore(topic.flushed, position) && this.queue.pending > 0) await this.queue.progress();
+    this.#ownPublishes ??= new OwnPublishes(this, this.context.clock);
+    this.#ownPublishes.answered(outcomes);
   }
 
   get isSure(): boolean {
@@ -393,9 +374,6 @@ export class DurableChannel extends Channel {
 }
 
 const RETRY = { retryAfterMs: 1_000 };
-
-/** How long after the answer to a publish its push may come before the log is asked, ms. */
-const PUSH_MS = 200;
 
 /**
  * Whether only the epoch of the cursor is behind: the log was taken over by another server, and nobody has published to
