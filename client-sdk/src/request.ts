@@ -45,6 +45,6 @@ export function isAmbiguous({ readOnly, sentAt, ambiguousSince }: Request): bool
   return !readOnly && (sentAt !== undefined || ambiguousSince !== undefined);
 }
 
-export function outcomeUnknown(detail: string, cause?: unknown): FanfareClientError {
-  return new FanfareClientError('outcome_unknown', `it may or may not have been done: ${detail}`, { cause });
+export function outcomeUnknown(detail: string, cause?: unknown, channel?: string): FanfareClientError {
+  return new FanfareClientError('outcome_unknown', `it may or may not have been done: ${detail}`, { cause, channel });
 }

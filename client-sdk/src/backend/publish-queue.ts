@@ -1,6 +1,7 @@
 import { Backoff, type BackoffOptions } from '../backoff.js';
 import { FanfareClientError } from '../errors.js';
 import type { PublishResult } from '../publishing.js';
+import { outcomeUnknown } from '../request.js';
 import { errorOf, type ItemReply, post } from './http.js';
 
 /** What became of one message. */
@@ -178,12 +179,8 @@ export class PublishQueue {
 
   #fail(item: Item, error: FanfareClientError): void {
     const { channel } = item;
-    const unknown = () =>
-      new FanfareClientError('outcome_unknown', `it may or may not have been done: ${error.message}`, {
-        channel,
-        cause: error,
-      });
-    item.settle({ ok: false, channel, error: item.isUnknown && error.code !== 'outcome_unknown' ? unknown() : error });
+    const isUntold = item.isUnknown && error.code !== 'outcome_unknown';
+    item.settle({ ok: false, channel, error: isUntold ? outcomeUnknown(error.message, error, channel) : error });
   }
 
   #expire(): void {

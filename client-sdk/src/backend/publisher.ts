@@ -1,4 +1,6 @@
 import { isChannelName, type Tags } from '@fanfare/protocol';
+import { stringify } from '@fanfare/protocol/json';
+import { isKey, isName } from '@fanfare/protocol/validate';
 import type { BackoffOptions } from '../backoff.js';
 import type { Published, PublishOptionsOf } from '../channel-types.js';
 import { checkDeclared, type Declared, declarationOf } from '../channels/declared.js';
@@ -9,7 +11,6 @@ import { checkData } from '../check-data.js';
 import { checkNumber } from '../check-number.js';
 import { badRequest, FanfareClientError } from '../errors.js';
 import type { MessageOptions, PublishResult } from '../publishing.js';
-import { toBase64 } from './base64.js';
 import { type EncodedMessage, type Outcome, PublishQueue } from './publish-queue.js';
 
 /** Options of {@link createPublisher}. */
@@ -223,9 +224,9 @@ class HttpPublisher implements UntypedPublisher {
   #encode(channels: readonly string[], data: unknown, options: PublishOptions = {}): Encoded {
     const { key, tags, durability, replicas, user, except } = options;
     if (this.#isClosed) throw new FanfareClientError('closed', 'the publisher was closed');
-    if (key !== undefined && !isSized(key, 128)) throw badRequest('a key has 1 to 128 bytes');
+    if (key !== undefined && !isKey(key)) throw badRequest('a key has 1 to 128 bytes');
     for (const [name, value] of Object.entries({ user, except })) {
-      if (value !== undefined && !isSized(value, 255)) throw badRequest(`${name} has 1 to 255 bytes`);
+      if (value !== undefined && !isName(value)) throw badRequest(`${name} has 1 to 255 bytes`);
     }
     const kinds = channels.map((channel) => this.#check(channel, data));
     const isKeyed = this.#options.autoKey !== false && kinds.some((kind) => kind !== 'live');
@@ -233,7 +234,7 @@ class HttpPublisher implements UntypedPublisher {
     checkData(data);
     let json: string;
     try {
-      json = JSON.stringify(data, spellBinary);
+      json = stringify(data);
     } catch (cause) {
       throw badRequest(`data cannot be encoded: ${(cause as Error).message}`, { cause });
     }
@@ -273,20 +274,4 @@ function urlsOf(url: string | readonly string[]): string[] {
   });
   if (urls.length === 0) throw badRequest('url is missing');
   return urls;
-}
-
-/** As the gateway counts; what is no text at all it refuses itself. */
-function isSized(text: string, maxBytes: number): boolean {
-  const { length } = new TextEncoder().encode(text);
-  return length > 0 && length <= maxBytes;
-}
-
-/**
- * Replacer for `JSON.stringify`: binary as the protocol spells it in JSON, asked for before its `toJSON` (Buffer has
- * one).
- */
-function spellBinary(this: unknown, key: string, value: unknown): unknown {
-  const own = (this as Record<string, unknown>)[key];
-  const bytes = own instanceof ArrayBuffer ? new Uint8Array(own) : own;
-  return bytes instanceof Uint8Array ? { $binary: toBase64(bytes) } : value;
 }
