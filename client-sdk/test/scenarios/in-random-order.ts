@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { killClients } from '../../../gateway/test/faults/redis-faults.js';
 import type { GatewayProcess } from '../../../gateway/test/support/gateway-process.js';
 import { seededRandom } from '../../../loadtest/src/random.js';
 import { type Run, type Stage, wsUrl } from './run.js';
@@ -10,8 +11,9 @@ export const SEED = Number(process.env.FANFARE_TEST_SEED ?? randomInt(1, 1_000_0
 export const RANDOM_MS = process.env.FANFARE_TEST_FAULTS === 'long' ? 120_000 : 12_000;
 
 /** A reader behind a wire to two gateways over one Redis, while any of them, and the reader, go through all kinds of things. */
-export async function inRandomOrder({ transport, start, proxy, run }: Stage, redisUrl: string): Promise<Run> {
-  const settings = { TRANSPORT: transport, REDIS_URL: redisUrl, DRAIN_MS: '500' };
+export async function inRandomOrder({ transport, start, startRedis, proxy, run }: Stage): Promise<Run> {
+  const { url, node } = await startRedis({ appendonly: true, config: { appendfsync: 'always' } });
+  const settings = { TRANSPORT: transport, REDIS_URL: url, DRAIN_MS: '500' };
   const gateways = await Promise.all([start(settings), start(settings)]);
   let [home, other] = gateways as [GatewayProcess, GatewayProcess];
   const wire = await proxy(home.port);
@@ -60,6 +62,13 @@ export async function inRandomOrder({ transport, start, proxy, run }: Stage, red
       reading.signal('SIGCONT');
     },
     async () => reading.signal('SIGUSR2'),
+    () => node.restart(),
+    async () => void (await killClients(node, () => true)),
+    async () => {
+      node.pause();
+      await aWhile();
+      node.resume();
+    },
     async () => {
       await reading.end('SIGKILL');
       await aWhile();

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type GatewayProcess, startGatewayProcess } from '../../../gateway/test/support/gateway-process.js';
-import { until } from '../../../gateway/test/support/redis-servers.js';
+import { type ServerOptions, type StandaloneServers, until } from '../../../gateway/test/support/redis-servers.js';
 import type { TcpProxy } from '../../../gateway/test/support/tcp-proxy.js';
 import type { Position } from '../../src/index.js';
 import { createPublisher, type UntypedPublisher } from '../../src/publisher.js';
@@ -40,6 +40,8 @@ export interface Stage {
   readonly transport: Transport;
   readonly gateway: GatewayProcess;
   start(settings?: Readonly<Record<string, string>>, port?: number): Promise<GatewayProcess>;
+  /** A server of its own. */
+  startRedis(options?: ServerOptions): Promise<StandaloneServers>;
   proxy(port: number): Promise<TcpProxy>;
   run(gateways?: readonly GatewayProcess[]): Promise<Run>;
 }
