@@ -12,6 +12,10 @@ export const nativeSocket: SocketFactory = ({ url, subprotocols }, handlers): So
   // error that nobody hears would be thrown.
   socket.onerror = (event: Event & { readonly message?: string }) => {
     failure = event.message ?? '';
+    // Node 22 leaves it at that where no connection could be made: it stays as if one was being made.
+    if (socket.readyState !== WebSocket.CONNECTING) return;
+    socket.onopen = socket.onmessage = socket.onclose = socket.onerror = null;
+    handlers.onClose(1006, failure);
   };
   socket.onclose = ({ code, reason }) => handlers.onClose(code, reason || failure);
   return {

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { launchChromium } from '../../../gateway/test/support/chromium.js';
 import { type GatewayProcess, startGatewayProcess } from '../../../gateway/test/support/gateway-process.js';
 import { compareErrors } from '../types/expected-errors.js';
@@ -44,6 +44,24 @@ describe('runtimes', () => {
     const node = app.file('node_modules/node/bin/node');
     expect(await app.run(node, ['--version'])).toMatch(`v${version}.`);
     for (const file of ['app.mjs', 'app.cjs']) expect(await app.run(node, [file], inGateway())).toBe(`${RECEIVED}\n`);
+  });
+
+  it.each([
+    ['22', 'node@22'],
+    ['24', 'node@24'],
+  ])('Node %s comes back to a gateway that was killed, as soon as there is one', async (_, name) => {
+    const app = appWith([name]).write({ 'app.mjs': RETURNING });
+    let own = await startGatewayProcess();
+    onTestFinished(() => own.stop());
+    const program = app.run(app.file('node_modules/node/bin/node'), ['app.mjs'], { GATEWAY_URL: own.wsUrl });
+    const isThere = async () =>
+      (await (await fetch(`${own.httpUrl}/metrics`)).text()).match(/^fanfare_connections\S* 1$/m);
+    await expect.poll(isThere, { timeout: 20_000 }).not.toBeNull();
+    await own.signal('SIGKILL');
+    // Some attempts fail.
+    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    own = await startGatewayProcess({ port: own.port });
+    expect(await program).toMatch(/^(waiting\n){2,}connected again\n$/);
   });
 
   it('Deno', async () => {
@@ -284,6 +302,19 @@ describe('servers that load modules of a page', () => {
     expect(readFileSync(app.file('.output/public/index.html'), 'utf8')).toContain('client idle');
   });
 });
+
+/** Fails if an attempt that was refused is waited for to the end of its time. */
+const RETURNING = `import { createClient } from '@fanfare/client';
+  const backoff = { baseMs: 200, maxMs: 500 };
+  const client = createClient({ url: process.env.GATEWAY_URL, connectTimeoutMs: 3_600_000, backoff, log: false });
+  let before = 0;
+  client.on('state', ({ state }) => {
+    if (state === 'waiting') console.log(state);
+    if (state !== 'connected' || before++ === 0) return;
+    console.log('connected again');
+    client.close();
+  });
+  client.connect();`;
 
 /** A map of 200 patterns, and a program that uses them 1,000 times. */
 function scale(): string {
