@@ -55,7 +55,7 @@ export function liveView({ quiet }: OutputFlags): LiveView | undefined {
     {
       isTTY,
       get columns() {
-        return stdout.columns ?? 80;
+        return stdout.columns || 80;
       },
       write: (text) => void stdout.write(text),
     },
