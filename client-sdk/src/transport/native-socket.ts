@@ -11,7 +11,7 @@ export const nativeSocket: SocketFactory = ({ url, subprotocols }, handlers): So
   // `onclose` follows. Browsers hide what it was, other runtimes say; where WebSocket is an event emitter, an
   // error that nobody hears would be thrown.
   socket.onerror = (event: Event & { readonly message?: string }) => {
-    failure = event.message ?? '';
+    failure = event.message?.replace(/\.$/, '') ?? '';
     // Node 22 leaves it at that where no connection could be made: it stays as if one was being made.
     if (socket.readyState !== WebSocket.CONNECTING) return;
     socket.onopen = socket.onmessage = socket.onclose = socket.onerror = null;
