@@ -65,6 +65,8 @@ export class CommandLink {
   #verifiedAt = 0;
   #suspicion: Deadline | undefined;
   #patience: Deadline | undefined;
+  /** No reply came for `suspectMs`. */
+  #isOverdue = false;
   #cancelRetry: Cancel = () => {};
   /** How many late replies wait to be confirmed. */
   #doubts = 0;
@@ -86,7 +88,7 @@ export class CommandLink {
 
   /** Whether replies are awaited and overdue. */
   get #isSilent(): boolean {
-    return this.#inFlight > 0 && this.#suspicion === undefined;
+    return this.#inFlight > 0 && this.#isOverdue;
   }
 
   /**
@@ -203,30 +205,31 @@ export class CommandLink {
     });
   }
 
+  /** Begins to wait for replies, or begins anew. */
   #watch(): void {
     const { clock, timings } = this.#options;
-    this.#suspicion = new Deadline(clock, timings.suspectMs, () => {
-      this.#suspicion = undefined;
+    this.#isOverdue = false;
+    // They are kept from command to command: timers of its own for each would cost as much as its reply.
+    this.#suspicion ??= new Deadline(clock, timings.suspectMs, () => {
+      this.#isOverdue = true;
       this.#problem ??= 'replies are overdue';
       if (this.#isClosed) this.#lose(this.#problem);
     });
-    this.#patience = new Deadline(clock, timings.replyMs, () => this.#lose(`no reply within ${timings.replyMs} ms`));
+    this.#patience ??= new Deadline(clock, timings.replyMs, () => this.#lose(`no reply within ${timings.replyMs} ms`));
+    this.#suspicion.restart();
+    this.#patience.restart();
   }
 
   #unwatch(): void {
-    this.#suspicion?.cancel();
-    this.#patience?.cancel();
-    this.#suspicion = undefined;
-    this.#patience = undefined;
+    this.#suspicion?.pause();
+    this.#patience?.pause();
+    this.#isOverdue = false;
   }
 
   /** Notes that a reply came. */
   #progress(): void {
-    const wasSuspect = this.#isSilent;
-    if (this.#inFlight === 0 || wasSuspect) this.#unwatch();
-    if (wasSuspect) this.#watch();
-    this.#suspicion?.restart();
-    this.#patience?.restart();
+    if (this.#inFlight > 0) this.#watch();
+    else this.#unwatch();
     if (this.#isCondemned) {
       if (this.#inFlight === 0) this.#lose(this.#problem ?? 'condemned');
     } else if (this.#problem !== undefined) {
@@ -240,7 +243,11 @@ export class CommandLink {
     this.#redis = undefined;
     this.#problem = problem;
     this.#isCondemned = false;
-    this.#unwatch();
+    this.#isOverdue = false;
+    this.#suspicion?.cancel();
+    this.#patience?.cancel();
+    this.#suspicion = undefined;
+    this.#patience = undefined;
     this.#cancelRetry();
     redis?.disconnect();
     if (this.#isClosed) return;

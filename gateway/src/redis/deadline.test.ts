@@ -65,7 +65,28 @@ describe('a deadline', () => {
     }
     expect(expired).toBe(0);
     deadline.cancel();
+    deadline.restart();
     run(5_000);
     expect(expired).toBe(0);
+  });
+
+  it('counts nothing while it is paused, and may begin again when it is over', () => {
+    const { clock, run } = handClock();
+    let expired = 0;
+    const deadline = new Deadline(clock, 800, () => expired++);
+    run(750);
+    deadline.pause();
+    run(5_000);
+    expect(expired).toBe(0);
+    deadline.restart();
+    deadline.pause();
+    deadline.restart();
+    run(799);
+    expect(expired).toBe(0);
+    run(2);
+    expect(expired).toBe(1);
+    deadline.restart();
+    run(801);
+    expect(expired).toBe(2);
   });
 });

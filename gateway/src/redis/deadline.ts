@@ -15,7 +15,10 @@ export class Deadline {
   readonly #onExpired: () => void;
   #leftMs: number;
   #countedAt: number;
-  #cancel: Cancel;
+  #isPaused = false;
+  #isCancelled = false;
+  /** Present while a tick is to come. */
+  #cancel: Cancel | undefined;
 
   constructor(clock: Clock, deadlineMs: number, onExpired: () => void) {
     this.#clock = clock;
@@ -23,25 +26,37 @@ export class Deadline {
     this.#onExpired = onExpired;
     this.#leftMs = deadlineMs;
     this.#countedAt = clock.now();
-    this.#cancel = this.#next();
+    this.#tick();
   }
 
   /** Begins again with all of `deadlineMs`. It is cheap, and meant to be called for every chunk that arrives. */
   restart(): void {
+    if (this.#isCancelled) return;
     this.#leftMs = TICKS * this.#tickMs;
     this.#countedAt = this.#clock.now();
+    this.#isPaused = false;
+    if (!this.#cancel) this.#tick();
   }
 
+  /** Counts nothing until `restart`. The timer runs on for a tick: to pause and restart makes no other one. */
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  /** Ends it for good. */
   cancel(): void {
-    this.#cancel();
+    this.#isCancelled = true;
+    this.#cancel?.();
   }
 
-  #next(): Cancel {
-    return this.#clock.after(Math.min(this.#tickMs, this.#leftMs), () => {
+  #tick(): void {
+    this.#cancel = this.#clock.after(Math.min(this.#tickMs, this.#leftMs), () => {
+      this.#cancel = undefined;
+      if (this.#isPaused) return;
       const now = this.#clock.now();
       this.#leftMs -= Math.min(Math.max(0, now - this.#countedAt), MOST_TICKS_AT_ONCE * this.#tickMs);
       this.#countedAt = now;
-      if (this.#leftMs >= 1) this.#cancel = this.#next();
+      if (this.#leftMs >= 1) this.#tick();
       else this.#onExpired();
     });
   }
