@@ -1,4 +1,4 @@
-/** Puts together who tells clients apart: tokens verified here, the application, or nobody. */
+/** Puts together what finds out who clients are: a verifier of tokens, the application, or nothing. */
 import type { Application } from './auth/application.js';
 import type { Authenticator } from './auth/authenticator.js';
 import { createHook } from './auth/hook.js';
@@ -15,11 +15,11 @@ import type { Logger } from './observability/logger.js';
 
 export interface Authentication {
   readonly authenticator: Authenticator;
-  /** Asked where a namespace says `hook`; absent: nobody is. */
+  /** The application that is asked where a namespace says `hook`; `undefined`: there is none. */
   readonly application: Application | undefined;
-  /** What is asked over the network, and whether it answers. */
+  /** The services that are asked over the network, and whether they answer. */
   services(): readonly { readonly service: string; readonly isUp: boolean }[];
-  /** Keys at hand of the JWKS URL; `undefined`: none is configured. */
+  /** How many keys of the JWKS URL are at hand; `undefined`: no URL is configured. */
   jwksKeys(): number | undefined;
 }
 

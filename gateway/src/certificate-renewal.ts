@@ -1,16 +1,22 @@
-/** Where a gateway speaks TLS itself: looks whether somebody renewed its certificate, and has the transport show the new one. */
+/**
+ * For a gateway that speaks TLS itself: looks whether its certificate was renewed, and has the transport show the new
+ * one.
+ */
 import { type Cancel, type Clock, every } from './clock.js';
 import type { Logger } from './observability/logger.js';
 import type { Stats } from './stats.js';
 import { fingerprintOf, readCertificate } from './transport/certificate.js';
 import type { CertificateFiles, Transport } from './transport/transport.js';
 
-/** One that ends sooner than this is told of: whoever renews them does so weeks before (RFC 8739, Let's Encrypt: 30 days). */
+/**
+ * A certificate that ends sooner than this is warned of, ms. Certificates are usually renewed weeks before (RFC 8739,
+ * Let's Encrypt: 30 days).
+ */
 const SOON_MS = 7 * 24 * 3_600_000;
 
 interface CertificateRenewalOptions {
   readonly files: CertificateFiles;
-  /** How often it looks, ms. */
+  /** How often the files are looked at, ms. */
   readonly checkMs: number;
   readonly transport: Pick<Transport, 'renewCertificate'>;
   readonly clock: Clock;
@@ -20,7 +26,10 @@ interface CertificateRenewalOptions {
 
 export class CertificateRenewal {
   readonly #options: CertificateRenewalOptions;
-  /** Of the files that were last read; what can't be used is tried again each time, since its other half may be on its way. */
+  /**
+   * Fingerprint of the files that were read last. Files that can't be used are tried again each time, since the other
+   * half of the pair may be on its way.
+   */
   #seen = '';
   #complaint = '';
   #cancel: Cancel = () => {};
@@ -29,7 +38,7 @@ export class CertificateRenewal {
     this.#options = options;
   }
 
-  /** The transport was made with what the files hold now. */
+  /** Begins to look. The transport has to be made with what the files hold now. */
   start(): void {
     const { files, clock, checkMs } = this.#options;
     this.#seen = fingerprintOf(files);
@@ -58,7 +67,7 @@ export class CertificateRenewal {
     }
   }
 
-  /** @throws if the files can't be used. */
+  /** @throws {Error} if the files can't be used */
   #observe(): void {
     const { files, clock, stats, logger } = this.#options;
     const { names, endsAtMs } = readCertificate(files);

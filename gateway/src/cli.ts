@@ -3,7 +3,7 @@ import { runCommand } from './cli/commands.js';
 import { sleep, systemClock } from './clock.js';
 import { LogStream } from './observability/log-stream.js';
 
-/** For the reader of a pipe to take what was written, at the end, ms. */
+/** How long the reader of a pipe may take for the last output, ms. */
 const FLUSH_TIMEOUT_MS = 2_000;
 
 const STOP_SIGNALS = ['SIGINT', 'SIGTERM'] as const;
@@ -20,16 +20,22 @@ function untilStopped(): Promise<string> {
   });
 }
 
-/** Who read the results has had enough (`| head`), and wants no more. Any other failure lost some of them. */
+/**
+ * Ends the program when the results cannot be written. A reader that is gone has had enough (`| head`); after any other
+ * failure some results are lost.
+ */
 function endUnread(error: NodeJS.ErrnoException): void {
   if (error.code === 'EPIPE') process.exit(0);
   process.stderr.write(`fanfare: cannot write: ${error.message}\n`);
   process.exit(1);
 }
 
-/** `process.exit` drops what a pipe has not taken yet. Whoever reads nothing within a while is not waited for. */
+/**
+ * Resolves once everything is written. `process.exit` would drop what a pipe has not taken yet. A reader that takes
+ * nothing for a while is not waited for.
+ */
 async function flushed(): Promise<void> {
-  // A failure is told one turn later.
+  // A failure is reported one turn later.
   await new Promise(setImmediate);
   if (process.stdout.writableLength === 0) return;
   const written = new Promise<void>((resolve) => process.stdout.write('', () => resolve()));

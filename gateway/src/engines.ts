@@ -1,4 +1,4 @@
-/** Which engines a gateway runs on: a part of the composition root, told by the configuration. */
+/** Makes the engines that the configuration asks for. It is a part of the composition root. */
 
 import type { Broker } from './broker/broker.js';
 import { createMemoryBroker } from './broker/memory/memory-broker.js';
@@ -17,10 +17,10 @@ import type { EventType } from './webhooks/events.js';
 import { MemoryQueue } from './webhooks/memory/memory-queue.js';
 import { Webhooks } from './webhooks/webhooks.js';
 
-/** While it waits for the same reason, that is told again after this time. */
+/** After how long the log says again that the gateway waits for the same reason, ms. */
 const STILL_WAITING_MS = 60_000;
 
-/** The broker, started, and what it stands on. */
+/** The broker, which has been started, and what it stands on. */
 export interface Engine {
   readonly broker: Broker;
   readonly redis: RedisDeployment | undefined;
@@ -29,13 +29,13 @@ export interface Engine {
 
 /** How a gateway waits for a broker that is away. */
 interface WaitingOptions {
-  /** Gives up waiting. */
+  /** If it is aborted, waiting ends. */
   readonly signal?: AbortSignal | undefined;
-  /** It waits; told now and then. */
+  /** Called now and then while the gateway waits. */
   readonly onWaiting?: (() => void) | undefined;
 }
 
-/** Waits for a broker that is away, unless `redisAtStart` says otherwise. */
+/** Starts the broker. If it is away, waits for it, unless `redisAtStart` says otherwise. */
 export function startEngine(config: Config, clock: Clock, logger: Logger, options: WaitingOptions): Promise<Engine> {
   const open = () => openEngine(config, clock, logger);
   if (config.redisAtStart === 'exit') return open();
@@ -69,7 +69,9 @@ async function openEngine(config: Config, clock: Clock, logger: Logger): Promise
   }
 }
 
-/** What every part that keeps something in Redis stands on; `undefined` where no Redis is configured. */
+/**
+ * Opens the deployment on which every part stands that keeps something in Redis; `undefined` if no Redis is configured.
+ */
 async function openRedis({ redisUrl }: Config, clock: Clock, log: Logger): Promise<RedisDeployment | undefined> {
   if (redisUrl === undefined) return undefined;
   const [{ RedisDeployment }, { parseRedisUrl }] = await Promise.all([
@@ -100,7 +102,7 @@ interface WebhookParts {
   readonly onFault: (message: string, error?: unknown) => void;
 }
 
-/** `undefined` where no URL is configured. */
+/** Makes the webhooks; `undefined` if no URL is configured. */
 export async function createWebhooks(parts: WebhookParts): Promise<Webhooks | undefined> {
   const { config, redis, clock, instance, gateways, logger, onFault } = parts;
   const { url, secret, events, timeoutMs, maxQueued: maxEvents } = config.webhooks;
@@ -126,7 +128,7 @@ export async function createWebhooks(parts: WebhookParts): Promise<Webhooks | un
       clock,
     });
   const { RedisQueue } = await import('./webhooks/redis/redis-queue.js');
-  // A gateway that sends holds its shard longer than one request takes.
+  // A gateway that sends has to hold its shard for longer than one request takes.
   const leaseMs = 2 * timeoutMs + 5_000;
   const queue = new RedisQueue({
     deployment: redis,

@@ -2,11 +2,14 @@ import { ERROR_CODES, type ErrorCode } from '@fanfare/protocol';
 
 interface FanfareErrorOptions {
   readonly cause?: unknown;
-  /** When to try again, ms; told to clients as `retryAfter` and `Retry-After`. */
+  /** When to try again, ms. Clients are told it as `retryAfter` and `Retry-After`. */
   readonly retryAfterMs?: number;
 }
 
-/** What a client is told of an error. Where very many are, it is no `Error`: the stack of one costs more than the rest. */
+/**
+ * What a client is told about an error. Where there are very many of these it is no `Error`, because making a stack
+ * costs more than everything else.
+ */
 export type ErrorAnswer = Pick<FanfareError, 'code' | 'message' | 'retryable' | 'retryAfterMs'>;
 
 /** An error that a client may see. Callers branch on `code`, never on the text. */
@@ -24,7 +27,10 @@ export class FanfareError extends Error {
   }
 }
 
-/** What a client is told of an unforeseen fault: nothing of its inside. The caller logs the cause. */
+/**
+ * Any error as one that a client may see. It says nothing about the inside of an unforeseen fault; the caller logs the
+ * cause.
+ */
 export function toFanfareError(error: unknown): FanfareError {
   if (error instanceof FanfareError) return error;
   return new FanfareError('internal', 'internal error', { cause: error });

@@ -1,13 +1,16 @@
-/** What has left is cut off in pieces of this many. */
+/** After how many removed items the front of the array is cut off. */
 const CUT = 1024;
 
-/** Stands for the array of a queue with nothing in it: most queues of a gateway are empty, and there are several for each connection. */
+/** The array of all empty queues. Most queues of a gateway are empty, and there are several for each connection. */
 const NOTHING: never[] = [];
 
-/** First in, first out, at a cost that does not grow with its length: `Array.shift` moves all that is left. */
+/**
+ * A queue, first in and first out, whose cost does not grow with its length. `Array.shift` would move everything that
+ * is left.
+ */
 export class Fifo<T> {
   #items: (T | undefined)[] = NOTHING;
-  /** Index of the oldest one that is left. */
+  /** Index of the oldest item that is left. */
   #first = 0;
 
   get length(): number {
@@ -23,36 +26,36 @@ export class Fifo<T> {
     this.#items.push(item);
   }
 
-  /** 0 is the oldest; `undefined` beyond the newest. */
+  /** The item at this place, where 0 is the oldest; `undefined` beyond the newest. */
   at(index: number): T | undefined {
     return this.#items[this.#first + index];
   }
 
-  /** Removes the oldest. */
+  /** Removes the oldest item, and returns it. */
   shift(): T | undefined {
     const item = this.#items[this.#first];
     if (!this.isEmpty) this.#dropTo(this.#first + 1);
     return item;
   }
 
-  /** The oldest ones, at most this many; they stay. */
+  /** The oldest items, at most this many. They stay in the queue. */
   peek(count: number): T[] {
     return this.#items.slice(this.#first, this.#first + count) as T[];
   }
 
-  /** Removes the oldest ones, at most this many. */
+  /** Removes the oldest items, at most this many. */
   drop(count: number): void {
     this.#dropTo(Math.min(this.#first + count, this.#items.length));
   }
 
-  /** Removes the oldest ones, at most this many, and returns them. */
+  /** Removes the oldest items, at most this many, and returns them. */
   take(count = this.length): T[] {
     const taken = this.peek(count);
     this.drop(count);
     return taken;
   }
 
-  /** These go again, before all others, in the order given. */
+  /** Puts items back before all others, in the order given. */
   putBack(items: readonly T[]): void {
     if (items.length <= this.#first) {
       this.#first -= items.length;

@@ -1,11 +1,12 @@
 /**
- * What became of the latest messages on this gateway: a ring of events, overwritten from the oldest on, in memory of a fixed
- * size. So plain that every layer may write to it on the hot path: one event takes some ten nanoseconds. It is
- * read by those who ask why a message did or did not arrive (`why/`). Channels with a log only: others have no positions.
+ * What became of the latest messages on this gateway: a ring of events, overwritten from the oldest on, in memory of a
+ * fixed size. It is so plain that every layer may write to it on the hot path: one event takes some ten nanoseconds. It
+ * is read by those who ask why a message did or did not arrive (`why/`). It has events of channels with a log only,
+ * because others have no positions.
  */
 import type { LogPosition } from './broker/record.js';
 
-/** What happened, and what the fields of the event mean then. Offsets are `from` to `to`, both included. */
+/** The kinds of events, and what the fields of an event mean. Offsets are `from` to `to`, both included. */
 export const EVENT = {
   /** A publisher was told that message `to` is stored; `who`: the entrance and who it was. */
   published: 1,
@@ -19,19 +20,19 @@ export const EVENT = {
   flushed: 5,
   /** All clients were told a reset, and stand at `to`; `who`: the reason. */
   reset: 6,
-  /** A session was told that it stands at `to`; `who` is the session, as in all that follow. */
+  /** A session was told that it stands at `to`; `who` is the session. */
   joined: 7,
-  /** It was told a reset, and stands at `to`. */
+  /** A session was told a reset, and stands at `to`; `who` is the session. */
   joinedAnew: 8,
-  /** Messages were sent to it alone, from the tail or the log. */
+  /** Messages were sent to one session alone, from the tail or the log; `who` is the session. */
   replayed: 9,
-  /** It gets from here on what the channel flushes after `to`. */
+  /** From now on a session gets what the channel flushes after `to`; `who` is the session. */
   live: 10,
-  /** It gets nothing any more; the channel had flushed up to `to`. */
+  /** A session gets nothing any more; the channel had flushed up to `to`. `who` is the session. */
   left: 11,
-  /** As `left`, because it reads too slowly: the last messages before `to` may have been dropped for it. */
+  /** As `left`, because the client reads too slowly: the last messages before `to` may have been dropped for it. */
   lagged: 12,
-  /** As `left`, because its connection ended. */
+  /** As `left`, because the connection ended. */
   disconnected: 13,
 } as const;
 
@@ -44,7 +45,7 @@ const NAMES = Object.fromEntries(Object.entries(EVENT).map(([name, kind]) => [ki
 
 export interface FlightEvent {
   readonly what: EventName;
-  /** ms since the Unix epoch. */
+  /** When it happened, ms since the Unix epoch. */
   readonly at: number;
   readonly who: string;
   readonly epoch: number;
@@ -67,7 +68,7 @@ export class FlightRecorder {
   #written = 0;
   #next = 0;
 
-  /** @param size how many events it holds, each some 60 bytes; 0: it records nothing */
+  /** @param size how many events it holds, of some 60 bytes each; 0: it records nothing */
   constructor(size: number, wall: () => number = Date.now) {
     this.#size = size;
     this.#wall = wall;
@@ -100,17 +101,17 @@ export class FlightRecorder {
     this.#counts[slot] = count;
   }
 
-  /** An event about one position. */
+  /** Notes an event about one position. */
   noteAt(kind: number, channel: string, who: string, { epoch, offset }: LogPosition): void {
     this.note(kind, channel, who, epoch, offset, offset);
   }
 
-  /** Since when nothing is forgotten, ms since the Unix epoch; `undefined`: since the beginning. */
+  /** The time since which nothing is forgotten, ms since the Unix epoch; `undefined`: since the beginning. */
   get since(): number | undefined {
     return this.#written > this.#size ? this.#times[this.#next] : undefined;
   }
 
-  /** The events of a channel, the oldest first. */
+  /** The events of a channel, oldest first. */
   *of(channel: string): Iterable<FlightEvent> {
     const held = Math.min(this.#written, this.#size);
     for (let nth = 0; nth < held; nth++) {

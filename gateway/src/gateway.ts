@@ -48,25 +48,29 @@ import { createPublishRecorder, Why } from './why/why.js';
 
 export interface Gateway {
   readonly port: number;
-  /** Where `/health/*` and `/metrics` are, if not on `port`. */
+  /** Port of `/health/*` and `/metrics`, if it is not `port`. */
   readonly healthPort: number | undefined;
   readonly transport: Transport['name'];
   readonly stats: Stats;
-  /** Fails readiness and serves on for `stopDelayMs`; then sends everyone elsewhere (4000, to be back elsewhere spread over `drainMs`), waits for them and for HTTP requests up to 5 s, then ends. */
+  /**
+   * Ends the gateway. It fails readiness at once and serves on for `stopDelayMs`. Then it sends all clients elsewhere
+   * (4000, with times to come back that are spread over `drainMs`), waits up to 5 s for them and for HTTP requests, and
+   * ends.
+   */
   close(): Promise<void>;
 }
 
 export interface GatewayOptions {
   readonly clock?: Clock;
-  /** This process is one of several on the same port. */
+  /** Set if this process is one of several on the same port. */
   readonly worker?: WorkerMetrics;
   /** The page at `/`, in development. */
   readonly files?: StaticFiles | undefined;
-  /** Aborted: gives up waiting for the broker. */
+  /** If it is aborted, the gateway gives up waiting for the broker. */
   readonly signal?: AbortSignal;
-  /** It listens, and waits for its broker. */
+  /** Called when the gateway listens, and waits for its broker. */
   readonly onWaiting?: () => void;
-  /** Lines that the log lost so far, for the metrics. */
+  /** How many lines the log has lost so far, for the metrics. */
   readonly logLinesLost?: () => number;
 }
 
@@ -75,7 +79,7 @@ const WAITING: UpgradeResult<Session> = { accept: false, status: 503, body: 'the
 
 /**
  * Listens, waits for the broker if it has to, and serves.
- * @throws if the broker can't serve or the port is taken, with one clear line.
+ * @throws {Error} with one clear line, if the broker can't serve or the port is taken
  */
 export async function startGateway(config: Config, logger: Logger, options: GatewayOptions = {}): Promise<Gateway> {
   const clock = options.clock ?? systemClock;
@@ -96,7 +100,7 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
     }),
     onFault,
   };
-  // First of all, so that whoever asks is told, and nobody restarts a gateway that only waits.
+  // This goes first, so that whoever asks for its health is answered, and nobody restarts a gateway that only waits.
   const listeners = await openListeners(config, {
     logger,
     clock,
@@ -110,7 +114,7 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
     state.engine = engine;
     const assembled = await assemble(config, { clock, logger, http, transport, options }, engine);
     state.parts = assembled;
-    // First the parts: until it is known who was shut out, nobody is let in.
+    // The parts go first: until it is known whose tokens were revoked, nobody is let in.
     const closeParts = await startParts(assembled.parts);
     listeners.serve(assembled.handlers);
     state.phase = 'serving';
@@ -120,7 +124,7 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
       transport: transport.name,
       stats,
       async close() {
-        // Whoever balances has to hear of it before the port is closed, else it sends clients here in vain.
+        // Load balancers have to notice this before the port is closed, or they would send clients here in vain.
         state.phase = 'stopping';
         await drain(config, clock, transport, assembled);
         await listeners.close();
@@ -129,7 +133,7 @@ export async function startGateway(config: Config, logger: Logger, options: Gate
     };
   } catch (error) {
     await listeners.close();
-    // Once put together, its parts have been closed already.
+    // If the parts were put together, they have been closed already.
     if (!state.parts) await state.engine?.close();
     throw error;
   }
@@ -160,7 +164,7 @@ interface Surroundings {
   readonly options: GatewayOptions;
 }
 
-/** Puts the parts together that serve clients, on a broker that was started. */
+/** Puts together the parts that serve clients, on a broker that was started. */
 async function assemble(config: Config, { clock, logger, http, transport, options }: Surroundings, engine: Engine) {
   const { broker, redis } = engine;
   const { namespaces, limits, timings, node } = config;

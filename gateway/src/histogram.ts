@@ -1,8 +1,8 @@
-/** Values in buckets, as Prometheus counts them; so plain that each message may be observed. */
+/** Counts values in buckets, as Prometheus does. It is so plain that each message may be observed. */
 export class Histogram {
-  /** Upper bounds, ascending; a last bucket without one follows. */
+  /** Upper bounds of the buckets, ascending. A last bucket without a bound follows. */
   readonly bounds: readonly number[];
-  /** Values in each bucket alone; one more than there are bounds. */
+  /** How many values are in each bucket by itself. There is one more than there are bounds. */
   readonly counts: number[];
   sum = 0;
 

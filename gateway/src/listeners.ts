@@ -26,9 +26,9 @@ interface Listeners {
   readonly transport: Transport;
   readonly port: number;
   readonly healthPort: number | undefined;
-  /** From now on these answer instead of those that answered before. */
+  /** From now on these handlers answer, in place of those before. */
   serve(handlers: TransportHandlers<Session>): void;
-  /** Ends everything at once. */
+  /** Ends all connections at once. */
   close(): Promise<void>;
 }
 
@@ -36,15 +36,18 @@ interface ListenersOptions {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly http: HttpDependencies;
-  /** Answer until others `serve`. */
+  /** The handlers that answer until `serve` is called with others. */
   readonly handlers: TransportHandlers<Session>;
   /** Whether other processes of this gateway listen on the same ports. */
   readonly isShared: boolean;
 }
 
-/** A request body: 1,000 messages rarely come near; what does is sent in several batches. */
+/**
+ * Least limit for request bodies, bytes. 1,000 messages rarely come near; if they do, they have to be sent in several
+ * batches.
+ */
 const MIN_BODY_LIMIT_BYTES = 8 * 1024 * 1024;
-/** What a request needs beside the payload of its one message: channel, key, tags. */
+/** Bytes that a request needs besides the payload of its one message, for channel, key and tags. */
 const BODY_OVERHEAD_BYTES = 64 * 1024;
 
 const HEALTH_TRANSPORT: TransportOptions = {
@@ -56,7 +59,7 @@ const HEALTH_TRANSPORT: TransportOptions = {
 
 const CROWDED: UpgradeResult<Session> = { accept: false, status: 503, body: 'too many connections' };
 
-/** @throws if a port is taken or the certificate can't be used, with one clear line. */
+/** @throws {Error} with one clear line, if a port is taken or the certificate can't be used */
 export async function openListeners(config: Config, options: ListenersOptions): Promise<Listeners> {
   const { logger, clock, http, isShared } = options;
   let { handlers } = options;
@@ -68,7 +71,7 @@ export async function openListeners(config: Config, options: ListenersOptions): 
     return CROWDED;
   };
   const tls = certificateFiles(config);
-  // Says what is wrong with it in better words than any transport.
+  // This says what is wrong with the certificate in better words than any transport.
   if (tls) readCertificate(tls);
   const transport: Transport = pickTransport(config, logger)<Session>(
     {
@@ -129,7 +132,7 @@ export async function openListeners(config: Config, options: ListenersOptions): 
   }
 }
 
-/** Says where fewer connections are possible than the configuration promises. */
+/** Warns if fewer connections are possible than the configuration promises. */
 function compareWithLimit(configured: number, descriptors: Descriptors, logger: Logger): void {
   const connections = descriptors.connections - KEPT_FOR_HTTP;
   if (!Number.isFinite(configured) || configured <= connections) return;
@@ -140,7 +143,7 @@ function compareWithLimit(configured: number, descriptors: Descriptors, logger: 
   );
 }
 
-/** Both or none: the configuration was checked. */
+/** Both files or none: the configuration was checked. */
 function certificateFiles({ tls: { cert, key } }: Config): CertificateFiles | undefined {
   return cert !== undefined && key !== undefined ? { cert, key } : undefined;
 }

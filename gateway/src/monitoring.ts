@@ -10,21 +10,21 @@ import type { Stats } from './stats.js';
 import { VERSION } from './version.js';
 import type { Webhooks } from './webhooks/webhooks.js';
 
-/** What a gateway has of its parts by now: it listens before its broker is there. */
+/** What a gateway has at this moment, since it listens before its broker is there. */
 export interface GatewayState {
   phase: ReturnType<HttpDependencies['phase']>;
-  /** `undefined` until the broker can serve. */
+  /** The engine; `undefined` until the broker can serve. */
   engine: Engine | undefined;
-  /** `undefined` until the parts are put together. */
+  /** The parts; `undefined` until they are put together. */
   parts: MonitoredParts | undefined;
 }
 
 interface MonitoredParts {
   readonly hub: Pick<Hub, 'stalls'>;
   readonly authentication: Pick<Authentication, 'services' | 'jwksKeys'>;
-  /** `undefined`: no webhooks are configured. */
+  /** The webhooks; `undefined` if none are configured. */
   readonly webhooks: Webhooks | undefined;
-  /** `undefined`: the self-probe is off. */
+  /** The self-probe; `undefined` if it is off. */
   readonly probe: SelfProbe | undefined;
 }
 
@@ -32,9 +32,9 @@ interface MonitoringOptions {
   readonly clock: Clock;
   readonly stats: Stats;
   readonly node: string;
-  /** This process is one of several workers; `undefined`: it is the whole gateway. */
+  /** Set if this process is one of several workers; `undefined`: it is the whole gateway. */
   readonly worker: WorkerMetrics | undefined;
-  /** Lines that the log lost so far. `undefined`: nobody counts them. */
+  /** How many lines the log has lost so far; `undefined`: nobody counts them. */
   readonly logLinesLost: (() => number) | undefined;
 }
 

@@ -2,17 +2,17 @@
 import type { ApiRoutes } from './api/route.js';
 
 export interface Part {
-  /** Paths of the HTTP API that it answers. */
+  /** The paths of the HTTP API that the part answers. */
   readonly routes?: ApiRoutes;
-  /** Called once. Rejects with one clear line if it cannot serve. */
+  /** Starts the part; called once. Rejects with one clear line if the part cannot serve. */
   start?(): void | Promise<void>;
-  /** Called once, unless `start` was not called or failed. */
+  /** Ends the part; called once, unless `start` was not called or failed. */
   close?(): void | Promise<void>;
 }
 
 /**
  * Starts parts one after the other: each stands on those before it. If one cannot start, the others are closed.
- * @returns what closes all of them, the last one first
+ * @returns a function that closes all of them, the last one first
  */
 export async function startParts(parts: readonly Part[]): Promise<() => Promise<void>> {
   const waiting = new Set(parts.filter(({ start }) => start));

@@ -12,14 +12,14 @@ export class RateLimiter {
     this.#filledAtMs = nowMs;
   }
 
-  /** Takes `amount`. 0 if granted, else after how many ms it would be. */
+  /** Takes `amount` if it is granted. Returns 0 then, otherwise after how many ms it would be granted. */
   take(amount: number, nowMs: number): number {
     const waitMs = this.waitMs(amount, nowMs);
     if (waitMs === 0) this.#tokens -= amount;
     return waitMs;
   }
 
-  /** Takes `amount` in any case, because it is spent already: what is missing is paid back later. */
+  /** Takes `amount` in any case, because it is spent already. What is missing is paid back later. */
   charge(amount: number, nowMs: number): void {
     if (this.#perSecond === Number.POSITIVE_INFINITY) return;
     this.#fill(nowMs);
@@ -30,7 +30,7 @@ export class RateLimiter {
   waitMs(amount: number, nowMs: number): number {
     if (this.#perSecond === Number.POSITIVE_INFINITY) return 0;
     this.#fill(nowMs);
-    // What is larger than the bucket passes when it is full, and is paid back later.
+    // An amount that is larger than the bucket passes when the bucket is full, and is paid back later.
     const needed = Math.min(amount, this.#atOnce);
     return this.#tokens >= needed ? 0 : Math.max(1, Math.ceil(((needed - this.#tokens) / this.#perSecond) * 1_000));
   }

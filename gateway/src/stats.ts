@@ -1,6 +1,6 @@
 /**
- * What a gateway counts: plain numbers, incremented where things happen (`stats.commands++`) and read
- * when `/metrics` is asked. Imports next to nothing, so that every layer may count.
+ * What a gateway counts: plain numbers, incremented where things happen (`stats.commands++`) and read when `/metrics`
+ * is asked. It imports next to nothing, so that every layer may count.
  */
 import type { ErrorCode, ResetReason } from '@fanfare/protocol';
 import { Histogram, LATENCY_BOUNDS_MS } from './histogram.js';
@@ -30,13 +30,13 @@ export interface Stats {
   /** `error` frames sent, by code. */
   readonly errors: Map<ErrorCode, number>;
   // --- publishing: messages acknowledged ---
-  /** Of durable channels, by entrance (`ws`, `http` and those that come). */
+  /** Messages that were published to durable channels and acknowledged, by entrance (`ws`, `http` and others). */
   readonly publishedDurable: Map<string, number>;
-  /** Of live channels, by entrance. */
+  /** Messages that were published to live channels and acknowledged, by entrance. */
   readonly publishedLive: Map<string, number>;
-  /** Bytes of their payloads, by entrance. */
+  /** Bytes of the payloads of published messages, by entrance. */
   readonly publishedBytes: Map<string, number>;
-  /** Publishes answered with the first position because their key was seen. */
+  /** Publishes that were answered with an earlier position, because their key had been seen. */
   duplicates: number;
   /** Publishes that failed, by code; all entrances together. */
   readonly publishFailures: Map<ErrorCode, number>;
@@ -47,7 +47,7 @@ export interface Stats {
   readonly flushLatency: Histogram;
   /** How long self-probes took until they were read back, ms. */
   readonly probeLatency: Histogram;
-  /** Self-probes that were not, by what became of them. */
+  /** Self-probes that were not read back, by what became of them. */
   readonly probeFailures: Map<string, number>;
   /** How far the clock of the broker is ahead of this gateway's, ms, as the self-probe measured. */
   brokerClockAheadMs: number;
@@ -99,17 +99,17 @@ export interface Stats {
   readonly httpResponses: Map<number, number>;
 }
 
-/** What left in one dialect. */
+/** What left for clients in one dialect. */
 export interface FanOut {
   /** Messages handed to the transport. */
   messages: number;
   bytes: number;
-  /** Messages times subscribers. */
+  /** Messages times the subscribers that they were sent to. */
   deliveries: number;
   deliveredBytes: number;
 }
 
-/** Those that every gateway has: they are told as 0 before their first publish. */
+/** The entrances that every gateway has. Their counters are there as 0 before the first publish. */
 const ENTRANCES: readonly (readonly [entrance: string, published: number])[] = [
   ['ws', 0],
   ['http', 0],

@@ -4,25 +4,28 @@
  */
 import type { NewMessage } from './broker/record.js';
 
-/** https://www.w3.org/TR/trace-context/#traceparent-header; of a version to come, the part that this one knows. */
+/**
+ * The form of a `traceparent` (https://www.w3.org/TR/trace-context/#traceparent-header). Of later versions it is the
+ * part that this one knows.
+ */
 const TRACEPARENT = /^(?!ff)[\da-f]{2}-(?!0{32})([\da-f]{32})-(?!0{16})([\da-f]{16})-([\da-f]{2})(?=$|-)/;
 
 interface Traceparent {
-  /** As it goes on. */
+  /** The text that goes on with the message. */
   readonly text: string;
   readonly traceId: string;
   readonly spanId: string;
   readonly flags: number;
 }
 
-/** What a header or a tag says. `undefined`: nothing, or nothing that is valid, which is the same. */
+/** Reads a header or a tag; `undefined` if it is absent or not valid, which is the same. */
 export function parseTraceparent(given: string): Traceparent | undefined {
   const [text, traceId, spanId, flags] = TRACEPARENT.exec(given) ?? [];
   if (text === undefined || traceId === undefined || spanId === undefined || flags === undefined) return undefined;
   return { text, traceId, spanId, flags: Number.parseInt(flags, 16) };
 }
 
-/** The message with that tag, unless it has its own. */
+/** Adds the tag to a message, unless it has one of its own. */
 export function withTraceparent(message: NewMessage, traceparent: string): NewMessage {
   const { tags } = message;
   return tags?.traceparent === undefined ? { ...message, tags: { ...tags, traceparent } } : message;

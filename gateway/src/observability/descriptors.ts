@@ -5,10 +5,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Logger } from './logger.js';
 
-/** Kept for Redis, files and what else opens: an eighth of the limit, within these. */
+/**
+ * How many descriptors are kept for Redis, files and everything else: an eighth of the limit, but no fewer than this.
+ */
 const MIN_RESERVE = 32;
 const MAX_RESERVE = 256;
-/** How much has to be free again until a shortage counts as over. */
+/** A shortage counts as over once no more than this share of the connections is there. */
 const RELIEF = 0.9;
 
 export interface Descriptors {
@@ -20,7 +22,10 @@ export interface Descriptors {
   readonly connections: number;
 }
 
-/** What this process may open and has open now. `undefined`: the system does not say (only Linux does). */
+/**
+ * How many descriptors this process may open and has open now; `undefined` if the system does not say (only Linux
+ * does).
+ */
 export function readDescriptors(): Descriptors | undefined {
   try {
     const [, text] = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1')) ?? [];
@@ -43,7 +48,7 @@ function reserveOf(share: number): number {
   return Math.min(MAX_RESERVE, Math.max(MIN_RESERVE, Math.floor(share)));
 }
 
-/** Says once that connections are refused for want of descriptors, and once that it is over. */
+/** Says in the log once that connections are refused for lack of descriptors, and once that it is over. */
 export class ShortageLog {
   #refused = 0;
   readonly #limit: number;
@@ -64,7 +69,7 @@ export class ShortageLog {
     );
   }
 
-  /** To be told now and then how many connections there are. */
+  /** To be called now and then with how many connections there are. */
   observe(open: number): void {
     if (this.#refused === 0 || open > RELIEF * this.#connections) return;
     this.#logger.info({ refused: this.#refused }, 'connections are taken again');

@@ -1,7 +1,7 @@
 import { type EventLoopUtilization, monitorEventLoopDelay, performance } from 'node:perf_hooks';
 import type { Clock } from '../clock.js';
 
-/** How long a measurement lasts at least, ms: whoever scrapes often shortens it for nobody. */
+/** How long a measurement lasts at least, ms, so that frequent scrapes do not shorten it. */
 const WINDOW_MS = 10_000;
 const RESOLUTION_MS = 10;
 const QUANTILES = [0.5, 0.99, 1];
@@ -18,7 +18,10 @@ export class EventLoopWatch {
     this.#delay.enable();
   }
 
-  /** How much later than due timers ran, s, by quantile: of the last ten seconds at least, or since it began. */
+  /**
+   * How much later than due timers ran, s, by quantile. It is measured over at least the last ten seconds, or since the
+   * begin.
+   */
   delays(): (readonly [[quantile: number], seconds: number])[] {
     const late = (quantile: number) => {
       const ns = this.#delay.count > 0 ? this.#delay.percentile(100 * quantile) : 0;

@@ -1,4 +1,4 @@
-/** What a gateway counts by itself, as metrics. None has a label by channel, user or address. */
+/** The counters of a gateway as metrics. No metric has a label for channel, user or address. */
 import { CLOSE_CODES } from '@fanfare/protocol';
 import type { FanOut, Stats } from '../stats.js';
 import type { Instruments } from './instruments.js';
@@ -140,7 +140,7 @@ function describeHealing(is: Instruments, stats: Stats): void {
   is.counter('fanfare_doubt_findings_total', 'Channels found behind while a slot moved', () => stats.doubtFindings);
 }
 
-/** Sums by one label, behind others that are the same for all. */
+/** The sums of a map, each with its key as a label, behind labels that are the same for all. */
 function* by(sums: ReadonlyMap<unknown, number>, ...fixed: string[]): Iterable<[unknown[], number]> {
   for (const [value, sum] of sums) yield [[...fixed, value], sum];
 }
@@ -148,7 +148,10 @@ function* by(sums: ReadonlyMap<unknown, number>, ...fixed: string[]): Iterable<[
 /** Close codes that connections end with though nobody sends them, or for reasons of the protocol below (RFC 6455 section 7.4.1). */
 const COMMON_CLOSE_CODES = [1002, 1003, 1005, 1006, 1007, 1009, 1011];
 
-/** A peer may close with any code: those that mean something here, and all others as one. */
+/**
+ * The closes by those codes that mean something here, and all other codes as one, because a peer may close with any
+ * code.
+ */
 function known(closes: ReadonlyMap<number, number>): Map<number | 'other', number> {
   const sums = new Map<number | 'other', number>();
   for (const [code, sum] of closes) {

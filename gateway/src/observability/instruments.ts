@@ -1,11 +1,11 @@
-/** Metrics that are read when they are asked for, instead of being told of every change. */
+/** Metrics whose values are read when somebody asks for them, instead of being updated with every change. */
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { Histogram } from '../histogram.js';
 
-/** How values of several workers become one. */
+/** How the values of several workers become one. */
 type Aggregator = 'sum' | 'first' | 'min' | 'max';
 
-/** Sums, each with the values of its labels in the order of their names. */
+/** Sums, each with the values of its labels, in the order of the labels' names. */
 type Labelled = Iterable<readonly [values: readonly unknown[], sum: number]>;
 
 export class Instruments {

@@ -2,18 +2,21 @@ import { type Cancel, type Clock, every } from '../clock.js';
 import type { Stats } from '../stats.js';
 import type { Logger } from './logger.js';
 
-/** How often it looks, ms. */
+/** How often the counters are looked at, ms. */
 const LOOK_MS = 1_000;
-/** At least so long between two lines about the same limit, ms. */
+/** Least time between two lines about the same limit, ms. */
 const QUIET_MS = 60_000;
 
-/** What a limit was hit when it was last told of. */
+/** How often a limit had been hit when it was last logged. */
 interface Told {
   readonly hits: number;
   readonly atMs: number;
 }
 
-/** Logs which limits are hit: a line for the first time of each, then one a minute at most with how often it was since. */
+/**
+ * Logs which limits are hit. There is a line for the first time of each, and then one a minute at most, with how often
+ * it was hit since.
+ */
 export class LimitLog {
   readonly #stats: Pick<Stats, 'limitsHit' | 'rateLimited'>;
   readonly #clock: Pick<Clock, 'now' | 'after'>;

@@ -1,9 +1,9 @@
 import type { Writable } from 'node:stream';
 import type { Clock } from '../clock.js';
 
-/** Most bytes of lines that wait for a reader who stands still. */
+/** Most bytes of lines that wait for a reader that stands still. */
 const MAX_WAITING_BYTES = 1024 * 1024;
-/** How long no line is tried after one could not be written, ms. */
+/** How long no line is written after one could not be written, ms. */
 const RETRY_MS = 1_000;
 
 /**
@@ -14,9 +14,9 @@ const RETRY_MS = 1_000;
 export class LogStream {
   /** Lines that were dropped so far. */
   lost = 0;
-  /** Told at the first loss of all, with the reason. */
+  /** Called with the reason when a line is lost for the first time. */
   onLoss: (reason: string) => void = () => {};
-  /** Told before the first line that is tried after a loss; may log. */
+  /** Called before the first line that is tried after a loss, with how many were lost. It may log. */
   onRecovery: (lost: number) => void = () => {};
   readonly #stream: Writable;
   readonly #clock: Pick<Clock, 'now'>;
@@ -26,7 +26,7 @@ export class LogStream {
   constructor(stream: Writable, clock: Pick<Clock, 'now'>) {
     this.#stream = stream;
     this.#clock = clock;
-    // What failed is told to the callback of each write; without a listener it would end the process.
+    // The callback of each write is told what failed. Without this listener an error would end the process.
     stream.on('error', () => {});
   }
 

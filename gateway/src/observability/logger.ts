@@ -2,7 +2,7 @@ import { type DestinationStream, pino } from 'pino';
 
 type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
 
-/** What the gateway logs to. Fields first, then a constant message. Secrets never go in. */
+/** Where the gateway logs. Fields come first, then a constant message. Secrets are never logged. */
 export interface Logger {
   trace(fields: object, message: string): void;
   debug(fields: object, message: string): void;
@@ -14,11 +14,11 @@ export interface Logger {
 
 interface LoggerOptions {
   readonly level: LogLevel;
-  /** `json`: one object a line. `text`: one readable line. */
+  /** Format of the lines. `json`: one object on each line. `text`: one readable line for each entry. */
   readonly format: 'json' | 'text';
-  /** The gateway's name, in every JSON line. */
+  /** Name of the gateway, which is in every JSON line. */
   readonly node: string;
-  /** Whether it is one of several that write to the same place: text lines tell the name, too. */
+  /** Whether several processes write to the same place, so that text lines have the name too. */
   readonly isOneOfMany?: boolean;
   readonly destination: { write(text: string): unknown };
 }
@@ -51,6 +51,6 @@ function toText(line: string, tellsNode: boolean): string {
 }
 
 function plain(value: unknown): string {
-  // What a stranger wrote must not look like a line of its own.
+  // Text from outside must not look like a line of its own.
   return typeof value === 'string' && !/\p{Cc}/u.test(value) ? value : JSON.stringify(value);
 }

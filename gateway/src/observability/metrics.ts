@@ -10,11 +10,11 @@ interface MetricsOptions extends MetricsSources {
   readonly stats: Stats;
   readonly node: string;
   readonly version: string;
-  /** Number of this process among the workers of the gateway, whose metrics are added up. */
+  /** Number of this process among the workers of the gateway. Metrics of all workers are added up. */
   readonly worker?: number | undefined;
 }
 
-/** What the parts of a gateway count or know, asked at each scrape. */
+/** What the parts of a gateway count or know. They are asked at each scrape. */
 interface MetricsSources {
   /** Parts of the broker and whether they are `ok`, as in `Broker.health`. */
   readonly health: () => readonly { readonly shard: string; readonly state: 'ok' | 'lost' }[];
@@ -26,36 +26,36 @@ interface MetricsSources {
   readonly brokerStats?: (() => Readonly<Record<string, number>>) | undefined;
   /** What the broker's store refused, by reason, as in `Broker.refusals`. */
   readonly brokerRefusals?: (() => Readonly<Record<string, number>>) | undefined;
-  /** What became of webhook events, as `EventQueue.stats`. `undefined`: nobody is told of any. */
+  /** What became of webhook events, as in `EventQueue.stats`; `undefined` if there are no webhooks. */
   readonly webhookStats?: () =>
     | { readonly delivered: number; readonly dead: number; readonly dropped: number }
     | undefined;
   /** Other services that the gateway asks, by name, and whether they answer. Default: none. */
   readonly services?: () => readonly { readonly service: string; readonly isUp: boolean }[];
-  /** Keys at hand of the JWKS URL. `undefined`: none is configured. */
+  /** How many keys of the JWKS URL are at hand; `undefined` if no URL is configured. */
   readonly jwksKeys?: () => number | undefined;
-  /** Lines that the log of this process lost so far. */
+  /** How many lines the log of this process has lost so far. */
   readonly logLinesLost?: (() => number) | undefined;
 }
 
 interface Metrics {
   readonly registry: Registry;
   readonly contentType: string;
-  /** Prometheus text exposition. */
+  /** All metrics in the text format of Prometheus. */
   text(): Promise<string>;
 }
 
 /** How the metrics of one worker become those of the gateway that it is a part of. */
 export interface WorkerMetrics {
-  /** Number of this process among the workers, from 1. */
+  /** Number of this process among the workers, counted from 1. */
   readonly index: number;
-  /** Name of the gateway that they make up; it stands in the metrics of all. */
+  /** Name of the gateway that the workers make up. It is in the metrics of all of them. */
   readonly node: string;
-  /** Turns this worker's metrics into those of all. */
+  /** Turns the metrics of this worker into those of all workers. */
   readonly share: (registry: Registry) => () => Promise<string>;
 }
 
-/** Told by the process that adds up the metrics of several workers. */
+/** The metric of the process that adds up the metrics of several workers. */
 export const WORKERS_MISSING = {
   name: 'fanfare_workers_missing',
   help: 'Workers that the other metrics are without: they start, hang or are dead',
@@ -84,7 +84,7 @@ export function createMetrics({ stats, node, version, worker, ...sources }: Metr
 
 /**
  * The metrics of a gateway as anyone may ask for them, see {@link shared}.
- * @param worker set where this process is one of several: what is told are the metrics of all then
+ * @param worker set if this process is one of several; the metrics are then those of all workers
  */
 export function createSharedMetrics(
   options: MetricsOptions,
@@ -112,7 +112,7 @@ function describeBroker(is: Instruments, sources: MetricsSources): void {
     'Whether a part of the broker can serve (1) or is lost (0)',
     ['shard'],
     () => health().map(({ shard, state }) => [[shard], state === 'ok' ? 1 : 0]),
-    // Lost to one worker is lost to its clients.
+    // A part that is lost to one worker is lost to the clients of that worker.
     'min',
   );
   is.gauges(
@@ -182,12 +182,15 @@ function named(sums: Readonly<Record<string, number | undefined>>): (readonly [[
 }
 
 /**
- * How old a told text may be, ms. Collecting takes about one: a flood of requests costs a hundredth of
- * the loop, and who looks closely still sees what happens when.
+ * How old the text may be, ms. Collecting takes about 1 ms, so a flood of requests costs a hundredth of the event loop,
+ * and somebody who looks closely still sees when things happen.
  */
 const SHARED_MS = 100;
 
-/** Anyone may ask for metrics, as often as they like: what one is told, or waits for, the others are told too. */
+/**
+ * Shares texts between callers, because anyone may ask for metrics as often as they like: all who ask within a short
+ * time get the same text.
+ */
 export function shared(text: () => Promise<string>, clock: Pick<Clock, 'now'>): () => Promise<string> {
   let latest: Promise<string> | undefined;
   let staleAt = 0;

@@ -2,9 +2,9 @@ import { count, type Stats } from '../stats.js';
 import type { UpgradeRequest, UpgradeResult } from '../transport/transport.js';
 import type { Logger } from './logger.js';
 
-/** Refusals that are logged at most: a flood of made-up origins must not flood the log. */
+/** Most refusals that are logged: a flood of made-up origins must not flood the log. */
 const MAX_LOGGED = 32;
-/** Of what a stranger wrote, so much goes into the log, characters. */
+/** Most characters of text from outside that go into the log. */
 const MAX_TEXT_LENGTH = 200;
 
 /** Counts the upgrades that `decide` refuses, by reason, and logs the first of each reason and origin. */

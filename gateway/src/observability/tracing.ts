@@ -1,7 +1,7 @@
 /**
- * OpenTelemetry spans: one of kind PRODUCER for each message that this gateway publishes, a child of the `traceparent` that
- * the message brings. The message goes on with that of the span, so that what subscribers do is a child of it. Only
- * where `tracing` is on: elsewhere none of this is loaded, or called.
+ * OpenTelemetry spans: one of kind PRODUCER for each message that this gateway publishes, a child of the `traceparent`
+ * that the message brings. The message goes on with the `traceparent` of the span, so that what subscribers do is a
+ * child of it. If `tracing` is off, none of this is loaded or called.
  */
 import type { Context, Span, SpanContext, Tracer } from '@opentelemetry/api';
 import type { Broker, PublishOutcome } from '../broker/broker.js';
@@ -10,7 +10,7 @@ import { parseTraceparent } from '../traceparent.js';
 
 type Api = typeof import('@opentelemetry/api');
 
-/** @throws {Error} with one clear line where `@opentelemetry/api` is not installed. */
+/** @throws {Error} with one clear line, if `@opentelemetry/api` is not installed */
 export async function loadTracing(version: string): Promise<Tracing> {
   try {
     const api = await import('@opentelemetry/api');
@@ -84,7 +84,10 @@ class Tracing {
     return this.#api.trace.setSpanContext(this.#api.ROOT_CONTEXT, { traceId, spanId, traceFlags, isRemote: true });
   }
 
-  /** With the span as its `traceparent`; without an SDK a span is no span, and the message stays as it is. */
+  /**
+   * The message with the span as its `traceparent`. Without an SDK of OpenTelemetry a span is empty, and the message
+   * stays as it is.
+   */
   #carrying(message: NewMessage, span: SpanContext): NewMessage {
     if (!this.#api.isSpanContextValid(span)) return message;
     const flags = span.traceFlags.toString(16).padStart(2, '0');

@@ -1,18 +1,18 @@
 import type { Membership } from '../hub/channel.js';
 
-/** So many failures in a row make a part fail, and so many successes in a row make it well again. */
+/** How many failures in a row make a part fail, and how many successes in a row make it well again. */
 const FAILURES = 3;
 const SUCCESSES = 2;
 
-/** What was learnt of one part of the broker, slowly enough that a busy minute changes no mind. */
+/** What was learnt about one part of the broker. It changes slowly, so that one busy minute does not matter. */
 export class Canary {
   readonly channel: string;
-  /** Its place on the channel, once it has one. */
+  /** The canary's place on its channel, once it has one. */
   membership: Membership | undefined;
-  /** A probe is under way. */
+  /** Whether a probe is under way. */
   isOut = false;
   #isFailing = false;
-  /** It was told that the part fails, and not yet that it is well again: that outlives {@link forget}. */
+  /** Whether the failure was reported, and not yet that the part is well again. It outlives {@link forget}. */
   #isTold = false;
   #failures = 0;
   #successes = 0;
@@ -27,7 +27,7 @@ export class Canary {
     return this.#isFailing;
   }
 
-  /** The probe was read back. Returns whether that it fails was told, and is over. */
+  /** Notes that a probe was read back. Returns whether a failure had been reported, and is over now. */
   succeeded(): boolean {
     this.#isProven = true;
     this.#failures = 0;
@@ -39,7 +39,7 @@ export class Canary {
     return wasTold;
   }
 
-  /** The probe was not read back. Returns whether the part counts as failing since then. */
+  /** Notes that a probe was not read back. Returns whether the part counts as failing from now on. */
   failed(): boolean {
     this.#successes = 0;
     this.#failures++;
@@ -49,7 +49,7 @@ export class Canary {
     return true;
   }
 
-  /** What was learnt says nothing about what comes: the part is known to be down. */
+  /** Forgets what was learnt, which says nothing about what comes, because the part is known to be down. */
   forget(): void {
     this.#failures = 0;
     this.#isFailing = false;

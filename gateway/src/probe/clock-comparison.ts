@@ -1,4 +1,4 @@
-/** How many of the last probes are compared: the quickest of them tells the time. */
+/** How many of the last probes are compared. The quickest of them says the time. */
 const KEPT = 12;
 
 interface Sample {

@@ -16,44 +16,50 @@ interface SelfProbeOptions {
   readonly broker: Broker;
   readonly clock: Clock;
   readonly stats: Stats;
-  /** Tells this gateway's probes from those of others. */
+  /** Name of this life of this gateway, which its probes carry. */
   readonly instance: string;
   readonly timings: ProbeTimings;
-  /** Told when a part of the broker begins to fail, with the reason, and when it is well again, with `undefined`. */
+  /** Called with the reason when a part of the broker begins to fail, and with `undefined` when it is well again. */
   readonly onState: (shard: string, reason: string | undefined) => void;
   readonly onFault: (message: string, error?: unknown) => void;
 }
 
 interface ProbeTimings {
-  /** Between two probes of a part, ms. */
+  /** Time between two probes of a part, ms. */
   readonly intervalMs: number;
   /** How long a probe may take, ms. */
   readonly timeoutMs: number;
 }
 
-/** What became of a probe that was not read back, and how that is told. */
+/** What became of a probe that was not read back, with the words in which that is reported. */
 const REASONS = {
-  /** Nobody can join its channel. */
+  /** The channel of the probe cannot be joined. */
   unsubscribed: 'its subscription is not acknowledged, or its log cannot be read',
-  /** The broker did not say whether it is stored. */
+  /** The broker did not say whether the probe is stored. */
   unanswered: 'what it publishes is not answered',
-  /** Stored, and not pushed in time. */
+  /** The probe is stored, but was not pushed in time. */
   silent: 'what it publishes is stored, but not pushed back',
   /** The broker answered, and does not store anything now. */
   refused: 'what it publishes is refused',
-  /** Its channel cannot be brought in line with its log, as may happen to any, on all gateways alike. */
+  /**
+   * The channel of the probe cannot be brought in line with its log. That may happen to any channel, on all gateways
+   * alike.
+   */
   stalled: 'its channel stands still',
 };
 type Failure = keyof typeof REASONS;
 
-/** What all gateways meet alike: no other would be better, and what is there can be read. */
+/** Failures that all gateways meet alike: no other gateway would be better, and what is stored can be read. */
 const SHARED: ReadonlySet<Failure> = new Set(['refused', 'stalled']);
 
-/** No client can name it. All gateways share these channels: however many come and go, the keys stay few. */
+/**
+ * Names of the probes' channels, which no client can use. All gateways share these channels, so that the keys stay few,
+ * however many gateways come and go.
+ */
 const nameOf = (index: number) => ` probe ${index}`;
-/** So many names are tried to find one on each part. */
+/** How many names are tried to find one on each part. */
 const MAX_NAMES = 1_024;
-/** So much later than due a timer runs only in a process that stood still: nothing is learnt then. */
+/** A timer that runs so much later than it was due shows that the process stood still, ms. Nothing is learnt then. */
 const STANDSTILL_MS = 1_000;
 
 interface Marker {
@@ -63,7 +69,7 @@ interface Marker {
 
 export class SelfProbe {
   readonly #options: SelfProbeOptions;
-  /** Its only clients are the canaries: what they do is in nobody's counters, and on nobody's list. */
+  /** A hub of its own, whose only clients are the canaries. So what they do is in no counters and on no lists. */
   readonly #hub: Hub;
   /** The canaries, by part of the broker. */
   readonly #canaries = new Map<string, Canary>();
@@ -97,7 +103,7 @@ export class SelfProbe {
     void this.#hub.close();
   }
 
-  /** The parts of the broker, of which those are lost whose probes do not come back. */
+  /** The parts of the broker. Parts whose probes do not come back are shown as lost. */
   apply(health: readonly ShardHealth[]): ShardHealth[] {
     return health.map((part) => {
       if (!this.#canaries.get(part.shard)?.isFailing) return part;
@@ -147,7 +153,7 @@ export class SelfProbe {
         ? 'refused'
         : outcome;
     count(stats.probeFailures, failure);
-    // What is known to be lost needs no second word.
+    // A part that is known to be lost need not be reported once more.
     const isKnown = broker.health().every((part) => part.shard !== shard || part.state !== 'ok');
     if (!SHARED.has(failure) && !isKnown && canary.failed()) onState(shard, REASONS[failure]);
   }
@@ -156,7 +162,7 @@ export class SelfProbe {
     return this.#hub.stalls().some((stall) => stall.shard === shard);
   }
 
-  /** Publishes a message and waits for it, `timeoutMs` at most in all. */
+  /** Publishes a message and waits until it is read back, for `timeoutMs` at most in all. */
   async #probe(canary: Canary): Promise<Failure | 'ok'> {
     const { clock, stats, instance, timings } = this.#options;
     const timeUp = sleep(clock, timings.timeoutMs);
@@ -180,7 +186,7 @@ export class SelfProbe {
     });
     await Promise.race([readBack, published.catch(() => {}), timeUp]);
     const tookMs = clock.now() - sentAt;
-    // What has arrived may be read only after the timers.
+    // What has arrived may be read only after the timers have run.
     if (seen.storedAtMs === undefined) await new Promise<void>((resolve) => clock.soon(resolve));
     this.#awaited.delete(nth);
     if (seen.storedAtMs === undefined) return seen.failure;
@@ -219,7 +225,7 @@ export class SelfProbe {
     return undefined;
   }
 
-  /** A broker that does not say has one part. */
+  /** Whether the channel is on this part. A broker that does not say has only one part. */
   #isOn(shard: string, channel: string): boolean {
     const { broker } = this.#options;
     return broker.shardOf ? broker.shardOf(channel) === shard : true;

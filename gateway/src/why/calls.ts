@@ -1,4 +1,4 @@
-/** What became of a message: the port between the HTTP API and {@link Why}. Times are ms since the Unix epoch. */
+/** What became of a message: the port between the HTTP API and `Why`. Times are ms since the Unix epoch. */
 
 export interface WhyQuery {
   readonly channel: string;
@@ -55,7 +55,7 @@ export const VERDICTS = [
  */
 export interface SessionVerdict {
   readonly verdict: (typeof VERDICTS)[number];
-  /** When that came about. */
+  /** When that happened. */
   readonly at?: number;
   /** All that is remembered of the session on that channel, the oldest first; the last {@link MAX_FATES}. */
   readonly events: readonly {
@@ -71,7 +71,7 @@ export interface WhyShare {
   readonly node: string;
   /** Everything before that time is forgotten. Absent: the gateway remembers all since it began. */
   readonly since?: number;
-  /** The channel as it is there now; absent: nobody is on it. */
+  /** The channel as it is on that gateway now. Absent: nobody is on it there. */
   readonly channel?: { readonly offset?: number; readonly pending: number; readonly subscribers: number };
   /** The message's publisher was answered by this gateway. `by`: entrance and user or API key. */
   readonly published?: { readonly at: number; readonly by: string };
@@ -87,7 +87,7 @@ export interface WhyShare {
   /** Sessions to which the message was sent alone. The first {@link MAX_FATES}. */
   readonly replayed: readonly SessionFate[];
   readonly replayedCount: number;
-  /** Only if a session was asked for. */
+  /** What became of the message for the session. Only if a session was asked for. */
   readonly session?: SessionVerdict;
 }
 

@@ -1,4 +1,4 @@
-/** What a gateway remembers of one message, from the events of its flight recorder. */
+/** What a gateway remembers about one message, by the events of its flight recorder. */
 import type { FlightEvent } from '../flight-recorder.js';
 import { MAX_FATES, type SessionFate, type SessionVerdict, type WhyShare } from './calls.js';
 
@@ -10,7 +10,7 @@ interface Sought {
   readonly session?: string | undefined;
 }
 
-/** @param events of the channel, the oldest first */
+/** @param events the events of the channel, oldest first */
 export function recollect(events: Iterable<FlightEvent>, { epoch, offset, session }: Sought): Remembered {
   const all = [...events];
   const isMeant = (event: FlightEvent) => covers(event, epoch, offset);
@@ -54,12 +54,13 @@ function fateOf({ who, at }: FlightEvent): SessionFate {
 }
 
 /**
- * Those who were taken off behind a flush that they were on the channel for, because they read too slowly, and who
- * then did not have the message: they came back from before it, or have not come back.
+ * The sessions for which the message was dropped. They were on the channel when it was flushed, were taken off after
+ * that because they read too slowly, and did not have the message: they came back from a position before it, or have
+ * not come back.
  */
 function droppedAt(flushed: FlightEvent, all: readonly FlightEvent[], offset: number): SessionFate[] {
   const dropped: SessionFate[] = [];
-  /** Since where each session is on the channel, and when it was taken off. */
+  /** The sessions that are on the channel, each with the event since which it is. */
   const live = new Map<string, FlightEvent>();
   const lagged = new Map<string, FlightEvent>();
   for (const event of all) {
@@ -69,11 +70,12 @@ function droppedAt(flushed: FlightEvent, all: readonly FlightEvent[], offset: nu
     else if (what === 'lagged') {
       const since = live.get(who);
       live.delete(who);
-      // It was on the channel when the message left. What the channel had flushed by then may count it or not: a drop is told amid a flush.
+      // The session was on the channel when the message left. What the channel had flushed by then may include the
+      // message or not, because a drop is noticed in the middle of a flush.
       const wasThere = since === undefined || since.to < offset || since.epoch < flushed.epoch;
       if (wasThere && event.at >= flushed.at && event.to >= flushed.from - 1) lagged.set(who, event);
     } else if ((what === 'joined' || what === 'joinedAnew') && lagged.has(who)) {
-      // Where it came back from says what it has.
+      // The position from which it came back says what it has.
       if (event.to < offset) dropped.push(fateOf(lagged.get(who) as FlightEvent));
       lagged.delete(who);
     }
@@ -82,7 +84,7 @@ function droppedAt(flushed: FlightEvent, all: readonly FlightEvent[], offset: nu
   return dropped;
 }
 
-/** @param events of the session on the channel */
+/** @param events the events of the session on the channel */
 function judgeSession(
   events: readonly FlightEvent[],
   flushed: FlightEvent | undefined,

@@ -23,7 +23,10 @@ interface WhyOptions {
   readonly node: string;
 }
 
-/** As gateways ask each other. Only ever further fields: gateways of different versions talk. */
+/**
+ * The question that gateways ask each other. It only ever gets further fields, because gateways of different versions
+ * talk to each other.
+ */
 interface Question {
   readonly channel: string;
   readonly epoch: number;
