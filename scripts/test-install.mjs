@@ -1,7 +1,7 @@
 /**
  * `npm run test:install [-- vitest flags]`: packs the SDK and installs it, with what its users have beside it (from the
  * registry: Node 22 and 24, Deno, Bun, Jest, TypeScript 5.4 and newest, webpack, Vite, Next.js, Nuxt), and runs a subscribe in each.
- * Installs the packed gateway with its optional dependency, on each Node. Has Helm read and render the chart.
+ * Runs `examples/nextjs` in a browser. Installs the packed gateway with its optional dependency, on each Node. Has Helm read and render the chart.
  */
 import { runVitest } from './run-vitest.mjs';
 import { ensureTestPrograms } from './test-programs.mjs';
