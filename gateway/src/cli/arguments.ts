@@ -7,7 +7,7 @@ type Parsed<T extends Options> = ReturnType<
   typeof parseArgs<{ args: string[]; options: T; strict: true; allowPositionals: true }>
 >;
 
-/** Flags and arguments of a command. @throws {UsageError} */
+/** Reads the flags and arguments of a command. @throws {UsageError} */
 export function parseArguments<const T extends Options>(
   argv: readonly string[],
   options: T,
@@ -23,7 +23,7 @@ export function parseArguments<const T extends Options>(
 }
 
 function parse<const T extends Options>(argv: readonly string[], options: T): Parsed<T> {
-  // A negative number is JSON and no flag: it goes behind `--`, where none can stand.
+  // A negative number is JSON and no flag, so it is put behind `--`, where nothing is taken for a flag.
   const isNumber = (text: string) => /^-\d/.test(text);
   const isFlag = (text: string) => !isNumber(text);
   const args = argv.includes('--') ? [...argv] : [...argv.filter(isFlag), '--', ...argv.filter(isNumber)];
@@ -42,12 +42,15 @@ export function channelName(text: string | undefined): string {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** `--key`, then `FANFARE_API_KEY`, then that of a gateway in development. */
+/** The API key: from `--key`, then from `FANFARE_API_KEY`, then that of a gateway in development. */
 export function apiKey(flag: string | undefined, env: Environment): string {
   return flag ?? (env.FANFARE_API_KEY?.trim() || 'dev');
 }
 
-/** `--url`, then `FANFARE_URL`, then this machine; as `http:` or `https:`. @throws {UsageError} */
+/**
+ * The URL of the gateway, with the scheme `http:` or `https:`: from `--url`, then from `FANFARE_URL`, then this
+ * machine. @throws {UsageError}
+ */
 export function gatewayUrl(flag: string | undefined, env: Environment): URL {
   const text = flag ?? (env.FANFARE_URL?.trim() || 'http://localhost:8080');
   const withScheme = text.includes('://') ? text : `http://${text}`;

@@ -1,37 +1,37 @@
 import type { LogStream } from '../observability/log-stream.js';
 
-/** What a command of the `fanfare` program is, and what it gets of the world. */
+/** A command of the `fanfare` program. */
 export interface Command {
   readonly name: string;
   /** Arguments and flags, for the first line of its help: `<channel> <json> [flags]`. */
   readonly usage: string;
-  /** One line. */
+  /** What the command does, in one line. */
   readonly about: string;
-  /** What stands below in its help. */
+  /** The rest of its help. */
   readonly details: string;
   /**
-   * @param argv what follows the name, without `--help`.
+   * @param argv the arguments that follow the name, without `--help`
    * @throws {UsageError} @throws {ConfigError} exit 2; anything else: exit 1.
    */
   run(argv: readonly string[], io: Io): Promise<ExitCode>;
 }
 
-/** 0: done. 1: failed. 2: used or configured wrongly. */
+/** Exit code of the program. 0: done. 1: failed. 2: used or configured wrongly. */
 export type ExitCode = 0 | 1 | 2;
 
 export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
-  /** What was asked for. */
+  /** Writes results, which is what was asked for. */
   out(text: string): void;
   err(text: string): void;
-  /** Where `serve` logs; absent: to `out`. */
+  /** Opens the stream to which `serve` logs. Absent: it logs to `out`. */
   openLog?(): LogStream;
   /** Resolves with the name of the signal that asks the program to stop. */
   untilStopped(): Promise<string>;
 }
 
-/** The command was called in a way it does not know. */
+/** The command was called in a way that it does not know. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }

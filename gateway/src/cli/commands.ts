@@ -13,7 +13,7 @@ import { why } from './why.js';
 
 const COMMANDS: readonly Command[] = [serve, publish, tail, token, config, check, health, webhooks, why];
 
-/** Runs one command to its end; what went wrong is told on `io.err`, in plain lines. */
+/** Runs one command to its end. What went wrong is written to `io.err`, in plain lines. */
 export async function runCommand(argv: readonly string[], io: Io): Promise<ExitCode> {
   const [name = '', ...rest] = argv;
   const command = COMMANDS.find((one) => one.name === name);

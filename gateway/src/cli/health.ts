@@ -32,7 +32,10 @@ export const health: Command = {
   },
 };
 
-/** The certificate is for the gateway's public name, not for this address: who answers here is known without it. */
+/**
+ * The HTTP status of the answer. The certificate is not checked, because it is for the gateway's public name and not
+ * for this address.
+ */
 async function statusOf(url: string): Promise<number | undefined> {
   const options = { signal: AbortSignal.timeout(TIMEOUT_MS), agent: false, rejectUnauthorized: false } as const;
   const request = url.startsWith('https:') ? getHttps(url, options) : getHttp(url, options);
@@ -41,7 +44,7 @@ async function statusOf(url: string): Promise<number | undefined> {
   return response.statusCode;
 }
 
-/** An address to connect to; those that stand for all addresses can only be listened on. */
+/** An address to connect to, for a host on which the gateway listens, which may stand for all addresses. */
 function reachable(host: string): string {
   if (host === '0.0.0.0') return '127.0.0.1';
   if (host === '::') return '[::1]';

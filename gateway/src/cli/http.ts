@@ -2,11 +2,14 @@
 
 export interface Asked {
   readonly key: string;
-  /** JSON of a POST; absent: a GET. */
+  /** The JSON body of a POST. Absent: the request is a GET. */
   readonly body?: string;
 }
 
-/** The body of the answer. @throws {Error} with one line: nobody answers, or the gateway says no. */
+/**
+ * Makes a request, and resolves with the body of the answer. @throws {Error} with one line, if nobody answers or the
+ * gateway refuses
+ */
 export async function ask(url: URL, { key, body }: Asked): Promise<string> {
   const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
   const response = await fetch(url, body === undefined ? { headers } : { method: 'POST', headers, body }).catch(

@@ -30,7 +30,7 @@ export const publish: Command = {
   },
 };
 
-/** The data goes in as it was written. @throws {UsageError} */
+/** The body of the request. The data goes in as it was written. @throws {UsageError} */
 function requestBody(channel: string, data: string, key: string | undefined, tags: readonly string[] = []): string {
   try {
     JSON.parse(data);

@@ -16,7 +16,7 @@ import type { Command, ExitCode, Io } from './command.js';
 /** Where the build puts the demo page. */
 const DEMO_FOLDER = fileURLToPath(new URL('../demo/', import.meta.url));
 
-/** As `node` is checked. */
+/** Most characters of `node`, as the configuration checks it. */
 const MAX_NODE_LENGTH = 64;
 
 export const serve: Command = {
@@ -44,7 +44,7 @@ export const serve: Command = {
       const stopTimeoutMs = config.stopDelayMs + config.timings.closeMs + 5_000;
       const starting = startWorkers({ count, node, host, port, logger, clock: systemClock, stopTimeoutMs });
       const workers = await Promise.race([starting, stopped]);
-      // Those that were started end by themselves once this process is gone.
+      // Workers that were started end by themselves once this process is gone.
       if (typeof workers === 'string') return stoppedEarly(logger, workers);
       logger.info({ url: urlOf(config, workers.port), workers: count, mode, broker, version: VERSION }, 'listening');
       warn(config, logger);
@@ -72,7 +72,7 @@ export const serve: Command = {
     });
     const gateway = await Promise.race([starting, stopped]);
     if (typeof gateway === 'string') {
-      // Without waiting for it: the process ends.
+      // It is not waited for, because the process ends.
       void starting.then(({ close }) => close()).catch(() => {});
       return stoppedEarly(logger, gateway);
     }
@@ -96,7 +96,7 @@ function stoppedEarly(logger: Logger, signal: string): ExitCode {
   return 0;
 }
 
-/** A worker is named `<node>-<index>`, and has to be what a node may be. */
+/** Refuses a `node` that is too long for workers, which are named `<node>-<index>`. */
 function assertWorkersCanBeNamed({ node, workers }: Config): void {
   const longest = MAX_NODE_LENGTH - `-${workers}`.length;
   if (node.length <= longest) return;
@@ -104,7 +104,7 @@ function assertWorkersCanBeNamed({ node, workers }: Config): void {
   throw new ConfigError([{ path: 'node', message }]);
 }
 
-/** What the primary decided for this worker wins over the flags that both were started with. */
+/** The flags of a worker. What the primary decided for it wins over the flags that both were started with. */
 function flagsOfWorker({ FANFARE_PORT = '', FANFARE_NODE = '' }: Io['env']): readonly string[] {
   return ['--port', FANFARE_PORT, '--node', FANFARE_NODE];
 }

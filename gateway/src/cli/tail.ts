@@ -65,7 +65,10 @@ export const tail: Command = {
   },
 };
 
-/** `(waiting: no connection to http://localhost:8080/: connect ECONNREFUSED 127.0.0.1:8080; next try in 0.3 s)` */
+/**
+ * A change of state in words, such as
+ * `(waiting: no connection to http://localhost:8080/: connect ECONNREFUSED 127.0.0.1:8080; next try in 0.3 s)`.
+ */
 function wordsOf({ state, previous, code, reason, retryInMs = 0 }: StateChange, url: URL): string {
   if (state !== 'waiting') return `(${state})`;
   const what = previous === 'connected' ? `lost the connection to ${url}` : `no connection to ${url}`;
@@ -83,7 +86,7 @@ function tellGaps(subscription: Subscription, tell: (line: string) => void): voi
   );
 }
 
-/** Binary data as the HTTP API spells it. */
+/** A replacer that writes binary data as the HTTP API does. */
 function spellBinary(_: string, value: unknown): unknown {
   return value instanceof Uint8Array ? { $binary: Buffer.from(value).toString('base64') } : value;
 }

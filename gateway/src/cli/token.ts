@@ -42,7 +42,8 @@ export const token: Command = {
   ].join('\n'),
   async run(argv, { env, cwd, out }) {
     const { values } = parseArguments(argv, OPTIONS, []);
-    // The gateway's own configuration, so that what is made here is taken there. Flags are this command's.
+    // The configuration of the gateway is read, so that it accepts the token that is made here. Flags are those of this
+    // command.
     const { jwtSecret, jwtIssuer, jwtAudience } = loadConfig({ argv: [], env, cwd });
     const { algorithm, key } = signingKey(values['private-key'], jwtSecret, cwd);
     const ttlMs = parseDuration(values.ttl ?? DEFAULT_TTL);
@@ -94,7 +95,7 @@ function signingKey(
   throw new UsageError('--private-key wants an RSA, P-256 or Ed25519 key');
 }
 
-/** `chat:*=subscribe,publish`; the last `=` counts, because names may hold others. */
+/** Reads a permission such as `chat:*=subscribe,publish`. The last `=` counts, because names may contain others. */
 function readAllow(text: string): [pattern: string, actions: string[]] {
   const equals = text.lastIndexOf('=');
   const pattern = text.slice(0, Math.max(0, equals));

@@ -35,7 +35,10 @@ export const why: Command = {
   },
 };
 
-/** `chat:1@42`, `chat:1@1763800000000000-42`; the last `@` counts, because names may hold others. @throws {UsageError} */
+/**
+ * Reads the name of a message, such as `chat:1@42` or `chat:1@1763800000000000-42`. The last `@` counts, because names
+ * may contain others. @throws {UsageError}
+ */
 function readMessage(text: string): { channel: string; epoch: string | undefined; offset: string } {
   const [, name, epoch, offset] = /^(.*)@(?:(\d+)-)?(\d+)$/.exec(text) ?? [];
   if (offset === undefined) throw new UsageError(`"${text}" names no message: <channel>@<offset>`);

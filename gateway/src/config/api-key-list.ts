@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { type ApiKey, MAX_KEY_LENGTH, SCOPES } from '../auth/api-keys.js';
 import type { ValueType } from './types.js';
 
-/** A key by itself may do everything. */
+/** An API key of which nothing is said but the key itself. It may do everything. */
 export function plainKey(key: string, index: number): ApiKey {
   return { name: `key-${index + 1}`, key, scopes: SCOPES, channels: ['*'] };
 }
@@ -35,7 +35,10 @@ function named({ key, name, scopes, channels }: z.output<typeof entry>, index: n
   return { key, name: name ?? plain.name, scopes: scopes ?? plain.scopes, channels: channels ?? plain.channels };
 }
 
-/** Keys as text, or as objects that say what each is for. A key without a name is called `key-1` by its place. */
+/**
+ * The list of keys. Each is a text, or an object that says what the key is for. A key without a name is called by its
+ * place, such as `key-1`.
+ */
 const schema = z
   .array(
     z.preprocess((item) => (typeof item === 'string' ? { key: item } : item), entry),

@@ -1,4 +1,4 @@
-/** What is fine by itself and contradicts something else. */
+/** Checks of settings that are valid by themselves and contradict each other. */
 import type { Config } from './resolve.js';
 import type { Said } from './settings.js';
 import { checkSizes } from './sizes.js';
@@ -6,8 +6,8 @@ import { checkSizes } from './sizes.js';
 type Problem = readonly [path: string, why: string];
 
 /**
- * @param said what was asked for: defaults never contradict anything
- * @param isRefused whether a setting was refused already, or something in it: what it would say is not known then
+ * @param said what was asked for, since defaults never contradict anything
+ * @param isRefused whether a setting, or something in it, was refused already, so that its value is not known
  */
 export function checkTogether(config: Config, said: Said, isRefused: (name: string) => boolean): Problem[] {
   const { mode, apiKeys, workers, redisUrl, port, healthPort, limits, namespaces, webhooks, tls } = config;

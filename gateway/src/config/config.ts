@@ -22,13 +22,13 @@ export class ConfigError extends Error {
   }
 }
 
-/** `port (FANFARE_PORT): expected …` */
+/** A problem as one line, such as `port (FANFARE_PORT): expected …`. */
 export function formatProblem({ path, source, message }: ConfigProblem): string {
   return `${path}${source && source !== path ? ` (${source})` : ''}: ${message}`;
 }
 
 /**
- * Pure but for reading the file and naming the node.
+ * Loads the configuration. Apart from reading the file and naming the node it is a pure function.
  * @throws {ConfigError} with all problems.
  */
 export function loadConfig(input: ConfigInput): Config {
@@ -84,7 +84,7 @@ function toRefusals(issue: z.core.$ZodIssue): Refusal[] {
   return [{ path: issue.path, message }];
 }
 
-/** A value without what was refused in it: that counts as not said, and the rest can be checked together. */
+/** A value without the parts that were refused. These count as not said, so that the rest can be checked together. */
 function without(value: unknown, refusals: readonly Refusal[]): unknown {
   const rest: Tree = { value: structuredClone(value) };
   for (const { path } of refusals) {

@@ -36,7 +36,7 @@ function helpOf(flag: string, text: string): string {
     : `  ${flag.padEnd(FLAG_WIDTH - 2)}${indented}`;
 }
 
-/** A page with its generated tables as they are now: each stands between `<!-- name -->` and `<!-- /name -->`. */
+/** A page with its generated tables brought up to date. Each is between `<!-- name -->` and `<!-- /name -->`. */
 export function withTables(page: string): string {
   return Object.entries(tables()).reduce(
     (text, [name, table]) =>
@@ -78,7 +78,7 @@ function defaultOf({ fallback, type }: Setting): string {
   const show = (value: unknown): string => {
     if (value === undefined || (Array.isArray(value) && value.length === 0)) return 'none';
     if (value === 0 && type.off !== undefined) return 'off';
-    // Keys are objects; what a person writes is the key.
+    // API keys are objects here, while people write the key alone.
     if (Array.isArray(value)) return value.map((item) => code(String(item.key ?? item))).join(', ');
     if (type.unit === 'ms') return code(formatDuration(value as number));
     return `${code(String(value))}${type.unit ? ` ${type.unit}` : ''}`;

@@ -1,4 +1,7 @@
-/** The table of what a namespace can say, as {@link SETTINGS} is that of the gateway. The same in both modes. */
+/**
+ * The table of the settings of a namespace, as `SETTINGS` is the table for the gateway. Defaults are the same in both
+ * modes.
+ */
 import { setting } from './setting.js';
 import { FRAME_OVERHEAD_BYTES, MAX_FRAME_BYTES } from './sizes.js';
 import { duration, integer, oneOf, toggle } from './types.js';

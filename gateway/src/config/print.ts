@@ -3,7 +3,7 @@ import type { Config } from './resolve.js';
 import { isSetting, type Table } from './setting.js';
 import { SETTINGS } from './settings.js';
 
-/** The resolved configuration in the shape of the file, as `fanfare config` prints it; secrets hidden. */
+/** The resolved configuration in the shape of the file, as `fanfare config` prints it. Secrets are hidden. */
 export function describeConfig(config: Config): Record<string, unknown> {
   const namespaces = [...config.namespaceSettings].map(
     ([name, { historySize: size, historyTtlMs: ttl, historyAccess: access, ...settings }]) => [
@@ -18,7 +18,7 @@ function describe(table: Table, values: object): Record<string, unknown> {
   const lines = Object.entries(table).map(([name, entry]) => {
     const value: unknown = values[name as keyof typeof values];
     if (!isSetting(entry)) return [name, describe(entry, value as object)];
-    // What is off is 0 in the file; `Infinity` could not stand in JSON.
+    // A limit that is off is 0 in the file, because JSON has no `Infinity`.
     if (entry.type.off === Number.POSITIVE_INFINITY && value === entry.type.off) return [name, 0];
     return [name, value === undefined || value === null || !entry.show ? value : entry.show(value)];
   });

@@ -1,4 +1,4 @@
-/** What was said becomes a configuration: defaults of the mode, and what is derived from other settings. */
+/** Makes a configuration of what was said, by the defaults of the mode and by what follows from other settings. */
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { type NamespaceSettings, Namespaces } from '../namespaces.js';
@@ -18,11 +18,11 @@ type Mode = 'development' | 'production';
  */
 export interface Config extends Omit<Settled, 'mode' | 'node' | 'allowAnonymous' | 'namespaces' | 'limits'> {
   readonly mode: Mode;
-  /** Name of this gateway, unique among all. */
+  /** Name of this gateway, unique among all gateways. */
   readonly node: string;
   readonly allowAnonymous: boolean;
   readonly namespaces: Namespaces;
-  /** What {@link Config.namespaces} was made of. */
+  /** The settings of which {@link Config.namespaces} was made. */
   readonly namespaceSettings: ReadonlyMap<string, NamespaceSettings>;
   readonly limits: Limits;
   readonly timings: Timings;
@@ -30,17 +30,17 @@ export interface Config extends Omit<Settled, 'mode' | 'node' | 'allowAnonymous'
 
 export type Limits = Omit<Settled['limits'], keyof Sizes> & Sizes;
 
-/** Times that are part of the contract and not configured; tests shorten them. */
+/** Times that are part of the contract and cannot be configured, ms. Tests shorten them. */
 export interface Timings {
-  /** Between two pings to a client. */
+  /** Time between two pings to a client. */
   readonly pingIntervalMs: number;
-  /** Silence after a ping that means the link is dead. */
+  /** How long a client may be silent after a ping before its link counts as dead. */
   readonly pongTimeoutMs: number;
-  /** For the first frame, `connect`. */
+  /** How long a client may take to send its first frame, `connect`. */
   readonly connectTimeoutMs: number;
-  /** After the start of a connection, in which subscribes with `since` are not rate limited. */
+  /** How long after the start of a connection subscribes with `since` are not rate limited. */
   readonly resumeGraceMs: number;
-  /** Given to clients to leave, once they were told to, before a gateway that stops ends them. */
+  /** How long clients have to leave, once they were told to, before a gateway that stops ends their connections. */
   readonly closeMs: number;
 }
 
@@ -66,7 +66,7 @@ export function resolveConfig(said: Said, env: Readonly<Record<string, string | 
   return { ...settled, mode, node, allowAnonymous, namespaces, namespaceSettings, limits, timings: DEFAULT_TIMINGS };
 }
 
-/** Whether the gateway itself can tell whose a token is. */
+/** Whether the gateway verifies tokens itself. */
 export function verifiesTokens({
   jwtSecret,
   jwtPublicKey,
@@ -79,7 +79,7 @@ function isOpen(namespaces: ReadonlyMap<string, NamespaceSettings>): boolean {
   return [...namespaces.values()].some(({ subscribe, publish }) => subscribe === 'anyone' || publish === 'anyone');
 }
 
-/** The name of this machine, as `node` may hold it. */
+/** The name of this machine, in a form that `node` may have. */
 function hostLabel(): string {
   return hostname()
     .replace(/[^\w.-]/g, '')
@@ -90,7 +90,10 @@ type SaidNamespace = SaidOf<typeof NAMESPACE_SETTINGS>;
 
 const OPEN: SaidNamespace = { subscribe: 'anyone', publish: 'anyone', presence: true };
 
-/** The default namespace is always there; in development all is open until the file says otherwise. */
+/**
+ * The settings of all namespaces. The default namespace is always there. In development everything is open until the
+ * file says otherwise.
+ */
 function resolveNamespaces(
   asked: Said['namespaces'],
   mode: Mode,

@@ -1,8 +1,8 @@
-/** What is made of a table of settings: the schema of what may be said, and the values once defaults are filled in. */
+/** What is made from a table of settings: the schema of what may be said, and the values with defaults filled in. */
 import { z } from 'zod';
 import { isSetting, type SaidOf, type Setting, type Table, type ValuesOf } from './setting.js';
 
-/** Checks an object of the table's shape, in which everything may be missing and nothing else may stand. */
+/** The schema of an object of the table's shape, in which everything may be missing and nothing else may be. */
 export function tableSchema<T extends Table>(table: T): z.ZodType<SaidOf<T>> {
   return z.strictObject(shapeOf(table), { error: 'expected an object' }) as unknown as z.ZodType<SaidOf<T>>;
 }
@@ -13,7 +13,10 @@ export function shapeOf(table: Table): Record<string, z.ZodType> {
   return Object.fromEntries(Object.entries(table).map(([name, entry]) => [name, schemaOf(entry).optional()]));
 }
 
-/** What was said, and the defaults of the mode for the rest. What is derived and was not said stays `undefined`. */
+/**
+ * What was said, with the defaults of the mode for the rest. A setting that is derived and was not said stays
+ * `undefined`.
+ */
 export function fillIn<T extends Table>(
   table: T,
   said: SaidOf<T> | undefined,

@@ -1,4 +1,4 @@
-/** What a setting is, and what follows from the place of one in a table: its path, names, types. */
+/** What a setting is, and what follows from its place in a table: its path, names and types. */
 import type { ValueType } from './types.js';
 
 /**
@@ -10,18 +10,18 @@ export interface Setting<Value = unknown> {
   readonly fallback: Fallback<Value>;
   /** One sentence for `--help` and docs/CONFIGURATION.md; Markdown code marks are taken out for `--help`. */
   readonly about: string;
-  /** Further environment names, asked behind the one that follows from the path. */
+  /** Further names of environment variables. They are looked up behind the one that follows from the path. */
   readonly also: readonly string[];
-  /** Has neither flag nor variable. */
+  /** Whether the setting can be given in the file only, without flag and variable. */
   readonly isInFileOnly: boolean;
-  /** Turns the value into what `fanfare config` prints, where that is not the value itself. */
+  /** Turns the value into what `fanfare config` prints. Absent: the value itself is printed. */
   show?(value: NonNullable<Value>): unknown;
 }
 
 /** The value of a setting that was not given. */
 type Fallback<Value> =
   | { readonly development: Value; readonly production: Value }
-  /** `config.ts` finds it; the text says how, for the documentation. */
+  /** The value is derived by `resolve.ts`. The text says how, for the documentation. */
   | { readonly derived: string };
 
 interface Options<Value> {
@@ -48,9 +48,9 @@ export function setting<Value extends NonNullable<unknown>>(
   options: Options<Value> & {
     /** The value in both modes. */
     readonly default?: Value;
-    /** In development, in production. */
+    /** The value in development, and that in production. */
     readonly perMode?: readonly [Value, Value];
-    /** Says in words where `config.ts` takes it from. */
+    /** Says in words from what `resolve.ts` derives the value. */
     readonly derived?: string;
   } = {},
 ): Setting<Value | undefined> {
@@ -70,7 +70,7 @@ export type ValuesOf<T> = {
   readonly [Name in keyof T]: T[Name] extends Setting<infer Value> ? Value : ValuesOf<T[Name]>;
 };
 
-/** What was said of a table: anything may be missing. */
+/** What was said for a table, of which anything may be missing. */
 export type SaidOf<T> = {
   readonly [Name in keyof T]?: T[Name] extends Setting<infer Value> ? Value | undefined : SaidOf<T[Name]>;
 };
@@ -79,9 +79,9 @@ export type SaidOf<T> = {
 export interface PlacedSetting extends Setting {
   /** Path in the file: `['limits', 'subscriptions']`. */
   readonly path: readonly string[];
-  /** Environment names, the first that is set wins. */
+  /** Names of environment variables. The first one that is set wins. */
   readonly variables: readonly string[];
-  /** `--limit-subscriptions`; absent like the variables where a setting stands in the file only. */
+  /** The flag, such as `--limit-subscriptions`; `undefined` if the setting can be given in the file only. */
   readonly flag: string | undefined;
 }
 
@@ -107,7 +107,10 @@ export function isSetting(entry: Setting | Table): entry is Setting {
   return typeof entry.about === 'string';
 }
 
-/** `limits.lagMs` speaks of limits, `FANFARE_LIMIT_LAG_MS` of one. */
+/**
+ * The words of a path for flags and variables: the group `limits` is called `limit` there, as in
+ * `FANFARE_LIMIT_LAG_MS`.
+ */
 function wordsOf([first = '', ...rest]: readonly string[]): readonly string[] {
   const path = [first === 'limits' ? 'limit' : first, ...rest];
   return path

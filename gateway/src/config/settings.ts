@@ -1,7 +1,7 @@
 /**
- * The table of all settings: each is declared here and nowhere else. Schema, flags, environment,
- * `fanfare config`, `--help`, the type `Config` and the tables of docs/CONFIGURATION.md follow from it
- * (`node scripts/config-docs.mjs` writes the latter). What contradicts each other is in `checks.ts`.
+ * The table of all settings: each is declared here and nowhere else. Schema, flags, environment, `fanfare config`,
+ * `--help`, the type `Config` and the tables of docs/CONFIGURATION.md follow from it (`node scripts/config-docs.mjs`
+ * writes the latter). Settings that contradict each other are found in `checks.ts`.
  */
 import { isChannelName } from '@fanfare/protocol';
 import { z } from 'zod';
@@ -19,7 +19,7 @@ import { type SaidOf, setting } from './setting.js';
 import { FRAME_OVERHEAD_BYTES, MAX_BUFFERED_BYTES, MAX_FRAME_BYTES } from './sizes.js';
 import { duration, integer, limit, list, oneOf, text, timeLimit, toggle } from './types.js';
 
-/** Pages of any development server on this machine. */
+/** Origins of pages of any development server on this machine. */
 const DEVELOPMENT_ORIGINS = ['http://localhost:*', 'http://127.0.0.1:*'];
 
 const ORIGIN = 'an origin like https://app.example.com, with * for a part of the host or for the port';
@@ -290,5 +290,5 @@ export const SETTINGS = {
   },
 };
 
-/** What flags, environment and file say, converted; nothing filled in. */
+/** What flags, environment and file say, as values of the settings. No defaults are filled in. */
 export type Said = SaidOf<typeof SETTINGS>;

@@ -1,12 +1,12 @@
-/** The sizes that follow from each other: frames, messages, what may wait to be sent. */
+/** Sizes that follow from each other: of frames, of messages, and of what may wait to be sent. */
 
-/** Largest frame and message that can be configured: what the transports carry with room to spare. */
+/** Largest frame and message that can be configured, bytes, which the transports carry with room to spare. */
 export const MAX_FRAME_BYTES = 64 * 1024 * 1024;
-/** What a frame needs beside its payload: channel, key, tags. */
+/** Bytes that a frame needs besides its payload, for channel, key and tags. */
 export const FRAME_OVERHEAD_BYTES = 8 * 1024;
 export const MAX_BUFFERED_BYTES = 2 ** 30;
 
-/** What was asked for of `limits`; 0 turns one off, which is as far as the transports go. */
+/** The sizes that were asked for in `limits`. 0 turns a limit off, so that it is as high as the transports go. */
 interface AskedSizes {
   readonly frameBytes?: number | undefined;
   readonly messageBytes?: number | undefined;
@@ -22,12 +22,12 @@ export interface Sizes {
   readonly bufferedBytes: number;
 }
 
-/** `messageBytes`: 64 KiB, or less where frames or buffers were asked to be smaller. */
+/** The value of `messageBytes`: 64 KiB, or less if frames or buffers were asked to be smaller. */
 export function resolveMessageBytes(asked: AskedSizes): number {
   return or(asked.messageBytes, Math.min(65_536, roomIn(ceiling(asked))), MAX_FRAME_BYTES - FRAME_OVERHEAD_BYTES);
 }
 
-/** @param largestMessageBytes of any namespace */
+/** @param largestMessageBytes the largest message of any namespace */
 export function resolveSizes(asked: AskedSizes, messageBytes: number, largestMessageBytes: number): Sizes {
   const frameDefault = Math.min(largestMessageBytes + FRAME_OVERHEAD_BYTES, ceiling(asked));
   const frameBytes = or(asked.frameBytes, frameDefault, MAX_FRAME_BYTES);
@@ -35,7 +35,7 @@ export function resolveSizes(asked: AskedSizes, messageBytes: number, largestMes
   return { frameBytes, messageBytes, bufferedBytes };
 }
 
-/** What was asked for and contradicts itself: defaults follow, so they never do. */
+/** Finds sizes that were asked for and contradict each other. Defaults follow from other sizes, so they never do. */
 export function checkSizes(
   asked: AskedSizes,
   sizes: Sizes,
@@ -43,7 +43,7 @@ export function checkSizes(
 ): [path: string, why: string][] {
   const problems: [string, string][] = [];
   if (largestMessageBytes > roomIn(sizes.frameBytes)) {
-    // A frame limit that was not asked for is this small only because of the buffers.
+    // A limit of frames that was not asked for is this small only because of the buffers.
     problems.push([
       asked.frameBytes === undefined ? 'limits.bufferedBytes' : 'limits.frameBytes',
       `the largest message allowed needs ${largestMessageBytes + FRAME_OVERHEAD_BYTES} bytes (maxMessageBytes + ${FRAME_OVERHEAD_BYTES})`,
@@ -54,12 +54,15 @@ export function checkSizes(
   return problems;
 }
 
-/** No frame may be larger than what was asked for. */
+/** The largest frame that what was asked for allows. */
 function ceiling({ frameBytes, bufferedBytes }: AskedSizes): number {
   return Math.min(or(frameBytes, 0, MAX_FRAME_BYTES), or(bufferedBytes, 0, MAX_BUFFERED_BYTES));
 }
 
-/** The largest message for frames of this size: beside it stand channel, key and tags; in small frames, short ones. */
+/**
+ * The largest message for frames of this size, which also hold channel, key and tags; in small frames these have to be
+ * short.
+ */
 function roomIn(frameBytes: number): number {
   return Math.max(frameBytes - FRAME_OVERHEAD_BYTES, Math.floor(frameBytes / 2), 1);
 }

@@ -34,12 +34,15 @@ interface Collected {
 }
 
 const PLACED = placed(SETTINGS);
-/** Variables of which nobody else would make use: a misspelt one is told. */
+/** Names of variables that only Fanfare uses, so that a misspelt one is reported. */
 const OWN_VARIABLE = new RegExp(`^(FANFARE_JWT_|${variablePrefixes(SETTINGS).join('|')})`);
-/** What Kubernetes sets for services of its own naming. */
+/** Names of variables that Kubernetes sets for services, which may begin like ours. */
 const KUBERNETES_VARIABLE = /_(SERVICE|PORT)(_|$)/;
 
-/** Flags win over the environment, the environment over the file. Values are not validated here. */
+/**
+ * Collects the settings. Flags win over the environment, and the environment over the file. Values are not validated
+ * here.
+ */
 export function collectSettings(input: ConfigInput): Collected {
   const problems: ConfigProblem[] = [];
   const flags = readFlags(input.argv, problems);
@@ -96,7 +99,10 @@ function fromFlag({ flag }: PlacedSetting, flags: ReadonlyMap<string, string>): 
   return text === undefined || flag === undefined ? undefined : { text, source: flag };
 }
 
-/** An empty variable counts as not set. White space around a value does not count: secrets kept in files end in a newline. */
+/**
+ * Finds a setting in the environment. An empty variable counts as not set. White space around a value is taken off,
+ * because secrets that are kept in files end in a line break.
+ */
 function fromEnvironment({ variables }: PlacedSetting, env: ConfigInput['env']): Found | undefined {
   for (const name of variables) {
     const text = env[name]?.trim();
@@ -130,7 +136,10 @@ function readConfigFile(
   return { name, values: {} };
 }
 
-/** False if the file holds something else than an object on the way, which the schema will refuse. */
+/**
+ * Sets the value at a path. Returns `false` if something on the way is no object in the file, which the schema will
+ * refuse.
+ */
 function assign(values: Tree, [first = '', ...rest]: readonly string[], value: unknown): boolean {
   if (rest.length === 0) {
     values[first] = value;

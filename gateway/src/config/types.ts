@@ -1,13 +1,16 @@
-/** What the value of a setting may be: one constructor for each kind, used by the tables of settings. */
+/** The kinds of values that settings have, with a constructor for each. The tables of settings use them. */
 import { z } from 'zod';
 
 /** Values of one kind: as the file holds them, and as a flag or variable spells them. */
 export interface ValueType<Value> {
   /** Checks what the file holds and turns it into the value. */
   readonly schema: z.ZodType<Value>;
-  /** The text of a flag or variable as the file would hold it. What cannot be converted stays text: the schema refuses it. */
+  /**
+   * Turns the text of a flag or variable into what the file would hold. A text that cannot be converted stays as it is,
+   * and is refused by the schema.
+   */
   readonly fromText: (text: string) => unknown;
-  /** For the documentation: `ms`, `bytes`; absent where the value speaks for itself. */
+  /** The unit for the documentation, such as `ms` or `bytes`. Absent if the value speaks for itself. */
   readonly unit?: string;
   /** What 0 stands for: "no limit", as the value that the code compares with. Absent: 0 is 0. */
   readonly off?: Value;
@@ -26,7 +29,10 @@ export function integer(min: number, max: number, unit?: string): ValueType<numb
   return { schema, fromText: toInteger, ...(unit && { unit }) };
 }
 
-/** A whole number that 0 turns off, which then reads as `off`: `Infinity`, or as far as can be gone. */
+/**
+ * A limit as a whole number. 0 turns it off; the value is then `off`, which is `Infinity` or the highest that is
+ * possible.
+ */
 export function limit(max: number, options: { readonly unit?: string; readonly off?: number } = {}): ValueType<number> {
   return { ...integer(0, max, options.unit), off: options.off ?? Number.POSITIVE_INFINITY };
 }
@@ -43,7 +49,7 @@ export function duration(minMs: number, maxMs: number): ValueType<number> {
   return { schema, fromText: asIs, unit: 'ms' };
 }
 
-/** A length of time that 0 turns off, which then reads as the longest timer there is. */
+/** A limit as a length of time. 0 turns it off; the value is then the longest timer that there is. */
 export function timeLimit(): ValueType<number> {
   return { ...duration(0, MAX_TIMER_MS), off: MAX_TIMER_MS };
 }
@@ -62,7 +68,7 @@ export function toggle(): ValueType<boolean> {
 
 /**
  * Text.
- * @param expected what is wanted, for the message: `a host name or address`
+ * @param expected what is wanted, for messages, such as `a host name or address`
  * @param accepts a pattern, or a function that throws with the reason; default: any text that is not empty
  */
 export function text(expected: string, accepts: RegExp | ((value: string) => void) = /./s): ValueType<string> {
@@ -98,14 +104,17 @@ export function list<Item>(item: ValueType<Item>, ofWhat: string): ValueType<rea
 
 const UNIT_MS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** `500ms`, `90s`, `15m`, `24h`, `7d`, or ms as a number (or digits). `undefined`: none of these. */
+/**
+ * Reads a duration: `500ms`, `90s`, `15m`, `24h`, `7d`, or ms as a number or as digits. `undefined` if it is none of
+ * these.
+ */
 export function parseDuration(value: string | number): number | undefined {
   if (typeof value === 'number') return Number.isFinite(value) && value >= 0 ? Math.round(value) : undefined;
   const match = /^(\d{1,15}(?:\.\d{1,6})?)(ms|s|m|h|d)?$/.exec(value.trim());
   return match ? Math.round(Number(match[1]) * (UNIT_MS[match[2] ?? 'ms'] as number)) : undefined;
 }
 
-/** Ms as {@link parseDuration} reads it, in the largest unit that divides it: `90s`, `1m`, `1d`. */
+/** Writes a duration as {@link parseDuration} reads it, in the largest unit that divides it: `90s`, `1m`, `1d`. */
 export function formatDuration(ms: number): string {
   const unit = Object.keys(UNIT_MS).findLast((name) => ms > 0 && ms % (UNIT_MS[name] as number) === 0) ?? 'ms';
   return `${ms / (UNIT_MS[unit] as number)}${unit}`;

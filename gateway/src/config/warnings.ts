@@ -1,4 +1,7 @@
-/** What starts, and is probably not meant: one plain sentence each, for the log and for `fanfare config`. */
+/**
+ * Warnings about a configuration that works and is probably not meant: one plain sentence each, for the log and for
+ * `fanfare config`.
+ */
 import { MIN_SECRET_BYTES } from './checks.js';
 import { type Config, verifiesTokens } from './resolve.js';
 
