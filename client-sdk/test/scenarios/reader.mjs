@@ -33,8 +33,10 @@ process.stdin.resume().once('end', async () => {
 });
 process.once('SIGTERM', () => {
   for (const { client } of readers) client.close();
-  process.stdin.destroy();
+  process.disconnect();
 });
+// Nor does it outlive who started it.
+process.once('disconnect', () => process.exit());
 
 function begin(name, codec) {
   const path = join(folder, `${name}.jsonl`);

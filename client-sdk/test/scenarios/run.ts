@@ -105,6 +105,7 @@ export class Run {
     this.#output = '';
     this.#program = spawn(process.execPath, ['--import', STALL, PROGRAM, argument], {
       env: { PATH: process.env.PATH, STALL_MS: String(stallMs) },
+      stdio: ['pipe', 'pipe', 'pipe', 'ipc'],
     });
     for (const stream of [this.#program.stdout, this.#program.stderr])
       stream?.on('data', (chunk: Buffer) => (this.#output += chunk.toString()));
