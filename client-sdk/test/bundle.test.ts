@@ -12,7 +12,7 @@ const CORE = `import { createClient } from '@fanfare/client';
 
 /** What an entry takes by itself, or beside the core where it begins with `+`, and the most that it may, bytes. */
 const BUDGETS: readonly (readonly [entry: string, contents: string, most: number])[] = [
-  ['core with JSON', CORE, 17_150],
+  ['core with JSON', CORE, 17_250],
   [
     '+ a map of channels',
     `import { createClient, defineChannels, durable } from '@fanfare/client';
