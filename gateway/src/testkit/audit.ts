@@ -4,9 +4,9 @@ import { positionOf, type Reading } from './readings.js';
 import type { TestLog } from './test-log.js';
 
 /**
- * What each subscription of a durable channel was given, against what the log holds.
- * @throws {Error} with the first difference: a message that was left out, came twice or out of order, was never stored, or one
- * that has not come although the subscription is on its channel.
+ * Compares what each subscription of a durable channel was given with what the log holds.
+ * @throws {Error} with the first difference: a message that was left out, came twice or out of order, was never stored,
+ * or has not come although the subscription is on its channel
  */
 export function audit(
   readings: readonly Reading[],
@@ -30,7 +30,7 @@ function checkRun({ given, channel, mayRepeat }: Reading, log: TestLog, fail: (w
   let at: Position | undefined;
   for (const one of given) {
     if (one.type === 'place') {
-      // A named subscription is told of its places ahead of its messages.
+      // A named subscription is told its places before it is given the messages.
       if (!mayRepeat) at = one.position;
       continue;
     }

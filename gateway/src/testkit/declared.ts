@@ -1,10 +1,10 @@
 import type { IsDurable } from './test-server.js';
 
-/** What a map of channels answers, at run time, when it is asked for a name. */
+/** What a map of channels answers at run time when it is asked for a name. */
 interface Declared {
   readonly [SPEC_OF]?: (name: string) => { readonly kind: string } | undefined;
 }
-/** As of the SDK. */
+/** The symbol under which the SDK keeps the function of a map that finds channels. */
 const SPEC_OF: unique symbol = Symbol.for('fanfare.specOf');
 
 /** @throws {Error} if it is no map that `defineChannels` returned. */

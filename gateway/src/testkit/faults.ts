@@ -1,35 +1,39 @@
 import type { ErrorCode } from '@fanfare/protocol';
 
-/** Whose connections: all of a user, or everybody's. */
+/** The connections that a fault strikes: all of a user, or everybody's. */
 export interface Who {
   /** The user whose connections are meant. Default: everybody's. */
   readonly user?: string;
-  /** How long, ms. Default: until `calm()`. */
+  /** How long the fault lasts, ms. Default: until `calm()`. */
   readonly forMs?: number;
 }
 
 /** What can be done to the connections, logs and answers of a test gateway. */
 export interface Faults {
-  /** Breaks connections; none can be made for `forMs`. Default: at once again. */
+  /** Breaks connections. None can be made for `forMs`; by default they can be made again at once. */
   cut(who?: Who): void;
-  /** The network goes dark: nothing gets through, and nobody is told. What was sent waits, as TCP has it. */
+  /** Makes the network dark: nothing gets through, and nobody is told. What was sent waits, as in TCP. */
   dark(who?: Who): void;
-  /** So much gets to the clients, and no more. */
+  /** Limits how many bytes per second get to the clients. */
   slow(who: Who & { readonly bytesPerSecond: number }): void;
-  /** The log forgets all but its last `keep` messages. Who stood further back is told `reset`: `expired`. */
+  /**
+   * Makes the log forget all but its last `keep` messages. Clients that stood further back are told a `reset` with
+   * `expired`.
+   */
   expire(channel: string, keep: number): void;
   /**
-   * A replica takes over that lacks the last `lost` messages. Who has seen one of these is told `reset`: `diverged`.
+   * Lets a replica take over that lacks the last `lost` messages. Clients that have seen one of these are told a
+   * `reset` with `diverged`.
    */
   failover(channel: string, lost: number): void;
-  /** The next `times` (1) of these are refused with this code. */
+  /** Refuses the next `times` requests of a kind with this code. Default of `times`: 1. */
   refuse(rule: {
     readonly type: 'connect' | 'subscribe' | 'publish' | 'history';
     readonly code: ErrorCode;
     readonly times?: number;
   }): void;
-  /** All tokens of the user are over: its connections are closed, and what it has to show has to be new. */
+  /** Makes all tokens of the user expire. Its connections are closed, and it needs a new token to come back. */
   expireToken(user: string): void;
-  /** The gateway stops in good order: everybody is told to come back within so many ms. */
+  /** Lets the gateway stop in good order: all clients are told to come back within so many ms. */
   drain(spreadMs: number): void;
 }

@@ -2,7 +2,7 @@
  * The gateway itself, in memory, for tests of applications: {@link createTestGateway}, and {@link underFaults}, which plays a component
  * through faults.
  */
-// It is `@fanfare/client/testing`, and stands here because it is made of the gateway's parts.
+// This is `@fanfare/client/testing`. It is here because it is made of the gateway's parts.
 export type { ErrorCode } from '@fanfare/client';
 export { VirtualClock } from '@fanfare/client/testing';
 export type { Faults, Who } from './faults.js';

@@ -3,7 +3,7 @@ import type { Client, Message, Position, StateOptions, Subscription } from '@fan
 /** What a subscription of a test was given, in order. */
 type Given =
   | { readonly type: 'message'; readonly message: Message }
-  /** It stands here now: at the start, after a reset, or by a snapshot. */
+  /** The subscription stands at this position now: at the start, after a reset, or by a snapshot. */
   | { readonly type: 'place'; readonly position: Position };
 
 /** One subscription, as seen from the application. */
@@ -11,9 +11,9 @@ export interface Reading {
   readonly reader: string;
   readonly channel: string;
   readonly given: Given[];
-  /** A message may be handed out again: it has a name, and its handler may have failed. */
+  /** Whether a message may be given again, because the subscription has a name and its handler may have failed. */
   readonly mayRepeat: boolean;
-  /** How far it is, if it is on its channel now. */
+  /** The position up to which the subscription was given messages, if it is on its channel now. */
   readonly standsAt: () => Position | undefined;
 }
 
@@ -82,7 +82,7 @@ function observedSubscription(
   const place = ({ position }: { readonly position?: Position | undefined }) => {
     if (position) given.push({ type: 'place', position });
   };
-  // Listeners hear of these at once, a loop in their place between the messages.
+  // Listeners hear of these events at once; a loop gets them in their place between the messages.
   subscription.on('subscribed', (event) => !isLoop && !event.again && place(event));
   subscription.on('reset', (event) => !isLoop && place(event));
   const events = () => {

@@ -7,26 +7,26 @@ export type FaultName = keyof Faults;
 
 export interface StormOptions {
   readonly seed: number;
-  /** Which faults there are. Default: all. */
+  /** The faults that may strike. Default: all. */
   readonly faults?: readonly FaultName[];
-  /** Time between them on average, ms. Default 2 s. */
+  /** Time between two faults on average, ms. Default 2 s. */
   readonly everyMs?: number;
 }
 
-/** What a storm can strike. */
+/** The test gateway as a storm strikes it. */
 export interface Target {
   readonly faults: Faults;
   readonly now: number;
   readonly users: readonly string[];
-  /** Those that have a log. */
+  /** The channels that have a log. */
   readonly channels: readonly string[];
   run(ms: number): Promise<void>;
 }
 
-/** Codes after which the same can be asked again: whoever waits gets it in the end. */
+/** Codes after which the same request may be made again, and succeeds in the end. */
 const PASSING: readonly ErrorCode[] = ['unavailable', 'rate_limited'];
 
-/** Faults at times and of kinds that a seed decides. */
+/** Causes faults. A seed decides when, and which. */
 export class Storm {
   /** What struck, and when. */
   readonly log: string[] = [];
@@ -37,7 +37,7 @@ export class Storm {
   isOver = false;
 
   constructor({ seed, faults, everyMs = 2_000 }: StormOptions) {
-    // A chance of its own: what the application draws does not change what strikes it.
+    // The storm has random numbers of its own, so that what the application draws does not change what strikes it.
     this.#chance = new VirtualClock({ seed: seed ^ 0x5f3759df });
     this.#everyMs = everyMs;
     this.#strikes = {
@@ -103,7 +103,7 @@ export class Storm {
     return values[this.#upTo(values.length)] as Value;
   }
 
-  /** An integer from 0 on, below this. */
+  /** A random integer from 0 to below this. */
   #upTo(end: number): number {
     return Math.floor(this.#chance.random() * end);
   }

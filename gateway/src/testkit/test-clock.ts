@@ -1,10 +1,10 @@
 import { VirtualClock } from '@fanfare/client/testing';
 import type { Clock } from '../clock.js';
 
-// Test runners replace these.
+// The originals are kept, because test runners replace these.
 const { setImmediate: soon, setTimeout: later } = globalThis;
 
-/** The one clock of gateway and clients: stands still until it is moved, with chance that a seed repeats. */
+/** The clock of gateway and clients. It stands still until it is moved, and its random numbers follow from a seed. */
 export class TestClock extends VirtualClock implements Clock {
   readonly wall = (): number => this.now();
 
@@ -22,7 +22,7 @@ export class TestClock extends VirtualClock implements Clock {
   }
 }
 
-/** Everything that promises lead to has happened. */
+/** Resolves once everything has happened to which promises lead. */
 function settle(): Promise<void> {
   return new Promise((resolve) => {
     if (soon) soon(resolve);

@@ -23,69 +23,70 @@ import { TestUsers } from './test-users.js';
 /** Options of {@link createTestGateway}. */
 export interface TestGatewayOptions<Map> {
   /**
-   * What `defineChannels` returned. Default: `live:*` is live, `demo:*` and names without a colon are durable, nothing
-   * else is there.
+   * The map of channels that `defineChannels` returned. Default: `live:*` is live, `demo:*` and names without a colon
+   * are durable, and there are no other channels.
    */
   readonly channels?: Map;
-  /** Of all chance in it. The same one gives the same run. Default 1. */
+  /** Seed of all random numbers. The same seed gives the same run. Default 1. */
   readonly seed?: number;
 }
 
-/** Options of a client of a test gateway: those of `createClient`, and who it is. */
+/** Options of a client of a test gateway: those of `createClient`, and who the client is. */
 export interface TestClientOptions extends Partial<Omit<ClientOptions, 'url' | 'clock' | 'socket'>> {
-  /** Who it is, by tokens of this gateway. Default: anonymous. */
+  /** The user of the client, which gets tokens of this gateway. Default: it is anonymous. */
   readonly user?: string;
 }
 
-/** What goes with a message. */
+/** What can be published with a message. */
 export interface TestPublishOptions {
-  /** Publishes with the same key are one. */
+  /** Idempotency key: of publishes with the same key only the first one is stored. */
   readonly key?: string;
   /** Labels that travel with the message. */
   readonly tags?: Readonly<Record<string, string>>;
-  /** Who is said to have published it. */
+  /** The user as whose message it is published. */
   readonly user?: string;
 }
 
 /** A real gateway in memory, without a network, on a clock that stands still until it is moved. */
 export interface TestGateway<Map = Untyped> {
-  /** ms since the Unix epoch. */
+  /** Time of the gateway's clock, ms since the Unix epoch. */
   readonly now: number;
   /**
-   * For `createClient({ url: 'ws://test', socket, clock })` by yourself. `client()` does that, and its subscriptions
-   * are audited.
+   * The sockets of this gateway, for a `createClient({ url: 'ws://test', socket, clock })` of your own. `client()` does
+   * the same, and its subscriptions are audited.
    */
   readonly socket: SocketFactory;
   /** The clock of the gateway and its clients. */
   readonly clock: TestClock;
-  /** A client on this gateway and clock, connecting: it is there after the next `run`. */
+  /** Makes a client of this gateway on its clock. The client is connecting, and is connected after the next `run`. */
   client(options?: TestClientOptions): Client<Map>;
-  /** Publishes as a backend does, at once. The position; none on a live channel. */
+  /** Publishes as a backend does, at once. Returns the position; `undefined` on a live channel. */
   publish(channel: ChannelName<Map>, data: unknown, options?: TestPublishOptions): Position | undefined;
   /** What the log of a durable channel holds, oldest first, and where it ends: a snapshot can be made of it. */
   log(channel: ChannelName<Map>): {
     /** Positions and data, oldest first. */
     readonly messages: readonly (Position & { readonly data: unknown })[];
-    /** Where it ends; offset 0 if it is empty. */
+    /** Where the log ends. Its offset is 0 if nothing was published. */
     readonly head: Position;
   };
   /** Moves the clock, and lets promises settle between timers. */
   run(ms: number): Promise<void>;
-  /** What can be done to it. */
+  /** What can be done to the gateway, its network and its logs. */
   readonly faults: Faults;
-  /** Ends all faults, and lets a minute pass: everybody who can be is connected and up to date. */
+  /** Ends all faults, and lets a minute pass. After that, every client that can be is connected and up to date. */
   calm(): Promise<void>;
   /**
-   * What the subscriptions of its clients were given, against what the log holds; call it after `calm()`.
-   * @throws {Error} with the first difference.
+   * Compares what the subscriptions of the clients were given with what the log holds. Call it after `calm()`.
+   * @throws {Error} with the first difference
    */
   audit(): void;
-  /** Closes its clients. */
+  /** Closes the clients of this gateway. */
   close(): void;
 }
 
 /**
- * How long after the last fault everybody is back, ms: twice the longest pause of a client, and a connection's time.
+ * How long after the last fault all clients are back, ms: twice the longest pause of a client, and the time of an
+ * attempt to connect.
  */
 const CALM_MS = 60_000;
 
@@ -104,7 +105,7 @@ export function createTestGateway<const Map extends object = Untyped>(
   return new InMemoryGateway<Map>(options);
 }
 
-/** One that is struck by faults while time passes. */
+/** A test gateway that is struck by faults while time passes. */
 export function createStormyGateway<const Map extends object>(
   options: TestGatewayOptions<Map>,
   storm: Storm,
@@ -125,7 +126,7 @@ class InMemoryGateway<Map extends object> implements TestGateway<Map> {
   #refusals: { readonly type: string; readonly code: ErrorCode; times: number }[] = [];
 
   readonly #storm: Storm | undefined;
-  /** What should not happen in a gateway. */
+  /** Faults that should not happen in a gateway. */
   readonly #broken: Error[] = [];
 
   constructor({ channels, seed = 1 }: TestGatewayOptions<Map>, storm?: Storm) {
@@ -158,7 +159,7 @@ class InMemoryGateway<Map extends object> implements TestGateway<Map> {
       ...options,
     });
     this.#clients.push(client as Client);
-    // What a storm leads to is no news.
+    // Errors that a storm leads to are expected.
     if (this.#storm) client.on('error', () => {});
     client.connect();
     const name = user ?? `client ${this.#clients.length}`;

@@ -3,7 +3,7 @@ import { nextEpoch } from '../broker/memory/epochs.js';
 import { MemoryLog } from '../broker/memory/memory-log.js';
 import type { LogPosition, NewMessage } from '../broker/record.js';
 
-/** The logs of a test, with the accidents that logs have. Remembers all they ever held. */
+/** The logs of a test, with the accidents that logs have. It remembers everything that the logs ever held. */
 export class TestLog extends MemoryLog {
   readonly #stored = new Map<string, Set<string>>();
 
@@ -22,7 +22,7 @@ export class TestLog extends MemoryLog {
     return [...this.#stored.keys()];
   }
 
-  /** Whether this was ever stored; it may be lost since. */
+  /** Whether a message was ever stored at this position. It may have been lost since. */
   held(channel: string, position: LogPosition): boolean {
     return this.#stored.get(channel)?.has(nameOf(position)) ?? false;
   }
@@ -38,7 +38,7 @@ export class TestLog extends MemoryLog {
     log.trim(log.head.offset - keep);
   }
 
-  /** A replica takes over that lacks the last `lost` entries, and their keys. */
+  /** Lets a replica take over that lacks the last `lost` entries, and their keys. */
   failOver(channel: ChannelSpec, lost: number): void {
     const log = this.logOf(channel);
     const base = Math.max(0, log.head.offset - lost);

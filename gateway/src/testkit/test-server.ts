@@ -1,4 +1,4 @@
-/** The gateway of a test: everything that a real one is, but for the network, the store and the HTTP API. */
+/** The gateway of a test: everything that a real gateway has, except the network, the store and the HTTP API. */
 
 import { namespaceOf } from '@fanfare/protocol';
 import { RAW_DIALECTS } from '@fanfare/protocol/raw';
@@ -28,7 +28,7 @@ interface TestServerOptions {
   readonly clock: Clock;
   readonly isDurable: IsDurable;
   readonly authenticator: Authenticator;
-  /** Told of what should not happen in a gateway. */
+  /** Called with faults that should not happen in a gateway. */
   readonly onFault: (message: string, error?: unknown) => void;
 }
 
@@ -38,7 +38,7 @@ const MAX_MESSAGE_BYTES = 65_536;
 const MAX_FRAME_BYTES = MAX_MESSAGE_BYTES + 8_192;
 const UNLIMITED = Number.POSITIVE_INFINITY;
 
-/** Everybody may do everything, as a test of a client wants it. */
+/** Settings with which everybody may do everything, as tests of clients want it. */
 const OPEN: Omit<NamespaceSettings, 'durable'> = {
   historySize: 1_000,
   historyTtlMs: 24 * 3_600_000,
@@ -48,7 +48,7 @@ const OPEN: Omit<NamespaceSettings, 'durable'> = {
   maxMessageBytes: MAX_MESSAGE_BYTES,
 };
 
-/** Channels are what the map of the application says, whatever their namespaces. */
+/** The channels of the map that the application gave, whatever their namespaces. */
 class DeclaredChannels extends Namespaces {
   readonly #isDurable: IsDurable;
 
@@ -85,7 +85,7 @@ export class TestServer {
       transport: this.transport,
       clock,
       stats,
-      // It remembers next to nothing of its own, so that what the log has forgotten is gone.
+      // The hub remembers next to nothing by itself, so that what the log has forgotten is gone.
       options: { tailEntries: 1, lingerMs: 0 },
       findMembership: (session, channel) => this.sessions.get(session)?.memberships.on(channel),
       onFault,
@@ -146,7 +146,7 @@ export class TestServer {
     return this.transport.open({ ...options, accept: (request: UpgradeRequest) => this.#accept(request) });
   }
 
-  /** A replica takes over, as a gateway hears of it: its link to the log is lost and comes back. */
+  /** Lets a replica take over, in the way in which a gateway notices it: its link to the log is lost and comes back. */
   failOver(channel: ChannelPolicy, lost: number): void {
     const listener = this.#listeners.get(channel.name);
     listener?.onInterrupted();
@@ -162,7 +162,7 @@ export class TestServer {
     void this.#broker.close();
   }
 
-  /** Remembers who listens, so that it can be told of accidents. */
+  /** The broker, which remembers the listeners, so that they can be told of accidents. */
   #watched(broker: Broker): Broker {
     return {
       ...broker,
@@ -179,7 +179,7 @@ export class TestServer {
   }
 }
 
-/** Without a map of channels: those of a gateway in development. */
+/** The channels without a map: those of a gateway in development. */
 export const DEVELOPMENT: IsDurable = (channel) => {
   const namespace = namespaceOf(channel);
   return ['', 'demo', 'live'].includes(namespace) ? namespace !== 'live' : undefined;

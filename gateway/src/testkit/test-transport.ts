@@ -10,36 +10,38 @@ import type {
   UpgradeResult,
 } from '../transport/transport.js';
 
-/** What happens to the network of a client. */
+/** The state of the network of a client. */
 export interface Conditions {
-  /** Nothing gets through in either direction, and nobody is told. What was sent waits, as TCP has it. */
+  /** Whether nothing gets through in either direction, and nobody is told. What was sent waits, as in TCP. */
   readonly isDark: boolean;
-  /** No connection can be made. */
+  /** Whether no connection can be made. */
   readonly isDown: boolean;
-  /** How much gets to the client. */
+  /** How many bytes per second get to the client. */
   readonly bytesPerSecond: number;
 }
 
 /** How long a frame travels, ms. */
 const LATENCY_MS = 1;
-/** How soon what waits in the dark is tried again, ms. */
+/** How often frames that wait in a dark network are tried again, ms. */
 const DARK_RETRY_MS = 50;
 /** What kernels and the network hold on the way to a client that reads slowly, bytes. */
 const KERNEL_BYTES = 65_536;
-/** As of the gateway's default configuration. */
+/** Most unsent bytes of a socket, as in the gateway's default configuration. */
 const MAX_BUFFERED_BYTES = 1_048_576;
 
 const TEXT = new TextDecoder();
 
 type Accept = (request: UpgradeRequest) => UpgradeResult<SocketSession>;
-/** Looks at what a client sends; what it answers itself, with true, does not reach the gateway. */
+/**
+ * Looks at what a client sends. If it answers by itself, it returns `true`, and the frame does not reach the gateway.
+ */
 export type Intercept = (wire: Wire, link: TestLink) => boolean;
 
 /** A transport without a network: every frame takes 1 ms, or as long as the conditions of its client say. */
 export class TestTransport implements Pick<Transport, 'publish'> {
   readonly links = new Set<TestLink>();
   readonly clock: Clock;
-  /** A larger frame of a client ends its link. */
+  /** Largest frame of a client, bytes. A larger one ends its link. */
   readonly maxFrameBytes: number;
 
   constructor(clock: Clock, maxFrameBytes: number) {
@@ -65,14 +67,14 @@ export interface TestLinkOptions {
   readonly intercept?: Intercept;
 }
 
-/** One connection: to the gateway it is a socket, to a client what its socket port opened. */
+/** One connection. For the gateway it is a socket, and for a client it is what its socket port opened. */
 export class TestLink implements Socket {
   readonly topics = new Set<string>();
   readonly #options: TestLinkOptions;
   readonly #down: Pipe;
   readonly #up: Pipe;
   #session: SocketSession | undefined;
-  /** Frames of topics are lost from the first that did not fit until the session has been told. */
+  /** Whether frames are being dropped: from the first one that did not fit until the session has been told. */
   #isDropping = false;
   #gatewayOver = false;
   #clientOver = false;
@@ -150,14 +152,14 @@ export class TestLink implements Socket {
     });
   }
 
-  /** The client ends it, with a close frame or without. */
+  /** Ends the link from the client's side, with a close frame or without. */
   letGo(code: number, reason = ''): void {
     if (this.#clientOver) return;
     this.#clientOver = true;
     this.#up.push(0, () => this.#endGateway(code, reason));
   }
 
-  /** The link breaks: what is on its way is lost, both sides hear of it. */
+  /** Breaks the link: what is on its way is lost, and both sides are told. */
   cut(): void {
     this.#down.stop();
     this.#up.stop();
@@ -180,7 +182,10 @@ export class TestLink implements Socket {
     this.#session = result.session(this);
   }
 
-  /** The gateway hears of it where bytes had to wait in it: that counts as a sign of life. */
+  /**
+   * Called when something arrived at the client. The session is told if bytes had to wait in the gateway, since that
+   * counts as a sign of life.
+   */
   #onArrived(bytesBefore: number): void {
     if (bytesBefore > KERNEL_BYTES && !this.#gatewayOver) this.#session?.onDrain();
   }
@@ -204,12 +209,12 @@ export class TestLink implements Socket {
   }
 }
 
-/** One direction: what goes in comes out in order, as soon as the conditions let it. */
+/** One direction of a link. What goes in comes out in order, as soon as the conditions allow it. */
 class Pipe {
   bytes = 0;
   readonly #clock: Clock;
   readonly #conditions: () => Conditions;
-  /** Told how much there was before something arrived. */
+  /** Called when something arrived, with how many bytes were on their way before. */
   readonly #onArrived: (bytesBefore: number) => void;
   #waiting: { readonly bytes: number; readonly arrive: () => void }[] = [];
   #stopped = false;
@@ -233,7 +238,7 @@ class Pipe {
     this.bytes = 0;
   }
 
-  /** What waits together arrives together, where nothing slows it down. */
+  /** Sends what comes next. Frames that wait together arrive together, unless something slows them down. */
   #next(delayMs: number): void {
     const [first] = this.#waiting;
     if (first === undefined) return;
@@ -252,7 +257,7 @@ class Pipe {
     const arrived = this.#waiting.splice(0, count);
     const bytesBefore = this.bytes;
     for (const { bytes } of arrived) this.bytes -= bytes;
-    // What is sent in answer finds an empty pipe only once all of this has arrived.
+    // Answers to these frames find the pipe empty only once all of them have arrived.
     const rest = this.#waiting;
     this.#waiting = [HELD];
     for (const { arrive } of arrived) if (!this.#stopped) arrive();

@@ -3,19 +3,22 @@ import type { Authenticator, ChannelGrant, Identity } from '../auth/authenticato
 import { ANONYMOUS } from '../auth/open.js';
 import { FanfareError } from '../errors.js';
 
-/** Who the clients of a test are: a token is a user's name and a number, and as good as it is new. */
+/**
+ * The users of a test, as an authenticator. A token is the name of a user and a number, which counts up:
+ * `expire` makes all numbers so far expire.
+ */
 export class TestUsers implements Authenticator {
   readonly #issued = new Map<string, number>();
   /** Tokens up to this number have expired, by user. */
   readonly #expired = new Map<string, number>();
-  /** Asked for each connection: the code to refuse it with. */
+  /** Says for each connection with which code it is refused; `undefined`: it is not. */
   readonly #refusal: () => ErrorCode | undefined;
 
   constructor(refusal: () => ErrorCode | undefined) {
     this.#refusal = refusal;
   }
 
-  /** Everybody who was given a token. */
+  /** The users that were given a token. */
   get names(): Iterable<string> {
     return this.#issued.keys();
   }
@@ -26,7 +29,7 @@ export class TestUsers implements Authenticator {
     return `${user}#${number}`;
   }
 
-  /** All tokens that the user has been given are over. */
+  /** Makes all tokens expire that the user has been given. */
   expire(user: string): void {
     this.#expired.set(user, this.#issued.get(user) ?? 0);
   }

@@ -4,15 +4,15 @@ import { createStormyGateway, type TestGateway, type TestGatewayOptions } from '
 
 /** Options of {@link underFaults}: how often, from which seed, which faults and how many. */
 export interface UnderFaultsOptions<Map> extends TestGatewayOptions<Map>, Omit<StormOptions, 'seed'> {
-  /** How often it is played, each time with the next seed. Default 100. */
+  /** How often the body is run, each time with the next seed. Default 100. */
   readonly runs?: number;
 }
 
 /**
- * Plays a part of an application again and again, each time with other faults while it lets time pass (`gateway.run`), then
- * ends them (`calm`) and audits what its subscriptions were given. What the application shows is the body's to check, after `await
- * gateway.calm()`.
- * @throws {Error} of the first run that failed, with the seed that plays it again and the faults in it.
+ * Runs a part of an application again and again, each time with other faults while it lets time pass (`gateway.run`).
+ * Then it ends the faults (`calm`), and audits what the subscriptions were given. What the application shows has to be
+ * checked by the body, after `await gateway.calm()`.
+ * @throws {Error} of the first run that failed, with the seed that repeats it and the faults in it
  */
 export async function underFaults<const Map extends object = Untyped>(
   { runs = 100, seed: first = 1, channels, ...storm }: UnderFaultsOptions<Map>,
