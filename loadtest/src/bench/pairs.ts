@@ -2,7 +2,7 @@
 import type { Lane } from '../generators/lane.js';
 import type { CpuShares } from '../report/cpu.js';
 import { mean } from '../report/statistics.js';
-import type { Contender, FeedKind } from '../servers/contender.js';
+import type { Contender, IntakeKind } from '../servers/contender.js';
 import type { Bench } from './plan.js';
 
 /** The same of both servers. */
@@ -94,11 +94,11 @@ function meanShares(results: readonly { readonly cpu?: CpuShares }[]): CpuShares
 }
 
 /** How the two are fed: the same way, except that behind Redis only the baseline takes plain PUBLISH. */
-export function feedsOf({ redis }: Bench, direct: FeedKind): Pair<FeedKind> {
+export function intakesOf({ redis }: Bench, direct: IntakeKind): Pair<IntakeKind> {
   return redis ? { baseline: 'redis', fanfare: direct } : { baseline: direct, fanfare: direct };
 }
 
-export function describeFeed(bench: Bench, direct: FeedKind): string {
+export function describeIntake(bench: Bench, direct: IntakeKind): string {
   if (bench.redis) return `baseline fed by Redis PUBLISH, Fanfare by ${direct} and Redis`;
   return `both fed by ${direct === 'http' ? 'HTTP, one request a burst' : 'one WebSocket, one frame a message'}`;
 }

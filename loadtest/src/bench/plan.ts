@@ -1,5 +1,5 @@
 import type { Report } from '../report/report.js';
-import type { Contender, FeedKind } from '../servers/contender.js';
+import type { Contender, IntakeKind } from '../servers/contender.js';
 import type { RedisServer } from '../servers/redis.js';
 
 /** `healing` needs Redis in the path. */
@@ -24,7 +24,7 @@ export interface Plan {
   /** Messages that are published one by one and kept in flight. */
   readonly inFlight: readonly number[];
   /** Ways in which both servers are fed directly. */
-  readonly feeds: readonly FeedKind[];
+  readonly intakes: readonly IntakeKind[];
   readonly connections: number;
   readonly channels: number;
   /** Channels of one gateway that loses Redis. */
@@ -41,7 +41,7 @@ const NORMAL: Plan = {
   subscribers: 1_000,
   bursts: [1, 8, 32, 128],
   inFlight: [1, 8, 32, 128, 512],
-  feeds: ['http'],
+  intakes: ['http'],
   connections: 10_000,
   channels: 1_000,
   healedChannels: 20_000,
@@ -60,7 +60,7 @@ export const PLANS = {
     healedChannels: 2_000,
   },
   normal: NORMAL,
-  full: { ...NORMAL, slices: 10, bursts: [1, 8, 32, 128, 1_000], feeds: ['http', 'websocket'] },
+  full: { ...NORMAL, slices: 10, bursts: [1, 8, 32, 128, 1_000], intakes: ['http', 'websocket'] },
 } satisfies Record<string, Plan>;
 
 /** What each section gets. */

@@ -2,7 +2,7 @@
 import { Lane } from '../generators/lane.js';
 import * as bars from '../report/bars.js';
 import { type Summary, summarize } from '../report/report.js';
-import type { BenchChannel, Contender, FeedKind } from '../servers/contender.js';
+import type { BenchChannel, Contender, IntakeKind } from '../servers/contender.js';
 import { runChannels } from './cases/channels.js';
 import { type FanoutResult, runFanout } from './cases/fanout.js';
 import { measureHealing } from './cases/healing.js';
@@ -11,7 +11,7 @@ import { runLatency } from './cases/latency.js';
 import { measureMemory } from './cases/memory.js';
 import { type PublishesResult, runPublishes } from './cases/publishes.js';
 import { measureMinimalScript, measurePublish } from './cases/redis-ceilings.js';
-import { alternate, columns, describeFeed, endIf, feedsOf, type Pair, withLanes, withPair } from './pairs.js';
+import { alternate, columns, describeIntake, endIf, intakesOf, type Pair, withLanes, withPair } from './pairs.js';
 import type { Bench } from './plan.js';
 
 const DURABLE: BenchChannel = { name: 'bench', durable: true };
@@ -23,17 +23,17 @@ const WARM_MS = 150;
 export async function benchFanout(bench: Bench): Promise<void> {
   const { plan, report } = bench;
   await withPair(bench, async (pair) => {
-    for (const feed of bench.redis ? (['http'] as const) : plan.feeds) {
+    for (const intake of bench.redis ? (['http'] as const) : plan.intakes) {
       for (const channel of [DURABLE, LIVE]) {
         const kind = channel.durable ? 'durable' : 'live';
-        report.begin(`fan-out, ${kind}`, `${plan.subscribers} subscribers, bursts; ${describeFeed(bench, feed)}`);
-        const feeds = feedsOf(bench, feed);
+        report.begin(`fan-out, ${kind}`, `${plan.subscribers} subscribers, bursts; ${describeIntake(bench, intake)}`);
+        const intakes = intakesOf(bench, intake);
         const shared = { channels: [channel], subscribers: plan.subscribers, promptShare: 0.02 };
         const open = async () => ({
-          baseline: await Lane.open({ ...shared, contender: pair.baseline, feed: feeds.baseline }),
-          fanfare: await Lane.open({ ...shared, contender: pair.fanfare, feed: feeds.fanfare }),
+          baseline: await Lane.open({ ...shared, contender: pair.baseline, intake: intakes.baseline }),
+          fanfare: await Lane.open({ ...shared, contender: pair.fanfare, intake: intakes.fanfare }),
         });
-        await withLanes(open, (lanes) => fanoutCases(bench, lanes, `fan-out ${kind} ${feed}`, channel));
+        await withLanes(open, (lanes) => fanoutCases(bench, lanes, `fan-out ${kind} ${intake}`, channel));
       }
     }
   });
@@ -81,13 +81,13 @@ export async function benchInFlight(bench: Bench): Promise<void> {
       const group = `in flight, ${kind}`;
       report.begin(
         group,
-        `${plan.subscribers} subscribers, published one by one, so many in flight; ${describeFeed(bench, 'websocket')}`,
+        `${plan.subscribers} subscribers, published one by one, so many in flight; ${describeIntake(bench, 'websocket')}`,
       );
-      const feeds = feedsOf(bench, 'websocket');
+      const intakes = intakesOf(bench, 'websocket');
       const shared = { channels: [channel], subscribers: plan.subscribers, promptShare: 0.02 };
       const open = async () => ({
-        baseline: await Lane.open({ ...shared, contender: pair.baseline, feed: feeds.baseline }),
-        fanfare: await Lane.open({ ...shared, contender: pair.fanfare, feed: feeds.fanfare }),
+        baseline: await Lane.open({ ...shared, contender: pair.baseline, intake: intakes.baseline }),
+        fanfare: await Lane.open({ ...shared, contender: pair.fanfare, intake: intakes.fanfare }),
       });
       await withLanes(open, (lanes) => inFlightCases(bench, lanes, group));
     }
@@ -127,14 +127,14 @@ export async function benchLatency(bench: Bench): Promise<void> {
   const direct = bench.redis ? 'websocket' : 'http';
   report.begin(
     'latency',
-    `50,000 deliveries/s, ${plan.subscribers} subscribers x ${rate} messages/s of 64 B; ${describeFeed(bench, direct)}`,
+    `50,000 deliveries/s, ${plan.subscribers} subscribers x ${rate} messages/s of 64 B; ${describeIntake(bench, direct)}`,
   );
   await withPair(bench, async (pair) => {
-    const feeds = feedsOf(bench, direct);
+    const intakes = intakesOf(bench, direct);
     const shared = { channels: [DURABLE], subscribers: plan.subscribers, promptShare: 1 };
     const open = async () => ({
-      baseline: await Lane.open({ ...shared, contender: pair.baseline, feed: feeds.baseline }),
-      fanfare: await Lane.open({ ...shared, contender: pair.fanfare, feed: feeds.fanfare }),
+      baseline: await Lane.open({ ...shared, contender: pair.baseline, intake: intakes.baseline }),
+      fanfare: await Lane.open({ ...shared, contender: pair.fanfare, intake: intakes.fanfare }),
     });
     await withLanes(open, async (lanes) => {
       const results = await alternate(bench, lanes, (lane, isWarmUp) =>
@@ -151,20 +151,20 @@ export async function benchChannels(bench: Bench): Promise<void> {
   const { plan, report } = bench;
   report.begin(
     'many channels',
-    `${plan.connections} connections over ${plan.channels} durable channels, one message a write; ${describeFeed(bench, 'websocket')}`,
+    `${plan.connections} connections over ${plan.channels} durable channels, one message a write; ${describeIntake(bench, 'websocket')}`,
   );
   await withPair(bench, async (pair) => {
-    const feeds = feedsOf(bench, 'websocket');
+    const intakes = intakesOf(bench, 'websocket');
     const channels = Array.from({ length: plan.channels }, (_, index) => ({ name: `bench-${index}`, durable: true }));
     // One server after the other: the subscribers of both would be more sockets than a process may have.
-    const measure = async (contender: Contender, feed: FeedKind, publishTo?: Contender) => {
+    const measure = async (contender: Contender, intake: IntakeKind, publishTo?: Contender) => {
       const promptShare = plan.channels / plan.connections;
       const lane = await Lane.open({
         contender,
         channels,
         subscribers: plan.connections,
         promptShare,
-        feed,
+        intake,
         publishTo,
       });
       const results: FanoutResult[][] = [];
@@ -179,7 +179,7 @@ export async function benchChannels(bench: Bench): Promise<void> {
       }
       return results;
     };
-    const baseline = await measure(pair.baseline, feeds.baseline);
+    const baseline = await measure(pair.baseline, intakes.baseline);
     const add = (name: string, bar: bars.Bar, fanfare: FanoutResult[][]) =>
       report.add({
         group: 'many channels',
@@ -188,11 +188,11 @@ export async function benchChannels(bench: Bench): Promise<void> {
         bar,
         ...columns({ baseline, fanfare }, (one) => one.deliveriesPerSecond),
       });
-    add('64 B, 64 in flight', bars.MANY_CHANNELS, await measure(pair.fanfare, feeds.fanfare));
+    add('64 B, 64 in flight', bars.MANY_CHANNELS, await measure(pair.fanfare, intakes.fanfare));
     if (!bench.redis) return;
     const other = await bench.startPublishingGateway();
     try {
-      const apart = await measure(pair.fanfare, feeds.fanfare, other);
+      const apart = await measure(pair.fanfare, intakes.fanfare, other);
       add('by way of another gateway', bars.MANY_CHANNELS_APART, apart);
     } finally {
       await other.server.stop();

@@ -52,7 +52,7 @@ export const ENTRANTS: Readonly<Record<string, (options: StartOptions) => Promis
       description: 'the ws package, no broker in the path, remembers nothing',
       pids: [server.pid],
       subscribe: countedAt(`ws://127.0.0.1:${match[1]}/`, { ready: 'ready' }),
-      publish: httpPublisher(`http://127.0.0.1:${match[1]}/feed`, {}, (texts) => texts.join('\n')),
+      publish: httpPublisher(`http://127.0.0.1:${match[1]}/intake`, {}, (texts) => texts.join('\n')),
       stop: () => server.stop().finally(folder.remove),
     };
   },
@@ -75,7 +75,7 @@ export const ENTRANTS: Readonly<Record<string, (options: StartOptions) => Promis
           ['2', '3'],
         ],
       }),
-      publish: httpPublisher(`http://127.0.0.1:${match[1]}/feed`, {}, (texts) => texts.join('\n')),
+      publish: httpPublisher(`http://127.0.0.1:${match[1]}/intake`, {}, (texts) => texts.join('\n')),
       stop: () => server.stop().finally(folder.remove),
     };
   },

@@ -1,6 +1,6 @@
-import type { BenchChannel, Contender, FeedKind } from '../servers/contender.js';
+import type { BenchChannel, Contender, IntakeKind } from '../servers/contender.js';
 import { BulkReaders } from './bulk-readers.js';
-import type { Feed } from './feed.js';
+import type { Intake } from './intake.js';
 import { ReaderPool } from './reader-pool.js';
 
 /** Prompt and bulk subscribers connect in turn, this often. */
@@ -13,7 +13,7 @@ interface LaneOptions {
   readonly subscribers: number;
   /** Share of them that is read at once; the others are read in bulk. */
   readonly promptShare: number;
-  readonly feed: FeedKind;
+  readonly intake: IntakeKind;
   /** Who takes the publishes, if not `contender`. */
   readonly publishTo?: Contender | undefined;
 }
@@ -27,18 +27,18 @@ export class Lane {
   readonly contender: Contender;
   readonly channels: readonly BenchChannel[];
   readonly subscribers: number;
-  readonly #kind: FeedKind;
+  readonly #kind: IntakeKind;
   readonly #publishTo: Contender;
-  #feed: Feed | undefined;
+  #intake: Intake | undefined;
   #turn = 0;
   #sequence = 1;
 
-  private constructor({ contender, channels, subscribers, feed, publishTo = contender }: LaneOptions) {
+  private constructor({ contender, channels, subscribers, intake, publishTo = contender }: LaneOptions) {
     this.#publishTo = publishTo;
     this.contender = contender;
     this.channels = channels;
     this.subscribers = subscribers;
-    this.#kind = feed;
+    this.#kind = intake;
   }
 
   static async open(options: LaneOptions): Promise<Lane> {
@@ -54,7 +54,7 @@ export class Lane {
       await lane.bulk.open(subscribe(perPart - prompt, part));
       await lane.prompt.open(subscribe(prompt, part));
     }
-    lane.#feed = await lane.#publishTo.openFeed(options.feed);
+    lane.#intake = await lane.#publishTo.openIntake(options.intake);
     return lane;
   }
 
@@ -67,19 +67,19 @@ export class Lane {
   /** Publishes `count` messages with payloads of `size` bytes, in one write, to the channel whose turn it is. */
   publish(count: number, size: number): void {
     const channel = this.channels[this.#turn] as BenchChannel;
-    this.#feed?.write(this.#publishTo.encode(this.#kind, channel, this.#sequence, count, size));
+    this.#intake?.write(this.#publishTo.encode(this.#kind, channel, this.#sequence, count, size));
     this.#turn = (this.#turn + 1) % this.channels.length;
     if (this.#turn === 0) this.#sequence += count;
   }
 
   /** What went wrong so far, if anything did. */
   get fault(): string | undefined {
-    return this.#feed?.fault ?? this.prompt.fault;
+    return this.#intake?.fault ?? this.prompt.fault;
   }
 
   /** Rejects if a publish was refused, or if not every subscriber receives exactly `messages` of them. */
   async check(messages: number, deadlineMs: number): Promise<void> {
-    if (this.#feed?.fault) throw new Error(`${this.contender.name} refused a publish: ${this.#feed.fault}`);
+    if (this.#intake?.fault) throw new Error(`${this.contender.name} refused a publish: ${this.#intake.fault}`);
     await this.bulk.waitFor(messages * (this.subscribers - this.prompt.readers.length), deadlineMs);
     this.prompt.check(messages);
     await this.bulk.check(messages);
@@ -87,7 +87,7 @@ export class Lane {
 
   async close(): Promise<void> {
     this.prompt.close();
-    this.#feed?.close();
+    this.#intake?.close();
     await this.bulk.close();
   }
 }

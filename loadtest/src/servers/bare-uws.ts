@@ -3,8 +3,8 @@
  *
  * `node bare-uws.js [--redis <port>]`; it prints `listening <port>`. Subscribers connect to `/ws?<topic>`. It is fed
  * with messages, each `<topic> <frame to send on>`,
- * - by a WebSocket at `/feed`, one a frame;
- * - by `POST /feed`, one a line, answered `ok`;
+ * - by a WebSocket at `/intake`, one a frame;
+ * - by `POST /intake`, one a line, answered `ok`;
  * - with `--redis`, by a plain Redis subscription to each topic that has subscribers.
  *
  * It is as fast as uWebSockets.js can be. Frames wait in a queue and leave outside of any handler, at most 32 of them
@@ -17,7 +17,7 @@ import { Redis } from 'ioredis';
 
 const MAX_PUBLISHES_PER_TURN = 32;
 const MAX_BYTES_PER_TURN = 15_000;
-const LINE_FEED = 0x0a;
+const LINE_BREAK = 0x0a;
 const SPACE = 0x20;
 
 interface Queued {
@@ -72,11 +72,11 @@ function subscribeToRedis(topic: string): void {
 }
 
 interface Link {
-  /** The topic of a subscriber; a feed has none. */
+  /** The topic of a subscriber; an intake has none. */
   readonly topic: string | undefined;
 }
 
-for (const path of ['/ws', '/feed']) {
+for (const path of ['/ws', '/intake']) {
   app.ws<Link>(path, {
     compression: uWS.DISABLED,
     idleTimeout: 0,
@@ -84,7 +84,7 @@ for (const path of ['/ws', '/feed']) {
     maxPayloadLength: 1024 * 1024,
     upgrade(response, request, context) {
       response.upgrade<Link>(
-        { topic: path === '/feed' ? undefined : request.getQuery() },
+        { topic: path === '/intake' ? undefined : request.getQuery() },
         request.getHeader('sec-websocket-key'),
         request.getHeader('sec-websocket-protocol'),
         request.getHeader('sec-websocket-extensions'),
@@ -103,14 +103,14 @@ for (const path of ['/ws', '/feed']) {
   });
 }
 
-app.post('/feed', (response) => {
+app.post('/intake', (response) => {
   let body = Buffer.alloc(0);
   response.onAborted(() => {});
   response.onData((chunk, isLast) => {
     body = body.length === 0 ? Buffer.from(chunk.slice(0)) : Buffer.concat([body, Buffer.from(chunk)]);
     if (!isLast) return;
     for (let begin = 0; begin < body.length; ) {
-      const end = body.indexOf(LINE_FEED, begin);
+      const end = body.indexOf(LINE_BREAK, begin);
       enqueueMessage(body.subarray(begin, end));
       begin = end + 1;
     }

@@ -3,19 +3,19 @@ import { fileURLToPath } from 'node:url';
 import { COMPACT_SUBPROTOCOL } from '@fanfare/protocol/compact';
 import { JSON_SUBPROTOCOL } from '@fanfare/protocol/json';
 import {
-  type Feed,
-  FeedConnection,
   httpPost,
+  type Intake,
+  TcpIntake,
   takeHttpReply,
   takeRedisReply,
-  WebSocketFeed,
-} from '../generators/feed.js';
+  WebSocketIntake,
+} from '../generators/intake.js';
 import { GATEWAY_ANSWERS, payload, type Subscribe } from '../generators/reader.js';
 import { textFrame } from '../generators/websocket-frames.js';
 import { ServerProcess } from './server-process.js';
 
 /** How messages reach a server. Both contenders of a comparison are fed in the same way, where that is possible. */
-export type FeedKind = 'http' | 'websocket' | 'redis';
+export type IntakeKind = 'http' | 'websocket' | 'redis';
 
 export interface BenchChannel {
   readonly name: string;
@@ -29,12 +29,12 @@ export interface Contender {
   readonly port: number;
   /** What a subscriber of the channel connects to and sends. */
   subscribe(channel: BenchChannel): Subscribe;
-  openFeed(kind: FeedKind): Promise<Feed>;
+  openIntake(kind: IntakeKind): Promise<Intake>;
   /**
-   * What to write to such a feed for `count` messages, which are numbered from `sequence` on and have payloads of
+   * What to write to such an intake for `count` messages, which are numbered from `sequence` on and have payloads of
    * `size` bytes.
    */
-  encode(kind: FeedKind, channel: BenchChannel, sequence: number, count: number, size: number): Buffer | string;
+  encode(kind: IntakeKind, channel: BenchChannel, sequence: number, count: number, size: number): Buffer | string;
 }
 
 /** Lets {@link ServerProcess.collectGarbage} ask for a collection. */
@@ -68,18 +68,18 @@ export async function startBareUws({
     server,
     port,
     subscribe: ({ name }) => ({ url: `ws://127.0.0.1:${port}/ws?${name}`, greeting: [], answers: [] }),
-    openFeed(kind) {
-      if (kind === 'redis') return FeedConnection.open(redisPort as number, takeRedisReply);
+    openIntake(kind) {
+      if (kind === 'redis') return TcpIntake.open(redisPort as number, takeRedisReply);
       return kind === 'http'
-        ? FeedConnection.open(port, takeHttpReply)
-        : WebSocketFeed.open(`ws://127.0.0.1:${port}/feed`);
+        ? TcpIntake.open(port, takeHttpReply)
+        : WebSocketIntake.open(`ws://127.0.0.1:${port}/intake`);
     },
     encode(kind, channel, sequence, count, size) {
       const frames = numbers(sequence, count).map((number) => messageFrame(channel, number, size, dialect));
       if (kind === 'redis') return frames.map((frame) => redisCommand('PUBLISH', channel.name, frame)).join('');
       const messages = frames.map((frame) => `${channel.name} ${frame}`);
       if (kind === 'websocket') return Buffer.concat(messages.map(textFrame));
-      return httpPost(port, '/feed', `${messages.join('\n')}\n`);
+      return httpPost(port, '/intake', `${messages.join('\n')}\n`);
     },
   };
 }
@@ -123,11 +123,11 @@ export async function startFanfare({
       ready: '{"type":"subscribed"',
       answers: GATEWAY_ANSWERS,
     }),
-    async openFeed(kind) {
-      if (kind !== 'websocket') return FeedConnection.open(port, takeHttpReply);
-      const feed = await WebSocketFeed.open(`ws://127.0.0.1:${port}/ws`);
-      feed.write(textFrame('{"type":"connect","id":1,"client":"bench/1"}'));
-      return feed;
+    async openIntake(kind) {
+      if (kind !== 'websocket') return TcpIntake.open(port, takeHttpReply);
+      const intake = await WebSocketIntake.open(`ws://127.0.0.1:${port}/ws`);
+      intake.write(textFrame('{"type":"connect","id":1,"client":"bench/1"}'));
+      return intake;
     },
     encode(kind, { name }, sequence, count, size) {
       const channel = JSON.stringify(name);

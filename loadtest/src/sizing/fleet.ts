@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { COMPACT_SUBPROTOCOL } from '@fanfare/protocol/compact';
 import { JSON_SUBPROTOCOL } from '@fanfare/protocol/json';
-import { WebSocketFeed } from '../generators/feed.js';
+import { WebSocketIntake } from '../generators/intake.js';
 import { GATEWAY_ANSWERS, payload, type Subscribe } from '../generators/reader.js';
 import { ReaderPool } from '../generators/reader-pool.js';
 import { textFrame } from '../generators/websocket-frames.js';
@@ -31,7 +31,7 @@ interface Crowd {
 
 export class Fleet {
   readonly gateways: GatewayProcess[] = [];
-  readonly #feeds: WebSocketFeed[] = [];
+  readonly #intakes: WebSocketIntake[] = [];
   readonly #redis: RedisServers;
   /** The last running number of each channel. */
   readonly #sequences = new Map<string, number>();
@@ -68,9 +68,9 @@ export class Fleet {
       const gateway = await startGateway({ config, port: await freePort() });
       this.gateways.push(gateway);
       pin(gateway.pid);
-      const feed = await WebSocketFeed.open(gateway.url);
-      feed.write(textFrame('{"type":"connect","id":1,"client":"sizing/1"}'));
-      this.#feeds.push(feed);
+      const intake = await WebSocketIntake.open(gateway.url);
+      intake.write(textFrame('{"type":"connect","id":1,"client":"sizing/1"}'));
+      this.#intakes.push(intake);
     }
   }
 
@@ -123,7 +123,7 @@ export class Fleet {
         clearTimeout(stall);
         resolve();
       };
-      for (const feed of this.#feeds) feed.onReply = proceed;
+      for (const intake of this.#intakes) intake.onReply = proceed;
       pool.onProgress = proceed;
       proceed();
     });
@@ -135,11 +135,11 @@ export class Fleet {
   }
 
   get #replies(): number {
-    return this.#feeds.reduce((sum, { replies }) => sum + replies, 0);
+    return this.#intakes.reduce((sum, { replies }) => sum + replies, 0);
   }
 
   get #fault(): string | undefined {
-    return this.#feeds.find(({ fault }) => fault)?.fault;
+    return this.#intakes.find(({ fault }) => fault)?.fault;
   }
 
   #publish(gateway: number, channel: string): void {
@@ -147,7 +147,7 @@ export class Fleet {
     this.#sequences.set(channel, sequence);
     const data = payload(sequence, SIZE);
     const frame = `{"type":"publish","id":${++this.#id},"channel":"${channel}","data":${data}}`;
-    this.#feeds[gateway]?.write(textFrame(frame));
+    this.#intakes[gateway]?.write(textFrame(frame));
   }
 
   /** What the fleet spends while nothing is published. */
@@ -176,7 +176,7 @@ export class Fleet {
   }
 
   async stop(): Promise<void> {
-    for (const feed of this.#feeds) feed.close();
+    for (const intake of this.#intakes) intake.close();
     await Promise.all(this.gateways.map((gateway) => gateway.kill()));
     await this.#redis.stop();
   }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { FeedConnection, takeRedisReply, WebSocketFeed } from '../../generators/feed.js';
+import { TcpIntake, takeRedisReply, WebSocketIntake } from '../../generators/intake.js';
 import { textFrame } from '../../generators/websocket-frames.js';
 import { watchCpu } from '../../report/cpu.js';
 import type { Contender } from '../../servers/contender.js';
@@ -22,7 +22,7 @@ const STRIDE = 1_000;
  * Rejects if not every channel was repaired in time.
  */
 export async function measureHealing(gateway: Contender, redisPort: number, channels: number): Promise<HealingResult> {
-  const client = await WebSocketFeed.open(`ws://127.0.0.1:${gateway.port}/ws`);
+  const client = await WebSocketIntake.open(`ws://127.0.0.1:${gateway.port}/ws`);
   client.write(textFrame('{"type":"connect","id":1}'));
   const names = Array.from({ length: channels }, (_, index) => `bench-${index}`);
   for (let from = 0; from < channels; from += STRIDE) {
@@ -34,7 +34,7 @@ export async function measureHealing(gateway: Contender, redisPort: number, chan
   }
   const idleShare = await idle(gateway.server);
   const repairs = await read(gateway, 'fanfare_repairs_total');
-  const redis = await FeedConnection.open(redisPort, takeRedisReply);
+  const redis = await TcpIntake.open(redisPort, takeRedisReply);
   const cutAt = performance.now();
   redis.write(redisCommand('CLIENT', 'KILL', 'TYPE', 'pubsub'));
   await until(gateway, 'fanfare_repairs_total', repairs + channels);

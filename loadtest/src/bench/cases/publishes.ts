@@ -27,15 +27,15 @@ export async function runPublishes(
   let sequence = 1;
   let replies = 0;
   let isOver = false;
-  const feeds = await Promise.all(Array.from({ length: connections }, () => contender.openFeed('http')));
+  const intakes = await Promise.all(Array.from({ length: connections }, () => contender.openIntake('http')));
   const cpu = watchCpu(contender.server);
   const begin = performance.now();
-  for (const feed of feeds) {
+  for (const intake of intakes) {
     const next = () => {
-      feed.write(contender.encode('http', channel, sequence, batch, size));
+      intake.write(contender.encode('http', channel, sequence, batch, size));
       sequence += batch;
     };
-    feed.onReply = () => {
+    intake.onReply = () => {
       if (isOver) return;
       replies++;
       next();
@@ -46,8 +46,8 @@ export async function runPublishes(
   isOver = true;
   const publishesPerSecond = (replies * batch * 1000) / (performance.now() - begin);
   const shares = cpu();
-  const fault = feeds.find((feed) => feed.fault)?.fault;
-  for (const feed of feeds) feed.close();
+  const fault = intakes.find((intake) => intake.fault)?.fault;
+  for (const intake of intakes) intake.close();
   if (fault) throw new Error(`${contender.name} refused a publish: ${fault}`);
   return { publishesPerSecond, cpu: shares };
 }

@@ -1,4 +1,4 @@
-import { FeedConnection, takeRedisReply } from '../../generators/feed.js';
+import { TcpIntake, takeRedisReply } from '../../generators/intake.js';
 import { payload } from '../../generators/reader.js';
 import { redisCommand } from '../../servers/contender.js';
 
@@ -24,7 +24,7 @@ export async function measureMinimalScript(port: number, size: number, durationM
 }
 
 async function measure(port: number, command: () => string, durationMs: number): Promise<number> {
-  const connection = await FeedConnection.open(port, takeRedisReply);
+  const connection = await TcpIntake.open(port, takeRedisReply);
   const half = command().repeat(PIPELINED / 2);
   const begin = performance.now();
   await new Promise<void>((resolve) => {
@@ -52,7 +52,7 @@ function load(port: number): Promise<string> {
       digest = match[1] as string;
       return { end: at + match[0].length, isReply: true };
     };
-    FeedConnection.open(port, take).then((connection) => {
+    TcpIntake.open(port, take).then((connection) => {
       connection.onReply = () => {
         connection.close();
         resolve(digest);

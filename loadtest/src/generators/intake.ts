@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net';
 import { RawConnection } from './raw-connection.js';
 
 /** The connection of a publisher that costs next to nothing; what is written at once leaves in one write. Replies are checked. */
-export interface Feed {
+export interface Intake {
   /** Replies that came so far. */
   readonly replies: number;
   /** The first reply that was not as it should be. */
@@ -13,8 +13,8 @@ export interface Feed {
   close(): void;
 }
 
-/** A feed over plain TCP. */
-export class FeedConnection implements Feed {
+/** An intake over plain TCP. */
+export class TcpIntake implements Intake {
   replies = 0;
   fault: string | undefined;
   onReply: () => void = () => {};
@@ -34,11 +34,11 @@ export class FeedConnection implements Feed {
     socket.on('error', onEnd);
   }
 
-  static open(port: number, takeReply: TakeReply): Promise<FeedConnection> {
+  static open(port: number, takeReply: TakeReply): Promise<TcpIntake> {
     return new Promise((resolve, reject) => {
       const socket = connect({ host: '127.0.0.1', port, noDelay: true });
       socket.once('error', reject);
-      socket.once('connect', () => resolve(new FeedConnection(socket, takeReply)));
+      socket.once('connect', () => resolve(new TcpIntake(socket, takeReply)));
     });
   }
 
@@ -104,8 +104,8 @@ export const takeRedisReply: TakeReply = (bytes, at) => {
 const PUBLISHED = '{"type":"published"';
 const REFUSED = '{"type":"error"';
 
-/** A feed over a WebSocket; frames are written, and only `published` messages and errors are replies. */
-export class WebSocketFeed implements Feed {
+/** An intake over a WebSocket; frames are written, and only `published` messages and errors are replies. */
+export class WebSocketIntake implements Intake {
   replies = 0;
   fault: string | undefined;
   onReply: () => void = () => {};
@@ -126,9 +126,9 @@ export class WebSocketFeed implements Feed {
   }
 
   /** Rejects if the socket cannot be opened. */
-  static open(url: string): Promise<WebSocketFeed> {
+  static open(url: string): Promise<WebSocketIntake> {
     return new Promise((resolve, reject) => {
-      const feed: WebSocketFeed = new WebSocketFeed(url, () => resolve(feed), reject);
+      const intake: WebSocketIntake = new WebSocketIntake(url, () => resolve(intake), reject);
     });
   }
 
