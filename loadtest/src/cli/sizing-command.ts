@@ -29,7 +29,8 @@ export const SIZING_USAGE = `fanfare-load sizing <what> [flags]   how many gatew
   --max-cpu <share>       of a core, for the busiest gateway and master (default ${DEFAULT_LIMITS.cpu})
   --max-memory <MB>       of a gateway (default ${Math.round(DEFAULT_LIMITS.gatewayMemoryBytes / 1e6)})
   --max-output <MB/s>     of a gateway or a master (default ${DEFAULT_LIMITS.outputBytes / 1e6})
-  --in-flight <n>         messages under way at once: measure in all, check for each gateway (default 32)
+  --in-flight <n>         measure: messages under way at once (default 32)
+  --rate <n>              check: messages a second, at random times (default 500)
   --json <file>           what was simulated or checked, as JSON
 `;
 
@@ -48,6 +49,7 @@ const OPTIONS = {
   'max-memory': { type: 'string' },
   'max-output': { type: 'string' },
   'in-flight': { type: 'string', default: '32' },
+  rate: { type: 'string', default: '500' },
   json: { type: 'string' },
 } as const;
 
@@ -86,7 +88,7 @@ function runSimulate(values: Values): unknown {
 
 async function runMeasure(values: Values): Promise<unknown> {
   const inFlight = wholeNumber('in-flight', values['in-flight']);
-  const plan = { messages: 2_000, inFlight, connections: 2_000, idleMs: 30_000, print };
+  const plan = { messages: 2_000, lonelyMessages: 400, inFlight, connections: 2_000, idleMs: 30_000, print };
   const { costs, rows } = await measureCosts(plan);
   print(`\n${costsTable(costs)}`);
   if (values.costs !== undefined) writeFileSync(values.costs, `${JSON.stringify(costs, undefined, 2)}\n`);
@@ -98,7 +100,7 @@ async function runCheck(values: Values): Promise<unknown> {
   const plan = {
     load,
     messages,
-    inFlight: wholeNumber('in-flight', values['in-flight']),
+    rate: wholeNumber('rate', values.rate),
     seed: wholeNumber('seed', values.seed, 0),
   };
   const result = await predictAndMeasure(plan, costsOf(values));
@@ -111,7 +113,7 @@ function defaults(values: Values) {
   const { messagesPerSecond: messages, ...load } = wantedOf(values, {
     connections: 600,
     channels: 300,
-    messages: 16_000,
+    messages: 5_000,
   });
   return { ...load, messages };
 }

@@ -40,6 +40,8 @@ const costsSchema = z.object({
     push: cost,
     /** For each subscriber to whom a message leaves, as a write of its own. */
     delivery: cost,
+    /** For each time that it slept until something came: caches are cold, and what came came alone. */
+    wakeup: cost,
   }),
   /** Resident memory of a gateway, garbage collected. */
   gatewayBytes: z.object({ process: cost, connection: cost, subscription: cost, channel: cost }),

@@ -29,6 +29,12 @@ interface Crowd {
   readonly subscribers: ReadonlyMap<string, number>;
 }
 
+/** Through which gateway each message is published, by its index, and when. */
+type Pace = { readonly through: (index: number) => number } & (
+  | { /** Messages under way at once. */ readonly inFlight: number }
+  | { /** Draws the time until the next message, ms. */ readonly gapMs: () => number }
+);
+
 export class Fleet {
   readonly gateways: GatewayProcess[] = [];
   readonly #intakes: WebSocketIntake[] = [];
@@ -90,14 +96,11 @@ export class Fleet {
   }
 
   /**
-   * Publishes a message to each of the channels and keeps `inFlight` of them under way: the next one follows
-   * once the one so many places before it is acknowledged and its subscribers have it.
+   * Publishes a message to each of the channels. With `inFlight` so many of them are under way: the next one follows
+   * once the one so many places before it is acknowledged and its subscribers have it. With `gapMs` the next one follows
+   * that long after the one before, whatever has arrived.
    */
-  async run(
-    { pool, subscribers }: Crowd,
-    channels: readonly string[],
-    { through, inFlight }: { readonly through: (index: number) => number; readonly inFlight: number },
-  ): Promise<FleetRun> {
+  async run({ pool, subscribers }: Crowd, channels: readonly string[], { through, ...pace }: Pace): Promise<FleetRun> {
     const deliveriesBefore = pool.received;
     const repliesBefore = this.#replies;
     // Deliveries due once the messages up to that one have arrived.
@@ -108,15 +111,22 @@ export class Fleet {
     });
     const spent = await this.#watch();
     let sent = 0;
+    const begin = performance.now();
+    let dueMs = 0;
     await new Promise<void>((resolve, reject) => {
       const onStall = () => reject(new Error(`the fleet stalled: ${this.#fault ?? pool.fault ?? `${sent} published`}`));
       const stall = setTimeout(onStall, STALL_MS);
       const hasAll = (count: number) =>
         this.#replies - repliesBefore >= count && pool.received - deliveriesBefore >= (due[count - 1] ?? 0);
+      const isDue =
+        'gapMs' in pace
+          ? () => dueMs <= performance.now() - begin
+          : () => sent < pace.inFlight || hasAll(sent - pace.inFlight + 1);
       const proceed = () => {
-        while (sent < channels.length && (sent < inFlight || hasAll(sent - inFlight + 1))) {
+        while (sent < channels.length && isDue()) {
           this.#publish(through(sent), channels[sent] as string);
           sent++;
+          if ('gapMs' in pace) dueMs += pace.gapMs();
           stall.refresh();
         }
         if (sent < channels.length || !hasAll(sent)) return;
@@ -125,7 +135,12 @@ export class Fleet {
       };
       for (const intake of this.#intakes) intake.onReply = proceed;
       pool.onProgress = proceed;
-      proceed();
+      const tick = () => {
+        proceed();
+        if (sent < channels.length) setTimeout(tick, dueMs - (performance.now() - begin));
+      };
+      if ('gapMs' in pace) tick();
+      else proceed();
     });
     const total = await spent();
     const fault = pool.fault ?? this.#fault;

@@ -19,6 +19,8 @@ interface MeasurePlan {
   readonly messages: number;
   /** Messages under way at once, to different channels: a gateway at work has several in each turn. */
   readonly inFlight: number;
+  /** Messages of a run with one under way, which wakes its gateway several times. */
+  readonly lonelyMessages: number;
   /** Connections of each kind, in the measurement of idle ones. */
   readonly connections: number;
   /** How long idle ones are watched: 30 s see one audit of each channel, and a ping of each connection. */
@@ -40,6 +42,8 @@ const SUBSCRIBER_SETS = [
 ] as const;
 const IDLE_FLEET_MS = 4_000;
 const SETTLE_MS = 500;
+/** Messages that each gateway takes before it is measured, in runs. */
+const WARM_RUNS = 4;
 
 /** One row of the measurement, as it is printed and kept. */
 interface Measured {
@@ -48,9 +52,13 @@ interface Measured {
   readonly subscribers: string;
   /** Gateways with subscribers on the channel. */
   readonly reached: number;
+  /** Messages under way at once. */
+  readonly inFlight: number;
   readonly deliveriesPerPublish: number;
   /** Of the gateway that takes the publishes, and of the others on average; idle costs taken off. */
   readonly publishingUs: number;
+  /** How often the gateway that takes the publishes slept until something came, for each of them. */
+  readonly wakeups: number;
   readonly othersUs: number | undefined;
   readonly redisUs: number;
   readonly redisOutputBytes: number;
@@ -87,6 +95,7 @@ export async function measureCosts(plan: MeasurePlan): Promise<{ costs: Costs; r
       publish: gateway.slopes[0] as number,
       push: gateway.slopes[1] as number,
       delivery: gateway.slopes[2] as number,
+      wakeup: gateway.slopes[3] as number,
     },
     gatewayBytes: resting.bytes,
     deliveryBytes: mean(frames) + HEADER_BYTES,
@@ -103,6 +112,7 @@ const HEADER_BYTES = 66;
 /** What a fleet costs a second that nobody uses; of Redis for each master. */
 interface IdleFleet {
   readonly gatewayUs: number;
+  readonly wakeups: number;
   readonly empty: PerMaster;
   readonly perGateway: PerMaster;
 }
@@ -114,9 +124,11 @@ interface PerMaster {
 
 async function measureFleet(
   masters: number,
-  { messages, inFlight, print }: MeasurePlan,
+  { messages, inFlight, lonelyMessages, print }: MeasurePlan,
   { rows, seen, idle, frames }: { rows: Measured[]; seen: Observations; idle: IdleFleet[]; frames: number[] },
 ): Promise<void> {
+  const company = { messages, inFlight };
+  const lonely = { messages: lonelyMessages, inFlight: 1 };
   const fleet = await Fleet.start(masters);
   const perMaster = ({ redisUs, redisOutputBytes, seconds }: FleetRun): PerMaster => ({
     redisUs: redisUs / seconds / masters,
@@ -127,7 +139,8 @@ async function measureFleet(
     for (const gateways of GATEWAYS) {
       await fleet.grow(gateways);
       const warm = await fleet.gather(subscribersOf(WARM_CHANNELS, gateways, 2));
-      await fleet.run(warm, [...inTurn(WARM_CHANNELS, messages), ...ALL_CHANNELS], {
+      // Until code is compiled: V8 does that on the same core.
+      await fleet.run(warm, [...inTurn(WARM_CHANNELS, WARM_RUNS * gateways * messages), ...ALL_CHANNELS], {
         through: (index) => index % gateways,
         inFlight,
       });
@@ -137,6 +150,7 @@ async function measureFleet(
       const now = perMaster(resting);
       const own = {
         gatewayUs: mean(resting.gatewaysUs) / resting.seconds,
+        wakeups: mean(resting.gatewaysWakeups) / resting.seconds,
         empty,
         perGateway: {
           redisUs: Math.max(0, now.redisUs - empty.redisUs) / gateways,
@@ -150,35 +164,43 @@ async function measureFleet(
         // On two and more, the one is not the gateway that takes the publishes.
         const first = gateways - Math.max(1, reached);
         const crowd = await fleet.gather(subscribersOf(channels, reached, subscribers, first));
-        const run = await fleet.run(crowd, inTurn(channels, messages), { through: () => 0, inFlight });
+        for (const { messages, inFlight } of [company, lonely]) {
+          const run = await fleet.run(crowd, inTurn(channels, messages), { through: () => 0, inFlight });
+          const gatewaysUs = run.gatewaysUs.map((used) => Math.max(0, used - own.gatewayUs * run.seconds));
+          for (const [gateway, value] of gatewaysUs.entries()) {
+            const isReached = gateway >= first && gateway < first + reached;
+            const published = gateway === 0 ? messages : 0;
+            const pushes = isReached ? messages : 0;
+            if (published + pushes === 0) continue;
+            const wakeups = Math.max(0, (run.gatewaysWakeups[gateway] as number) - own.wakeups * run.seconds);
+            seen.gateway.push({ factors: [published, pushes, pushes * subscribers, wakeups], value });
+          }
+          const redisUs = Math.max(0, run.redisUs - now.redisUs * masters * run.seconds);
+          const redisOutputBytes = Math.max(0, run.redisOutputBytes - now.redisOutputBytes * masters * run.seconds);
+          if (inFlight > 1) {
+            // One that stands alone takes half of what masters of a cluster do: they see fewer messages in one read.
+            if (masters > 1) seen.redis.push({ factors: [messages, messages * reached], value: redisUs });
+            seen.output.push({ factors: [messages, messages * reached], value: redisOutputBytes });
+          }
+          const others = gatewaysUs.slice(1);
+          const row: Measured = {
+            masters,
+            gateways,
+            subscribers: name,
+            reached,
+            inFlight,
+            deliveriesPerPublish: run.delivered / messages,
+            publishingUs: (gatewaysUs[0] as number) / messages,
+            wakeups: (run.gatewaysWakeups[0] as number) / messages,
+            othersUs: others.length > 0 ? mean(others) / messages : undefined,
+            redisUs: redisUs / messages,
+            redisOutputBytes: redisOutputBytes / messages,
+          };
+          rows.push(row);
+          print(describeRow(row));
+        }
         crowd.pool.close();
         await sleep(SETTLE_MS);
-        const gatewaysUs = run.gatewaysUs.map((used) => Math.max(0, used - own.gatewayUs * run.seconds));
-        const redisUs = Math.max(0, run.redisUs - now.redisUs * masters * run.seconds);
-        const redisOutputBytes = Math.max(0, run.redisOutputBytes - now.redisOutputBytes * masters * run.seconds);
-        for (const [gateway, value] of gatewaysUs.entries()) {
-          const isReached = gateway >= first && gateway < first + reached;
-          const published = gateway === 0 ? messages : 0;
-          const pushes = isReached ? messages : 0;
-          if (published + pushes > 0) seen.gateway.push({ factors: [published, pushes, pushes * subscribers], value });
-        }
-        // One that stands alone takes half of what masters of a cluster do: they see fewer messages in one read.
-        if (masters > 1) seen.redis.push({ factors: [messages, messages * reached], value: redisUs });
-        seen.output.push({ factors: [messages, messages * reached], value: redisOutputBytes });
-        const others = gatewaysUs.slice(1);
-        const row: Measured = {
-          masters,
-          gateways,
-          subscribers: name,
-          reached,
-          deliveriesPerPublish: run.delivered / messages,
-          publishingUs: (gatewaysUs[0] as number) / messages,
-          othersUs: others.length > 0 ? mean(others) / messages : undefined,
-          redisUs: redisUs / messages,
-          redisOutputBytes: redisOutputBytes / messages,
-        };
-        rows.push(row);
-        print(describeRow(row));
       }
     }
     frames.push(await fleet.bytesPerDelivery());
@@ -189,7 +211,7 @@ async function measureFleet(
 
 function describeRow(row: Measured): string {
   const others = row.othersUs === undefined ? '' : `, each other gateway ${row.othersUs.toFixed(0)} us`;
-  return `${row.masters} masters, ${row.gateways} gateways, ${row.subscribers}: a publish costs its gateway ${row.publishingUs.toFixed(0)} us${others}, Redis ${row.redisUs.toFixed(1)} us and ${row.redisOutputBytes.toFixed(0)} B of output`;
+  return `${row.masters} masters, ${row.gateways} gateways, ${row.subscribers}, ${row.inFlight} in flight: a publish costs its gateway ${row.publishingUs.toFixed(0)} us and ${row.wakeups.toFixed(1)} wake-ups${others}, Redis ${row.redisUs.toFixed(1)} us and ${row.redisOutputBytes.toFixed(0)} B of output`;
 }
 
 function channelsOf(set: number): readonly string[] {

@@ -3,7 +3,7 @@
 import { seededRandom } from '../random.js';
 import { pinSelf } from '../servers/server-process.js';
 import type { Costs } from './costs.js';
-import { Fleet } from './fleet.js';
+import { Fleet, type FleetRun } from './fleet.js';
 import { channelName, type Load, placeConnections, publishRates, sampler } from './placement.js';
 import { simulate } from './simulate.js';
 
@@ -17,21 +17,21 @@ export interface Prediction {
 interface PredictPlan {
   readonly load: Omit<Load, 'messagesPerSecond'>;
   readonly messages: number;
-  /** Messages under way for each gateway. */
-  readonly inFlight: number;
+  /** Messages a second, published at random times, as by users who do not know of each other. */
+  readonly rate: number;
   readonly seed: number;
 }
 
-/**
- * Part of the messages that are published before the run is measured, while connections settle and code is compiled.
- */
-const WARM_SHARE = 0.5;
+/** Messages that go through each gateway before the run is measured, while connections settle and code is compiled. */
+const WARM_MESSAGES = 4_000;
+/** How many of those are under way at once, for each gateway. */
+const WARM_IN_FLIGHT = 32;
 
 /**
  * The same subscribers on the same gateways as in the simulation, and as many messages a second as the run had.
  */
 export async function predictAndMeasure(
-  { load, messages, inFlight, seed }: PredictPlan,
+  { load, messages, rate, seed }: PredictPlan,
   costs: Costs,
 ): Promise<{ readonly messagesPerSecond: number; readonly rows: readonly Prediction[] }> {
   pinSelf();
@@ -42,16 +42,21 @@ export async function predictAndMeasure(
     const crowd = await fleet.gather(
       subscribers.map(({ gateway, ranks }) => ({ gateway, channels: ranks.map(channelName) })),
     );
-    const draw = sampler(publishRates({ ...load, messagesPerSecond: 1 }), seededRandom(seed));
-    const drawn = (count: number) => Array.from({ length: count }, draw);
-    const run = (ranks: readonly number[]) =>
-      fleet.run(crowd, ranks.map(channelName), {
-        // A channel is always published to through the same gateway, because only then its messages have an order.
-        through: (index) => (ranks[index] as number) % load.gateways,
-        inFlight: inFlight * load.gateways,
-      });
-    await run(drawn(Math.ceil(messages * WARM_SHARE)));
-    const { seconds, ...spent } = await run(drawn(messages));
+    const random = seededRandom(seed);
+    const draw = sampler(publishRates({ ...load, messagesPerSecond: 1 }), random);
+    const run = (
+      count: number,
+      pace: { readonly inFlight: number } | { readonly gapMs: () => number },
+    ): Promise<FleetRun> => {
+      const ranks = Array.from({ length: count }, draw);
+      // A channel is always published to through the same gateway, because only then its messages have an order.
+      const through = (index: number) => (ranks[index] as number) % load.gateways;
+      return fleet.run(crowd, ranks.map(channelName), { through, ...pace });
+    };
+    await run(WARM_MESSAGES * load.gateways, { inFlight: WARM_IN_FLIGHT * load.gateways });
+    // Gaps between events of a Poisson process.
+    const gapMs = () => (-Math.log(1 - random()) * 1000) / rate;
+    const { seconds, ...spent } = await run(messages, { gapMs });
     crowd.pool.close();
     const messagesPerSecond = messages / seconds;
     const { gateways, masters } = simulate({ ...load, messagesPerSecond }, costs, seed);

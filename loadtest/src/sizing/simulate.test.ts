@@ -9,7 +9,7 @@ import { DEFAULT_LIMITS, most, sizeFor, usesOf } from './size.js';
 /** Each cost is another power of ten, so that a sum shows what it is made of. */
 const COSTS: Costs = {
   measuredOn: { at: '', machine: '', node: '', redis: '', command: '' },
-  gatewayUs: { second: 1, connectionSecond: 10, channelSecond: 100, publish: 1e3, push: 1e4, delivery: 1e5 },
+  gatewayUs: { second: 1, connectionSecond: 10, channelSecond: 100, publish: 1e3, push: 1e4, delivery: 1e5, wakeup: 0 },
   gatewayBytes: { process: 1, connection: 10, subscription: 100, channel: 1e3 },
   deliveryBytes: 100,
   redisUs: { second: 1, gatewaySecond: 10, publish: 100, push: 1e3, channelSecond: 1e4 },
@@ -47,6 +47,20 @@ it('one gateway with three subscribers of one channel does what can be counted o
   expect(masters).toEqual([
     { publishes: 2, pushes: 2, channels: 1, cpu: expect.closeTo(0.012211, 9), outputBytes: 12_211 },
   ]);
+});
+
+it('a gateway is woken by what comes while it sleeps, and takes along what comes while it is at work', () => {
+  const wakeup = 50_000;
+  const cpuOf = (messagesPerSecond: number, gatewayUs = { ...COSTS.gatewayUs, delivery: 0, wakeup }) =>
+    simulate({ ...LOAD, messagesPerSecond }, { ...COSTS, gatewayUs }).gateways[0]?.cpu as number;
+  const withoutWaking = (messages: number) => cpuOf(messages, { ...COSTS.gatewayUs, delivery: 0 });
+  // A publish, its reply and its push: three events a message, each of which finds the gateway asleep or not.
+  for (const messages of [1, 2, 20]) {
+    const cpu = cpuOf(messages);
+    expect(cpu).toBeCloseTo(withoutWaking(messages) + (3 * messages * (1 - cpu) * wakeup) / 1e6, 9);
+  }
+  // Who never sleeps is never woken.
+  expect(cpuOf(1_000)).toBe(withoutWaking(1_000));
 });
 
 it('each gateway with a subscriber costs one push, and each takes its share of the publishes', () => {
@@ -114,7 +128,7 @@ it('a channel is on the shard and the slot that the gateway says', () => {
 it('a fleet is as large as its fullest part needs, and one hot channel is told', () => {
   const costs = {
     ...COSTS,
-    gatewayUs: { second: 0, connectionSecond: 0, channelSecond: 0, publish: 0, push: 0, delivery: 1_000 },
+    gatewayUs: { second: 0, connectionSecond: 0, channelSecond: 0, publish: 0, push: 0, delivery: 1_000, wakeup: 0 },
     gatewayBytes: { process: 0, connection: 1, subscription: 0, channel: 0 },
     deliveryBytes: 1,
     redisUs: { second: 0, gatewaySecond: 0, publish: 100, push: 0, channelSecond: 0 },

@@ -97,6 +97,10 @@ type GatewayWork = Pick<GatewayLoad, 'connections' | 'channels' | 'pushes' | 'de
   readonly publishes: number;
 };
 
+/**
+ * Whatever comes while the gateway sleeps wakes it; what comes while it is at work is taken along. Of events that come
+ * independently of each other the share that finds it at work is the share of the time for which it is.
+ */
 function gatewayCpu(work: GatewayWork, { gatewayUs }: Costs): number {
   const microseconds =
     gatewayUs.second +
@@ -105,7 +109,16 @@ function gatewayCpu(work: GatewayWork, { gatewayUs }: Costs): number {
     work.publishes * gatewayUs.publish +
     work.pushes * gatewayUs.push +
     work.deliveries * gatewayUs.delivery;
-  return microseconds / 1e6;
+  const busy = microseconds / 1e6;
+  if (busy >= 1) return busy;
+  // cpu = busy + events x (1 - cpu) x wakeup
+  const waking = (eventsOf(work) * gatewayUs.wakeup) / 1e6;
+  return (busy + waking) / (1 + waking);
+}
+
+/** A second: a publish and the reply to it come each by itself, and so does what is pushed. */
+function eventsOf({ publishes, pushes }: GatewayWork): number {
+  return 2 * publishes + pushes;
 }
 
 type MasterWork = Pick<MasterLoad, 'publishes' | 'pushes' | 'channels'> & { readonly gateways: number };

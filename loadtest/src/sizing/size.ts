@@ -6,7 +6,7 @@ import { type Simulation, simulate } from './simulate.js';
 /** How much load the busiest gateway and the busiest master may have. */
 export interface Limits {
   /**
-   * Largest share of one core, as it is predicted. Gateways took up to 1.6 times as much when measured, and bursts and
+   * Largest share of one core, as it is predicted. Gateways took up to 1.4 times as much when measured, and bursts and
    * restarts need room.
    */
   readonly cpu: number;
@@ -15,7 +15,7 @@ export interface Limits {
   readonly outputBytes: number;
 }
 
-export const DEFAULT_LIMITS: Limits = { cpu: 0.4, gatewayMemoryBytes: 1024 ** 3, outputBytes: 60e6 };
+export const DEFAULT_LIMITS: Limits = { cpu: 0.5, gatewayMemoryBytes: 1024 ** 3, outputBytes: 60e6 };
 
 interface Use {
   readonly what: 'gateway CPU' | 'gateway memory' | 'gateway output' | 'Redis CPU' | 'Redis output';

@@ -6,6 +6,8 @@ import type { RedisNode } from '../topology/redis-servers.js';
 export interface Spent {
   readonly seconds: number;
   readonly gatewaysUs: readonly number[];
+  /** How often each gateway slept until something came. */
+  readonly gatewaysWakeups: readonly number[];
   readonly redisUs: number;
   readonly redisOutputBytes: number;
 }
@@ -21,6 +23,7 @@ export async function watchSpent(
     return {
       seconds: (after.atMs - before.atMs) / 1000,
       gatewaysUs: after.gatewaysUs.map((one, index) => one - (before.gatewaysUs[index] as number)),
+      gatewaysWakeups: after.gatewaysWakeups.map((one, index) => one - (before.gatewaysWakeups[index] as number)),
       redisUs: after.redisUs - before.redisUs,
       // The first answer was written after it had been counted.
       redisOutputBytes: after.redisOutputBytes - before.redisOutputBytes - before.answerBytes,
@@ -36,6 +39,7 @@ async function read(pids: readonly number[], masters: readonly Pick<RedisNode, '
   return {
     atMs: performance.now(),
     gatewaysUs: pids.map(cpuUs),
+    gatewaysWakeups: pids.map(wakeups),
     redisUs: sum((answer) => (figure(answer, 'used_cpu_sys') + figure(answer, 'used_cpu_user')) * 1e6),
     redisOutputBytes: sum((answer) => figure(answer, 'total_net_output_bytes')),
     answerBytes: sum((answer) => Buffer.byteLength(answer)),
@@ -53,4 +57,10 @@ function cpuUs(pid: number): number {
     const [nanoseconds] = readFileSync(`${folder}/${thread}/schedstat`, 'latin1').split(' ');
     return sum + Number(nanoseconds) / 1000;
   }, 0);
+}
+
+/** Of the main thread, which is that of the event loop: it gives up its core by itself where it waits. */
+function wakeups(pid: number): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'latin1');
+  return Number(/^voluntary_ctxt_switches:\s+(\d+)$/m.exec(status)?.[1]);
 }

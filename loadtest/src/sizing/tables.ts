@@ -140,6 +140,7 @@ export function costsTable({ gatewayUs, gatewayBytes, redisUs, redisOutputBytes,
         bytes(redisOutputBytes.push),
       ],
       [`its delivery to a subscriber (${bytes(deliveryBytes)} on the network)`, us(gatewayUs.delivery), '', '', ''],
+      ['a wake-up', us(gatewayUs.wakeup), '', '', ''],
     ],
   );
 }
