@@ -1,8 +1,16 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { AckLog } from './ack-log.js';
+import { settleLosses } from '../run/losses.js';
+import type { Loss } from '../run/plan.js';
+import { AckLog, type AckPosition } from './ack-log.js';
 import { encodePayload, MIN_PAYLOAD_BYTES, StampReader } from './payload.js';
 import { Ranges } from './ranges.js';
 import { Receipts } from './receipts.js';
+
+function at(epoch: string, offset: number): AckPosition {
+  return { epoch, offset };
+}
 
 describe('payloads', () => {
   it('carry their stamp, at every size', () => {
@@ -164,7 +172,7 @@ describe('receipts', () => {
   it('tell what a reset told of from what was lost in silence', () => {
     const receipts = early();
     receipts.take(0, 0, 1);
-    receipts.reset('expired', 0);
+    receipts.reset('expired', at('1', 1), at('1', 3));
     receipts.take(0, 3, 4);
     expect(receipts.close(ack)).toMatchObject({ skipped: 1 });
     expect(lost(receipts)).toEqual([[4, 5]]);
@@ -173,7 +181,8 @@ describe('receipts', () => {
   it('excuse as many repetitions as a fork took back, and no more', () => {
     const receipts = early();
     for (const n of [0, 1, 2]) receipts.take(0, n, n + 1);
-    receipts.reset('diverged', 1);
+    receipts.reset('diverged', at('1', 3), at('2', 2));
+    expect(receipts.entered).toEqual([at('2', 2)]);
     expect([2, 1].map((n) => receipts.take(0, n, 9))).toEqual([undefined, 'duplicated']);
   });
 
@@ -194,5 +203,36 @@ describe('receipts', () => {
     for (const n of [0, 1, 2, 3, 4]) receipts.take(0, n, n + 1);
     expect(receipts.close(whole).isMisplaced).toBe(false);
     expect(receipts.close({ ...whole, offsetSum: 16 }).isMisplaced).toBe(true);
+  });
+});
+
+describe('what was not received', () => {
+  const loss: Loss = {
+    ...{ channel: 'c', stream: 0, subscriber: 's', ranges: [[0, 3]] },
+    ...{ epochs: [at('3', 9)], entered: [at('2', 5)] },
+  };
+
+  /** Of three messages that were acknowledged at these positions, with a log that is served in pages of one message. */
+  async function settle(positions: readonly AckPosition[], log: readonly AckPosition[] = []) {
+    const server = createServer((request, response) => {
+      const before = new URL(request.url ?? '', 'http://x').searchParams.get('before');
+      const end = before ? log.findIndex(({ epoch, offset }) => before === `${epoch}-${offset}`) : log.length;
+      response.end(JSON.stringify({ messages: log.slice(Math.max(0, end - 1), end), more: end > 1 }));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const target = { urls: [], apis: [`http://127.0.0.1:${port}/`], apiKey: undefined, tokens: {} };
+    return settleLosses([loss], target, async () => positions).finally(() => server.close());
+  }
+
+  it('was taken back by a failover, passed over by a reset into another epoch, or is lost', async () => {
+    const { lostByLog, passedOver, offenders } = await settle([at('2', 9), at('2', 5), at('2', 6)]);
+    expect([lostByLog, passedOver]).toEqual([1, 1]);
+    expect(offenders).toMatchObject([{ what: 'lost', n: 2, epoch: '2', offset: 6 }]);
+  });
+
+  it('is looked for in the whole log, however short its pages are', async () => {
+    const log = [at('1', 5), at('3', 6), at('3', 7), at('3', 8)];
+    expect(await settle([at('2', 6), at('2', 7), at('2', 8)], log)).toMatchObject({ lostByLog: 3, offenders: [] });
   });
 });

@@ -182,13 +182,18 @@ export class Receipts {
     return 'duplicated';
   }
 
+  /** Where resets put it in epochs in which it had not been: what came before that there, it was told to be passed over. */
+  readonly entered: AckPosition[] = [];
+
   /**
-   * To be called when the subscriber was told a reset. @param forked how many entries that had been received the log
-   * lost, if it diverged: nothing is skipped then, because the log goes on where the subscriber stands
+   * A reset was told, from one position to another. What had been received beyond the new one is lost to a log that
+   * diverged, and may come again. Nothing else is skipped then if the log goes on where the subscriber stands; if it has
+   * gone on already, {@link entered} says from where.
    */
-  reset(reason: string, forked: number): void {
+  reset(reason: string, from: AckPosition | undefined, to: AckPosition): void {
     this.#wasReset = true;
-    this.#excusedRepetitions += forked;
+    this.#excusedRepetitions += Math.max(0, (from?.offset ?? 0) - to.offset);
+    if (from && from.epoch !== to.epoch) this.entered.push(to);
     if (reason === 'diverged') return;
     this.#wasSkipped = true;
     for (const receipts of this.#streams.values()) receipts.isExcused = true;

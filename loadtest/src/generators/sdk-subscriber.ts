@@ -148,7 +148,7 @@ export class SdkSubscriber {
       this.#count(receipts, data, epoch, offset);
     });
     subscription.on('reset', ({ reason, previous, position }) => {
-      receipts.reset(reason, Math.max(0, previous.offset - position.offset));
+      receipts.reset(reason, previous, position);
       const detail = `${reason}: from ${previous.epoch}-${previous.offset} to ${position.epoch}-${position.offset}`;
       const { channel } = receipts;
       tally.offend('resets', {

@@ -346,8 +346,10 @@ export class Subscriber {
     const receipts = this.receipts[index] as Receipts;
     const before = this.#positions[index];
     const offset = Number(frame.offset);
-    receipts.reset(String(frame.reason), Math.max(0, (before?.offset ?? 0) - offset));
-    this.#positions[index] = { epoch: String(frame.epoch), offset };
+    const position = { epoch: String(frame.epoch), offset };
+    receipts.reset(String(frame.reason), before, position);
+    // It moves on with every frame: what was told is kept as it was.
+    this.#positions[index] = { ...position };
     const detail = `${String(frame.reason)}: from ${before?.epoch}-${before?.offset} to ${String(frame.epoch)}-${offset}`;
     this.#context.tally.offend('resets', {
       channel: receipts.channel,

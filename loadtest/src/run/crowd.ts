@@ -208,7 +208,7 @@ export class Crowd {
         if (losses.length < MAX_LOSSES) {
           losses.push({
             ...{ channel, stream: ack.stream, subscriber: one.label },
-            ...{ ranges: lost.list.slice(0, 100), epochs: receipts.epochs },
+            ...{ ranges: lost.list.slice(0, 100), epochs: receipts.epochs, entered: receipts.entered },
           });
         }
       }

@@ -18,6 +18,8 @@ interface Entry {
 interface SettledLosses {
   /** Deliveries that are missing because the log itself lost the message in a failover, as its epochs say. */
   readonly lostByLog: number;
+  /** Deliveries that are missing because a reset into another epoch passed over them, and told so. */
+  readonly passedOver: number;
   readonly offenders: readonly Offender[];
 }
 
@@ -31,7 +33,8 @@ const TIMEOUT_MS = 20_000;
  * Asks the log what became of what was not received. An acknowledged message that a subscriber lacks is
  * lost, unless the log forked before it: Redis replicates asynchronously, and a promotion can take back
  * what was acknowledged. Then an entry of a later epoch stands at its offset or before it, in the log or, where that is
- * shorter, among what the subscriber received.
+ * shorter, among what the subscriber received. Nor is it lost where a reset told the subscriber to stand behind it in an epoch in
+ * which it had not been.
  */
 export async function settleLosses(
   losses: readonly Loss[],
@@ -39,6 +42,7 @@ export async function settleLosses(
   positionsOf: (wanted: readonly Wanted[]) => Promise<readonly (AckPosition | undefined)[]>,
 ): Promise<SettledLosses> {
   let lostByLog = 0;
+  let passedOver = 0;
   const offenders: Offender[] = [];
   for (const channel of new Set(losses.map((loss) => loss.channel))) {
     const mine = losses.filter((loss) => loss.channel === channel);
@@ -63,6 +67,13 @@ export async function settleLosses(
         lostByLog++;
         continue;
       }
+      const wasPassedOver = loss.entered.some(
+        ({ epoch, offset }) => epoch === position?.epoch && position.offset <= offset,
+      );
+      if (wasPassedOver) {
+        passedOver++;
+        continue;
+      }
       if (offenders.length >= OFFENDERS) continue;
       const where = position && log ? whereInLog(log, loss.stream, n, position) : 'the log was not read';
       offenders.push({
@@ -78,7 +89,7 @@ export async function settleLosses(
       });
     }
   }
-  return { lostByLog, offenders };
+  return { lostByLog, passedOver, offenders };
 }
 
 function whereInLog(log: readonly Entry[], stream: number, n: number, position: AckPosition): string {
@@ -106,9 +117,10 @@ async function readLog(
   for (;;) {
     const page = await readPage(apis, apiKey, channel, before);
     if (!page) return undefined;
-    entries.push(...page);
-    const first = page[0];
-    if (!first || first.offset <= from || page.length < PAGE) return entries;
+    entries.push(...page.messages);
+    const first = page.messages[0];
+    // A page of large messages ends early: only the answer says whether there are older ones.
+    if (!first || first.offset <= from || !page.more) return entries;
     before = `${first.epoch}-${first.offset}`;
   }
 }
@@ -118,7 +130,7 @@ async function readPage(
   apiKey: string | undefined,
   channel: string,
   before: string | undefined,
-): Promise<Entry[] | undefined> {
+): Promise<{ readonly messages: readonly Entry[]; readonly more: boolean } | undefined> {
   for (const api of apis) {
     try {
       const url = new URL('/v1/history', api);
@@ -128,8 +140,7 @@ async function readPage(
       const headers = apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` };
       const response = await fetch(url, { headers, signal: AbortSignal.timeout(TIMEOUT_MS) });
       if (!response.ok) continue;
-      const { messages } = (await response.json()) as { messages: Entry[] };
-      return messages;
+      return (await response.json()) as { messages: Entry[]; more: boolean };
     } catch {
       // The next gateway may be able to answer.
     }

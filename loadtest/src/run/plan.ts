@@ -80,6 +80,8 @@ export interface Loss {
    * to show it.
    */
   readonly epochs: readonly AckPosition[];
+  /** Where resets put the subscriber in epochs in which it had not been. */
+  readonly entered: readonly AckPosition[];
 }
 
 export interface WorkerReply {

@@ -119,11 +119,11 @@ class Run {
       await this.#ticking;
     }
     const losses = await this.#audit();
-    const { lostByLog, offenders } = await settleLosses(losses, this.#options.target, (wanted) =>
+    const { lostByLog, passedOver, offenders } = await settleLosses(losses, this.#options.target, (wanted) =>
       this.#positions(wanted),
     );
     this.#offenders.push(...offenders);
-    const result = this.#result(lostByLog);
+    const result = this.#result(lostByLog, passedOver);
     await Promise.allSettled(generators.map((generator) => generator.ask({ do: 'close' })));
     return result;
   }
@@ -355,7 +355,7 @@ class Run {
     return Promise.all(this.#options.generators.map((generator) => generator.ask(request)));
   }
 
-  #result(lostByLog: number): RunResult {
+  #result(lostByLog: number, passedOver: number): RunResult {
     const { scenario, target, seed, runId, generators, thresholds, allowLimited, signal, notes = [] } = this.#options;
     const recording = this.#recording;
     const { before, after } = this.#memory;
@@ -363,7 +363,9 @@ class Run {
     const isMemoryKnown =
       before !== undefined && after !== undefined && after > before && this.#wanted >= MIN_CONNECTIONS_FOR_MEMORY;
     const gatewayBytes = recording.points.flatMap(({ gatewayBytes: bytes }) => bytes ?? []);
-    const audit = { ...recording.audit, lost: Math.max(0, recording.audit.lost - lostByLog), lostByLog };
+    const { lost, skipped } = recording.audit;
+    const settled = { lost: Math.max(0, lost - lostByLog - passedOver), skipped: skipped + passedOver, lostByLog };
+    const audit = { ...recording.audit, ...settled };
     const { limits, notes: generatorNotes } = judgeGenerators(recording, this.#skipped);
     const base = {
       scenario: scenario.name,
