@@ -226,14 +226,15 @@ export class FaultyBroker implements Broker {
     if (line.isAcknowledged) line.listener?.onInterrupted();
   }
 
-  /** The link is back and acknowledged. */
+  /** The link is back and acknowledged, which the listener hears unless it is lost again before. */
   resume(name: string): void {
     const line = this.#line(name);
     if (this.#closed || (line.up && line.subscribed && !line.frozen)) return;
     line.up = true;
     line.subscribed = true;
     line.frozen = undefined;
-    this.#arrivals.add(() => line.listener?.onResumed(), `resumed ${name}`);
+    const { losses } = line;
+    this.#arrivals.add(() => line.losses === losses && line.listener?.onResumed(), `resumed ${name}`);
   }
 
   /** The subscription is lost alone, which the listener is told; reads are answered all along. Ends with `resume`. */
