@@ -258,6 +258,8 @@ function startServer(options: ServerOptions): Promise<RedisNode> {
     'protected-mode': 'no',
     save: '',
     appendonly: options.appendonly ? 'yes' : 'no',
+    // Written before it answers, so that a kill -9 takes nothing: by default a slow fsync lets answers go first.
+    appendfsync: 'no',
     'repl-diskless-sync-delay': '0',
     'repl-ping-replica-period': '1',
     ...options.config,
