@@ -15,7 +15,7 @@ import {
 
 interface BenchOptions {
   readonly extent: keyof typeof PLANS;
-  /** Default: the plan's. */
+  /** How many rounds each server is measured. Default: the plan's number. */
   readonly rounds: number | undefined;
   readonly sections: readonly Section[];
   /** Whether Redis is in the path of both servers. */
@@ -35,7 +35,7 @@ const RUNS: Record<Section, (bench: Bench) => Promise<void>> = {
   healing: benchHealing,
 };
 
-/** Runs the sections one after the other; a section that fails is told and the next one runs. */
+/** Runs the sections one after the other. If a section fails, that is reported and the next one runs. */
 export async function runBench(options: BenchOptions): Promise<Report> {
   const plan: Plan = { ...PLANS[options.extent], ...(options.rounds === undefined ? {} : { rounds: options.rounds }) };
   const report = new Report(options.print);

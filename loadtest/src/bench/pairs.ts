@@ -1,17 +1,17 @@
-/** Two servers side by side: started together, measured in turn, their rounds made into columns. */
+/** Two servers side by side: they are started together and measured in turn, and their rounds are made into columns. */
 import type { Lane } from '../generators/lane.js';
 import type { CpuShares } from '../report/cpu.js';
 import { mean } from '../report/statistics.js';
 import type { Contender, IntakeKind } from '../servers/contender.js';
 import type { Bench } from './plan.js';
 
-/** The same of both servers. */
+/** The same thing for both servers. */
 export interface Pair<T> {
   readonly baseline: T;
   readonly fanfare: T;
 }
 
-/** Both servers at once on the same core, of which only one at a time has something to do. */
+/** Runs both servers at once on the same core. Only one at a time has something to do. */
 export async function withPair(bench: Bench, action: (pair: Pair<Contender>) => Promise<void>): Promise<void> {
   const baseline = await bench.startBaseline();
   const fanfare = await bench.startFanfare().catch(async (error: Error) => {
@@ -38,12 +38,12 @@ export async function withLanes(
   }
 }
 
-/** What one server did: rounds of slices. */
+/** The results of one server: rounds, each of several slices. */
 type Results<Result> = readonly (readonly Result[])[];
 
 /**
- * Baseline and Fanfare in turn, after a run that does not count. A round has many short slices, in the
- * order B F, F B, ...: a machine whose speed wanders is as fast for the one as for the other.
+ * Measures baseline and Fanfare in turn, after a run that does not count. A round has many short slices in the order B
+ * F, F B, and so on, so that a machine whose speed wanders is as fast for one server as for the other.
  */
 export async function alternate<Subject, Result>(
   { plan: { rounds, slices }, signal }: Bench,
@@ -73,7 +73,7 @@ export function endIf({ aborted }: AbortSignal): void {
   if (aborted) throw new Error('ended early');
 }
 
-/** Figures and CPU of a row: means of the slices of each round. */
+/** Returns the figures and CPU of a row, each as the means of the slices of each round. */
 export function columns<Result extends { readonly cpu?: CpuShares }>(
   { baseline, fanfare }: Pair<Results<Result>>,
   figureOf: (result: Result) => number,
@@ -93,7 +93,9 @@ function meanShares(results: readonly { readonly cpu?: CpuShares }[]): CpuShares
   return { client: mean(shares.map(({ client }) => client)), server: mean(shares.map(({ server }) => server)) };
 }
 
-/** How the two are fed: the same way, except that behind Redis only the baseline takes plain PUBLISH. */
+/**
+ * Returns how the two servers are fed: the same way, except that behind Redis only the baseline takes plain PUBLISH.
+ */
 export function intakesOf({ redis }: Bench, direct: IntakeKind): Pair<IntakeKind> {
   return redis ? { baseline: 'redis', fanfare: direct } : { baseline: direct, fanfare: direct };
 }

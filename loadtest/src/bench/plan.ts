@@ -2,32 +2,32 @@ import type { Report } from '../report/report.js';
 import type { Contender, IntakeKind } from '../servers/contender.js';
 import type { RedisServer } from '../servers/redis.js';
 
-/** `healing` needs Redis in the path. */
+/** The sections in the order in which they run. `healing` needs Redis in the path. */
 export const SECTIONS = ['fan-out', 'in-flight', 'latency', 'channels', 'publishes', 'memory', 'healing'] as const;
 export type Section = (typeof SECTIONS)[number];
 
 /** How much a run measures, and for how long. */
 export interface Plan {
   readonly rounds: number;
-  /** Measurements of each server in a round. */
+  /** How many measurements of each server a round has. */
   readonly slices: number;
-  /** Length of one measurement of deliveries, */
+  /** Length of one measurement of deliveries, ms. */
   readonly sliceMs: number;
-  /** of one of latency, */
+  /** Length of one measurement of latency, ms. */
   readonly latencySliceMs: number;
-  /** and of one of publishes: each begins with new connections. */
+  /** Length of one measurement of publishes, ms. Each begins with new connections. */
   readonly publishSliceMs: number;
-  /** What a server does for the first time is done for this long before it is measured. */
+  /** How long a server is warmed up with what it does for the first time, before that is measured, ms. */
   readonly firstWarmMs: number;
   readonly subscribers: number;
   readonly bursts: readonly number[];
-  /** Messages that are published one by one and kept in flight. */
+  /** How many messages are kept in flight when they are published one by one: a case for each number. */
   readonly inFlight: readonly number[];
-  /** Ways in which both servers are fed directly. */
+  /** The ways in which both servers are fed directly. */
   readonly intakes: readonly IntakeKind[];
   readonly connections: number;
   readonly channels: number;
-  /** Channels of one gateway that loses Redis. */
+  /** How many channels the gateway has that loses Redis. */
   readonly healedChannels: number;
 }
 
@@ -63,16 +63,16 @@ export const PLANS = {
   full: { ...NORMAL, slices: 10, bursts: [1, 8, 32, 128, 1_000], intakes: ['http', 'websocket'] },
 } satisfies Record<string, Plan>;
 
-/** What each section gets. */
+/** What each section is given. */
 export interface Bench {
   readonly plan: Plan;
   readonly report: Report;
   readonly redis: RedisServer | undefined;
-  /** Ends the run early: asked between two measurements. */
+  /** Ends the run early. Sections look at it between two measurements. */
   readonly signal: AbortSignal;
-  /** `nodeFlags`: further flags for Node. */
+  /** Starts the baseline. `nodeFlags` are further flags for Node. */
   startBaseline(nodeFlags?: readonly string[]): Promise<Contender>;
   startFanfare(nodeFlags?: readonly string[]): Promise<Contender>;
-  /** Another gateway over the same Redis, on the clients' core: it stands for another machine. */
+  /** Starts another gateway over the same Redis, on the clients' core. It stands for another machine. */
   startPublishingGateway(): Promise<Contender>;
 }

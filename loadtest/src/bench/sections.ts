@@ -17,7 +17,7 @@ import type { Bench } from './plan.js';
 const DURABLE: BenchChannel = { name: 'bench', durable: true };
 const LIVE: BenchChannel = { name: 'live:bench', durable: false };
 const SIZES = [64, 512];
-/** Not measured: code gets compiled, buffers grow. */
+/** How long a run goes on before the measured ones, ms, while code gets compiled and buffers grow. */
 const WARM_MS = 150;
 
 export async function benchFanout(bench: Bench): Promise<void> {
@@ -123,7 +123,7 @@ async function inFlightCases(bench: Bench, lanes: Pair<Lane>, group: string): Pr
 export async function benchLatency(bench: Bench): Promise<void> {
   const { plan, report } = bench;
   const rate = 50_000 / plan.subscribers;
-  // The next message is due before Redis may have answered the last: on one HTTP connection that is not allowed.
+  // The next message is due before Redis may have answered the last one. One HTTP connection does not allow that.
   const direct = bench.redis ? 'websocket' : 'http';
   report.begin(
     'latency',
@@ -156,7 +156,8 @@ export async function benchChannels(bench: Bench): Promise<void> {
   await withPair(bench, async (pair) => {
     const intakes = intakesOf(bench, 'websocket');
     const channels = Array.from({ length: plan.channels }, (_, index) => ({ name: `bench-${index}`, durable: true }));
-    // One server after the other: the subscribers of both would be more sockets than a process may have.
+    // The servers are measured one after the other, because the subscribers of both would be more sockets than a
+    // process may have.
     const measure = async (contender: Contender, intake: IntakeKind, publishTo?: Contender) => {
       const promptShare = plan.channels / plan.connections;
       const lane = await Lane.open({
@@ -231,8 +232,8 @@ export async function benchPublishes(bench: Bench): Promise<void> {
 }
 
 /**
- * V8 lets its young generation grow to some 32 MiB while connections are made, however many: with a
- * fixed one, what grows is what connections hold.
+ * Flags that give V8 a young generation of fixed size. Otherwise it grows to some 32 MiB while connections are made,
+ * however many there are. With a fixed one, the memory that grows is what connections hold.
  */
 const FIXED_YOUNG_GENERATION = ['--max-semi-space-size=1'];
 
@@ -262,7 +263,7 @@ export async function benchMemory(bench: Bench): Promise<void> {
   }
 }
 
-/** Without a baseline: nothing else does it. */
+/** Measures healing. It has no baseline, because no other server does it. */
 export async function benchHealing(bench: Bench): Promise<void> {
   const { plan, report, redis } = bench;
   if (!redis) return;

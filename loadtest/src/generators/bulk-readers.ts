@@ -5,7 +5,7 @@ import type { Subscribe } from './reader.js';
 
 /** Messages to the thread of `bulk-readers.worker.ts`; each is answered by a {@link BulkAnswer}. */
 export type BulkRequest =
-  /** One reader for each. */
+  /** Opens one reader for each entry. */
   | { readonly do: 'open'; readonly subscribes: readonly Subscribe[] }
   | { readonly do: 'reset' }
   | { readonly do: 'check'; readonly messages: number };
@@ -15,24 +15,24 @@ export interface BulkAnswer {
 }
 
 export interface BulkData {
-  /** One element: messages received in full by all readers together. */
+  /** Holds one element: the number of messages received in full by all readers together. */
   readonly received: Float64Array;
-  /** One element: how long to nap, ms. Whoever changes it notifies. */
+  /** Holds one element: how long to nap, ms. Whoever changes it wakes the thread by `Atomics.notify`. */
   readonly napMs: Int32Array;
 }
 
 /**
- * Nap between two strokes. A server can write some 16 KiB a turn to each of 1,000 subscribers every
- * 3.5 ms, and 64 KiB fit into a socket's first receive buffer.
+ * How long the thread naps between two strokes, ms. A server can write some 16 KiB a turn to each of 1,000 subscribers
+ * every 3.5 ms, and 64 KiB fit into a socket's first receive buffer.
  */
 const NAP_MS = 8;
-/** Longer than any run: the sleeper is woken. */
+/** The nap of a thread that sleeps until it is woken, ms: longer than any run. */
 const SLEEP_MS = 60_000;
 
 /**
- * Readers in a thread of their own that reads in strokes: between two strokes it naps, and what
- * arrives meanwhile waits in the kernel. So each read takes the messages of several bursts, and the
- * subscribers cost less than the server that is measured.
+ * Readers in a thread of their own, which reads in strokes: between two strokes it naps, and what arrives meanwhile
+ * waits in the kernel. So each read takes the messages of several bursts, and the subscribers cost less than the server
+ * that is measured.
  */
 export class BulkReaders {
   readonly #worker: Worker;
@@ -49,12 +49,12 @@ export class BulkReaders {
     return this.#ask({ do: 'open', subscribes });
   }
 
-  /** Starts to count anew. */
+  /** Starts to count from 0 again. */
   reset(): Promise<void> {
     return this.#ask({ do: 'reset' });
   }
 
-  /** Reads nothing until {@link wake}: for runs whose messages fit into the receive buffers. */
+  /** Reads nothing until {@link wake} is called. It is for runs whose messages fit into the receive buffers. */
   sleep(): void {
     this.#data.napMs[0] = SLEEP_MS;
   }

@@ -1,11 +1,14 @@
 import { connect, type Socket } from 'node:net';
 import { RawConnection } from './raw-connection.js';
 
-/** The connection of a publisher that costs next to nothing; what is written at once leaves in one write. Replies are checked. */
+/**
+ * The connection of a publisher that costs next to nothing. Everything that is passed at once leaves in one write, and
+ * replies are checked.
+ */
 export interface Intake {
-  /** Replies that came so far. */
+  /** How many replies have come so far. */
   readonly replies: number;
-  /** The first reply that was not as it should be. */
+  /** The first reply that was wrong, in words. */
   readonly fault: string | undefined;
   /** Called after each reply. */
   onReply: () => void;
@@ -67,19 +70,19 @@ export class TcpIntake implements Intake {
   }
 }
 
-/** The reply that begins at `at`, or `undefined` until it is whole. */
+/** Returns the reply that begins at `at`, or `undefined` until it is whole. */
 type TakeReply = (bytes: Buffer, at: number) => Reply | undefined;
 
 interface Reply {
   readonly end: number;
-  /** False: something else, to be passed over. */
+  /** Whether it is a reply. If not, it is something else and is passed over. */
   readonly isReply: boolean;
   readonly fault?: string;
 }
 
 const CONTENT_LENGTH = 'ontent-length: ';
 
-/** HTTP responses with a length; each must be a 200 without an `error` in it. */
+/** Reads HTTP responses that have a length. Each must be a 200 without an `error` in it. */
 export const takeHttpReply: TakeReply = (bytes, at) => {
   const headEnd = bytes.indexOf('\r\n\r\n', at);
   if (headEnd < 0) return undefined;
@@ -91,7 +94,7 @@ export const takeHttpReply: TakeReply = (bytes, at) => {
   return isGood ? { end, isReply: true } : { end, isReply: true, fault: bytes.toString('utf8', at, end) };
 };
 
-/** RESP replies of one line (integers, errors). */
+/** Reads RESP replies of one line: integers and errors. */
 export const takeRedisReply: TakeReply = (bytes, at) => {
   const end = bytes.indexOf('\r\n', at);
   if (end < 0) return undefined;
@@ -104,7 +107,7 @@ export const takeRedisReply: TakeReply = (bytes, at) => {
 const PUBLISHED = '{"type":"published"';
 const REFUSED = '{"type":"error"';
 
-/** An intake over a WebSocket; frames are written, and only `published` messages and errors are replies. */
+/** An intake over a WebSocket. It writes frames; of the frames that come, only `published` and errors are replies. */
 export class WebSocketIntake implements Intake {
   replies = 0;
   fault: string | undefined;

@@ -3,18 +3,18 @@ import { BulkReaders } from './bulk-readers.js';
 import type { Intake } from './intake.js';
 import { ReaderPool } from './reader-pool.js';
 
-/** Prompt and bulk subscribers connect in turn, this often. */
+/** How many groups of prompt and of bulk subscribers connect in turn. */
 const INTERLEAVED = 10;
 
 interface LaneOptions {
   readonly contender: Contender;
   readonly channels: readonly BenchChannel[];
-  /** On all channels together; each channel gets as many as the others. */
+  /** How many subscribers there are on all channels together. Each channel gets as many as the others. */
   readonly subscribers: number;
-  /** Share of them that is read at once; the others are read in bulk. */
+  /** Share of the subscribers that is read at once, 0-1. The others are read in bulk. */
   readonly promptShare: number;
   readonly intake: IntakeKind;
-  /** Who takes the publishes, if not `contender`. */
+  /** The server that takes the publishes, if it is not `contender`. */
   readonly publishTo?: Contender | undefined;
 }
 
@@ -22,7 +22,7 @@ interface LaneOptions {
 export class Lane {
   /** Subscribers spread evenly over all, whose messages are read as they arrive. */
   readonly prompt = new ReaderPool();
-  /** All the others. */
+  /** All other subscribers, which are read in bulk. */
   readonly bulk = new BulkReaders();
   readonly contender: Contender;
   readonly channels: readonly BenchChannel[];
@@ -58,7 +58,7 @@ export class Lane {
     return lane;
   }
 
-  /** Starts to count anew. */
+  /** Starts to count from 0 again. */
   async reset(): Promise<void> {
     this.prompt.reset();
     await this.bulk.reset();

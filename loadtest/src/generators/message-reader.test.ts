@@ -11,7 +11,7 @@ const reader = new MessageReader();
 
 function read({ encode }: Dialect, frame: object): { readonly end: number; readonly length: number } {
   const wire = Buffer.from(encode({ type: 'message', channel: CHANNEL, data: DATA, time: 1_700, ...frame } as Frame));
-  // More of a list stands around it.
+  // The message stands in a list, so that there are bytes before and behind it.
   const bytes = Buffer.concat([Buffer.from('['), wire, Buffer.from(',')]);
   const nameAt = reader.nameAt(bytes, 1);
   if (nameAt < 0) return { end: -1, length: wire.length };
@@ -20,7 +20,7 @@ function read({ encode }: Dialect, frame: object): { readonly end: number; reado
   return { end, length: wire.length };
 }
 
-/** In the order of fields in which gateways write. */
+/** The fields of a message in the order in which gateways write them. */
 const ordered = {
   ...jsonDialect,
   encode: (frame: Frame | readonly Frame[]) => {

@@ -9,32 +9,35 @@ const END_BRACKET = 0x5d;
 const COMMA = 0x2c;
 const OFFSET_KEY = Buffer.from(',"offset":');
 const DATA_KEY = Buffer.from(',"data":"');
-/** Where the channel's name begins in `{"type":"message","channel":"…`, and in `["…`. */
+/**
+ * Where the channel's name begins: behind `{"type":"message","channel":"` in JSON, and behind `["` in compact messages.
+ */
 const NAME_AT = { json: '{"type":"message","channel":"'.length, compact: 2 };
 
 /**
- * Reads messages of ours in the dialects that are text, where they lie: nothing is parsed, nothing is allocated. What it
- * has read is lent until it reads the next.
+ * Reads the messages of our publishers where they lie, in the dialects that are text: nothing is parsed, and nothing is
+ * allocated. Its fields hold the last message until the next one is read.
  */
 export class MessageReader {
-  /** 0 on a live channel. */
+  /** The offset of the message. It is 0 on a live channel. */
   offset = 0;
-  /** Where the payload's text begins, behind its quote. */
+  /** Where the text of the payload begins, behind its quote. */
   dataAt = 0;
   readonly stamp = new StampReader();
   #end = 0;
 
-  /** Where the name of the channel of a message that begins at `begin` does; -1: it is something else. */
+  /** Returns where the channel's name begins in a message that begins at `begin`, or -1 if this is no message. */
   nameAt(bytes: Buffer, begin: number): number {
     if (bytes[begin] === BRACKET) return bytes[begin + 1] === QUOTE ? begin + NAME_AT.compact : -1;
-    // `{"type":"message","channel":"`: no other frame has an m and an e there, and a quote after seven letters.
+    // In `{"type":"message","channel":"` a type of seven letters begins with `me` and ends with a quote. No other frame
+    // has that.
     if (bytes[begin + 9] !== 0x6d || bytes[begin + 10] !== 0x65 || bytes[begin + 16] !== QUOTE) return -1;
     return begin + NAME_AT.json;
   }
 
   /**
-   * The rest of a message that begins at `begin`, from behind the quote that ends its channel's name.
-   * @returns where the message ends, or -1: it has more or other fields than the messages of a plain channel, or data
+   * Reads the rest of a message that begins at `begin`, from behind the quote that ends its channel's name.
+   * @returns where the message ends, or -1 if it has more or other fields than the messages of a plain channel, or data
    * that is not ours
    */
   read(bytes: Buffer, begin: number, from: number, limit: number): number {
@@ -48,7 +51,7 @@ export class MessageReader {
     return endOfFlatObject(bytes, end, limit);
   }
 
-  /** `,offset,time,"` */
+  /** Reads `,offset,time,"` and returns where the payload begins, or -1. */
   #readPlaces(bytes: Buffer, from: number): number {
     this.offset = this.#number(bytes, from + 1);
     if (bytes[this.#end] !== COMMA) return -1;
@@ -56,7 +59,9 @@ export class MessageReader {
     return bytes[this.#end] === COMMA && bytes[this.#end + 1] === QUOTE ? this.#end + 2 : -1;
   }
 
-  /** `,"offset":…,"data":"`, on a live channel without the first. */
+  /**
+   * Reads `,"offset":…,"data":"`, which has no offset on a live channel, and returns where the payload begins, or -1.
+   */
   #readFields(bytes: Buffer, from: number): number {
     this.offset = 0;
     this.#end = from;
@@ -76,7 +81,10 @@ export class MessageReader {
   }
 }
 
-/** Behind the brace that ends an object whose fields from `at` on hold no objects and no arrays; or -1. */
+/**
+ * Returns the place behind the brace that ends an object whose fields from `at` on hold no objects and no arrays, or
+ * -1.
+ */
 function endOfFlatObject(bytes: Buffer, at: number, limit: number): number {
   let end = at;
   for (let byte = bytes[end]; byte !== END_BRACE; byte = bytes[++end]) {

@@ -6,46 +6,52 @@ import type { AckPosition } from '../audit/ack-log.js';
 import { RawConnection, type RawTarget } from './raw-connection.js';
 import { dataFrame } from './websocket-frames.js';
 
-/** One message on its way. */
+/** A message on its way to a gateway. */
 export interface Outgoing {
   readonly channel: string;
-  /** JSON text. */
+  /** The data of the message, as JSON text. */
   readonly payload: string;
-  /** With the position; `undefined` on a live channel. */
+  /** Called with the position once the message is acknowledged. The position is `undefined` on a live channel. */
   acknowledged(position: AckPosition | undefined): void;
   failed(why: string): void;
-  /** An attempt failed; another follows. */
+  /** Called when an attempt failed. Another one follows. */
   refused?(why: string): void;
 }
 
 /** A connection by which messages are published. */
 export interface PublishLink {
-  /** How many more it takes now. */
+  /** How many more messages it takes now. */
   readonly room: number;
   /** Called when there is room again. */
   onRoom: () => void;
   send(messages: readonly Outgoing[]): void;
-  /** Loses its connection, and makes sure of what was not answered: for links that do. */
+  /**
+   * Loses its connection, and makes sure of the messages that were not answered. Only links that repeat messages have
+   * it.
+   */
   cut?(): void;
   close(): void;
 }
 
 interface HttpLinkOptions {
-  /** `http:` or `https:`, without a path: the first is used, the others when it fails. */
+  /** Where the gateways are, `http:` or `https:`, without a path. The first is used, and the others when it fails. */
   readonly apis: readonly URL[];
   readonly apiKey: string | undefined;
-  /** Messages in one request. */
+  /** How many messages a request carries. */
   readonly batch: number;
-  /** Every message has a key, and is repeated until it is acknowledged. */
+  /** Whether every message has a key, and is repeated until it is acknowledged. */
   readonly sure: boolean;
   readonly durability: Durability;
 }
 
-/** Longer than a gateway tries a publish, so that it is not asked again while it still tries. */
+/**
+ * How long a request may take, ms. It is longer than a gateway tries a publish, so that none is sent again while the
+ * gateway still tries it.
+ */
 const REQUEST_TIMEOUT_MS = 16_500;
 const FIRST_RETRY_MS = 50;
 const LONGEST_RETRY_MS = 1_000;
-/** Whoever was not acknowledged by then is given up, ms. */
+/** How long a message is repeated before it is given up, ms. */
 const SURE_FOR_MS = 120_000;
 
 interface Reply {
@@ -57,9 +63,9 @@ interface Reply {
 }
 
 interface Answer {
-  /** 0: none. */
+  /** The status of the HTTP response, or 0 if there is none. */
   readonly status: number;
-  /** Of the response, or why there is none. */
+  /** The body of the response, or why there is none. */
   readonly body: string;
 }
 
@@ -174,7 +180,7 @@ function itemOf({ channel, payload }: Outgoing, durability: Durability, key?: st
   return `{"channel":${JSON.stringify(channel)},"data":${payload}${others}}`;
 }
 
-/** As a field of a message; nothing where it is the default. */
+/** Returns the durability as a field of a message, or nothing if it is the default. */
 function wish(durability: Durability): string {
   return durability === 'stored' ? '' : `,"durability":"${durability}"`;
 }
@@ -208,15 +214,15 @@ interface WebSocketLinkOptions {
   readonly dialect: Dialect;
   readonly token: string | undefined;
   readonly durability: Durability;
-  /** The gateway said that no other attempt will do: from now on everything that is sent fails. */
+  /** Called when the gateway said that no other attempt will succeed. From now on everything that is sent fails. */
   onRefused(code: number, reason: string): void;
 }
 
-/** Most messages without an answer. */
+/** How many messages may be without an answer. */
 const MAX_OPEN = 10_000;
 const RECONNECT_MS = 200;
 
-/** `publish` frames on one WebSocket, one message each, as many as there is to send. */
+/** Publishes by `publish` frames of one message each on one WebSocket, as many as there is to send. */
 export class WebSocketLink implements PublishLink {
   onRoom = () => {};
   readonly #options: WebSocketLinkOptions;
@@ -247,7 +253,7 @@ export class WebSocketLink implements PublishLink {
       this.#open.set(id, message);
       frames.push(dataFrame(this.#encode(id, message)));
     }
-    // What is sent at once leaves in one write: with one for each, a generator is busy with the kernel.
+    // Frames that are sent at once leave in one write. With a write for each, a generator is busy with the kernel.
     if (frames.length > 0) this.#connection?.write(Buffer.concat(frames));
   }
 

@@ -6,18 +6,18 @@ import type { Outgoing, PublishLink } from './publish-link.js';
 
 interface PublisherPlan {
   readonly channels: readonly string[];
-  /** One after another over all channels: so many a second, or so many in flight. */
+  /** How messages follow each other, one after another over all channels: so many a second, or so many in flight. */
   readonly model: { readonly rate: number } | { readonly inFlight: number };
-  /** Number of the first connection: each is a stream of its own. */
+  /** The number of the first connection. Each connection is a stream of its own. */
   readonly firstStream: number;
   readonly links: readonly PublishLink[];
-  /** Messages that one link takes at once. */
+  /** How many messages one link takes at once. */
   readonly batch: number;
   readonly drawSize: () => number;
   readonly tally: Tally;
 }
 
-/** A message that is due, and has not left. */
+/** A message that is due and has not left yet. */
 interface Due {
   readonly dueUs: number;
   readonly channel: number;
@@ -25,17 +25,19 @@ interface Due {
 
 /** How often the schedule is looked at, ms. */
 const STROKE_MS = 1;
-/** Messages that may wait to leave; a schedule that runs ahead of that is not kept any more. */
+/** How many messages may wait to leave. A schedule that runs further ahead cannot be kept any more. */
 const MAX_WAITING = 200_000;
 
-/** Publishes to the channels in turn, by a schedule or by what has arrived; keeps the log of what was acknowledged. */
+/**
+ * Publishes to the channels in turn, by a schedule or by what has arrived, and keeps the log of what was acknowledged.
+ */
 export class Publisher {
-  /** Acknowledgements by link and channel. */
+  /** The acknowledgements, by link and channel. */
   readonly logs = new Map<string, AckLog>();
-  /** Messages of the schedule that could never be sent: the generator was too slow. */
+  /** How many messages of the schedule could never be sent, because the generator was too slow. */
   skipped = 0;
   readonly #plan: PublisherPlan;
-  /** Links of each channel's turn, and what waits for them. */
+  /** The links that take turns for each channel, and the messages that wait for them. */
   readonly #lanes: readonly {
     readonly links: readonly number[];
     readonly waiting: Due[];
@@ -43,18 +45,18 @@ export class Publisher {
     turn: number;
   }[];
   #timer: NodeJS.Timeout | undefined;
-  /** 0-1, of the plan's rate or in flight. */
+  /** The load, 0-1: a share of the plan's rate, or of its messages in flight. */
   #load = 1;
   #turn = 0;
   #owed = 0;
   #lastUs = 0;
-  /** Of the closed model: sent, and not received by the witness of its channel. */
+  /** In the closed model, how many messages were sent that the witness of their channel has not received. */
   #inFlight = 0;
   #open = 0;
 
   constructor(plan: PublisherPlan) {
     this.#plan = plan;
-    // A channel keeps to one connection where there are enough channels, so that its order is the schedule's.
+    // A channel keeps to one connection if there are enough channels, so that its order is that of the schedule.
     const { channels, links } = plan;
     const lanes = Math.min(channels.length, links.length);
     this.#lanes = Array.from({ length: Math.max(1, lanes) }, (_, lane) => ({
@@ -66,7 +68,7 @@ export class Publisher {
     for (const [index, link] of links.entries()) link.onRoom = () => this.#fill(index % this.#lanes.length);
   }
 
-  /** Messages without an answer, those that wait to leave included. */
+  /** How many messages are without an answer, including those that wait to leave. */
   get open(): number {
     return this.#open + this.#lanes.reduce((sum, { waiting, head }) => sum + waiting.length - head, 0);
   }
@@ -89,7 +91,7 @@ export class Publisher {
     this.#load = 0;
   }
 
-  /** Cuts a share of the connections that make sure of what they publish. */
+  /** Cuts a share of the connections that repeat what was not answered. */
   cut(share: number, random: () => number): void {
     const chosen = this.#plan.links.filter((link) => link.cut && random() < share);
     this.#plan.tally.cut += chosen.length;
@@ -101,7 +103,7 @@ export class Publisher {
     for (const link of this.#plan.links) link.close();
   }
 
-  /** A witness received a message: the closed model may send the next. */
+  /** Called when a witness received a message: the closed model may send the next one. */
   delivered(): void {
     this.#inFlight = Math.max(0, this.#inFlight - 1);
     this.#refill();
@@ -116,7 +118,7 @@ export class Publisher {
     this.#lastUs = now;
     const count = Math.floor(this.#owed);
     this.#owed -= count;
-    // They were due at even distances up to now, also where this process comes late.
+    // The messages were due at even distances up to now, even if this process comes late.
     for (let i = 0; i < count; i++) this.#enqueue(now - (count - 1 - i + this.#owed) * spacingUs);
     for (const lane of this.#lanes.keys()) this.#fill(lane);
   }
@@ -186,7 +188,7 @@ export class Publisher {
         this.#open--;
         log.fail(n);
         tally.error(`publish: ${why}`);
-        // Nobody will receive it.
+        // Nobody will receive the message, so the closed model goes on by itself.
         if ('inFlight' in this.#plan.model) setTimeout(() => this.delivered(), 50).unref();
       },
     };

@@ -2,38 +2,41 @@ import { connect, isIP, type Socket } from 'node:net';
 import { connect as connectTls, TLSSocket } from 'node:tls';
 import { controlFrame, dataFrame, OPCODES } from './websocket-frames.js';
 
-/** All plain connections of a process read into one buffer: what is in it is consumed before the next read. */
+/**
+ * The one buffer into which all plain connections of a process read. What is in it is consumed before the next read.
+ */
 const shared = Buffer.allocUnsafe(256 * 1024);
 const CONNECT_TIMEOUT_MS = 20_000;
 
 export interface RawTarget {
-  /** `ws:` or `wss:`, with its path. */
+  /** The address, `ws:` or `wss:`, with its path. */
   readonly url: URL;
   readonly subprotocol: string;
-  /** Local address to connect from; default: the system's choice. */
+  /** The local address to connect from. Default: the system's choice. */
   readonly localAddress?: string | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
 interface RawHandlers {
   onOpen(): void;
-  /** A text or binary message from `begin` to `end`; the bytes are lent for the call. */
+  /** Called with a text or binary message from `begin` to `end`. The bytes may be used during the call only. */
   onMessage(bytes: Buffer, begin: number, end: number): void;
-  /** Once; 1006 without a close frame. */
+  /** Called once, when the connection has ended. The code is 1006 if there was no close frame. */
   onClose(code: number, reason: string): void;
   /**
-   * For those who count and do not read: how many messages a frame of theirs holds, of which what is before `size` has
-   * arrived. A frame that is weighed is passed over; `undefined`: it is given to `onMessage`, once all of it is there.
-   * Asked while {@link RawConnection.weighs}.
+   * Returns how many messages a frame holds, of which the bytes before `size` have arrived. It is for those who count
+   * messages and do not read them. A frame for which it returns a number is passed over; one for which it returns
+   * `undefined` is given to `onMessage` once all of it has arrived. It is called while {@link RawConnection.weighs} is
+   * set.
    */
   weigh?: ((bytes: Buffer, begin: number, end: number, size: number) => number | undefined) | undefined;
-  /** So many messages more have arrived in full, in frames that were weighed; once a read. */
+  /** Called once a read, with how many more messages have arrived in full in frames that were weighed. */
   onWeighed?: ((count: number) => void) | undefined;
 }
 
 /** A WebSocket client that costs next to nothing: no masking, no copies of whole messages, no events. */
 export class RawConnection {
-  /** Bytes received. */
+  /** How many bytes were received. */
   bytes = 0;
   /** Whether frames are weighed. */
   weighs = false;
@@ -42,13 +45,13 @@ export class RawConnection {
   readonly #timer: NodeJS.Timeout;
   #isUpgraded = false;
   #isOver = false;
-  /** A close frame came: nothing after it counts. */
+  /** Whether a close frame came. Nothing after it counts. */
   #hasClosed = false;
-  /** The beginning of a frame whose rest has not arrived: pieces, and how many bytes they need to be. */
+  /** The pieces of a frame whose rest has not arrived. */
   #pieces: Buffer[] = [];
   #have = 0;
   #need = 0;
-  /** Bytes of a weighed frame that have not arrived, and how many messages it holds. */
+  /** How many bytes of a weighed frame have not arrived. */
   #missing = 0;
   #underway = 0;
   #code = 1006;
@@ -60,7 +63,7 @@ export class RawConnection {
     const isTls = url.protocol === 'wss:';
     const address = { host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port || (isTls ? 443 : 80)) };
     if (isTls) {
-      // An address is no name of a server (RFC 6066), though a certificate may hold for it.
+      // An address is no server name (RFC 6066), though a certificate may be valid for it.
       const servername = isIP(address.host) ? '' : address.host;
       const options = { ...address, servername, localAddress, ALPNProtocols: ['http/1.1'] };
       this.#socket = connectTls(options);
@@ -88,17 +91,17 @@ export class RawConnection {
     this.#socket.write(dataFrame(wire));
   }
 
-  /** Frames that are ready for the wire. */
+  /** Writes frames that are ready for the wire. */
   write(frames: Buffer): void {
     this.#socket.write(frames);
   }
 
-  /** Bytes accepted from us that have not left yet. */
+  /** How many bytes it has accepted that have not left yet. */
   get unsent(): number {
     return this.#socket.writableLength;
   }
 
-  /** Stops reading: the kernel's buffers fill, then the server's. */
+  /** Stops reading: first the kernel's buffers fill, then those of the server. */
   pause(): void {
     this.#socket.pause();
   }
@@ -107,24 +110,24 @@ export class RawConnection {
     this.#socket.resume();
   }
 
-  /** Ends in an orderly way. */
+  /** Ends the connection in an orderly way. */
   close(): void {
     if (this.#isOver) return;
     this.#isOver = true;
     clearTimeout(this.#timer);
     this.#socket.end(controlFrame(OPCODES.close, Buffer.from([0x03, 0xe8])));
-    // Whoever does not answer is gone.
+    // A server that does not answer is gone.
     setTimeout(() => this.#socket.destroy(), 1_000).unref();
   }
 
-  /** Ends without a word, and without `onClose`. */
+  /** Ends the connection without a close frame, and without `onClose`. */
   destroy(): void {
     this.#isOver = true;
     clearTimeout(this.#timer);
     this.#socket.destroy();
   }
 
-  /** Cuts the connection as the network would: `onClose` follows. */
+  /** Cuts the connection as the network would. `onClose` follows. */
   cut(): void {
     cutConnection(this.#socket);
   }
@@ -174,7 +177,7 @@ export class RawConnection {
     this.#need = need;
   }
 
-  /** @param weighed messages that have arrived in full, and were not told of */
+  /** @param weighed messages that have arrived in full and were not reported yet */
   #read(bytes: Buffer, size: number, from: number, weighed: number): void {
     let at = from;
     if (!this.#isUpgraded) {
@@ -219,7 +222,7 @@ export class RawConnection {
     if (count > 0) this.#handlers.onWeighed?.(count);
   }
 
-  /** @returns where the answer to the upgrade ends; -1: it has not all arrived, or it is no. */
+  /** @returns where the answer to the upgrade ends, or -1 if it has not all arrived or is a refusal */
   #upgrade(bytes: Buffer, size: number): number {
     const end = bytes.subarray(0, size).indexOf('\r\n\r\n');
     if (end < 0) {
@@ -253,7 +256,10 @@ export class RawConnection {
 
 let cuts = 0;
 
-/** Ends a connection as the network would: by a reset or, every other one and where TLS is above it, in the middle of the stream. */
+/**
+ * Ends a connection as the network would: by turns with a reset and in the middle of the stream. With TLS it is always
+ * the latter.
+ */
 export function cutConnection(socket: Socket): void {
   if (socket instanceof TLSSocket || cuts++ % 2 === 0) socket.destroy();
   else socket.resetAndDestroy();
@@ -264,7 +270,7 @@ function upgradeRequest({ url, subprotocol, headers = {} }: RawTarget): string {
     Host: url.host,
     Upgrade: 'websocket',
     Connection: 'Upgrade',
-    // It need not be random for a client that trusts the server.
+    // The key need not be random for a client that trusts the server.
     'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
     'Sec-WebSocket-Version': '13',
     ...(subprotocol && { 'Sec-WebSocket-Protocol': subprotocol }),

@@ -1,16 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Reader, type ReaderEvents, type Subscribe } from './reader.js';
 
-/** Every one of this many readers reads its messages; the others count them. */
+/** One of so many readers reads its messages. The others count them. */
 const VERIFIED_SHARE = 125;
-/** Handshakes under way at once. */
+/** How many handshakes are under way at once. */
 const CONCURRENT_CONNECTS = 100;
 const CONNECT_DEADLINE_MS = 30_000;
 
-/** Subscribers of one server, and what they have received together. */
+/** The subscribers of one server, and what they have received together. */
 export class ReaderPool implements ReaderEvents {
   readonly readers: Reader[] = [];
-  /** Messages received in full by all readers together. */
+  /** How many messages all readers together have received in full. */
   received = 0;
   /** The first thing that must not happen, if one did. */
   fault: string | undefined;
@@ -18,7 +18,7 @@ export class ReaderPool implements ReaderEvents {
   onProgress: (reader: Reader, count: number) => void = () => {};
   #isOpen = true;
 
-  /** Opens one more reader for each. Rejects if one is not subscribed in time. */
+  /** Opens one more reader for each entry. Rejects if one is not subscribed in time. */
   async open(subscribes: readonly Subscribe[]): Promise<void> {
     const deadline = Date.now() + CONNECT_DEADLINE_MS;
     let opened = 0;
@@ -48,7 +48,7 @@ export class ReaderPool implements ReaderEvents {
     if (this.#isOpen) this.fault ??= fault;
   }
 
-  /** Starts to count anew. */
+  /** Starts to count from 0 again. */
   reset(): void {
     this.received = 0;
     for (const reader of this.readers) reader.reset();

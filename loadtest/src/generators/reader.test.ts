@@ -16,7 +16,7 @@ afterEach(() => {
   server?.close();
 });
 
-/** An unmasked text frame, as a server sends it. */
+/** Returns an unmasked text frame, as a server sends it. */
 function frame(text: string): Buffer {
   const header = text.length < 126 ? [0x81, text.length] : [0x81, 126, text.length >> 8, text.length & 255];
   return Buffer.concat([Buffer.from(header), Buffer.from(text)]);
@@ -43,7 +43,7 @@ function array(from: number, to: number): Buffer {
   return frame(`[${Array.from({ length: to - from + 1 }, (_, index) => text(from + index)).join(',')}]`);
 }
 
-/** A subscribed reader, and the server's end of its connection. */
+/** Opens a reader, waits until it is subscribed, and returns the server's end of its connection. */
 async function subscribed(verifies: boolean, events: Partial<ReaderEvents> = {}): Promise<Socket> {
   server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -105,7 +105,7 @@ it.each(WAYS)('counts what arrays hold, wherever the reads cut them (%s, verifie
   dialect = spelling;
   const faults: string[] = [];
   const socket = await subscribed(verifies, { onFault: (_reader, fault) => faults.push(fault) });
-  // The digits of the offsets grow in the middle of two of them.
+  // The digits of the offsets grow in the middle of two of the arrays.
   const stream = Buffer.concat([array(1, 9), message(10), PING, array(11, 98), array(99, 100), array(101, 101)]);
   for (const cut of [1, 3, 5, 150, 900, 1_480, 1_484, 1_488, 1_600, 9_000, stream.length - 1]) {
     reader?.reset();

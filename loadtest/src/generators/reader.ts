@@ -1,45 +1,52 @@
 import { RawConnection } from './raw-connection.js';
 import { dataFrame } from './websocket-frames.js';
 
-/** How to become a subscriber of a server of whatever kind. Plain data: threads are told by it. */
+/** How to become a subscriber of a server of whatever kind. It is plain data, because it is sent to threads. */
 export interface Subscribe {
-  /** `ws:` or `wss:` */
+  /** The address, `ws:` or `wss:`. */
   readonly url: string;
-  /** Default: none is named, which at a gateway is JSON. */
+  /** The subprotocol to offer. Default: none is offered, which means JSON to a gateway. */
   readonly subprotocol?: string;
   /** Messages that are sent once the socket is open. */
   readonly greeting: readonly (string | Uint8Array)[];
-  /** The subscription stands when a message holds this; `undefined`: it stands once the socket is open. */
+  /**
+   * The subscription stands when a message holds this text. If it is `undefined`, it stands once the socket is open.
+   */
   readonly ready?: string | undefined;
-  /** What a message that begins so is answered with. */
+  /** Answers to messages, by the text with which a message begins. */
   readonly answers: readonly (readonly [begin: string, answer: string | Uint8Array])[];
   /**
-   * How messages are counted once subscribed. `frames` (default): by the frames that hold them, without looking into these;
-   * of a gateway, and of what sends the same frames. `markers`: by {@link MARKER}, whatever stands around it.
+   * How messages are counted once subscribed. `frames` (default) counts by the frames that hold them, without looking
+   * into these. It is for a gateway, and for servers that send the same frames. `markers` counts by {@link MARKER},
+   * whatever stands around it.
    */
   readonly counted?: 'frames' | 'markers';
 }
 
 export interface ReaderEvents {
-  /** `count` more messages have arrived in full. */
+  /** Called when `count` more messages have arrived in full. */
   onMessages(reader: Reader, count: number): void;
-  /** Anything that must not happen where speed is measured: closed, refused, lagged, a hole. */
+  /**
+   * Called when anything happens that must not where speed is measured: the reader was closed, refused or too slow, or
+   * messages are missing.
+   */
   onFault(reader: Reader, fault: string): void;
 }
 
-/** What a reader of a gateway answers. */
+/** The answers that a reader gives to a gateway. */
 export const GATEWAY_ANSWERS = [['{"type":"ping"', '{"type":"pong"}']] as const;
 
-/** Begins every text that is published to be counted by it. */
+/** Begins every text that is counted by markers. */
 export const MARKER = '~fanfare-load~';
 
 /**
- * A subscriber that costs next to nothing: once subscribed it counts. A message frame is one of 126 bytes and more, or an
- * array; others are control frames. How many an array of messages holds follows from its length and that of its first one.
- * One that `verifies` reads each message and checks that the numbers in the payloads are contiguous.
+ * A subscriber that costs next to nothing: once subscribed, it counts. A message frame is one of 126 bytes and more, or
+ * an array; the others are control frames. How many messages an array holds follows from its length and that of its
+ * first message. A reader that `verifies` reads each message and checks that the numbers in the payloads are
+ * contiguous.
  */
 export class Reader {
-  /** Messages received in full. */
+  /** How many messages were received in full. */
   messages = 0;
   readonly verifies: boolean;
   readonly #connection: RawConnection;
@@ -51,7 +58,7 @@ export class Reader {
 
   constructor(subscribe: Subscribe, verifies: boolean, events: ReaderEvents, onReady: () => void) {
     const isMarked = subscribe.counted === 'markers';
-    // What is counted by markers has no numbers.
+    // Messages that are counted by markers have no numbers.
     this.verifies = verifies && !isMarked;
     this.#events = events;
     this.#subscribe = subscribe;
@@ -70,7 +77,7 @@ export class Reader {
     );
   }
 
-  /** Forgets what was counted and which number came last. */
+  /** Forgets what was counted, and which number came last. */
   reset(): void {
     this.messages = 0;
     this.#sequence = undefined;
@@ -124,10 +131,10 @@ export class Reader {
   }
 }
 
-/** Digits of the running number that a payload begins with. */
+/** How many digits the running number has with which a payload begins. */
 const SEQUENCE_DIGITS = 10;
 
-/** A payload of `size` bytes of JSON text: a string that begins with its running number. */
+/** Returns a payload of `size` bytes of JSON text: a string that begins with its running number. */
 export function payload(sequence: number, size: number): string {
   return `"${String(sequence)
     .padStart(SEQUENCE_DIGITS, '0')
@@ -136,7 +143,7 @@ export function payload(sequence: number, size: number): string {
 
 const SEQUENCE = new RegExp(`[:,]"(\\d{${SEQUENCE_DIGITS}})`, 'g');
 
-/** The longest that a control frame is. */
+/** The length of the longest control frame, bytes. */
 const SHORT = 125;
 const OPEN_BRACKET = 0x5b;
 const OPEN_BRACE = 0x7b;
@@ -146,9 +153,10 @@ const BETWEEN_ARRAYS = Buffer.from('],[');
 const MARKER_BYTES = Buffer.from(MARKER);
 
 /**
- * How many messages the frame from `begin` to `end` holds, of which what is before `size` has arrived. `undefined`: it is a
- * control frame, or its first message has not arrived yet. The messages of an array are of one size but for the digits of
- * their offsets, which grow: so the first one is the shortest, by less than an array has messages.
+ * Returns how many messages the frame from `begin` to `end` holds, of which the bytes before `size` have arrived. It
+ * returns `undefined` for a control frame, and while the first message has not arrived. The messages of an array are of
+ * one size except for the digits of their offsets, which grow. So the first one is the shortest, by fewer bytes than
+ * the array has messages.
  */
 function messagesIn(bytes: Buffer, begin: number, end: number, size: number): number | undefined {
   if (begin + 2 > size) return undefined;
@@ -161,7 +169,9 @@ function messagesIn(bytes: Buffer, begin: number, end: number, size: number): nu
   return end <= size ? 1 : undefined;
 }
 
-/** The same by markers, of which any number may share a frame: it has to be there. */
+/**
+ * Counts the messages of a frame by markers. Any number of them may share a frame, so all of the frame has to be there.
+ */
 function markersIn(bytes: Buffer, begin: number, end: number, size: number): number | undefined {
   if (end > size) return undefined;
   let count = 0;

@@ -5,18 +5,21 @@ import type { Outgoing, PublishLink } from './publish-link.js';
 import { SdkSocket } from './sdk-socket.js';
 
 interface SdkLinkOptions {
-  /** Where to connect; asked for every connection. */
+  /** Returns where to connect. It is called for every connection. */
   url(): string;
   readonly dialect: Dialect;
   readonly token: string | undefined;
   readonly durability: Durability;
-  /** The SDK has given up: from now on everything that is sent fails. */
+  /** Called when the SDK has given up. From now on everything that is sent fails. */
   onRefused(code: number, reason: string): void;
 }
 
-/** Most messages without an answer: as many as the SDK takes. */
+/** How many messages may be without an answer: as many as the SDK takes. */
 const MAX_OPEN = 10_000;
-/** Longer than the backoff after a few cuts in a row, so that every publish gets its answer, ms. */
+/**
+ * How long a publish may take, ms. It is longer than the backoff after a few cuts in a row, so that every publish gets
+ * its answer.
+ */
 const REQUEST_TIMEOUT_MS = 120_000;
 
 /** Publishes as applications do: the SDK gives every message a key, and repeats it when its connection was cut. */
@@ -39,7 +42,7 @@ export class SdkLink implements PublishLink {
       maxPending: MAX_OPEN,
       socket: this.#socket.factory,
     });
-    // The publish that it is about says it as well.
+    // The publish that an error is about reports it as well.
     this.#client.on('error', () => {});
     this.#client.on('state', ({ state, code = 0, reason = '' }) => {
       if (state === 'failed') onRefused(code, reason);

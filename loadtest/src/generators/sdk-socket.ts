@@ -5,16 +5,16 @@ import type { Socket as TcpSocket } from 'node:net';
 import { nodeSocket, type SocketFactory } from '@fanfare/client';
 import { cutConnection } from './raw-connection.js';
 
-/** Whose socket is being opened: whoever opens it does not say. */
+/** The socket of the SDK that is being opened. The request that opens it does not say to which it belongs. */
 const opener = new AsyncLocalStorage<SdkSocket>();
-// Node tells of every HTTP request that this process makes, the upgrades of WebSockets among them.
+// Node reports every HTTP request that this process makes, and upgrades of WebSockets are among them.
 subscribe('http.client.request.start', (message) =>
   opener.getStore()?.opened((message as { request: ClientRequest }).request.socket),
 );
 
 /**
- * The connection under a client of the SDK, to be cut and stopped from outside: the SDK, as it is, learns of it from the
- * network only.
+ * The connection under a client of the SDK, which can be cut and stopped from outside. The SDK itself is unchanged, and
+ * learns of that from the network only.
  */
 export class SdkSocket {
   /** Opens sockets for the SDK, as {@link nodeSocket} does. */
@@ -23,7 +23,7 @@ export class SdkSocket {
   #stalledUntil = 0;
   #stalled: NodeJS.Timeout | undefined;
 
-  /** @param url where to connect, asked for every connection; what the SDK has in its query is kept */
+  /** @param url returns where to connect, and is called for every connection; the query that the SDK adds is kept */
   constructor(url: () => string) {
     this.factory = (request, handlers) => {
       const target = new URL(new URL(request.url).search, url()).href;
@@ -44,7 +44,7 @@ export class SdkSocket {
     if (this.#socket && !this.#socket.destroyed) cutConnection(this.#socket);
   }
 
-  /** Stops reading for a time: the kernel's buffers fill, then the gateway's. */
+  /** Stops reading for a time: first the kernel's buffers fill, then those of the gateway. */
   stall(ms: number): void {
     this.#socket?.pause();
     this.#stalledUntil = performance.now() + ms;

@@ -9,9 +9,9 @@ import { SdkSocket } from './sdk-socket.js';
 interface SdkContext {
   readonly tally: Tally;
   readonly dialect: Dialect;
-  /** Computes the checksum of every so many-th message. */
+  /** The checksum of one of so many messages is computed. */
   readonly verifyEvery: number;
-  /** Where to connect; asked for every connection. */
+  /** Returns where to connect. It is called for every connection. */
   url(subscriber: SdkSubscriber): string;
   token(subscriber: SdkSubscriber): string | undefined;
   hasBegun(): boolean;
@@ -20,8 +20,8 @@ interface SdkContext {
 const stamp = new StampReader();
 
 /**
- * A subscriber as applications have it: the SDK with its own reconnects and resumes. What the SDK had to
- * mend (holes, repetitions) counts as an offence, because a gateway makes none.
+ * A subscriber as applications have it: the SDK with its own reconnects and resumes. What the SDK had to mend (holes
+ * and repetitions) counts as an offence, because a gateway makes none.
  */
 export class SdkSubscriber {
   readonly label: string;
@@ -97,7 +97,7 @@ export class SdkSubscriber {
     this.state = 'closed';
   }
 
-  /** The SDK has given up, as the protocol asks. */
+  /** Called when the SDK has given up, as the protocol asks. */
   #refused(code: number, reason: string): void {
     this.#leave();
     this.state = 'refused';
@@ -120,7 +120,7 @@ export class SdkSubscriber {
     this.#socket.resume();
   }
 
-  /** Counts what the SDK mended since the last call, and tells where each channel goes on. */
+  /** Counts what the SDK mended since the last call, and notes where each channel goes on. */
   settle(): void {
     if (!this.#client) return;
     for (const [index, { position }] of this.#subscriptions.entries())

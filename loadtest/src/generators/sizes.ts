@@ -1,13 +1,13 @@
 import { MAX_PAYLOAD_BYTES, MIN_PAYLOAD_BYTES } from '../audit/payload.js';
 
-/** How long payloads are, bytes: all the same, anything between two, around a mean, or by weight. */
+/** How long payloads are, bytes: all of one size, evenly between two sizes, around a mean, or by weight. */
 type Sizes =
   | number
   | { readonly min: number; readonly max: number }
   | { readonly mean: number; readonly deviation: number }
   | { readonly choices: readonly { readonly size: number; readonly weight: number }[] };
 
-/** Draws sizes; `random` gives 0 to below 1. */
+/** Returns a function that draws sizes. `random` returns numbers from 0 to below 1. */
 export function sizeDrawer(sizes: Sizes, random: () => number): () => number {
   const clamp = (size: number) => Math.min(MAX_PAYLOAD_BYTES, Math.max(MIN_PAYLOAD_BYTES, Math.round(size)));
   if (typeof sizes === 'number') return () => clamp(sizes);

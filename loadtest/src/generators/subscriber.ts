@@ -5,16 +5,16 @@ import type { Tally } from '../run/tally.js';
 import { MessageReader } from './message-reader.js';
 import { RawConnection, type RawTarget } from './raw-connection.js';
 
-/** What subscribers of one process share. */
+/** What the subscribers of one process share. */
 interface SubscriberContext {
   readonly tally: Tally;
   readonly dialect: Dialect;
-  /** Computes the checksum of every so many-th message. */
+  /** The checksum of one of so many messages is computed. */
   readonly verifyEvery: number;
-  /** Where to connect; asked for every connection. */
+  /** Returns where to connect. It is called for every connection. */
   target(subscriber: Subscriber): RawTarget;
   token(subscriber: Subscriber): string | undefined;
-  /** Whether anything may have been published already. */
+  /** Returns whether anything may have been published already. */
   hasBegun(): boolean;
 }
 
@@ -22,7 +22,7 @@ interface SubscriberPlan {
   readonly label: string;
   readonly index: number;
   readonly receipts: readonly Receipts[];
-  /** Be a member of the channels, and hear of the others. */
+  /** Whether it is a member of the channels and hears of the others. */
   readonly presence: boolean;
 }
 
@@ -31,7 +31,7 @@ interface Position {
   offset: number;
 }
 
-/** Delays before another attempt to connect, doubling, ms. */
+/** The first delay before another attempt to connect, ms. The delays double. */
 const FIRST_RETRY_MS = 100;
 const LONGEST_RETRY_MS = 5_000;
 const QUOTE = 0x22;
@@ -43,21 +43,21 @@ const message = new MessageReader();
 const { stamp } = message;
 
 /**
- * A client by the protocol on a raw socket: subscribes, resumes from its positions, checks each message
- * against its position and its stream. Messages of ours in the dialects that are text are read where they lie;
+ * A client that speaks the protocol on a raw socket: it subscribes, resumes from its positions, and checks each message
+ * against its position and its stream. Messages of our publishers are read where they lie if the dialect is text;
  * everything else is decoded.
  */
 export class Subscriber {
   readonly label: string;
   readonly index: number;
   readonly receipts: readonly Receipts[];
-  /** Called once all channels are subscribed, for each connection. */
+  /** Called for each connection once all channels are subscribed. */
   onReady: () => void = () => {};
-  /** Called for every message: a witness of the closed model. */
+  /** Called for every message if the subscriber is a witness of the closed model. */
   onDelivery: ((channelIndex: number) => void) | undefined;
   /** Whether it comes back by itself when its connection ends. */
   reconnects = true;
-  /** `refused`: the gateway said that no other attempt will do, so none is made. */
+  /** `refused` means that the gateway said no other attempt will succeed, so none is made. */
   state: 'closed' | 'opening' | 'ready' | 'refused' = 'closed';
   readonly #presence: boolean;
   readonly #context: SubscriberContext;
@@ -110,12 +110,12 @@ export class Subscriber {
     this.#connection = undefined;
   }
 
-  /** Loses its connection; comes back if it {@link reconnects}. */
+  /** Loses its connection. It comes back if it {@link reconnects}. */
   cut(): void {
     this.#connection?.cut();
   }
 
-  /** Nothing is kept back: the wire was looked at itself. */
+  /** Does nothing, because nothing is kept back: this subscriber looks at the wire itself. */
   settle(): void {}
 
   get isStalled(): boolean {
@@ -199,7 +199,10 @@ export class Subscriber {
     this.#takeAll(`[${text(bytes, at, end)}`);
   }
 
-  /** One message of ours that begins at `begin`. @returns where it ends, or -1: it is something else, nothing was taken. */
+  /**
+   * Takes a message of ours that begins at `begin`.
+   * @returns where it ends, or -1 if it is something else and nothing was taken
+   */
   #takeMessage(bytes: Buffer, begin: number, limit: number): number {
     const nameAt = message.nameAt(bytes, begin);
     const index = nameAt < 0 ? -1 : this.#channelAt(bytes, nameAt);
@@ -212,7 +215,7 @@ export class Subscriber {
     return end;
   }
 
-  /** The channel whose name begins there; -1: none of ours. */
+  /** Returns the index of the channel whose name begins at `at`, or -1 if it is none of ours. */
   #channelAt(bytes: Buffer, at: number): number {
     const last = this.#lastChannel;
     if (this.receipts.length === 1) return 0;
@@ -238,7 +241,7 @@ export class Subscriber {
     for (const frame of this.#context.dialect.decodeAll(wire)) this.#take(frame);
   }
 
-  /** Moves the position over what a frame covers. False: it stands there or beyond already. */
+  /** Moves the position over what a frame covers. Returns false if the position is there or beyond already. */
   #advance(index: number, offset: number, prev: number): boolean {
     const position = this.#positions[index];
     if (!position) return true;
@@ -255,7 +258,7 @@ export class Subscriber {
     return true;
   }
 
-  /** The stamp that was just read. */
+  /** Counts the message whose stamp was just read. */
   #count(index: number, offset: number, bytes: Uint8Array, at: number, isBehind: boolean): void {
     const { tally, verifyEvery } = this.#context;
     const receipts = this.receipts[index] as Receipts;
@@ -281,7 +284,7 @@ export class Subscriber {
     this.#context.tally.offend('corrupted', { channel, subscriber: this.label, offset, detail });
   }
 
-  /** A frame that was decoded. */
+  /** Takes a frame that was decoded. */
   #take(frame: Record<string, unknown>): void {
     const { type } = frame;
     if (type === 'ping') this.#send({ type: 'pong' });
@@ -348,7 +351,7 @@ export class Subscriber {
     const offset = Number(frame.offset);
     const position = { epoch: String(frame.epoch), offset };
     receipts.reset(String(frame.reason), before, position);
-    // It moves on with every frame: what was told is kept as it was.
+    // The position moves on with every frame, so what was reported is kept as a copy.
     this.#positions[index] = { ...position };
     const detail = `${String(frame.reason)}: from ${before?.epoch}-${before?.offset} to ${String(frame.epoch)}-${offset}`;
     this.#context.tally.offend('resets', {

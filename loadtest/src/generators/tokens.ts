@@ -1,11 +1,14 @@
 import { createHmac } from 'node:crypto';
 import type { TokenPlan } from '../run/plan.js';
 
-/** Longer than any run. */
+/** How long a token is valid, s: longer than any run. */
 const TTL_S = 24 * 3600;
 const HEADER = base64url('{"alg":"HS256","typ":"JWT"}');
 
-/** The token of a connection: the one given, or one signed for its user with the right to the namespaces (RFC 7515, HS256). */
+/**
+ * Returns the token of a connection: the one given, or one signed for its user with the right to the namespaces (RFC
+ * 7515, HS256).
+ */
 export function tokenFor(
   { token, secret }: TokenPlan,
   user: string,

@@ -1,16 +1,16 @@
-/** Just enough of RFC 6455 to be a cheap client: masked frames to send. */
+/** Just enough of RFC 6455 for a cheap client that sends masked frames. */
 
-/** Largest payload whose length fits the 7 bits of the second byte. */
+/** The largest payload whose length fits the 7 bits of the second byte, bytes. */
 const SHORT_LENGTH = 125;
 
 export const OPCODES = { text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
 
-/** One masked text frame. The mask is zero: allowed, and the payload stays as it is. */
+/** Returns a masked text frame. The mask is zero, which is allowed and leaves the payload as it is. */
 export function textFrame(text: string): Buffer {
   return dataFrame(text);
 }
 
-/** One masked frame: text of a string, binary of bytes. */
+/** Returns a masked frame: a text frame for a string, a binary frame for bytes. */
 export function dataFrame(wire: string | Uint8Array): Buffer {
   const isText = typeof wire === 'string';
   const length = isText ? Buffer.byteLength(wire) : wire.length;
@@ -20,7 +20,7 @@ export function dataFrame(wire: string | Uint8Array): Buffer {
   return frame;
 }
 
-/** `payload` has 125 bytes at most. */
+/** Returns a masked control frame. `payload` has 125 bytes at most. */
 export function controlFrame(opcode: number, payload: Uint8Array): Buffer {
   const frame = maskedFrame(opcode, payload.length);
   frame.set(payload, frame.length - payload.length);

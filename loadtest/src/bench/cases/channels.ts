@@ -5,16 +5,16 @@ import type { FanoutResult } from './fanout.js';
 const STALL_MS = 20_000;
 
 interface ChannelsCase {
-  /** Bytes of a payload. */
+  /** Size of a payload, bytes. */
   readonly size: number;
-  /** Messages that one prompt subscriber of their channel has not received yet. */
+  /** How many messages are under way: those that one prompt subscriber of their channel has not received yet. */
   readonly inFlight: number;
 }
 
 /**
- * One message after another, each to the next channel, each a write of its own, whole rounds over all
- * channels until `durationMs` are over. One subscriber of every channel is read promptly, the others
- * afterwards. Rejects unless every subscriber has received every message.
+ * Publishes one message after another, each in a write of its own and each to the next channel, in whole rounds over
+ * all channels until `durationMs` are over. One subscriber of every channel is read promptly, the others afterwards.
+ * Rejects unless every subscriber has received every message.
  */
 export async function runChannels(
   lane: Lane,

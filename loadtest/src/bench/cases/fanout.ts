@@ -2,9 +2,9 @@ import type { Lane } from '../../generators/lane.js';
 import { type CpuShares, watchCpu } from '../../report/cpu.js';
 
 interface FanoutCase {
-  /** Messages published at once. */
+  /** How many messages are published at once. */
   readonly burst: number;
-  /** Bytes of a payload. */
+  /** Size of a payload, bytes. */
   readonly size: number;
 }
 
@@ -13,12 +13,12 @@ export interface FanoutResult {
   readonly cpu: CpuShares;
 }
 
-/** A burst that takes longer than this has lost something. */
+/** How long a burst may take, ms. One that takes longer has lost something. */
 const STALL_MS = 10_000;
 
 /**
- * Bursts until `durationMs` are over. The next one follows when the prompt subscribers, spread evenly
- * over all, have received the one before: the server never idles, and bursts leave one by one.
+ * Publishes bursts until `durationMs` are over. The next one follows when the prompt subscribers, which are spread
+ * evenly over all of them, have received the one before. So the server never idles, and bursts leave one by one.
  * Rejects unless every subscriber has received every message.
  */
 export async function runFanout(lane: Lane, { burst, size }: FanoutCase, durationMs: number): Promise<FanoutResult> {

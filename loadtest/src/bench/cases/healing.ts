@@ -7,9 +7,9 @@ import { redisCommand } from '../../servers/contender.js';
 import type { ServerProcess } from '../../servers/server-process.js';
 
 interface HealingResult {
-  /** From the cut of the gateway's pub/sub connection until every channel is repaired, ms. */
+  /** Time from the cut of the gateway's pub/sub connections until every channel is repaired, ms. */
   readonly healedMs: number;
-  /** Share of a core that the gateway takes while nothing is published. */
+  /** CPU time that the gateway takes while nothing is published, as a share of a core. */
   readonly idleShare: number;
 }
 
@@ -18,7 +18,7 @@ const DEADLINE_MS = 60_000;
 const STRIDE = 1_000;
 
 /**
- * One client on `channels` durable channels of one gateway; then all pub/sub connections of Redis are cut.
+ * Puts one client on `channels` durable channels of one gateway, then cuts all pub/sub connections of Redis.
  * Rejects if not every channel was repaired in time.
  */
 export async function measureHealing(gateway: Contender, redisPort: number, channels: number): Promise<HealingResult> {

@@ -2,17 +2,17 @@ import type { Lane } from '../../generators/lane.js';
 import { type CpuShares, watchCpu } from '../../report/cpu.js';
 
 interface InFlightCase {
-  /** Messages that not every prompt subscriber has received yet. */
+  /** How many messages are under way: those that not every prompt subscriber has received yet. */
   readonly inFlight: number;
-  /** Bytes of a payload. */
+  /** Size of a payload, bytes. */
   readonly size: number;
 }
 
 export interface InFlightResult {
   readonly deliveriesPerSecond: number;
-  /** That a prompt subscriber found in one read, on average: what left the server together. */
+  /** How many messages a prompt subscriber found in one read, on average: so many left the server together. */
   readonly messagesPerRead: number;
-  /** Of the server, without Redis. */
+  /** CPU time of the server for each message, us, without that of Redis. */
   readonly cpuMicrosPerMessage: number;
   readonly cpu: CpuShares;
 }
@@ -20,9 +20,9 @@ export interface InFlightResult {
 const STALL_MS = 10_000;
 
 /**
- * Publishes as users do, one message a frame, and keeps so many of them in flight: for each one that all
- * prompt subscribers, spread evenly over all, have received, the next one follows. Rejects unless every
- * subscriber has received every message.
+ * Publishes as users do, one message a frame, and keeps a fixed number of messages in flight: for each one that all
+ * prompt subscribers have received, the next one follows. The prompt subscribers are spread evenly over all of them.
+ * Rejects unless every subscriber has received every message.
  */
 export async function runInFlight(
   lane: Lane,

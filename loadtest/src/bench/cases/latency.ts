@@ -5,7 +5,7 @@ import { percentile } from '../../report/statistics.js';
 
 interface LatencyCase {
   readonly messagesPerSecond: number;
-  /** Bytes of a payload. */
+  /** Size of a payload, bytes. */
   readonly size: number;
 }
 
@@ -18,9 +18,10 @@ interface LatencyResult {
 const DRAIN_MS = 5_000;
 
 /**
- * Messages one by one at an even pace. Publisher and subscribers are one process: a latency is the time
- * from before the write of the publish until after the read by one subscriber, on one clock. All
- * subscribers of the lane must be prompt. Rejects unless every one has received every message.
+ * Publishes messages one by one at an even pace. Publisher and subscribers are one process with one clock: a latency is
+ * the time from before the write of the publish until after the read by one subscriber. All subscribers of the lane
+ * must be prompt.
+ * Rejects unless every subscriber has received every message.
  */
 export async function runLatency(
   lane: Lane,

@@ -2,13 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ReaderPool } from '../../generators/reader-pool.js';
 import type { BenchChannel, Contender } from '../../servers/contender.js';
 
-/** Connections that warm the server up before its memory is first read. */
+/** Share of the connections that warm the server up before its memory is first read. */
 const WARM_SHARE = 0.1;
 const SETTLE_MS = 500;
 
 /**
- * Process memory per idle subscriber, bytes: growth of the resident memory from a tenth of the
- * connections to all of them, garbage collected before each reading.
+ * Measures the process memory of each idle subscriber, bytes: the growth of the resident memory from a tenth of the
+ * connections to all of them. Garbage is collected before each reading.
  */
 export async function measureMemory(
   contender: Contender,

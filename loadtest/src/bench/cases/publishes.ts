@@ -4,11 +4,11 @@ import type { BenchChannel, Contender } from '../../servers/contender.js';
 
 interface PublishesCase {
   readonly channel: BenchChannel;
-  /** Messages a request. */
+  /** How many messages a request carries. */
   readonly batch: number;
-  /** Keep-alive connections, each with one request in flight. */
+  /** How many keep-alive connections there are, each with one request in flight. */
   readonly connections: number;
-  /** Bytes of a payload. */
+  /** Size of a payload, bytes. */
   readonly size: number;
 }
 
@@ -17,7 +17,7 @@ export interface PublishesResult {
   readonly cpu?: CpuShares;
 }
 
-/** Publishes over HTTP as fast as they are acknowledged. Rejects if one is refused. */
+/** Publishes over HTTP as fast as the messages are acknowledged. Rejects if one is refused. */
 export async function runPublishes(
   contender: Contender,
   options: PublishesCase,

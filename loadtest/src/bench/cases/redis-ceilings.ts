@@ -2,21 +2,21 @@ import { TcpIntake, takeRedisReply } from '../../generators/intake.js';
 import { payload } from '../../generators/reader.js';
 import { redisCommand } from '../../servers/contender.js';
 
-/** Commands under way on the one connection. */
+/** How many commands are under way on the one connection. */
 const PIPELINED = 128;
 
-/** Number it, log it, push it: the least that a durable publish can be. */
+/** Numbers a message, logs it and pushes it, which is the least that a durable publish can do. */
 const MINIMAL_SCRIPT = `local offset = redis.call('INCR', KEYS[1])
 redis.call('XADD', KEYS[2], 'MAXLEN', '~', 1000, '1-' .. offset, 'd', ARGV[1])
 redis.call('SPUBLISH', KEYS[3], ARGV[1])
 return offset`;
 
-/** PUBLISH commands a second, pipelined, to a channel without subscribers. */
+/** Measures PUBLISH commands a second, pipelined, to a channel without subscribers. */
 export function measurePublish(port: number, size: number, durationMs: number): Promise<number> {
   return measure(port, () => redisCommand('PUBLISH', 'bench', payload(0, size)), durationMs);
 }
 
-/** Runs a second of the minimal script, pipelined. */
+/** Measures how often the minimal script runs in a second, pipelined. */
 export async function measureMinimalScript(port: number, size: number, durationMs: number): Promise<number> {
   const keys = ['{bench}:offset', '{bench}:log', '{bench}:channel'];
   const sha = await load(port);
