@@ -1,7 +1,8 @@
 /**
- * What the gateway itself does for a message between the broker and the transport: step rule, tail, encoding, queue,
- * counters; and what the flight recorder of `fanfare why` adds. No sockets: what uWebSockets.js does for each subscriber comes on top.
- * Needs `npm run build`. Run it with: node gateway/bench/fan-out.mjs
+ * Measures what the gateway itself does for a message between the broker and the transport (step rule, tail, encoding,
+ * queue and counters), and what the flight recorder of `fanfare why` adds. There are no sockets: what uWebSockets.js
+ * does for each subscriber comes on top.
+ * It needs `npm run build`. Run it with: node gateway/bench/fan-out.mjs
  */
 import { systemClock } from '../dist/clock.js';
 import { FlightRecorder } from '../dist/flight-recorder.js';
@@ -76,14 +77,14 @@ async function measure(durable, batch, recordedEvents) {
     rounds.push((busyUs * 1e3) / messages);
   }
   await hub.close();
-  // The first one warms up. CPU time of the best one: whatever else runs on the machine only adds to it.
+  // The first round warms up. The best round counts, because whatever else runs on the machine only adds to CPU time.
   return Math.round(Math.min(...rounds.slice(1)));
 }
 
 const costs = [];
 for (const durable of [true, false]) {
   for (const batch of [1, 8, 64]) {
-    // In turn, so that a machine whose speed wanders treats both alike.
+    // The two are measured in turn, so that a machine whose speed wanders treats both alike.
     const without = [];
     const recorded = [];
     for (let turn = 0; turn < 3; turn++) {

@@ -1,8 +1,9 @@
 /**
- * What an idle connection on a durable channel of its own takes of the gateway's JavaScript heap, bytes. The heap is what our code decides on, and
- * does not depend on what else the machine does; resident memory, which `npm run bench -- --only memory` measures, adds
- * what uWebSockets.js, the kernel's interface and the allocator take. Both are printed.
- * Needs `npm run build`. Run it with: node loadtest/bench/idle-heap.mjs [--redis PORT] [--connections N]
+ * Measures what an idle connection on a durable channel of its own takes of the gateway's JavaScript heap, bytes. The
+ * heap is what our code decides on, and it does not depend on what else the machine does. Resident memory, which `npm
+ * run bench -- --only memory` measures, adds what uWebSockets.js, the kernel's interface and the allocator take. Both
+ * are printed.
+ * It needs `npm run build`. Run it with: node loadtest/bench/idle-heap.mjs [--redis PORT] [--connections N]
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -16,14 +17,14 @@ const { values } = parseArgs({
   options: { redis: { type: 'string' }, connections: { type: 'string', default: '8000' } },
 });
 const connections = Number(values.connections);
-/** Not measured: they have code compiled and tables made. */
+/** How many connections are made first and not measured: they have code compiled and tables made. */
 const WARM = 1_000;
-/** Longer than any timer of a join lasts. */
+/** How long to wait before a measurement, ms: longer than any timer of a join lasts. */
 const SETTLE_MS = 6_000;
 
 const folder = mkdtempSync(join(tmpdir(), 'idle-heap-'));
 const file = join(folder, 'usage.json');
-/** Runs in the gateway: at SIGWINCH it collects garbage and writes down what is left. */
+/** A script that runs in the gateway: at SIGWINCH it collects garbage and writes down how much is left. */
 const onSignal = `
   import { renameSync, writeFileSync } from 'node:fs';
   process.on('SIGWINCH', () => {

@@ -8,7 +8,7 @@ export const AGENT_USAGE = `fanfare-load agent [--listen host:port]   lends this
   --listen <host:port>  (default 127.0.0.1:7070) on a network that you trust: whoever connects decides what is opened
 `;
 
-/** Serves until Ctrl-C. */
+/** Serves as an agent until Ctrl-C. */
 export async function agentCommand(args: readonly string[]): Promise<number> {
   const { values } = parseFlags(args, { listen: { type: 'string', default: '127.0.0.1:7070' } });
   const match = /^(.*):(\d+)$/.exec(values.listen);

@@ -25,7 +25,10 @@ const OPTIONS = {
   json: { type: 'string' },
 } as const;
 
-/** @returns 1 if a section failed. */
+/**
+ * Runs `fanfare-load bench`.
+ * @returns the exit code: 1 if a section failed
+ */
 export async function benchCommand(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseFlags(args, OPTIONS);
   if (positionals.length > 0) throw new UsageError(`bench takes flags only, not ${positionals.join(' ')}`);

@@ -45,7 +45,10 @@ interface Row {
   readonly rounds: Round[];
 }
 
-/** @returns 1 if an entrant failed. */
+/**
+ * Runs `fanfare-load compare`.
+ * @returns the exit code: 1 if an entrant failed
+ */
 export async function compareCommand(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseFlags(args, OPTIONS);
   if (positionals.length > 0) throw new UsageError(`compare takes flags only, not ${positionals.join(' ')}`);

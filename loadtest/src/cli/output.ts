@@ -46,7 +46,7 @@ export function parseSeed(text: string | undefined): number {
   return text === undefined ? randomInt(1, 1_000_000) : wholeNumber('seed', text, 0);
 }
 
-/** Of this process' standard output. */
+/** Returns the live view on the standard output of this process, unless it is to be quiet. */
 export function liveView({ quiet }: OutputFlags): LiveView | undefined {
   if (quiet) return undefined;
   const { stdout } = process;
@@ -73,7 +73,7 @@ export function deliver(result: RunResult, flags: OutputFlags): void {
   if (flags.prometheus !== undefined) writeFileSync(flags.prometheus, prometheusText(result));
 }
 
-/** Aborted by the first Ctrl-C or SIGTERM; the second one ends the process at once. */
+/** Returns a signal that the first Ctrl-C or SIGTERM aborts. The second one ends the process at once. */
 export function interruption(): AbortSignal {
   const controller = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {

@@ -46,7 +46,10 @@ const OPTIONS = {
   workers: { type: 'string', default: '1' },
 } as const;
 
-/** @returns the exit code: 0 passed, 1 failed. */
+/**
+ * Runs `fanfare-load run`.
+ * @returns the exit code: 0 if the run passed, 1 if it failed
+ */
 export async function runCommand(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseFlags(args, OPTIONS);
   const [name, ...others] = positionals;

@@ -13,14 +13,14 @@ type Passed = Pick<RunOptions, 'seed' | 'thresholds' | 'signal' | 'trouble' | 'm
 
 interface RunOnOptions extends OutputFlags, Passed {
   readonly 'allow-limited'?: boolean | undefined;
-  /** Default: every message's checksum, unless there are too many. */
+  /** The checksum of one of so many messages is computed. Default: every message's, unless there are too many. */
   readonly verifyEvery?: number | undefined;
   readonly processes?: string | undefined;
-  /** `host:port` of each, separated by commas. */
+  /** The addresses of the agents, `host:port`, separated by commas. */
   readonly agents?: string | undefined;
 }
 
-/** Runs a scenario with generators of its own, or those of agents; shows, prints and writes what came of it. */
+/** Runs a scenario with generators of its own or those of agents, and shows, prints and writes the result. */
 export async function runOn(target: TargetPlan, scenario: Scenario, options: RunOnOptions): Promise<number> {
   const connections = Object.values(scenario.groups).reduce((sum, group) => sum + group.connections, 0);
   const processes = options.processes === undefined ? undefined : wholeNumber('processes', options.processes);
@@ -54,7 +54,10 @@ export async function runOn(target: TargetPlan, scenario: Scenario, options: Run
   }
 }
 
-/** With more deliveries a second than this, checksums are computed for one of so many at each subscriber. */
+/**
+ * With more deliveries a second than this, each subscriber computes the checksum of one of {@link VERIFY_EVERY}
+ * messages.
+ */
 const VERIFIED_PER_SECOND = 50_000;
 const VERIFY_EVERY = 16;
 

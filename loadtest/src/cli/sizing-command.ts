@@ -108,7 +108,7 @@ async function runCheck(values: Values): Promise<unknown> {
   return { load, ...result };
 }
 
-/** Of a check: small enough for one machine. */
+/** Returns the load of a check, which by default is small enough for one machine. */
 function defaults(values: Values) {
   const { messagesPerSecond: messages, ...load } = wantedOf(values, {
     connections: 600,

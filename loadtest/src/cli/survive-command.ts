@@ -38,12 +38,15 @@ const OPTIONS = {
   times: { type: 'string', default: '1' },
 } as const;
 
-/** Nobody is away for so long that the log does not reach back to it. */
+/** The thresholds of a run: no client is away for so long that the log does not reach back to its position. */
 const NOBODY_IS_RESET = ['resets==0', 'skipped==0'];
 
 type Transport = 'uws' | 'ws';
 
-/** @returns the exit code: 0 if all runs passed. */
+/**
+ * Runs `fanfare-load survive`.
+ * @returns the exit code: 0 if all runs passed
+ */
 export async function surviveCommand(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseFlags(args, OPTIONS);
   if (positionals.length > 0) throw new UsageError(`survive takes flags only, not ${positionals.join(' ')}`);
@@ -88,7 +91,7 @@ async function surviveOn(
     const random = seededRandom(options.seed);
     return await runOn(target, resolveScenario(wearScenario(plan)), {
       ...options,
-      // What is measured here is not speed.
+      // Speed is not measured here.
       'allow-limited': true,
       trouble: (trouble) => wearOut(plan, trouble, random),
       complaints: () => topology?.gateways.flatMap((gateway) => gateway.complaints()) ?? [],

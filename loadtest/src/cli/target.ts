@@ -19,7 +19,10 @@ export const TARGET_OPTIONS = {
 
 export const DEFAULT_URL = 'ws://127.0.0.1:8080/ws';
 
-/** Where the gateways are, from flags. @throws {UsageError} */
+/**
+ * Reads from flags where the gateways are.
+ * @throws {UsageError} if a flag is wrong, or two contradict each other
+ */
 export function parseTarget(flags: TargetFlags): TargetPlan {
   const urls = flags.url.map(webSocketUrl);
   const apis = flags['api-url']?.map(apiUrl) ?? urls.map(apiOf);
@@ -39,7 +42,8 @@ function webSocketUrl(text: string): string {
   if (url.protocol !== 'ws:' && url.protocol !== 'wss:')
     throw new UsageError(`--url takes ws://host:port/ws, not ${text}`);
   if (url.pathname === '/') url.pathname = '/ws';
-  // One name, one address: connections are spread over source addresses by hand. A certificate holds for its name.
+  // One name is taken as one address, because connections are spread over source addresses by hand. With TLS the name
+  // stays, because the certificate is valid for it.
   if (url.hostname === 'localhost' && url.protocol === 'ws:') url.hostname = '127.0.0.1';
   return url.href;
 }
@@ -67,7 +71,7 @@ export function isLoopback({ urls }: TargetPlan): boolean {
 
 const PROBE_TIMEOUT_MS = 3_000;
 
-/** Rejects, saying what to do, unless every gateway answers. */
+/** Rejects with a hint of what to do unless every gateway answers. */
 export async function probe({ apis }: TargetPlan): Promise<void> {
   for (const api of apis) {
     await fetch(new URL('/health/live', api), { signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) }).catch(

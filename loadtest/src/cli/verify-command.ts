@@ -43,7 +43,10 @@ const OPTIONS = {
   rate: { type: 'string', default: '90' },
 } as const;
 
-/** @returns the exit code: 0 passed, 1 failed. */
+/**
+ * Runs `fanfare-load verify`.
+ * @returns the exit code: 0 if the run passed, 1 if it failed
+ */
 export async function verifyCommand(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseFlags(args, OPTIONS);
   const urls = [...positionals, ...(values.url ?? [])];
@@ -69,7 +72,7 @@ export async function verifyCommand(args: readonly string[]): Promise<number> {
       seed,
       thresholds,
       signal,
-      // What is measured here is not speed.
+      // Speed is not measured here.
       'allow-limited': true,
       verifyEvery: 1,
       trouble: (trouble) =>

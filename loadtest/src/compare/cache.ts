@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
 
-/** What the baselines need, installed when they are first compared, and not with this package. */
+/** What the baselines need. It does not come with this package, but is installed when they are first compared. */
 const DEPENDENCIES = {
   'socket.io': '^4.8.1',
   '@socket.io/redis-adapter': '^8.3.0',
@@ -11,7 +11,10 @@ const DEPENDENCIES = {
   redis: '^5.8.0',
 };
 
-/** A folder whose `node_modules` holds the baselines' dependencies. @throws if npm cannot install them. */
+/**
+ * Returns a folder whose `node_modules` holds the dependencies of the baselines.
+ * @throws if npm cannot install them
+ */
 export function baselineFolder(print: (line: string) => void): string {
   const folder = path.join(process.env.XDG_CACHE_HOME || path.join(homedir(), '.cache'), 'fanfare-load', 'compare');
   if (Object.keys(DEPENDENCIES).every((name) => existsSync(path.join(folder, 'node_modules', name)))) return folder;

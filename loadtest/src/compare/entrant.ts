@@ -1,15 +1,15 @@
 import type { Subscribe } from '../generators/reader.js';
 
-/** A server under comparison, running. */
+/** A server under comparison that runs. */
 export interface Entrant {
   readonly name: string;
-  /** What stands behind the name: version, what is in the path. */
+  /** What is behind the name: the version, and what is in the path of a message. */
   readonly description: string;
-  /** Processes whose CPU and memory count; none of a server that runs elsewhere. */
+  /** The processes whose CPU and memory count. There are none if the server runs elsewhere. */
   readonly pids: readonly number[];
-  /** How one subscriber of the one channel connects; what it receives is counted by markers. */
+  /** How one subscriber of the one channel connects. What it receives is counted by markers. */
   readonly subscribe: Subscribe;
-  /** Publishes so many texts; resolves when they were handed over, acknowledged where the protocol says so. */
+  /** Publishes texts. Resolves when they were handed over, or acknowledged if the protocol has that. */
   publish(texts: readonly string[]): Promise<void>;
   stop(): Promise<void>;
 }

@@ -21,7 +21,7 @@ interface StartOptions {
 
 const LISTENING = /listening (\d+)/;
 
-/** Every baseline that can be started here, by name. */
+/** Every baseline that can be started on this machine, by name. */
 export const ENTRANTS: Readonly<Record<string, (options: StartOptions) => Promise<Entrant>>> = {
   fanfare: async ({ redis }) => {
     const { server, port } = await startFanfare({ redisPort: redis.port });
@@ -109,7 +109,7 @@ export const ENTRANTS: Readonly<Record<string, (options: StartOptions) => Promis
   },
 };
 
-/** A Fanfare gateway that runs, wherever. */
+/** Returns a Fanfare gateway that runs already, here or elsewhere. */
 export function fanfareAt(url: string, api: string, apiKey: string): Entrant {
   const channel = `demo:load-compare-${Math.random().toString(36).slice(2, 8)}`;
   const item = (text: string) => `{"channel":"${channel}","data":"${text}"}`;
@@ -131,8 +131,8 @@ export function fanfareAt(url: string, api: string, apiKey: string): Entrant {
 }
 
 /**
- * A Centrifugo server that runs, by its public protocol: JSON commands, one a line, over
- * `/connection/websocket`, and the HTTP API (centrifugal.dev, "Client protocol" and "Server API").
+ * Returns a Centrifugo server that runs already. It is spoken to by its public protocol, JSON commands of a line each
+ * over `/connection/websocket`, and by its HTTP API (centrifugal.dev, "Client protocol" and "Server API").
  */
 export function centrifugoAt(url: string, api: string, apiKey: string, token: string | undefined): Entrant {
   const channel = `load-compare-${Math.random().toString(36).slice(2, 8)}`;
@@ -175,7 +175,7 @@ function httpPublisher(
   };
 }
 
-/** One TCP connection that is written to and whose answers are passed over. */
+/** Returns a publisher over one TCP connection, whose answers are passed over. */
 function tcpPublisher(port: number, encode: (text: string) => string, greeting = ''): Entrant['publish'] {
   const socket = connect({ port, host: '127.0.0.1', noDelay: true });
   socket.unref();
@@ -187,7 +187,7 @@ function tcpPublisher(port: number, encode: (text: string) => string, greeting =
   return async (texts) => void socket.write(texts.map(encode).join(''));
 }
 
-/** A script in a folder of its own, with these modules. */
+/** Puts a script into a folder of its own, together with these modules. */
 function scriptFolder(modules: string, source: string): { readonly script: string; remove(): void } {
   const folder = mkdtempSync(path.join(tmpdir(), 'fanfare-compare-'));
   const script = path.join(folder, 'server.mjs');
@@ -196,7 +196,7 @@ function scriptFolder(modules: string, source: string): { readonly script: strin
   return { script, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
-/** The folder in which this package finds `ws`. */
+/** Returns the folder in which this package finds `ws`. */
 function ownModules(): string {
   return path.dirname(path.dirname(createRequire(import.meta.url).resolve('ws/package.json')));
 }

@@ -1,7 +1,7 @@
 /**
- * The Socket.IO baseline: one server with the Redis adapter, published to through Redis by its emitter, as
- * another process of a deployment would. Run in the folder that has its dependencies; written as text
- * because this package does not have them.
+ * The Socket.IO baseline: one server with the Redis adapter. Its emitter publishes through Redis, as another process of
+ * a deployment would. It is run in the folder that has its dependencies, and is written as text because this package
+ * does not have them.
  */
 export const SOCKET_IO_SERVER = `
 import { createServer } from 'node:http';
@@ -27,7 +27,7 @@ io.on('connection', (socket) => { socket.on('join', async () => { await socket.j
 http.listen(0, '127.0.0.1', () => console.log('listening ' + http.address().port));
 `;
 
-/** The plain `ws` baseline: every message sent to every socket. */
+/** The plain `ws` baseline, which sends every message to every socket. */
 export const WS_SERVER = `
 import { createServer } from 'node:http';
 import { WebSocketServer } from 'ws';

@@ -12,7 +12,7 @@ type AnySubscriber = Subscriber | SdkSubscriber;
 
 /** How often connections are opened, closed and churned, ms. */
 const STROKE_MS = 20;
-/** Losses told in full; more are only counted. */
+/** How many losses are reported in full. More are only counted. */
 const MAX_LOSSES = 2_000;
 
 interface CrowdOptions {
@@ -23,12 +23,12 @@ interface CrowdOptions {
   hasBegun(): boolean;
 }
 
-/** The subscribers of one group in one worker: as many as its load asks for. */
+/** The subscribers of one group in one worker. There are as many as the group's load asks for. */
 export class Crowd {
   readonly name: string;
   readonly #options: CrowdOptions;
   readonly #open: AnySubscriber[] = [];
-  /** Subscribers that left, and were passed over something. */
+  /** Subscribers that left, and that had been passed over some messages. The audit still looks at them. */
   readonly #left: AnySubscriber[] = [];
   readonly #timer: NodeJS.Timeout;
   #slow: NodeJS.Timeout | undefined;
@@ -46,25 +46,25 @@ export class Crowd {
     if (slow) this.#slow = setInterval(() => this.#stallSlow(slow.share, slow.stall), slow.every);
   }
 
-  /** 0-1 of its connections. */
+  /** The load: the share of the group's connections that is wanted, 0-1. */
   set load(load: number) {
     this.#wanted = Math.round(this.#options.share.count * load);
     this.#stroke();
   }
 
-  /** Cuts a share of those that read, and all if the share is 1. */
+  /** Cuts a share of the subscribers that read, or all subscribers if the share is 1. */
   cut(share: number, random: () => number): void {
     const chosen = this.#some(share, random, share < 1);
     this.#options.tally.cut += chosen.length;
     for (const one of chosen) one.cut();
   }
 
-  /** A share of those that read stops doing so for a time. */
+  /** Makes a share of the subscribers that read stop reading for a time. */
   stall(share: number, ms: number, random: () => number): void {
     this.#stallAll(this.#some(share, random, true), ms);
   }
 
-  /** Everybody reads from now on, so that all can catch up. */
+  /** Lets all subscribers read from now on, so that all can catch up. */
   release(): void {
     clearInterval(this.#slow);
     for (const one of this.#open) if (one.isStalled) one.resume();
@@ -89,7 +89,7 @@ export class Crowd {
     );
   }
 
-  /** Holds everything received against what was acknowledged; counts it, and returns what was lost. */
+  /** Compares everything that was received with what was acknowledged, counts it, and returns what was lost. */
   audit(acks: ReadonlyMap<string, readonly AckSummary[]>): Loss[] {
     const losses: Loss[] = [];
     for (const one of this.#open) this.#audit(one, acks, one.state !== 'refused', losses);
@@ -154,7 +154,7 @@ export class Crowd {
     const label = `${name}#${index}${generation}`;
     const subscriber = { label, index, receipts, presence: group.presence };
     const { urls, tokens } = plan.target;
-    // The first attempt of each goes to its gateway, later ones to the next.
+    // The first attempt of each subscriber goes to its gateway, later ones to the next.
     let attempt = 0;
     const url = () => urls[(index + attempt++) % urls.length] as string;
     const namespace = group.namespace ?? (group.durable ? 'demo' : 'live');

@@ -3,7 +3,10 @@ import type { Point } from '../report/result.js';
 import { judgeGenerators } from './limits.js';
 import { Recording } from './recording.js';
 
-/** A run of so many seconds, each with a loop that is so busy in a process that computes for so much of the time. */
+/**
+ * Returns a run of some seconds. For each second it takes how busy the event loop is, and for how much of the time the
+ * process computes.
+ */
 function recorded(
   seconds: readonly (readonly [generatorBusy: number, generatorCore: number])[],
   lateMs = 1,

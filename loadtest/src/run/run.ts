@@ -22,25 +22,25 @@ export interface RunOptions {
   readonly seed: number;
   readonly runId: string;
   readonly thresholds: readonly Threshold[];
-  /** A run that its generators limited passes all the same. */
+  /** Whether a run passes although its generators limited it. */
   readonly allowLimited: boolean;
-  /** Every message's checksum, or one of so many for each subscriber. */
+  /** The checksum of one of so many messages is computed at each subscriber. With 1 it is that of every message. */
   readonly verifyEvery: number;
   /** Ends the run early, in an orderly way. */
   readonly signal: AbortSignal;
   readonly onPoint: (progress: Progress) => void;
-  /** Faults; runs while messages are published, until `signal` is aborted. */
+  /** Causes faults. It runs while messages are published, until `signal` is aborted. */
   readonly trouble?: ((trouble: Trouble) => Promise<void>) | undefined;
-  /** Called when nothing is published any more, before the audit: everything must run again. */
+  /** Called when nothing is published any more, before the audit. Once it resolves, everything must run again. */
   readonly mend?: (() => Promise<void>) | undefined;
-  /** Memory of the gateways, where somebody knows better than `/metrics`. */
+  /** Returns the memory of the gateways, if the caller knows it better than `/metrics`. */
   readonly sample?: (() => Promise<GatewaySample | undefined>) | undefined;
-  /** Lines of the gateways' logs that should not be there: one of them, and the run has failed. */
+  /** Returns lines of the gateways' logs that should not be there. A single one of them fails the run. */
   readonly complaints?: (() => readonly string[]) | undefined;
   readonly notes?: readonly string[];
 }
 
-/** What those who cause faults can do and tell. */
+/** What those who cause faults can do and report. */
 export interface Trouble {
   readonly signal: AbortSignal;
   mark(text: string): void;
@@ -50,7 +50,7 @@ export interface Trouble {
 
 export interface Progress {
   readonly phase: string;
-  /** 0-1 of the whole run. */
+  /** How much of the whole run is over, 0-1. */
   readonly share: number;
   readonly point: Point;
   readonly recording: Recording;
@@ -59,16 +59,18 @@ export interface Progress {
 
 const TICK_MS = 1_000;
 const LOAD_STEP_MS = 250;
-/** Connections on their way at a time, in all generators together. */
+/** How many connections are being made at a time, in all generators together. */
 const CONNECTING = 400;
-/** Without one more connection for this long, the rest will not come, ms. */
+/** How long to wait for one more connection, ms. After that the rest will not come. */
 const CONNECT_PATIENCE_MS = 15_000;
-/** For the first connection of all: without one there is nothing to measure, ms. */
+/** How long to wait for the first connection of all, ms. Without one there is nothing to measure. */
 const FIRST_CONNECTION_MS = 10_000;
-/** Without anything more received for this long, what is missing will not come, ms. */
+/** How long to wait in the audit for one more message, ms. After that what is missing will not come. */
 const AUDIT_PATIENCE_MS = 10_000;
 const SETTLE_PATIENCE_MS = 130_000;
-/** Fewer connections say nothing about the memory of each. */
+/**
+ * How many connections a run needs for its memory to be divided by them. Fewer say nothing about the memory of each.
+ */
 const MIN_CONNECTIONS_FOR_MEMORY = 500;
 const NEVER = new AbortController().signal;
 
@@ -93,7 +95,7 @@ class Run {
   #ticking = Promise.resolve();
   #failure: Error | undefined;
   readonly #failed = new AbortController();
-  /** Aborted by whoever runs this, or by a failure. */
+  /** Aborted by the caller, or by a failure. */
   readonly #signal: AbortSignal;
 
   constructor(options: RunOptions) {
@@ -128,7 +130,7 @@ class Run {
     return result;
   }
 
-  /** A generator is gone: what it would have counted is missing, whatever else is measured. */
+  /** Called when a generator is gone: what it would have counted is missing, whatever else is measured. */
   #fail(error: Error): void {
     this.#failure ??= error;
     this.#failed.abort();
@@ -178,11 +180,11 @@ class Run {
     ended.abort();
     const endedAt = performance.now();
     await troubles;
-    // It is published until what was broken last runs again.
+    // Messages are published until what was broken last runs again.
     if (troubles && this.#isPublishing) this.#publishedMs += performance.now() - endedAt;
   }
 
-  /** The faults of whoever runs this, and the storms of the scenario. */
+  /** Starts the faults of the caller, and the storms of the scenario. */
   async #startTrouble(trouble: RunOptions['trouble'], signal: AbortSignal): Promise<void> {
     const told: Trouble = {
       signal: AbortSignal.any([signal, this.#signal]),
@@ -249,7 +251,7 @@ class Run {
 
   async #settleMemory(): Promise<void> {
     if (this.#memory.after !== undefined || this.#wanted < MIN_CONNECTIONS_FOR_MEMORY) return;
-    // The garbage of so many handshakes is not what connections hold.
+    // The garbage of so many handshakes is not memory that connections hold.
     await sleep(1_000, undefined, { signal: this.#signal }).catch(() => {});
     this.#memory.after = (await this.#sample())?.residentBytes;
   }
@@ -301,7 +303,7 @@ class Run {
     }
   }
 
-  /** Who ends a run early does not wait for connections that are not there yet. */
+  /** Returns the final load. A caller who ends a run early does not wait for connections that are not there yet. */
   #finalLoad(): number {
     const load = Number(this.#lastLoad.split(' ')[0] ?? 1);
     return this.#signal.aborted ? Math.min(load, this.#recording.connections / Math.max(1, this.#wanted)) : load;
@@ -359,7 +361,7 @@ class Run {
     const { scenario, target, seed, runId, generators, thresholds, allowLimited, signal, notes = [] } = this.#options;
     const recording = this.#recording;
     const { before, after } = this.#memory;
-    // A gateway that gave back more than connections took (it had just been busy) tells nothing.
+    // If a gateway gave back more memory than connections took, because it had just been busy, nothing is known.
     const isMemoryKnown =
       before !== undefined && after !== undefined && after > before && this.#wanted >= MIN_CONNECTIONS_FOR_MEMORY;
     const gatewayBytes = recording.points.flatMap(({ gatewayBytes: bytes }) => bytes ?? []);
@@ -405,7 +407,7 @@ class Run {
     };
     const outcomes = judge(thresholds, base);
     const isClean = MUST_BE_ZERO.every((name) => audit[name] === 0);
-    // While some come and leave all the time, all of them at once are hardly ever seen.
+    // While some connections come and leave all the time, they are hardly ever all there at once.
     const hasChurn = Object.values(scenario.groups).some(({ churn }) => churn);
     const wereAll = recording.peakConnections >= this.#wanted;
     const isRefused = recording.refused > 0;

@@ -8,37 +8,43 @@ export interface Tick {
   readonly bytes: number;
   readonly published: number;
   readonly acknowledged: number;
-  /** Encoded histograms of durations, us: from due to received, from due to acknowledged, from connect to subscribed. */
+  /** Histogram of the durations from due to received, us, encoded. `undefined` if there were none. */
   readonly latency: string | undefined;
+  /** Histogram of the durations from due to acknowledged, us, encoded. `undefined` if there were none. */
   readonly acknowledgement: string | undefined;
+  /** Histogram of the durations from connect to subscribed, us, encoded. `undefined` if there were none. */
   readonly connecting: string | undefined;
-  /** How late messages left against their schedule, us. */
+  /** Histogram of how late messages left against their schedule, us, encoded. `undefined` if there were none. */
   readonly lateness: string | undefined;
-  /** Connections now: subscribed, and on their way. */
+  /** How many connections are subscribed now. */
   readonly connections: number;
+  /** How many connections are on their way now. */
   readonly pending: number;
-  /** Connections that were refused for good, since the run began. */
+  /** How many connections were refused for good, since the run began. */
   readonly refused: number;
-  /** Connections that were cut, and readers that were stopped, since the run began. */
+  /** How many connections were cut, since the run began. */
   readonly cut: number;
+  /** How many times readers were stopped, since the run began. */
   readonly stalled: number;
-  /** Join and leave frames received. */
+  /** How many join and leave frames were received. */
   readonly presence: number;
   readonly errors: Readonly<Record<string, number>>;
-  /** Of this process since its last report: CPU time and wall time, ms; share of the loop that was busy, 0-1. */
+  /** CPU time of this process since its last report, ms. */
   readonly cpuMs: number;
+  /** Wall time since the last report, ms. */
   readonly wallMs: number;
+  /** Share of that time in which the event loop was busy, 0-1. */
   readonly loopBusy: number;
   readonly residentBytes: number;
   readonly audit: AuditCounts;
 }
 
-/** Offenders kept of each kind. */
+/** How many offenders are kept of each kind. */
 const KEPT = 3;
-/** A channel of a run, as `channelName` makes them. */
+/** Finds the channels of a run in a text, as `channelName` names them. */
 const CHANNEL = /(?<namespace>[\w.-]+):load-[\w-]+/g;
 
-/** The counters of one generator process; everybody in it counts here. */
+/** The counters of one generator process. All subscribers and publishers in it count here. */
 export class Tally {
   received = 0;
   bytes = 0;
@@ -46,7 +52,7 @@ export class Tally {
   acknowledged = 0;
   connections = 0;
   pending = 0;
-  /** Never reset. */
+  /** How many connections were refused for good. It is never reset. */
   refused = 0;
   cut = 0;
   stalled = 0;
@@ -55,7 +61,7 @@ export class Tally {
   readonly acknowledgement = new DurationRecorder();
   readonly connecting = new DurationRecorder();
   readonly lateness = new DurationRecorder();
-  /** Never reset. */
+  /** The counts of the audit. They are never reset. */
   readonly audit: AuditCounts = noCounts();
   readonly offenders: Offender[] = [];
   #errors: Record<string, number> = {};
@@ -63,13 +69,13 @@ export class Tally {
   #loop = performance.eventLoopUtilization();
   #at = performance.now();
 
-  /** Counts what was told, the same of all channels as one. */
+  /** Counts an error by its text. The same error on several channels counts as one kind. */
   error(text: string): void {
     const what = text.replace(CHANNEL, '$<namespace>:…');
     this.#errors[what] = (this.#errors[what] ?? 0) + 1;
   }
 
-  /** A connection ended with a close code after which the protocol forbids another attempt. */
+  /** Counts a connection that ended with a close code after which the protocol forbids another attempt. */
   refuse(code: number, reason: string): void {
     this.refused++;
     this.error(`refused for good: ${code}${reason ? ` ${reason}` : ''}`);

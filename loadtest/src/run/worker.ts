@@ -1,4 +1,4 @@
-/** A generator process: connections and publishers of its share, told by its parent what to do. */
+/** A generator process: it holds its share of connections and publishers, and does what its parent asks. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AckLog, AckSummary } from '../audit/ack-log.js';
 import { Receipts } from '../audit/receipts.js';
@@ -17,12 +17,14 @@ import { channelName, type Loss, type Share, type WorkerPlan, type WorkerReply, 
 import { linkCount } from './shares.js';
 import { Tally } from './tally.js';
 
-/** Channels that one witness of the closed model is on. */
+/** How many channels one witness of the closed model is on. */
 const WITNESSED = 100;
-/** That one connection takes before the next is asked; of batches: as many as the scenario says. */
+/**
+ * How many messages one connection takes before the next one is asked. For batches it is as many as the scenario says.
+ */
 const MESSAGES_AT_ONCE: { readonly [by in Publish['by']]?: number } = { http: 1, websocket: 1_000, sdk: 1 };
 const POLL_MS = 20;
-/** After everything came, so that what comes twice is seen, ms. */
+/** How long to wait after everything came, ms, so that messages that come twice are seen. */
 const LINGER_MS = 300;
 
 const tally = new Tally();
@@ -76,7 +78,7 @@ function publisherOf({ name, group, firstStream }: Share): Publisher {
   return publisher;
 }
 
-/** Subscribers in this process that tell the closed model what has been delivered. */
+/** Opens subscribers in this process that tell the closed model what has been delivered. */
 function openWitnesses(channels: readonly string[], group: Group, publisher: Publisher): void {
   const dialect = DIALECTS[group.dialect];
   for (let from = 0; from < channels.length; from += WITNESSED) {
@@ -130,7 +132,7 @@ async function audit(summaries: readonly AckSummary[], patienceMs: number): Prom
   return crowds.flatMap((crowd) => crowd.audit(acks));
 }
 
-/** Of one group, or of all, and then of the publishers too. */
+/** Cuts connections of one group, or of all groups and then of the publishers too. */
 function cut(share: number, seed: number, group: string | undefined): void {
   for (const [index, crowd] of crowds.entries())
     if (group === undefined || crowd.name === group) crowd.cut(share, chance(seed, index));
@@ -138,7 +140,7 @@ function cut(share: number, seed: number, group: string | undefined): void {
   for (const [index, publisher] of publishers.entries()) publisher.cut(share, chance(seed, crowds.length + index));
 }
 
-/** By which one of this process is chosen: another one for each, in every process. */
+/** Returns the random numbers that choose connections. They differ for each crowd and publisher, in every process. */
 function chance(seed: number, index: number): () => number {
   return seededRandom(seed + plan.seed + index * 7_919);
 }
@@ -196,7 +198,7 @@ async function handle(request: WorkerRequest): Promise<Omit<WorkerReply, 'id'>> 
   }
 }
 
-/** A parent that is gone needs no answer. */
+/** Answers the parent. If it is gone, it needs no answer. */
 function answer(reply: WorkerReply): void {
   process.send?.(reply, undefined, undefined, () => {});
 }

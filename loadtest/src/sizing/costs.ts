@@ -4,17 +4,17 @@ import { z } from 'zod';
 
 const cost = z.number().nonnegative();
 
-/** CPU time and bytes that a Redis master spends; a share of a fleet's load has the same shape. */
+/** CPU time and bytes that a Redis master spends. A fleet's load on a master has the same shape. */
 const redisCosts = z.object({
-  /** Every second, without a gateway. */
+  /** Spent every second, without a gateway. */
   second: cost,
-  /** For each gateway connected to it, every second: heartbeats, the map of the cluster. */
+  /** Spent every second for each gateway connected to it: heartbeats, and the map of the cluster. */
   gatewaySecond: cost,
-  /** For each publish: the script, and its reply. */
+  /** Spent for each publish: the script, and its reply. */
   publish: cost,
-  /** For each gateway that has subscribers on the channel of a publish. */
+  /** Spent for each gateway that has subscribers on the channel of a publish. */
   push: cost,
-  /** For each channel alive on each gateway, every second: the audit of its cursor. */
+  /** Spent every second for each channel alive on each gateway: the audit of its cursor. */
   channelSecond: cost,
 });
 
@@ -26,38 +26,38 @@ const costsSchema = z.object({
     redis: z.string(),
     command: z.string(),
   }),
-  /** Of a gateway, in microseconds of CPU time. */
+  /** CPU time of a gateway, us. */
   gatewayUs: z.object({
-    /** Every second, connected to Redis, without a connection or a channel. */
+    /** Spent every second, connected to Redis, without a connection or a channel. */
     second: cost,
-    /** For each connection, every second: pings. */
+    /** Spent every second for each connection: pings. */
     connectionSecond: cost,
-    /** For each channel alive on it, every second. */
+    /** Spent every second for each channel alive on the gateway. */
     channelSecond: cost,
-    /** For each publish that it takes. */
+    /** Spent for each publish that the gateway takes. */
     publish: cost,
-    /** For each message pushed to it by Redis. */
+    /** Spent for each message that Redis pushes to the gateway. */
     push: cost,
-    /** For each subscriber to whom a message leaves, as a write of its own. */
+    /** Spent for each subscriber to whom a message leaves in a write of its own. */
     delivery: cost,
-    /** For each time that it slept until something came: caches are cold, and what came came alone. */
+    /** Spent for each time that the gateway slept until something came: caches are cold, and what came was alone. */
     wakeup: cost,
   }),
-  /** Resident memory of a gateway, garbage collected. */
+  /** Resident memory of a gateway after garbage was collected, bytes. */
   gatewayBytes: z.object({ process: cost, connection: cost, subscription: cost, channel: cost }),
-  /** What a gateway writes to one subscriber for one message. */
+  /** Bytes that a gateway writes to one subscriber for one message. */
   deliveryBytes: cost,
   redisUs: redisCosts,
   redisOutputBytes: redisCosts,
-  /** The fit of the costs of publish, push and delivery: the mean of what single runs were off, as a share. */
+  /** How well the costs of publish, push and delivery fit: the mean of what single runs were off, as a share. */
   fitError: z.object({ gatewayUs: cost, redisUs: cost, redisOutputBytes: cost }),
 });
 
-/** What things cost, as `fanfare-load sizing measure` writes it. */
+/** The costs of everything, as `fanfare-load sizing measure` writes them. */
 export type Costs = z.infer<typeof costsSchema>;
 export type RedisCosts = z.infer<typeof redisCosts>;
 
-/** Those measured for `docs/SIZING.md`, which come with this package. */
+/** The file of the costs that were measured for `docs/SIZING.md`. It comes with this package. */
 export const SHIPPED_COSTS = fileURLToPath(new URL('../../costs.json', import.meta.url));
 
 /** @throws if the file cannot be read, or is not what `sizing measure` writes */

@@ -9,7 +9,7 @@ import { costsTable, PROFILE_LOAD, simulationReport, sizingTable } from './table
 const PAGE = readFileSync(fileURLToPath(new URL('../../../docs/SIZING.md', import.meta.url)), 'utf8');
 const COSTS = readCosts(SHIPPED_COSTS);
 
-// A million connections are placed a dozen times and more.
+// The table takes time, because a million connections are placed a dozen times and more.
 it('docs/SIZING.md has the table that is printed', { timeout: 180_000 }, () => {
   expect(PAGE).toContain(`\n\n${sizingTable(COSTS, DEFAULT_LIMITS)}\n\n`);
 });

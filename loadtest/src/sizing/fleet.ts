@@ -18,18 +18,18 @@ const SIZE = 64;
 /** What a run did, and what it cost. */
 export interface FleetRun extends Spent {
   readonly published: number;
-  /** Subscribers reached. */
+  /** How many times a message reached a subscriber. */
   readonly delivered: number;
 }
 
-/** Subscribers of channels on gateways, connected. */
+/** Connected subscribers of channels on gateways. */
 interface Crowd {
   readonly pool: ReaderPool;
   /** How many subscribers each channel has, over all gateways. */
   readonly subscribers: ReadonlyMap<string, number>;
 }
 
-/** Through which gateway each message is published, by its index, and when. */
+/** Says through which gateway each message is published, by the index of the message, and when. */
 type Pace = { readonly through: (index: number) => number } & (
   | { /** Messages under way at once. */ readonly inFlight: number }
   | { /** Draws the time until the next message, ms. */ readonly gapMs: () => number }
@@ -48,7 +48,7 @@ export class Fleet {
     this.#redis = redis;
   }
 
-  /** Without gateways yet. One master stands alone; more are a cluster without replicas. */
+  /** Starts Redis without gateways. One master stands alone; more masters are a cluster without replicas. */
   static async start(masters: number): Promise<Fleet> {
     const redis =
       masters === 1 ? await startRedis() : await startCluster({ masters, replicas: 0, nodeTimeoutMs: 15_000 });
@@ -60,7 +60,7 @@ export class Fleet {
     return this.#redis.nodes;
   }
 
-  /** Starts gateways until there are so many. */
+  /** Starts gateways until there are `count`. */
   async grow(count: number): Promise<void> {
     while (this.gateways.length < count) {
       const open = { subscribe: 'anyone', publish: 'anyone' };
@@ -80,7 +80,7 @@ export class Fleet {
     }
   }
 
-  /** Connects a subscriber for each entry: to which gateway, and on which channels. */
+  /** Connects a subscriber for each entry, which says to which gateway and on which channels. */
   async gather(
     subscribers: Iterable<{ readonly gateway: number; readonly channels: readonly string[] }>,
   ): Promise<Crowd> {
@@ -96,14 +96,14 @@ export class Fleet {
   }
 
   /**
-   * Publishes a message to each of the channels. With `inFlight` so many of them are under way: the next one follows
-   * once the one so many places before it is acknowledged and its subscribers have it. With `gapMs` the next one follows
+   * Publishes a message to each of the channels. With `inFlight`, so many of them are under way: a message follows once
+   * the one that many places before it is acknowledged and its subscribers have it. With `gapMs`, a message follows
    * that long after the one before, whatever has arrived.
    */
   async run({ pool, subscribers }: Crowd, channels: readonly string[], { through, ...pace }: Pace): Promise<FleetRun> {
     const deliveriesBefore = pool.received;
     const repliesBefore = this.#replies;
-    // Deliveries due once the messages up to that one have arrived.
+    // How many deliveries there are once all messages up to that one have arrived.
     let delivered = 0;
     const due = channels.map((channel) => {
       delivered += subscribers.get(channel) ?? 0;
@@ -165,14 +165,14 @@ export class Fleet {
     this.#intakes[gateway]?.write(textFrame(frame));
   }
 
-  /** What the fleet spends while nothing is published. */
+  /** Measures what the fleet spends while nothing is published. */
   async idle(ms: number): Promise<FleetRun> {
     const spent = await this.#watch();
     await sleep(ms);
     return { ...(await spent()), published: 0, delivered: 0 };
   }
 
-  /** Bytes of the frame of one message, over everything delivered so far. */
+  /** Returns the mean size of the frame of one message, bytes, over everything delivered so far. */
   async bytesPerDelivery(): Promise<number> {
     const texts = await Promise.all(
       this.gateways.map(async ({ api }) => (await fetch(new URL('/metrics', api))).text()),

@@ -15,15 +15,15 @@ import { watchSpent } from './spent.js';
 
 interface MeasurePlan {
   readonly print: (line: string) => void;
-  /** Messages of a run. */
+  /** How many messages a run has. */
   readonly messages: number;
-  /** Messages under way at once, to different channels: a gateway at work has several in each turn. */
+  /** How many messages are under way at once, to different channels. A gateway at work has several in each turn. */
   readonly inFlight: number;
-  /** Messages of a run with one under way, which wakes its gateway several times. */
+  /** How many messages a run with one message under way has. Each message wakes its gateway several times. */
   readonly lonelyMessages: number;
-  /** Connections of each kind, in the measurement of idle ones. */
+  /** How many connections of each kind there are in the measurement of idle ones. */
   readonly connections: number;
-  /** How long idle ones are watched: 30 s see one audit of each channel, and a ping of each connection. */
+  /** How long idle connections are watched, ms: 30 s see one audit of each channel, and a ping of each connection. */
   readonly idleMs: number;
 }
 
@@ -31,8 +31,8 @@ const GATEWAYS = [1, 2, 4] as const;
 const MASTERS = [1, 3] as const;
 const CHANNELS = 64;
 /**
- * Subscribers of each channel: on each gateway, and on how many gateways of so many. Each has channels of its
- * own: a gateway stays subscribed for some seconds after the last subscriber has left.
+ * How many subscribers a channel has on each gateway that it is on, and on how many of all gateways it is. Each set has
+ * channels of its own, because a gateway stays subscribed for some seconds after the last subscriber has left.
  */
 const SUBSCRIBER_SETS = [
   { name: 'no subscribers', subscribers: 0, on: (_: number) => 0 },
@@ -42,7 +42,7 @@ const SUBSCRIBER_SETS = [
 ] as const;
 const IDLE_FLEET_MS = 4_000;
 const SETTLE_MS = 500;
-/** Messages that each gateway takes before it is measured, in runs. */
+/** How many messages each gateway takes before it is measured, as a multiple of those of a run. */
 const WARM_RUNS = 4;
 
 /** One row of the measurement, as it is printed and kept. */
@@ -50,15 +50,16 @@ interface Measured {
   readonly masters: number;
   readonly gateways: number;
   readonly subscribers: string;
-  /** Gateways with subscribers on the channel. */
+  /** How many gateways have subscribers on the channel. */
   readonly reached: number;
-  /** Messages under way at once. */
+  /** How many messages are under way at once. */
   readonly inFlight: number;
   readonly deliveriesPerPublish: number;
-  /** Of the gateway that takes the publishes, and of the others on average; idle costs taken off. */
+  /** CPU time of the gateway that takes the publishes, us for each publish, without the costs of an idle gateway. */
   readonly publishingUs: number;
-  /** How often the gateway that takes the publishes slept until something came, for each of them. */
+  /** How often the gateway that takes the publishes slept until something came, for each publish. */
   readonly wakeups: number;
+  /** CPU time of each other gateway on average, us for each publish, without the costs of an idle gateway. */
   readonly othersUs: number | undefined;
   readonly redisUs: number;
   readonly redisOutputBytes: number;
@@ -106,10 +107,10 @@ export async function measureCosts(plan: MeasurePlan): Promise<{ costs: Costs; r
   return { costs, rows };
 }
 
-/** What Ethernet, IP and TCP put around a frame that leaves alone. */
+/** Bytes that Ethernet, IP and TCP put around a frame that leaves alone. */
 const HEADER_BYTES = 66;
 
-/** What a fleet costs a second that nobody uses; of Redis for each master. */
+/** What a fleet that nobody uses spends every second. What Redis spends is that of each master. */
 interface IdleFleet {
   readonly gatewayUs: number;
   readonly wakeups: number;
@@ -139,7 +140,7 @@ async function measureFleet(
     for (const gateways of GATEWAYS) {
       await fleet.grow(gateways);
       const warm = await fleet.gather(subscribersOf(WARM_CHANNELS, gateways, 2));
-      // Until code is compiled: V8 does that on the same core.
+      // The run goes on until code is compiled, which V8 does on the same core.
       await fleet.run(warm, [...inTurn(WARM_CHANNELS, WARM_RUNS * gateways * messages), ...ALL_CHANNELS], {
         through: (index) => index % gateways,
         inFlight,
@@ -161,7 +162,7 @@ async function measureFleet(
       for (const [set, { name, subscribers, on }] of SUBSCRIBER_SETS.entries()) {
         const channels = channelsOf(set);
         const reached = on(gateways);
-        // On two and more, the one is not the gateway that takes the publishes.
+        // If there are two gateways or more, the one that is reached is not the one that takes the publishes.
         const first = gateways - Math.max(1, reached);
         const crowd = await fleet.gather(subscribersOf(channels, reached, subscribers, first));
         for (const { messages, inFlight } of [company, lonely]) {
@@ -178,7 +179,8 @@ async function measureFleet(
           const redisUs = Math.max(0, run.redisUs - now.redisUs * masters * run.seconds);
           const redisOutputBytes = Math.max(0, run.redisOutputBytes - now.redisOutputBytes * masters * run.seconds);
           if (inFlight > 1) {
-            // One that stands alone takes half of what masters of a cluster do: they see fewer messages in one read.
+            // A master that stands alone takes half of what masters of a cluster do, because those see fewer messages
+            // in one read.
             if (masters > 1) seen.redis.push({ factors: [messages, messages * reached], value: redisUs });
             seen.output.push({ factors: [messages, messages * reached], value: redisOutputBytes });
           }
@@ -219,7 +221,7 @@ function channelsOf(set: number): readonly string[] {
 }
 
 const WARM_CHANNELS = channelsOf(SUBSCRIBER_SETS.length);
-/** Of every set: a first message makes the log. */
+/** The channels of every set. A first message to each makes its log. */
 const ALL_CHANNELS = SUBSCRIBER_SETS.flatMap((_, set) => channelsOf(set));
 
 function* subscribersOf(channels: readonly string[], gateways: number, subscribers: number, first = 0) {
@@ -234,11 +236,14 @@ function inTurn(channels: readonly string[], messages: number): string[] {
   return Array.from({ length: messages }, (_, index) => channels[index % channels.length] as string);
 }
 
-/** V8's young generation would grow while connections are made, however many, and be counted as theirs. */
+/**
+ * Without this flag V8's young generation would grow while connections are made, however many there are, and be counted
+ * as theirs.
+ */
 const FIXED_YOUNG_GENERATION = ['--max-semi-space-size=1'];
 const SHARED_CHANNELS = channelsOf(0).slice(0, 5);
 
-/** Connections and channels to which nobody publishes, on one gateway over one Redis. */
+/** Measures connections and channels to which nobody publishes, on one gateway over one Redis. */
 async function measureIdle({ connections, idleMs, print }: MeasurePlan) {
   const redis = await startRedis();
   const { server, port } = await startFanfare({ redisPort: redis.node.port, nodeFlags: FIXED_YOUNG_GENERATION });
@@ -255,7 +260,7 @@ async function measureIdle({ connections, idleMs, print }: MeasurePlan) {
   try {
     const start = await stage(undefined);
     await stage(() => SHARED_CHANNELS.slice(0, 1));
-    // From here on it is warm: what grows is what is held.
+    // From here on the gateway is warm: memory that grows is held by connections and channels.
     const none = await stage(undefined);
     const noneSpent = await none.spend();
     const shared = await stage(() => SHARED_CHANNELS.slice(0, 1));

@@ -59,7 +59,7 @@ it('a gateway is woken by what comes while it sleeps, and takes along what comes
     const cpu = cpuOf(messages);
     expect(cpu).toBeCloseTo(withoutWaking(messages) + (3 * messages * (1 - cpu) * wakeup) / 1e6, 9);
   }
-  // Who never sleeps is never woken.
+  // A gateway that never sleeps is never woken.
   expect(cpuOf(1_000)).toBe(withoutWaking(1_000));
 });
 

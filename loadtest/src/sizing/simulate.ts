@@ -1,34 +1,34 @@
-/** What each gateway and each Redis master of a fleet has to do for a load, from what things cost. */
+/** Computes what each gateway and each Redis master of a fleet has to do for a load, from the costs. */
 import type { Costs, RedisCosts } from './costs.js';
 import { type Load, mastersOfShards, type Population, placeConnections, populate } from './placement.js';
 
 interface GatewayLoad {
   readonly connections: number;
-  /** Of its connections, to channels. */
+  /** How many subscriptions its connections have to channels. */
   readonly subscriptions: number;
-  /** Alive on it: with subscribers. */
+  /** How many channels are alive on it, which means that they have subscribers there. */
   readonly channels: number;
-  /** A second: messages that Redis pushes to it. */
+  /** How many messages Redis pushes to it in a second. */
   readonly pushes: number;
-  /** A second: messages that leave for a subscriber. */
+  /** How many times a message leaves for a subscriber in a second. */
   readonly deliveries: number;
-  /** Of one core, as a share. */
+  /** CPU time that it needs, as a share of one core. */
   readonly cpu: number;
   readonly memoryBytes: number;
-  /** A second, to subscribers. */
+  /** Bytes that it writes to subscribers in a second. */
   readonly outputBytes: number;
 }
 
 interface MasterLoad {
-  /** A second. */
+  /** How many publishes it takes in a second. */
   readonly publishes: number;
-  /** A second, to all gateways together. */
+  /** How many messages it pushes in a second, to all gateways together. */
   readonly pushes: number;
-  /** Channels alive on gateways, counted once for each. */
+  /** How many channels are alive on gateways. A channel counts once for each gateway. */
   readonly channels: number;
-  /** Of one core, as a share. */
+  /** CPU time that it needs, as a share of one core. */
   readonly cpu: number;
-  /** A second. */
+  /** Bytes that it writes in a second. */
   readonly outputBytes: number;
 }
 
@@ -37,7 +37,7 @@ export interface Simulation {
   readonly masters: readonly MasterLoad[];
 }
 
-/** The same `seed` gives the same fleet. */
+/** Simulates a load. The same `seed` gives the same fleet. */
 export function simulate(load: Load, costs: Costs, seed = 1, population: Population = populate(load)): Simulation {
   const { rates, shards, shares } = population;
   const masters = Array.from({ length: load.masters }, () => ({ publishes: 0, pushes: 0, channels: 0 }));
@@ -52,7 +52,7 @@ export function simulate(load: Load, costs: Costs, seed = 1, population: Populat
     pushes: 0,
     deliveries: 0,
   }));
-  // Which gateways have a channel: a bit for each pair.
+  // This says which gateways have a channel, with a bit for each pair.
   const alive = new Uint8Array(Math.ceil((load.gateways * load.channels) / 8));
   for (const { gateway, ranks } of placeConnections(load, seed, shares)) {
     const own = at(gateways, gateway);
@@ -98,8 +98,9 @@ type GatewayWork = Pick<GatewayLoad, 'connections' | 'channels' | 'pushes' | 'de
 };
 
 /**
- * Whatever comes while the gateway sleeps wakes it; what comes while it is at work is taken along. Of events that come
- * independently of each other the share that finds it at work is the share of the time for which it is.
+ * Returns the CPU time of a gateway, as a share of one core. Whatever comes while the gateway sleeps wakes it; what
+ * comes while it is at work is taken along. If events come independently of each other, the share of them that finds it
+ * at work is the share of the time for which it is at work.
  */
 function gatewayCpu(work: GatewayWork, { gatewayUs }: Costs): number {
   const microseconds =
@@ -116,7 +117,10 @@ function gatewayCpu(work: GatewayWork, { gatewayUs }: Costs): number {
   return (busy + waking) / (1 + waking);
 }
 
-/** A second: a publish and the reply to it come each by itself, and so does what is pushed. */
+/**
+ * Returns how many events come in a second: a publish and the reply to it each come by themselves, and so does what is
+ * pushed.
+ */
 function eventsOf({ publishes, pushes }: GatewayWork): number {
   return 2 * publishes + pushes;
 }

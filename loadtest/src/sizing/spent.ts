@@ -1,8 +1,8 @@
-/** What processes have spent so far: counters that a busy machine changes little, unlike the clock. */
+/** What processes have spent so far. The counters of processes change little on a busy machine, unlike the clock. */
 import { readdirSync, readFileSync } from 'node:fs';
 import type { RedisNode } from '../topology/redis-servers.js';
 
-/** CPU time in microseconds; what Redis spent is that of all masters together. */
+/** CPU time, us, and other counters. What Redis spent is that of all masters together. */
 export interface Spent {
   readonly seconds: number;
   readonly gatewaysUs: readonly number[];
@@ -12,7 +12,7 @@ export interface Spent {
   readonly redisOutputBytes: number;
 }
 
-/** Begins to count; the result tells what was spent since then. */
+/** Begins to count. The result returns what was spent since then. */
 export async function watchSpent(
   pids: readonly number[],
   masters: readonly Pick<RedisNode, 'client'>[],
@@ -50,7 +50,7 @@ function figure(answer: string, name: string): number {
   return Number(new RegExp(`^${name}:(\\S+)`, 'm').exec(answer)?.[1]);
 }
 
-/** CPU time of all threads that live, as exact as the scheduler counts. */
+/** Returns the CPU time of all threads that live, us, as exact as the scheduler counts. */
 function cpuUs(pid: number): number {
   const folder = `/proc/${pid}/task`;
   return readdirSync(folder).reduce((sum, thread) => {
@@ -59,7 +59,9 @@ function cpuUs(pid: number): number {
   }, 0);
 }
 
-/** Of the main thread, which is that of the event loop: it gives up its core by itself where it waits. */
+/**
+ * Returns how often the main thread, which runs the event loop, gave up its core by itself. It does that when it waits.
+ */
 function wakeups(pid: number): number {
   const status = readFileSync(`/proc/${pid}/status`, 'latin1');
   return Number(/^voluntary_ctxt_switches:\s+(\d+)$/m.exec(status)?.[1]);

@@ -1,4 +1,4 @@
-/** What `fanfare-load sizing` prints. */
+/** The tables and reports that `fanfare-load sizing` prints. */
 import { median } from '../report/statistics.js';
 import type { Costs } from './costs.js';
 import type { Load } from './placement.js';
@@ -17,7 +17,7 @@ export const PROFILE_LOAD = { channelsPerConnection: 1, skew: 0.8, publishSkew: 
 
 type Row = readonly string[];
 
-/** Gateways and masters for the loads that `docs/SIZING.md` names, as Markdown. */
+/** Returns how many gateways and masters the loads need that `docs/SIZING.md` names, as Markdown. */
 export function sizingTable(costs: Costs, limits: Limits): string {
   const rows = CONNECTIONS.flatMap((connections) =>
     PROFILES.map(({ name, messagesPerConnectionSecond }): Row => {
@@ -45,7 +45,7 @@ function deliveries({ simulation }: Size): number {
   return simulation.gateways.reduce((sum, one) => sum + one.deliveries, 0);
 }
 
-/** The busiest and the median gateway and master, and what limits first. */
+/** Returns a report of the busiest and the median gateway and master, and of what limits first. */
 export function simulationReport(load: Load, simulation: Simulation, limits: Limits): string {
   const { gateways, masters } = simulation;
   const pair = <T>(list: readonly T[], figureOf: (one: T) => number, print: (value: number) => string): Row => {
@@ -101,7 +101,7 @@ export function predictionTable(rows: readonly Prediction[]): string {
   );
 }
 
-/** The slopes, as Markdown. */
+/** Returns the table of the costs, as Markdown. */
 export function costsTable({ gatewayUs, gatewayBytes, redisUs, redisOutputBytes, deliveryBytes }: Costs): string {
   const us = (value: number) => `${significant(value)} us`;
   const bytes = (value: number) => `${significant(value)} B`;

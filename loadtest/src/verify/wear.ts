@@ -2,35 +2,46 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Trouble } from '../run/run.js';
 import type { ScenarioInput } from '../scenario/scenario.js';
 
-/** Clients of two durable channels whose connections wear out, evenly for as long as the run lasts. */
+/** A run whose clients, on two durable channels, lose connections evenly for as long as it lasts. */
 export interface WearPlan {
   readonly clients: number;
   readonly durationMs: number;
   /** Messages a second on each of the channels. */
   readonly rate: number;
-  /** Mean size of a message. */
+  /** Mean size of a message, bytes. */
   readonly bytes: number;
-  /** Share of the connections cut every second, 0-1. */
+  /** Share of the connections that is cut every second, 0-1. */
   readonly cutShare: number;
-  /** Share of the readers that stop every second, for a time, 0-1; as many stop at once and for the whole run. */
+  /**
+   * Share of the readers that stop every second for a time, 0-1. Another share as large stops at once and for the whole
+   * run.
+   */
   readonly stallShare: number;
 }
 
 const STROKE_MS = 250;
-/** Of a stroke that came late. */
+/** The largest share that one stroke may take, also one that came late. */
 const MOST_AT_ONCE = 0.5;
-/** Shares of the run for which a reader stops: the longest fill what the kernel holds (some 5 MiB on Linux), then what the gateway does. */
+/**
+ * For which shares of the run a reader stops. The longest stops fill what the kernel holds (some 5 MiB on Linux), then
+ * what the gateway holds.
+ */
 const STALL_OF_RUN = [0.1, 0.8] as const;
-/** Shorter than the silence that ends a connection (ping interval and 10 s), ms. */
+/** The longest stop, ms. It is shorter than the silence that ends a connection (the ping interval and 10 s). */
 const MAX_STALL_MS = 25_000;
-/** Payloads of several lengths, so that frames of every header size occur; they average the mean. */
+/**
+ * Sizes of payloads, as multiples of the mean, which they average. They differ so that frames of every header size
+ * occur.
+ */
 const SIZES = [0, 0.1, 0.4, 1, 3.5];
 const MIN_BYTES = 64;
 const ENVELOPE_BYTES = 1_024;
 const FRAME_OVERHEAD_BYTES = 8 * 1_024;
 const BUFFERED_BYTES = 64 * 1_024;
 
-/** The SDK in its own dialect and in MessagePack; what is published is cut off like everybody else. */
+/**
+ * Returns a scenario with the SDK in its own dialect and in MessagePack. Publishers are cut off like everybody else.
+ */
 export function wearScenario({ clients, durationMs, rate, bytes }: WearPlan): ScenarioInput {
   const choices = SIZES.map((share) => ({ size: Math.max(MIN_BYTES, Math.round(bytes * share)), weight: 1 }));
   const half = Math.ceil(clients / 2);
@@ -48,7 +59,10 @@ export function wearScenario({ clients, durationMs, rate, bytes }: WearPlan): Sc
   };
 }
 
-/** Of a gateway on which who stops reading is soon too slow, and whose log holds the whole run. */
+/**
+ * Returns settings of a gateway on which a client that stops reading is soon too slow, and whose log holds the whole
+ * run.
+ */
 export function wearSettings({ durationMs, rate, bytes }: WearPlan, transport: 'uws' | 'ws'): object {
   const messageBytes = Math.max(...SIZES) * bytes + ENVELOPE_BYTES;
   const open = { subscribe: 'anyone', publish: 'anyone' };
@@ -67,7 +81,7 @@ export function wearSettings({ durationMs, rate, bytes }: WearPlan, transport: '
   };
 }
 
-/** Cuts and stops until the run ends, in an order that the seed decides. */
+/** Cuts connections and stops readers until the run ends, in an order that the seed decides. */
 export async function wearOut(
   { durationMs, cutShare, stallShare }: WearPlan,
   trouble: Trouble,
