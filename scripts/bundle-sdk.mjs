@@ -1,14 +1,17 @@
 /**
- * What `@fanfare/client` ships, in client-sdk/dist: each entry of its `exports` as a module and as CommonJS, with types
- * for both and the protocol inside, and the whole as one script for `<script>`. An entry `./name` is
- * `src/name.ts` or `src/name/index.ts`; `./testing` is made of the gateway's parts and stands with them.
+ * Makes what `@fanfare/client` ships, in client-sdk/dist: each entry of its `exports` as a module and as CommonJS, with
+ * types for both and the protocol inside, and everything as one script for `<script>`. The source of an entry `./name`
+ * is `src/name.ts` or `src/name/index.ts`. `./testing` is made of the gateway's parts, and its source is with them.
  */
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
-/** Syntax that all bundlers and runtimes of the last years take; they need not translate it. */
+/** The syntax that ships. All bundlers and runtimes of the last years take it, so they need not translate it. */
 const TARGET = 'es2020';
-/** A file of its own, for which bundlers take the other in a page: `browser` in package.json. */
+/**
+ * A file that stays a file of its own, and the one that bundlers take in its place for a page (`browser` in
+ * package.json).
+ */
 const REPLACED = ['transport/node-socket', 'transport/node-socket.browser'];
 const PROTOCOL_ENTRIES = {
   '': 'index.ts',
@@ -17,7 +20,7 @@ const PROTOCOL_ENTRIES = {
   msgpack: 'dialects/msgpack.ts',
   raw: 'dialects/raw.ts',
 };
-/** Entries whose source stands elsewhere, without ending; types are looked for beside what was compiled. */
+/** Entries whose source is elsewhere, as paths without ending. Their types are looked for beside what was compiled. */
 const ELSEWHERE = { testing: { source: 'gateway/src/testkit/index', types: 'gateway/dist/testkit/index' } };
 
 export async function bundleSdk(root) {
@@ -33,17 +36,20 @@ export async function bundleSdk(root) {
   await bundleScripts(root, dist, names, external);
 }
 
-/** How esbuild makes what ships of our sources. The types have to be bundled by then: they say which names are public. */
+/**
+ * Returns how esbuild makes what ships of our sources. The types have to be bundled by then, because they say which
+ * names are public.
+ */
 export async function shippedForm(root) {
   const { default: ts } = await import('typescript');
   return {
     bundle: true,
     target: TARGET,
     charset: 'utf8',
-    // A bundler that minifies cannot put constants of another module in their place.
+    // With this, constants of another module stand in their place; a bundler that only minifies cannot do that.
     minifySyntax: true,
     define: { 'Number.POSITIVE_INFINITY': 'Infinity', 'Number.NaN': 'NaN' },
-    // Fields become plain assignments; defined as the standard says they would go through a helper.
+    // Fields become plain assignments. If they were defined as the standard says, they would go through a helper.
     tsconfigRaw: { compilerOptions: { useDefineForClassFields: false } },
     plugins: [sources(ts, root)],
     mangleProps: new RegExp(`^(${internalNames(ts, root).join('|')})$`),
@@ -53,14 +59,14 @@ export async function shippedForm(root) {
 
 async function bundleScripts(root, dist, names, external) {
   const esbuild = await import('esbuild');
-  // The test kit runs where tests do.
+  // The test kit runs on Node, where tests do.
   const shared = { ...(await shippedForm(root)), external: [...external, 'node:*'] };
   const entryPoints = Object.fromEntries(
     [...names, ...REPLACED].map((name) => [path.basename(name), sourceOf(root, name, '.ts', 'src')]),
   );
   await esbuild.build({ ...shared, entryPoints, outdir: dist, format: 'esm', splitting: true, platform: 'neutral' });
   for (const file of readdirSync(dist).filter((name) => name.endsWith('.js'))) {
-    // Nothing of ours does anything by being loaded, so an import of nothing is noise to bundlers.
+    // No module of ours does anything by being loaded, so an import of nothing would be noise to bundlers.
     const module = readFileSync(path.join(dist, file), 'utf8').replace(/^import "[^"]+";\n/gm, '');
     writeFileSync(path.join(dist, file), module);
     const common = module
@@ -106,7 +112,10 @@ async function bundleTypes(root, dist, names, external) {
   await bundle.close();
 }
 
-/** What the source of an entry says of itself at its top, with the name by which it is imported: for the API reference. */
+/**
+ * Returns the comment at the top of an entry's source, with the name by which the entry is imported, for the API
+ * reference.
+ */
 function moduleComment(root, name) {
   const source = readFileSync(sourceOf(root, name, '.ts', 'src'), 'utf8');
   const [, text] = /^\/\*\*(.*?)\*\/\n/s.exec(source) ?? [];
@@ -123,7 +132,7 @@ function sourceOf(root, name, extension, folder) {
     : clientFile(root, `@fanfare/client/${name}`, extension, folder);
 }
 
-/** A module of the SDK, by the name under which our other packages know it. */
+/** Returns the file of a module of the SDK, by the name under which our other packages know it. */
 function clientFile(root, specifier, extension, folder) {
   const name = specifier.slice('@fanfare/client/'.length) || 'index';
   const file = path.join(root, 'client-sdk', folder, `${name}${extension}`);
@@ -136,10 +145,11 @@ function protocolFile(name) {
 }
 
 /**
- * Names by which our parts call each other, which are shortened in what ships: those of functions and of members of classes
- * that nobody else can mean. A word in our types is public, one in a text without spaces may be a field of the wire, and one that the
- * language, browsers, Node, `ws` or React have may be theirs. Fields of plain objects may be data, and stay. What the test
- * kit brings along of the gateway is bundled in the same run, so the names are the same there.
+ * Returns the names by which our parts call each other, which are shortened in what ships: those of functions and of
+ * members of classes that nobody else can mean. A word in our types is public. A word in a text without spaces may be a
+ * field of the wire. A word that the language, browsers, Node, `ws` or React have may be theirs. Fields of plain
+ * objects may be data, so they keep their names. What the test kit brings along of the gateway is bundled in the same
+ * run, so the names are the same there.
  */
 function internalNames(ts, root) {
   const dist = path.join(root, 'client-sdk/dist');
@@ -164,7 +174,7 @@ function internalNames(ts, root) {
 
 const WORD = /[\w$]+/g;
 
-/** What stands in comments is prose. */
+/** Returns the words of a file, without those of its comments, which are prose. */
 const wordsIn = (file) =>
   readFileSync(file, 'utf8')
     .replace(/\/\*.*?\*\/|\/\/[^\n]*/gs, '')
@@ -175,7 +185,7 @@ const filesIn = (folder, ending) =>
     .filter((file) => file.endsWith(ending) && !file.endsWith('.test.ts'))
     .map((file) => path.join(folder, file));
 
-/** Whether it declares a member of a class, or a function of an object. */
+/** Returns whether the node declares a member of a class, or a function of an object. */
 function isMember(ts, { kind, name, parent, type }) {
   const { SyntaxKind: of } = ts;
   const functions = [of.MethodDeclaration, of.MethodSignature, of.GetAccessor, of.SetAccessor];
@@ -185,15 +195,16 @@ function isMember(ts, { kind, name, parent, type }) {
 }
 
 /**
- * Reads our packages from source, with short plain names for what is `#private`: translated to this target, `#private`
- * becomes a WeakMap each (receiving falls to less than 0.6: client-sdk/bench/receive.mjs), and a bundler that
- * minifies cannot shorten plain names.
+ * Reads our packages from source, with short plain names for what is `#private`. Translated to this target, each
+ * `#private` would become a WeakMap, with which receiving falls to less than 0.6 (client-sdk/bench/receive.mjs); and a
+ * bundler that minifies shortens no plain names.
  */
 function sources(ts, root) {
   return {
     name: 'sources',
     setup(build) {
-      // Stays an import of the file itself, so that bundlers can replace it; the script for a page has it replaced.
+      // This stays an import of the file itself, so that bundlers can replace it. In the script for a page it is
+      // replaced already.
       build.onResolve({ filter: /\/node-socket\.js$/ }, () =>
         build.initialOptions.splitting
           ? { path: './node-socket.js', external: true }
@@ -215,12 +226,12 @@ function sources(ts, root) {
   };
 }
 
-/** In the order in which they are frequent in what minifiers make, which names variables by them too. */
+/** Letters in the order of how frequent they are in what minifiers make, which also name variables by them. */
 const LETTERS = 'etnsiorhcaldupfmgbvwykxjqz';
 
 /**
- * The same few names in every file, of one letter: they compress best. No member that is not private has such a name. A
- * class that extends another shares its object, so the names of its file are its own.
+ * Gives private members the same few names of one letter in every file, because those compress best. No member that is
+ * not private has such a name. A class that extends another shares its object, so the names of its file are its own.
  */
 function withoutPrivateNames(ts, file, source) {
   let text = source;
@@ -243,7 +254,7 @@ function withoutPrivateNames(ts, file, source) {
   return text;
 }
 
-/** A number that a module has a name for stands where the name is used: in what ships the names would stay. */
+/** Puts numbers that a module has a name for where the names are used. Otherwise the names would stay in what ships. */
 function withNumbersInPlace(ts, source) {
   const tree = ts.createSourceFile('', source, ts.ScriptTarget.Latest, true);
   const declared = tree.statements
@@ -257,7 +268,7 @@ function withNumbersInPlace(ts, source) {
   const visit = (node) => {
     const { parent } = node;
     const isUse = ts.isIdentifier(node) && numbers.has(node.text) && parent.name !== node;
-    // A type, or a name that is told to others, means the name itself.
+    // A type, or a name that is exported, means the name itself.
     if (isUse && !ts.isTypeQueryNode(parent) && !ts.isExportSpecifier(parent)) found.push(node);
     ts.forEachChild(node, visit);
   };

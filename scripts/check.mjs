@@ -1,10 +1,13 @@
-/** `npm run check`: format, lint, types, layers and cycles, exports. Runs all of them, then fails if one did. */
+/**
+ * `npm run check`: looks at format, lint, types, layers and cycles, and exports. It runs all of them, then fails if one
+ * did.
+ */
 import { install, root, runTool } from './workspace.mjs';
 
 const LAYERED = ['protocol/src', 'client-sdk/src', 'gateway/src', 'gateway/demo', 'loadtest/src'];
 
 await install();
-// It stands on a package: not before there is one.
+// This needs an installed package, so it is loaded after the installation.
 const { unusedExports } = await import('./exports.mjs');
 const checks = [
   ['format and lint', () => runTool('@biomejs/biome/bin/biome', ['check', '--error-on-warnings'])],

@@ -1,7 +1,7 @@
 /**
- * `npm run demo:two [-- --port n]`: two gateways over a local `redis-server`, and a front before them that hands each new
- * connection to the next one that lives. A button of the page ends the gateway that the page is on, by kill -9; it is
- * started again some seconds later. Everything ends with this process.
+ * `npm run demo:two [-- --port n]`: starts two gateways over a local `redis-server`, and a front that hands each new
+ * connection to the next gateway that lives. A button of the page ends the gateway that the page is on by kill -9; it
+ * is started again some seconds later. Everything ends with this process.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -55,7 +55,7 @@ run('redis-server', ['--port', redisPort, '--bind', '127.0.0.1', '--save', '', '
   end(1);
 });
 
-/** Gateways by name, those that serve; a name that is missing was killed. */
+/** The gateways that serve, by name. A gateway that is missing was killed. */
 const living = new Map();
 async function startGateway(name) {
   const port = await freePort();

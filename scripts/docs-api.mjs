@@ -1,6 +1,7 @@
 /**
- * `npm run docs:api`: the API reference of the SDK, from the docstrings of what it ships, in docs/api (open index.html). A name without
- * a docstring, a link that leads nowhere, a type that is not exported: each is an error, unless client-sdk/typedoc.json names it.
+ * `npm run docs:api`: makes the API reference of the SDK from the docstrings of what it ships, in docs/api (open
+ * index.html). A name without a docstring, a link that leads nowhere and a type that is not exported are errors, unless
+ * client-sdk/typedoc.json names them.
  */
 import { build, runTool } from './workspace.mjs';
 

@@ -1,7 +1,8 @@
 /**
- * `npm run example [-- NAME]`: a gateway on a free port, and an example of `examples/` against it; Ctrl-C ends both. With
- * `--into FOLDER` the example is copied there first, as a start of your own. Packages that are not at hand are installed from
- * the registry, beside it. FANFARE_URL and FANFARE_JWT_SECRET (FANFARE_API_KEY): another gateway.
+ * `npm run example [-- NAME]`: starts a gateway on a free port and an example of `examples/` that uses it. Ctrl-C ends
+ * both. With `--into FOLDER` the example is copied there first, as a start of your own. Packages that are missing are
+ * installed from the registry, beside it. FANFARE_URL and FANFARE_JWT_SECRET (FANFARE_API_KEY) name another gateway to
+ * use.
  */
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -15,9 +16,9 @@ import { parseArgs } from 'node:util';
 import { build, fail, root } from './workspace.mjs';
 
 const NODE = process.execPath;
-/** Stands for one that has what requirements.txt names. */
+/** Stands for a Python that has what requirements.txt names. */
 const PYTHON = 'python3';
-/** What each of them runs, in its folder; `hint`: what to type beside it. */
+/** What each example runs in its folder. `hint` says what to type in another terminal. */
 const EXAMPLES = {
   'react-chat': { about: 'a chat in React: history, presence, a token for each user', run: ['npm', 'run', 'dev'] },
   nextjs: { about: 'Next.js: the server publishes and signs tokens, pages subscribe', run: ['npm', 'run', 'dev'] },
@@ -60,7 +61,7 @@ if (folder !== original) {
 installPackages(folder);
 
 const running = new Map();
-/** In a group of its own, so that what it has started ends with it. */
+/** Starts a program in a process group of its own, so that what it has started ends with it. */
 function start(program, args, env) {
   const child = spawn(program, args, {
     cwd: folder,
@@ -78,7 +79,7 @@ async function end(code) {
   for (const [{ pid }] of children) tell(pid, 'SIGTERM');
   const late = new Promise((resolve) => setTimeout(resolve, 2_000));
   await Promise.race([late, Promise.all(children.map(([, exited]) => exited))]);
-  // What they have started may be slower than they are.
+  // The programs that they have started may take longer to end than they do.
   for (const [{ pid }] of children) tell(pid, 'SIGKILL');
   process.exit(code);
 }
@@ -86,7 +87,7 @@ function tell(group, signal) {
   try {
     process.kill(-group, signal);
   } catch {
-    // All of it has ended.
+    // All processes of the group have ended.
   }
 }
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => end(0));
@@ -126,7 +127,7 @@ async function freePort() {
   return port;
 }
 
-/** As its users do, with the SDK from a file: `npm pack` makes it, as it would be published. */
+/** Installs the packages as users do, with the SDK from a file that `npm pack` makes as it would be published. */
 function installPackages(folder) {
   const manifest = path.join(folder, 'package.json');
   if (!existsSync(manifest)) return;
@@ -144,7 +145,10 @@ function installPackages(folder) {
   rmSync(packed, { recursive: true });
 }
 
-/** `python3`, if it has the packages of the folder; otherwise that of an environment beside it, which is given them. */
+/**
+ * Returns `python3` if it has the packages of the folder. Otherwise returns that of an environment beside the folder,
+ * which gets the packages.
+ */
 function pythonIn(folder) {
   const has = (python) => spawnSync(python, ['-c', 'import websockets']).status === 0;
   if (has(PYTHON)) return PYTHON;

@@ -1,6 +1,7 @@
 /**
- * Part of `npm run check`: what is exported is imported by another file, and what only tests import is used by its own
- * file as well. What an entry of a package (`exports` in its package.json) hands on belongs to the users of the package.
+ * A part of `npm run check`: what is exported has to be imported by another file, and what only tests import has to be
+ * used by its own file as well. What an entry of a package (`exports` in its package.json) hands on belongs to the
+ * users of the package.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -9,7 +10,7 @@ import ts from 'typescript';
 const PACKAGES = ['protocol', 'client-sdk', 'gateway', 'loadtest'];
 const isTest = (file) => /\.test\.tsx?$|(^|\/)test\//.test(file);
 
-/** What a file exports (name to line) and imports (`<file> <name>`, `<file> *` for all of it). */
+/** Returns what a file exports (name to line) and what it imports (`<file> <name>`, or `<file> *` for all of it). */
 function readModule(file, text, fileOf) {
   const source = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true);
   const exports = new Map();
@@ -43,7 +44,7 @@ function readModule(file, text, fileOf) {
   return { exports, imports };
 }
 
-/** Names are relative to `root`. */
+/** Lists the files of a folder that match, by names relative to `root`. */
 function listFiles(root, folder, matches) {
   if (!existsSync(path.join(root, folder))) return [];
   return readdirSync(path.join(root, folder), { recursive: true })
@@ -51,7 +52,7 @@ function listFiles(root, folder, matches) {
     .filter((name) => matches.test(name) && !/(^|\/)(node_modules|dist|build)\//.test(name));
 }
 
-/** The sources that the entries of a package are made from. */
+/** Returns the sources that the entries of a package are made from. */
 function entriesOf(root, folder) {
   const manifest = path.join(root, folder, 'package.json');
   if (!existsSync(manifest)) return [];
@@ -60,11 +61,11 @@ function entriesOf(root, folder) {
   return built.map((file) => path.join(folder, 'src', file.slice('dist/'.length, -'.js'.length)));
 }
 
-/** One line for each export that nobody needs. */
+/** Returns a line for each export that nobody needs. */
 export function unusedExports(root) {
   const files = PACKAGES.concat('scripts').flatMap((folder) => listFiles(root, folder, /(?<!\.d)\.tsx?$/));
   const texts = new Map(files.map((file) => [file, readFileSync(path.join(root, file), 'utf8')]));
-  // Programs that are no TypeScript use what was built, by any path: a name that stands in one counts as used.
+  // Programs that are no TypeScript use what was built, by any path. So a name that stands in one counts as used.
   const programs = PACKAGES.concat('scripts')
     .flatMap((folder) => listFiles(root, folder, /\.mjs$/))
     .map((file) => readFileSync(path.join(root, file), 'utf8'))

@@ -1,7 +1,7 @@
 /**
- * The chart of deploy/helm. `node scripts/helm.mjs render` writes deploy/kubernetes/fanfare.yaml, what the chart makes of its
- * defaults, for who has no Helm; `digest` prints what that file says of the chart that it was made of; `path` prints where
- * Helm is, which is built with Go where it is not installed.
+ * Serves the chart of deploy/helm. `node scripts/helm.mjs render` writes deploy/kubernetes/fanfare.yaml, which is what
+ * the chart makes of its defaults, for users without Helm. `digest` prints the digest of the chart; that file names the
+ * digest of the chart that it was made of. `path` prints where Helm is, which is built with Go if it is not installed.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -30,7 +30,7 @@ async function render() {
 ${text}`;
 }
 
-/** Of every file of the chart, by name and content. */
+/** Returns a digest of every file of the chart, by name and content. */
 function digest() {
   const hash = createHash('sha256');
   for (const name of readdirSync(CHART, { recursive: true }).sort()) {

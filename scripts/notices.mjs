@@ -1,7 +1,7 @@
 /**
- * `node scripts/notices.mjs`: writes THIRD-PARTY-NOTICES.md, the licenses of everything that is
- * installed for production; with `--check` it only fails if the page is out of date. The tree is that of package-lock.json, so that the page is the same on
- * every platform; the texts are those of the installed packages.
+ * `node scripts/notices.mjs`: writes THIRD-PARTY-NOTICES.md, the licenses of everything that is installed for
+ * production. With `--check` it only fails if the page is out of date. The tree is that of package-lock.json, so that
+ * the page is the same on every platform. The texts are those of the installed packages.
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -36,7 +36,7 @@ function productionPackages() {
     .filter(([where, entry]) => where.includes('node_modules/') && !entry.dev && !entry.devOptional && !entry.link)
     .map(([where, entry]) => {
       const name = entry.name ?? where.slice(where.lastIndexOf('node_modules/') + 'node_modules/'.length);
-      // A binary for one platform may not be installed here: it is under the license of its parent.
+      // A binary for one platform may not be installed here. It is under the license of its parent.
       const text = entry.os ? undefined : licenseText(path.join(root, where), entry.license);
       return {
         name,
@@ -48,7 +48,10 @@ function productionPackages() {
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** `undefined`: the package carries no text of its own, only the name of a license that everyone knows. */
+/**
+ * Returns the text of a license, or `undefined` if the package has no text of its own but only the name of a license
+ * that everyone knows.
+ */
 function licenseText(folder, named) {
   const file = readdirSync(folder).find((name) => /^(licen[cs]e|copying)(\.(md|txt))?$/i.test(name));
   if (!file && named) return undefined;

@@ -9,7 +9,7 @@ import { cpSync, existsSync, mkdirSync, readFileSync, realpathSync, rmSync } fro
 import path from 'node:path';
 import { build, fail, root } from './workspace.mjs';
 
-/** Source maps, sources that were compiled, and what stands beside the program of a package. */
+/** Files that nothing loads: source maps, sources that were compiled, and what is beside the program of a package. */
 const NEVER_LOADED = /\.map$|(?<!\.d)\.[cm]?ts$|^(test|tests|docs|benchmarks|examples|\.github)$/;
 const LEGAL = ['LICENSE', 'THIRD-PARTY-NOTICES.md'];
 
@@ -36,7 +36,7 @@ function clear() {
   rmSync(modules, { recursive: true, force: true });
 }
 
-/** Copies what the package there depends on, and what that depends on, all beside each other. */
+/** Copies what the package in `from` depends on, and what that depends on, all beside each other. */
 function bundle(from) {
   for (const name of Object.keys(manifest(from).dependencies ?? {})) {
     const source = installed(name, from);
@@ -50,7 +50,7 @@ function bundle(from) {
   }
 }
 
-/** A package of this workspace as it would be published; one of others without what nobody loads. */
+/** Copies a package: one of this workspace as it would be published, any other without what nobody loads. */
 function copy(source, target) {
   const { files } = manifest(source);
   const isOurs = !source.includes(`${path.sep}node_modules${path.sep}`);
@@ -60,7 +60,7 @@ function copy(source, target) {
     cpSync(path.join(source, entry), path.join(target, entry), { recursive: true, filter: isLoaded });
 }
 
-/** Where Node would find it. */
+/** Returns where Node would find the package. */
 function installed(name, from) {
   const here = path.join(from, 'node_modules', name);
   if (existsSync(here)) return realpathSync(here);

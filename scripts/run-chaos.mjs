@@ -1,4 +1,7 @@
-/** `fanfare-load verify --mix chaos` on local topologies: real processes, many faults at once, a ledger at the end. */
+/**
+ * Runs `fanfare-load verify --mix chaos` on local topologies: real processes, many faults at once, and a ledger at the
+ * end.
+ */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
@@ -7,8 +10,8 @@ import { root } from './workspace.mjs';
 export const CHAOS_TOPOLOGIES = ['standalone', 'sentinel', 'cluster'];
 
 /**
- * Runs it on one topology, and says how to do the same again. Resolves with the exit code: 0 only if nothing was lost,
- * duplicated, reordered or left untold.
+ * Runs chaos on one topology, and says how to do the same again. Resolves with the exit code, which is 0 only if
+ * nothing was lost, duplicated or reordered, and no gap was left unreported.
  */
 export async function runChaos({ seed, seconds, topology }) {
   process.stdout.write(`chaos on ${topology}: --seed ${seed} --topology ${topology}, ${seconds} s\n`);

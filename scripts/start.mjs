@@ -1,6 +1,7 @@
 /**
- * `npm start [-- flags]`: builds what is out of date, then becomes `fanfare serve` in this process. The script of
- * package.json says `exec`, so that a signal to npm reaches it: npm's shell would die of it alone.
+ * `npm start [-- flags]`: builds what is out of date, then becomes `fanfare serve` in this process. The script in
+ * package.json says `exec`, so that a signal to npm reaches this process; otherwise npm's shell would die of the signal
+ * alone.
  */
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';

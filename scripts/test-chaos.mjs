@@ -1,8 +1,8 @@
 /**
- * `npm run test:chaos [-- --seed n --minutes m --topology standalone|sentinel|cluster]`: mixed traffic over real gateways
- * and Redis servers while clients, gateways and Redis fail at once, in an order that the seed decides. A new seed, which is
- * printed, 2 minutes, and one topology after the other unless they are given. Exits with 1 if a message was lost,
- * duplicated, reordered, or left untold.
+ * `npm run test:chaos [-- --seed n --minutes m --topology standalone|sentinel|cluster]`: mixed traffic over real
+ * gateways and Redis servers while clients, gateways and Redis fail at once, in an order that the seed decides. By
+ * default it takes a new seed, which is printed, 2 minutes, and one topology after the other. It exits with 1 if a
+ * message was lost, duplicated or reordered, or a gap was left unreported.
  */
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';

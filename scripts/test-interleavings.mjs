@@ -1,6 +1,6 @@
 /**
- * `npm run test:interleavings [-- vitest flags]`: the interleavings ten times as often as `npm test` plays them, and all
- * of their mutations, those included that show in one run of some thousand. Takes some minutes.
+ * `npm run test:interleavings [-- vitest flags]`: plays the interleavings ten times as often as `npm test` does, and
+ * tries all of their mutations, including those that show in one run of some thousand. It takes some minutes.
  */
 import { runVitest } from './run-vitest.mjs';
 import { build } from './workspace.mjs';

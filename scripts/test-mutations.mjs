@@ -28,7 +28,7 @@ Takes some 5 s for each fault and job: a quarter of an hour in all on two cores.
 fault with which it does counts as noticed, and its processes are ended.
 `;
 
-/** No suite takes longer; a fault that makes one hang is noticed by that. */
+/** How long a suite may take, ms. None takes longer as it is, and a fault that makes one hang is noticed by that. */
 const TIMEOUT_MS = 120_000;
 
 const { values: flags, positionals: words } = parseArgs({
@@ -61,7 +61,7 @@ if (flags.list) {
 await build();
 await ensureTestPrograms();
 const folder = mkdtempSync(path.join(tmpdir(), 'fanfare-mutations-'));
-/** Groups of processes under way. */
+/** The process groups under way. */
 const running = new Set();
 const stop = () => {
   for (const pid of running) process.kill(-pid, 'SIGKILL');
@@ -104,7 +104,7 @@ function choose() {
   );
   const [part, parts] = flags.part.split('/').map(Number);
   if (!(part >= 1 && part <= parts)) fail(`--part ${flags.part}: expected k/n, as in 1/3`);
-  // Those of one suite stay together: it has to pass without a fault only once.
+  // The mutations of one suite stay together, because it has to pass without a fault only once.
   const at = (nth) => Math.floor((nth * named.length) / parts);
   const chosen = named.slice(at(part - 1), at(part));
   if (chosen.length === 0) fail(`no mutation has ${words.join(' or ')} in its name, file or suite`);
@@ -117,7 +117,7 @@ function tellEquivalent() {
   }
 }
 
-/** Ends the process unless all suites pass as they are. */
+/** Ends the process unless all suites pass without a fault. */
 async function expectSound(copy) {
   const whole = tried.filter(({ tests }) => tests === undefined);
   const parts = tried.filter(({ tests }) => tests !== undefined);
@@ -146,7 +146,10 @@ async function runWith(copy, { file, from, to, suite, tests }) {
   }
 }
 
-/** @returns `failed` only if a test did: a suite that cannot be loaded has noticed nothing */
+/**
+ * Runs suites.
+ * @returns `failed` only if a test failed: a suite that cannot be loaded has noticed nothing
+ */
 async function runSuites(copy, suites, tests, more = []) {
   const report = path.join(copy, 'report.json');
   rmSync(report, { force: true });
@@ -155,7 +158,7 @@ async function runSuites(copy, suites, tests, more = []) {
   const child = spawn(process.execPath, [path.join(copy, 'node_modules/vitest/vitest.mjs'), ...args], {
     cwd: copy,
     stdio: 'ignore',
-    // A group of its own: what its tests have started ends with it.
+    // The suite gets a process group of its own, so that what its tests have started ends with it.
     detached: true,
   });
   running.add(child.pid);

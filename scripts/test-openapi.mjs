@@ -1,6 +1,7 @@
 /**
  * `npm run test:openapi [-- options of st run]`: schemathesis, from PyPI and in a folder of its own in the cache, asks
- * gateways on both transports whatever their OpenAPI document allows, and what it does not. Exits with 1 if it finds something.
+ * gateways on both transports whatever their OpenAPI document allows, and also what it does not. Exits with 1 if it
+ * finds something.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
@@ -20,7 +21,7 @@ const program = path.join(folder, 'bin', 'st');
 
 await build();
 await install();
-// It leaves what it generated where it runs.
+// Schemathesis leaves what it generated in the folder where it runs.
 const cwd = mkdtempSync(path.join(tmpdir(), 'fanfare-openapi-'));
 let isClean = true;
 for (const transport of ['uws', 'ws']) {
@@ -42,7 +43,7 @@ for (const transport of ['uws', 'ws']) {
 rmSync(cwd, { recursive: true });
 process.exitCode = isClean ? 0 : 1;
 
-/** Once: later runs find it in the cache. */
+/** Installs schemathesis. Later runs find it in the cache. */
 async function install() {
   if (existsSync(program)) return;
   process.stderr.write(`installing schemathesis ${VERSION} (pip)\n`);
@@ -52,7 +53,7 @@ async function install() {
   if ((await run(path.join(folder, 'bin', 'pip'), pip, { quiet: true })) !== 0) fail('pip failed, see above');
 }
 
-/** A gateway with its own broker, on a free port. */
+/** Starts a gateway with its own broker, on a free port. */
 async function startGateway(transport) {
   const env = {
     ...process.env,

@@ -1,10 +1,10 @@
-/** The programs that the tests start besides Node: found in the path, or installed where that is ours to do. */
+/** The programs that the tests start besides Node. They are found in the path, or installed if we may do that. */
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fail, run } from './workspace.mjs';
 
-/** Program, and the Debian package that has it. */
+/** Each program, and the Debian package that has it. */
 const PROGRAMS = [
   ['redis-server', 'redis-server'],
   ['redis-sentinel', 'redis-sentinel'],
@@ -15,11 +15,11 @@ const PROGRAMS = [
   ['caddy', 'caddy'],
   ['openssl', 'openssl'],
   ['python3', 'python3'],
-  // Elsewhere there is no systemd, and its test says so.
+  // Other platforms have no systemd, and its test says so.
   ...(process.platform === 'linux' ? [['systemd-analyze', 'systemd']] : []),
 ];
 
-/** Asked by Debian before a package starts its service; 101 forbids it (invoke-rc.d(8)). */
+/** The program that Debian asks before a package starts its service; exit code 101 forbids it (invoke-rc.d(8)). */
 const START_POLICY = '/usr/sbin/policy-rc.d';
 
 export async function ensureTestPrograms() {
@@ -41,12 +41,17 @@ export async function ensureTestPrograms() {
   });
 }
 
-/** A module of the Python in the path or of the system's: Debian's packages are for the latter. */
+/**
+ * Returns whether the Python in the path or that of the system has the module. Debian's packages are for the latter.
+ */
 function hasPython(module) {
   return ['python3', '/usr/bin/python3'].some((python) => spawnSync(python, ['-c', `import ${module}`]).status === 0);
 }
 
-/** Debian keeps servers where only root's path has them; the tests look there too. */
+/**
+ * Returns whether a program can be found. Debian keeps servers where only root's path has them, so the tests look there
+ * too.
+ */
 function isInPath(program) {
   return [...(process.env.PATH ?? '').split(path.delimiter), '/usr/sbin'].some((folder) => {
     try {
@@ -58,7 +63,10 @@ function isInPath(program) {
   });
 }
 
-/** The packages would start their servers on well-known ports; tests bring their own. */
+/**
+ * Runs an action while packages may not start services. They would start servers on well-known ports, and tests bring
+ * their own.
+ */
 async function withoutServiceStart(action) {
   const isOurs = !existsSync(START_POLICY);
   if (isOurs) writeFileSync(START_POLICY, '#!/bin/sh\nexit 101\n', { mode: 0o755 });

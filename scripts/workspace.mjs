@@ -1,4 +1,4 @@
-/** What every command of the workspace starts with: dependencies installed, packages built. */
+/** What every command of the workspace begins with: dependencies are installed, and packages are built. */
 import { spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -9,12 +9,12 @@ export const root = fileURLToPath(new URL('..', import.meta.url));
 export const PACKAGES = ['protocol', 'client-sdk', 'gateway', 'loadtest'];
 
 const inRoot = (...parts) => path.join(root, ...parts);
-/** Written by npm at the end of an installation. */
+/** A file that npm writes at the end of an installation. */
 const INSTALLED = inRoot('node_modules/.package-lock.json');
-/** Its time is when the last complete build began. */
+/** A file whose time is when the last complete build began. */
 const BUILT = inRoot('node_modules/.cache/fanfare/built');
 
-/** Ends the process with one line on stderr. */
+/** Ends the process with a line on stderr. */
 export function fail(line) {
   process.stderr.write(`${line}\n`);
   process.exit(1);
@@ -22,7 +22,7 @@ export function fail(line) {
 
 /**
  * Runs a program, in the root folder unless told otherwise, and resolves with its exit code (1 if a signal ended it).
- * `quiet`: its output is shown only if it fails.
+ * With `quiet` its output is shown only if it fails.
  */
 export function run(program, args, { quiet = false, env = process.env, cwd = root } = {}) {
   return new Promise((resolve, reject) => {
@@ -74,7 +74,7 @@ export async function build({ force = false } = {}) {
   utimesSync(BUILT, startedAt, startedAt);
 }
 
-/** Newest change of anything the build reads, ms; folders count, so that a removal is seen. */
+/** Returns when anything that the build reads was last changed, ms. Folders count too, so that a removal is seen. */
 function newestInput() {
   const files = [
     'package-lock.json',
@@ -97,7 +97,7 @@ function modified(file) {
   return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 }
 
-/** The compiler leaves the scripts for Redis behind. */
+/** Copies the scripts for Redis, which the compiler leaves behind. */
 function copyLuaScripts() {
   const from = inRoot('gateway/src');
   for (const file of readdirSync(from, { recursive: true })) {
@@ -108,7 +108,7 @@ function copyLuaScripts() {
   }
 }
 
-/** The page at `/`: its script, those of its threads, and every other file of the folder as it is. */
+/** Bundles the page at `/`: its script, those of its threads, and every other file of the folder as it is. */
 async function bundleDemo() {
   const from = inRoot('gateway/demo');
   const to = inRoot('gateway/dist/demo');
@@ -126,6 +126,6 @@ async function bundleDemo() {
     target: 'es2022',
     logLevel: 'warning',
   }).catch(() => fail('the demo page could not be bundled, see above'));
-  // Its service would live as long as this process, which may become a gateway.
+  // The service of the bundler would live as long as this process, which may become a gateway.
   await stop();
 }
