@@ -97,7 +97,7 @@ export async function benchInFlight(bench: Bench): Promise<void> {
 async function inFlightCases(bench: Bench, lanes: Pair<Lane>, group: string): Promise<void> {
   const { plan, report } = bench;
   for (const lane of [lanes.baseline, lanes.fanfare])
-    await runInFlight(lane, { inFlight: 32, size: 64 }, plan.firstWarmMs);
+    await runInFlight(lane, { inFlight: 32, size: 64 }, plan.longWarmMs);
   for (const size of SIZES) {
     for (const inFlight of plan.inFlight) {
       const results = await alternate(bench, lanes, (lane, isWarmUp) =>
@@ -170,7 +170,7 @@ export async function benchChannels(bench: Bench): Promise<void> {
       });
       const results: FanoutResult[][] = [];
       try {
-        await runChannels(lane, { size: 64, inFlight: 64 }, plan.firstWarmMs);
+        await runChannels(lane, { size: 64, inFlight: 64 }, plan.longWarmMs);
         for (let round = 0; round < plan.rounds; round++) {
           endIf(bench.signal);
           results.push([await runChannels(lane, { size: 64, inFlight: 64 }, plan.sliceMs * plan.slices)]);

@@ -32,6 +32,8 @@ interface RawHandlers {
   weigh?: ((bytes: Buffer, begin: number, end: number, size: number) => number | undefined) | undefined;
   /** Called once a read, with how many more messages have arrived in full in frames that were weighed. */
   onWeighed?: ((count: number) => void) | undefined;
+  /** All that arrived with one read has been handed over. */
+  onRead?: (() => void) | undefined;
 }
 
 /** A WebSocket client that costs next to nothing: no masking, no copies of whole messages, no events. */
@@ -220,6 +222,7 @@ export class RawConnection {
       }
     }
     if (count > 0) this.#handlers.onWeighed?.(count);
+    this.#handlers.onRead?.();
   }
 
   /** @returns where the answer to the upgrade ends, or -1 if it has not all arrived or is a refusal */

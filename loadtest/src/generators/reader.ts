@@ -24,7 +24,7 @@ export interface Subscribe {
 }
 
 export interface ReaderEvents {
-  /** Called when `count` more messages have arrived in full. */
+  /** Called when `count` more messages have arrived in full with one read. */
   onMessages(reader: Reader, count: number): void;
   /**
    * Called when anything happens that must not where speed is measured: the reader was closed, refused or too slow, or
@@ -55,6 +55,8 @@ export class Reader {
   #isSubscribed = false;
   #onReady: () => void;
   #sequence: number | undefined;
+  /** Messages of this read that were verified. */
+  #verified = 0;
 
   constructor(subscribe: Subscribe, verifies: boolean, events: ReaderEvents, onReady: () => void) {
     const isMarked = subscribe.counted === 'markers';
@@ -73,6 +75,7 @@ export class Reader {
         onClose: (code, reason) => events.onFault(this, `closed by the server: ${code} ${reason}`),
         weigh,
         onWeighed: (count) => this.#count(count),
+        onRead: () => this.#onRead(),
       },
     );
   }
@@ -98,6 +101,12 @@ export class Reader {
     this.#onReady();
   }
 
+  #onRead(): void {
+    const count = this.#verified;
+    this.#verified = 0;
+    if (count > 0) this.#count(count);
+  }
+
   #count(count: number): void {
     this.messages += count;
     this.#events.onMessages(this, count);
@@ -118,16 +127,14 @@ export class Reader {
   }
 
   #verify(text: string): void {
-    let count = 0;
     for (const [, digits] of text.matchAll(SEQUENCE)) {
       const sequence = Number(digits);
       if (this.#sequence !== undefined && sequence !== this.#sequence + 1) {
         this.#events.onFault(this, `message ${sequence} came after ${this.#sequence}`);
       }
       this.#sequence = sequence;
-      count++;
+      this.#verified++;
     }
-    this.#count(count);
   }
 }
 
