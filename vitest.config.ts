@@ -79,7 +79,7 @@ export default defineConfig({
           include: [name === 'suites' ? '*/test/*.test.ts' : `*/test/${name}/**/*.test.ts`],
           ...PATIENT,
           // They mostly wait, for timers of Redis and of browsers: more at a time than there are cores.
-          maxWorkers: 5,
+          maxWorkers: 6,
           sequence: { groupOrder: 1 },
         },
       })),
