@@ -28,7 +28,7 @@ export class Backoff {
     return this.#attempts;
   }
 
-  /** The next delay, ms; as if there had been at least `atLeast` before it. */
+  /** Returns the next delay, ms. It is as long as if there had been at least `atLeast` delays before it. */
   next(atLeast = 0): number {
     this.#attempts = Math.max(this.#attempts, atLeast);
     const ceiling = Math.min(this.#options.maxMs, this.#options.baseMs * 2 ** this.#attempts);

@@ -74,13 +74,14 @@ export interface StateHost {
   readonly backoff: BackoffOptions;
   subscribe(handler: (message: Message) => void, since: Position): Subscription;
   /**
-   * Calls back when there is no connection (any more), with the reason if there will be none; returns what ends that.
+   * Calls back when there is no connection (any more), with the reason if there will be none. Returns a function that
+   * ends that.
    */
   onOutage(listener: (error: FanfareClientError | undefined) => void): Cancel;
   onError(error: FanfareClientError): void;
 }
 
-/** A state that was live for so long has proven that its snapshots hold: the next one is loaded at once, ms. */
+/** How long a state has to be live to prove that its snapshots are good, ms. Then the next one is loaded at once. */
 const STABLE_MS = 10_000;
 
 export class FollowedState<State> implements ChannelState<State> {
@@ -89,7 +90,7 @@ export class FollowedState<State> implements ChannelState<State> {
   readonly #options: StateOptions<State, Message>;
   readonly #events: Emitter<{ change: StateView<State> }>;
   readonly #backoff: Backoff;
-  /** What is under way: a snapshot, or following the channel after it. */
+  /** Ends what is under way: the loading of a snapshot, or following the channel after it. */
   #run: AbortController | undefined;
   #liveSince: number | undefined;
   #cancelOutage: Cancel;
@@ -135,13 +136,13 @@ export class FollowedState<State> implements ChannelState<State> {
   #watchOutages(): Cancel {
     return this.#host.onOutage((error) => {
       if (error?.code === 'closed') this.#fail(error);
-      // Its subscription goes on by itself if the application connects again.
+      // The subscription goes on by itself if the application connects again.
       else if (error) this.#set({ status: 'failed', error });
       else this.#lose();
     });
   }
 
-  /** A new run; the one before is over. */
+  /** Begins a new run. The one before is over. */
   #begin(delayMs: number, step: (signal: AbortSignal) => void): void {
     this.#run?.abort();
     const run = new AbortController();
@@ -207,7 +208,7 @@ export class FollowedState<State> implements ChannelState<State> {
     }
   }
 
-  /** Snapshots that are too old each time must not be loaded in a loop. */
+  /** Loads a new snapshot. Snapshots that are too old each time must not be loaded in a loop, so there are pauses. */
   #onReset(): void {
     const { clock } = this.#host;
     if (this.#liveSince !== undefined && clock.now() - this.#liveSince >= STABLE_MS) this.#backoff.reset();

@@ -7,11 +7,11 @@ import { TokenRenewal } from './token-renewal.js';
 
 /** What a feed needs of the token of its channel. */
 export interface ChannelToken {
-  /** What to subscribe with; undefined: it has to be fetched first. */
+  /** The token to subscribe with. If it is undefined, it has to be fetched first. */
   readonly text: string | undefined;
   /** @throws {FanfareClientError} as a rejection: `token_failed`, or what the application threw as one. */
   fetch(): Promise<void>;
-  /** It has expired: whether another one can be fetched. */
+  /** The token has expired. Returns whether another one can be fetched. */
   expire(): boolean;
 }
 
@@ -25,7 +25,7 @@ interface ChannelTokensOptions {
 class Entry implements ChannelToken {
   readonly renewal: TokenRenewal;
   text: string | undefined;
-  /** Subscriptions that brought one. */
+  /** How many subscriptions brought a token. */
   readers = 0;
   #source: Token = '';
 
@@ -41,7 +41,7 @@ class Entry implements ChannelToken {
     return typeof this.#source === 'function';
   }
 
-  /** The newest one counts. */
+  /** Takes a token, or a function that fetches one, in place of the one before. */
   take(source: Token): void {
     this.#source = source;
     this.text = typeof source === 'string' ? source : undefined;
@@ -63,7 +63,10 @@ class Entry implements ChannelToken {
   }
 }
 
-/** Tokens of single channels: fetched where a function does that, and renewed in place before they expire. */
+/**
+ * The tokens of single channels. They are fetched where the application gave a function, and renewed in place before
+ * they expire.
+ */
 export class ChannelTokens {
   readonly #options: ChannelTokensOptions;
   readonly #entries = new Map<string, Entry>();

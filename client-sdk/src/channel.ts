@@ -36,7 +36,7 @@ export interface ChannelHost {
 
 type Handler = (message: Message) => unknown;
 
-/** A name to subscribe and publish to, and what is declared of it. Its types are in `channel-types.ts`. */
+/** A name to subscribe and to publish to, and what is declared of it. Its types are in `channel-types.ts`. */
 export class ChannelHandle implements Channel {
   readonly name: string;
   readonly kind: Kind | undefined;
@@ -93,7 +93,7 @@ export class ChannelHandle implements Channel {
 
   async presence({ timeoutMs = this.#host.timeoutMs }: PresenceOptions = {}): Promise<readonly PresentMember[]> {
     checkNumber('timeoutMs', timeoutMs, 1);
-    // Somebody may stand on two pages, where members come and go meanwhile.
+    // A member may stand on two pages of the list, because members come and go meanwhile.
     const roster = new Roster(() => {});
     await readPresence(this.#host.requests, this.name, timeoutMs, ({ members, rev }) => roster.onPage(members, rev));
     return roster.members;
@@ -109,8 +109,8 @@ export class ChannelHandle implements Channel {
 }
 
 /**
- * Only the position of what may be a whole message.
- * @throws {FanfareClientError} `bad_request` if it is none, as a message of a live channel.
+ * Returns the position of what may be a whole message.
+ * @throws {FanfareClientError} `bad_request` if it has none, as a message of a live channel
  */
 export function positionOf({ epoch, offset }: Position | Message): Position {
   const position = { epoch, offset };

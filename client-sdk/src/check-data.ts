@@ -1,15 +1,15 @@
 import { badRequest } from './errors.js';
 
-/** What would arrive as `{}`, as `null`, or as an object of numbers. */
+/** Objects that would arrive as `{}`, as `null`, or as an object of numbers. */
 const NO_DATA =
   /^((Weak)?(Map|Set|Ref)|Promise|RegExp|Error|DataView|Undefined|BigInt|Symbol|.*Function|Shared.*|(?!Uint8A).+\d.*Array)$/;
-/** The encoders say where something nests deeper, or in a circle. */
+/** How deep data is looked at. The encoders report data that nests deeper, or in a circle. */
 const MAX_DEPTH = 128;
 
 /**
- * Refuses what JSON would silently make something else of: NaN and infinities, dates that are none, `undefined` in an
- * array, Map, Set, DataView and the like. Members that are `undefined` or functions are left out, as JSON does; of an
- * object with `toJSON` it is what that says.
+ * Refuses data that JSON would silently change: NaN and infinities, dates that are none, `undefined` in an array, Map,
+ * Set, DataView and the like. Members that are `undefined` or functions are left out, as JSON does. An object with
+ * `toJSON` is looked at as what that returns.
  * @throws {FanfareClientError} `bad_request`, which names the value
  */
 export function checkData(data: unknown, path = 'data', depth = 0): void {

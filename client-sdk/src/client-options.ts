@@ -9,7 +9,7 @@ import { defaultSocket } from './transport/default-socket.js';
 import type { SocketFactory } from './transport/socket.js';
 import { checkUrl } from './url.js';
 
-/** Takes a line, and what was thrown where a listener threw. */
+/** Takes a line, and what a listener threw if the line is about that. */
 type Log = (line: string, ...thrown: unknown[]) => void;
 
 /** Options of `createClient`. Undefined stands for the default. */
@@ -115,14 +115,14 @@ const DEFAULT_BACKOFF: BackoffOptions = { baseMs: 500, maxMs: 20_000 };
 export function resolveOptions(options: ClientOptions): ResolvedOptions {
   const backoff = { ...DEFAULT_BACKOFF, ...given(options.backoff ?? {}) };
   const resolved: ResolvedOptions = { ...DEFAULT_OPTIONS, ...given(options), url: checkUrl(options.url), backoff };
-  // No number has a highest value, and one alone may be nothing.
+  // The numbers have no upper limit, and only `pingGraceMs` may be 0.
   for (const [name, usual] of Object.entries(DEFAULT_OPTIONS))
     if (typeof usual === 'number') checkNumber(name, resolved[name as Name], name === 'pingGraceMs' ? 0 : 1);
   for (const name of ['baseMs', 'maxMs'] as const) checkNumber(`backoff.${name}`, backoff[name], 1, MAX_DELAY_MS);
   return resolved;
 }
 
-/** Undefined stands for the default, also where it is spelled out. */
+/** Returns the options that are given. Undefined stands for the default, also if it is spelled out. */
 function given<Options extends object>(options: Options): Options {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Options;
 }

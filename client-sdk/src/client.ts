@@ -48,7 +48,7 @@ export function createClient(options: ClientOptions & { readonly channels?: obje
   return new FanfareClient(resolveOptions(options), checkDeclared(options.channels));
 }
 
-/** Puts the roles together; each of them knows nothing of the others. */
+/** Puts the roles together. Each of them knows nothing of the others. */
 class FanfareClient implements UntypedClient {
   readonly stats = createStats();
   readonly #options: ResolvedOptions;
@@ -64,7 +64,7 @@ class FanfareClient implements UntypedClient {
   readonly #host: ChannelHost;
   readonly #readers = new Set<LocalSubscription>();
   #session: ConnectedFrame | undefined;
-  /** `closed`, `failed`: why. */
+  /** Why the client is `closed` or has `failed`. */
   #ended: FanfareClientError | undefined;
   #connections = 0;
   #attempted = false;
@@ -76,7 +76,7 @@ class FanfareClient implements UntypedClient {
     this.#options = options;
     this.#channels = channels;
     const onError = (error: FanfareClientError) => this.#onError(error);
-    /** What each takes its part of. */
+    /** What the roles take their parts of. */
     const wiring = {
       ...options,
       dialect: options.codec,
@@ -89,7 +89,7 @@ class FanfareClient implements UntypedClient {
     };
     this.#events = new Emitter((cause, event) => {
       const error = handlerFailed(cause);
-      // A listener of errors that fails itself is not told of that: it would have no end.
+      // A listener of errors that fails itself is not told of that, because that would have no end.
       if (event === 'error') this.#report(error);
       else onError(error);
     });
@@ -264,7 +264,7 @@ class FanfareClient implements UntypedClient {
   #onWaiting({ code, reason, error, retryInMs }: StateChange): void {
     const why = error ?? errorOfLoss(this.#options.url, code, reason, retryInMs);
     this.#requests.onFailure(why);
-    // Whoever got the address wrong would otherwise wait for ever without a word.
+    // An application that got the address wrong would otherwise wait for ever without being told.
     if (!this.#attempted && error === undefined) this.#onError(why);
     this.#attempted = true;
   }
@@ -279,7 +279,7 @@ class FanfareClient implements UntypedClient {
     for (const reader of this.#readers) reader.onConnecting();
   }
 
-  /** There will be no connection until the application asks for one: nothing is to wait for it. */
+  /** There will be no connection until the application asks for one, so nothing is to wait for it. */
   #end(error: FanfareClientError): void {
     this.#ended = error;
     this.#waiters.settle(error);
@@ -292,7 +292,7 @@ class FanfareClient implements UntypedClient {
     else this.#report(error);
   }
 
-  /** One line; what a listener threw, with where. */
+  /** Logs an error as one line, and behind it what a listener threw. */
   #report({ code, message, cause, retryable }: FanfareClientError): void {
     const { log, url } = this.#options;
     if (!log) return;

@@ -48,26 +48,28 @@ interface ConnectionOptions extends LinkOptions {
   readonly stableMs: number;
 }
 
-/** Whoever the connection is for. In each call it may already send, close or connect again. */
+/** The owner of the connection. In each call it may already send, close or connect again. */
 interface ConnectionOwner {
-  /** A link is open and has greeted; what is sent now waits in the gateway until it is accepted. */
+  /** A link is open and has greeted. What is sent now waits in the gateway until the link is accepted. */
   onGreeting(): void;
   onConnected(frame: ConnectedFrame): void;
   onFrame(frame: ServerFrame): void;
-  /** The link is gone; whatever is unanswered stays so. */
+  /** The link is gone. Whatever is unanswered stays so. */
   onDown(): void;
   onState(change: StateChange): void;
   onError(error: FanfareClientError): void;
 }
 
-/** After 4429 the delay is drawn as after this many failures: the gateway is full, not gone. */
+/** After 4429 the delay is as long as after this many failures, because the gateway is full, not gone. */
 const TOO_MANY_ATTEMPTS = 4;
-/** So many tokens in a row that have expired before they were used: what fetches them does not renew them. */
+/**
+ * How many tokens in a row may have expired before they were used. After that, what fetches them does not renew them.
+ */
 const MAX_EXPIRED_TOKENS = 5;
-/** Longest wait that a gateway can ask for, ms. */
+/** The longest wait that a gateway can ask for, ms. */
 const MAX_RETRY_AFTER_MS = 300_000;
 
-/** Keeps a link up: when to make one, when to give up. */
+/** Keeps a link up: it decides when to make one, and when to give up. */
 export class Connection {
   readonly #options: ConnectionOptions;
   readonly #owner: ConnectionOwner;
@@ -75,7 +77,7 @@ export class Connection {
   #state: ConnectionState = 'idle';
   #link: Link | undefined;
   #connectedAt = 0;
-  /** Expired tokens since the last connection. */
+  /** How many tokens have expired since the last connection. */
   #expiredTokens = 0;
   /** Ends what is under way: the wait for a token or for the next attempt. */
   #cancel: Cancel | undefined;
@@ -100,17 +102,20 @@ export class Connection {
     }
     this.#cancel?.();
     this.#setState({ state: 'connecting' });
-    // A listener may have closed it.
+    // A listener may have closed the connection.
     if (this.state === 'connecting') this.#fetchToken((token) => this.#open(token));
   }
 
-  /** Something happened to the network: whatever waits is tried now, and what is there has to show that it is alive. */
+  /**
+   * Something happened to the network: a connection that waits is tried now, and one that is there has to show that it
+   * is alive.
+   */
   check(): void {
     if (this.#state === 'waiting') this.connect();
     else this.#link?.probe();
   }
 
-  /** There is no network: what was connected is not, and tries to be. */
+  /** There is no network: a connection is lost, and tries to come back. */
   lose(): void {
     this.#link?.lose();
   }
@@ -193,9 +198,9 @@ export class Connection {
       this.#wait(this.#backoff.next(), { code, reason, error: expired });
       return;
     }
-    // A refusal is a reason to stop by itself only where no close code followed it.
+    // A refusal is a reason to stop by itself only if no close code followed it.
     const refused = refusal && !refusal.retryable && (code === 1006 || !shouldReconnect(code));
-    // A token that ran out is not a refusal where another can be fetched.
+    // A token that ran out is not a refusal if another one can be fetched.
     const ranOut = stable || (wasConnected && reason === 'token_expired');
     const renewable = code === 4401 && ranOut && typeof this.#options.token === 'function';
     if (refused || !(shouldReconnect(code) || renewable)) {
@@ -205,7 +210,10 @@ export class Connection {
     this.#wait(this.#delayAfter(code, reason, refusal?.retryAfter), { code, reason, ...(error && { error }) });
   }
 
-  /** What fetches tokens may have kept one for too long; the next can be a new one. */
+  /**
+   * Returns whether another token may be fetched. The function that fetches tokens may have kept one for too long, and
+   * the next can be a new one.
+   */
   #mayRenew(): boolean {
     return typeof this.#options.token === 'function' && ++this.#expiredTokens < MAX_EXPIRED_TOKENS;
   }
@@ -234,7 +242,7 @@ export class Connection {
   }
 }
 
-/** The `retryAfter` of a drain's close reason, ms. */
+/** Returns the `retryAfter` in the close reason of a drain, ms. */
 function retryAfterOf(reason: string): number | undefined {
   try {
     const { retryAfter } = JSON.parse(reason) as { retryAfter?: unknown };

@@ -4,12 +4,14 @@ import { enter, follow } from './continuity.js';
 import { messageOf } from './message.js';
 import type { Stats } from './stats.js';
 
-/** What the gateway sends of a channel that is on, unasked. */
+/** What the gateway sends unasked of a channel that is on. */
 export type PushedFrame = MessageFrame | PositionFrame | EpochFrame | ResetFrame;
 
-/** Where the wire of a channel stands. Takes frames only where they follow from there, and hands them to its audience. */
+/**
+ * Where the wire of a channel stands. It takes frames only if they follow from there, and hands them to its audience.
+ */
 export class Cursor {
-  /** Of a durable channel: every frame that comes is contiguous from here. Of a live one there is none. */
+  /** The position of a durable channel: every frame that comes is contiguous from here. A live channel has none. */
   position: Position | undefined;
   readonly #audience: Audience;
   readonly #stats: Stats;
@@ -19,7 +21,7 @@ export class Cursor {
     this.#stats = stats;
   }
 
-  /** `gap`: frames before it are missing. `seen`: nothing new. */
+  /** Takes a frame. Returns `gap` if frames before it are missing, and `seen` if there is nothing new in it. */
   take(frame: PushedFrame): 'taken' | 'seen' | 'gap' {
     const before = this.position;
     const audience = this.#audience;

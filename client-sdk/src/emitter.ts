@@ -1,10 +1,10 @@
-/** Takes what a listener of that event threw, or rejected with. */
+/** Takes what a listener of an event threw, or rejected with. */
 export type OnThrow = (error: unknown, event: PropertyKey) => void;
 
-// Listeners may be async: what they return is looked at only to catch a rejection.
+// Listeners may be async, so what they return is looked at, but only to catch a rejection.
 type Listener<Event> = (event: Event) => unknown;
 
-/** Listeners by event name. A listener that throws harms no other and not the caller. */
+/** Listeners by event name. A listener that throws harms neither the others nor the caller. */
 export class Emitter<Events extends object> {
   readonly #listeners = new Map<keyof Events, readonly Listener<never>[]>();
   readonly #onThrow: OnThrow;
@@ -13,7 +13,7 @@ export class Emitter<Events extends object> {
     this.#onThrow = onThrow;
   }
 
-  /** Adds a listener; the result removes it. The same function twice is called twice. */
+  /** Adds a listener and returns a function that removes it. A function that is added twice is called twice. */
   on<Name extends keyof Events>(name: Name, listener: Listener<Events[Name]>): () => void {
     const own: Listener<Events[Name]> = (event) => listener(event);
     this.#listeners.set(name, [...(this.#listeners.get(name) ?? []), own]);

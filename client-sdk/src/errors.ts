@@ -99,7 +99,7 @@ export function isFanfareError(error: unknown): error is FanfareClientError {
   return (error as Error | undefined)?.name === 'FanfareClientError';
 }
 
-/** An `error` frame as an error. */
+/** Returns an `error` frame as an error. */
 export function errorOfFrame(frame: ErrorFrame, channel?: string): FanfareClientError {
   return new FanfareClientError(frame.code, frame.message, {
     retryable: frame.retryable,
@@ -109,19 +109,19 @@ export function errorOfFrame(frame: ErrorFrame, channel?: string): FanfareClient
   });
 }
 
-/** The protocol lets the message of such a `bad_request` begin with its reason. */
+/** Returns the reason of a `bad_request`. The protocol lets its message begin with that. */
 function reasonIn(message: string): ResetReason | undefined {
   const [word = ''] = message.split(/\W/, 1);
   return isResetReason(word) ? word : undefined;
 }
 
-/** A close code that ends the connection for good, as an error. */
+/** Returns the error of a close code that ends the connection for good. */
 export function errorOfClose(code: number, reason: string): FanfareClientError {
   const name = (CLOSE_NAMES as Record<number, CloseName | undefined>)[code] ?? 'forbidden';
   return new FanfareClientError(name, `closed by the gateway: ${reason || `${name} (${code})`}`);
 }
 
-/** A connection that is gone, or never came to be, and will be tried again. */
+/** Returns the error of a connection that is gone, or was never made, and will be tried again. */
 export function errorOfLoss(url: string, code = 1006, reason = '', retryInMs = 0): FanfareClientError {
   const how = reason || (code === 1006 ? 'it cannot be reached' : `closed with ${code}`);
   const next = `tried again in ${(retryInMs / 1000).toFixed(1)} s`;
@@ -130,12 +130,12 @@ export function errorOfLoss(url: string, code = 1006, reason = '', retryInMs = 0
   });
 }
 
-/** A query may hold a token. */
+/** Returns an address without its query, which may hold a token. */
 export function withoutQuery(url: string): string {
   return url.replace(/\?.*/, '');
 }
 
-/** What a listener or a function of the application threw. */
+/** Returns the error of what a listener or a function of the application threw. */
 export function handlerFailed(cause: unknown, channel?: string): FanfareClientError {
   const where = channel === undefined ? '' : ` of ${channel}`;
   return new FanfareClientError('handler_failed', `a listener${where} failed: ${cause}`, { cause, channel });

@@ -19,21 +19,24 @@ interface FeedOptions {
   readonly clock: Clock;
   readonly stats: Stats;
   readonly backoff: BackoffOptions;
-  /** Takes why a token could not be fetched; it will be tried again. */
+  /** Takes the reason why a token could not be fetched. It will be tried again. */
   readonly onError: (error: FanfareClientError) => void;
-  /** {@link Feed.command} or {@link Feed.idle} may have changed. */
+  /** Called when {@link Feed.command} or {@link Feed.idle} may have changed. */
   readonly onChange: (feed: Feed) => void;
 }
 
 /**
- * What the gateway has of this channel, on this connection:
- * - `off`, `on`;
- * - `subscribing`, `unsubscribing`: a command is unanswered; one at a time, so replies cannot cross;
- * - `stale`: it may send frames, but they cannot be used: start over.
+ * What the gateway has of this channel on this connection.
+ * - `off`, `on`: it does not have the channel, or has it.
+ * - `subscribing`, `unsubscribing`: a command is unanswered. There is only one at a time, so that replies cannot cross.
+ * - `stale`: it may send frames, but they cannot be used, and the feed has to start over.
  */
 type WireState = 'off' | 'subscribing' | 'on' | 'stale' | 'unsubscribing';
 
-/** One channel on the wire, shared by its local subscriptions: brings what they want and what the gateway has in line. */
+/**
+ * One channel on the wire, shared by its local subscriptions. It brings what they want and what the gateway has in
+ * line.
+ */
 export class Feed {
   readonly channel: string;
   readonly #options: FeedOptions;
@@ -43,16 +46,16 @@ export class Feed {
   readonly #gaps: Backoff;
   #wire: WireState = 'off';
   #durable = false;
-  /** What the unanswered subscribe resumes from. */
+  /** The position that the unanswered subscribe resumes from. */
   #since: Position | undefined;
-  /** Whose own start the unanswered subscribe carries. */
+  /** The reader whose own start the unanswered subscribe carries. */
   #starter: Reader | undefined;
   readonly #token = new FeedToken();
   /** Whether the gateway lists us, or is asked to by the unanswered subscribe. */
   #present = false;
-  /** What the gateway has, or is about to answer, was asked for by readers who are gone. */
+  /** Whether what the gateway has, or is about to answer, was asked for by readers that are gone. */
   #inherited = false;
-  /** `lagged` came while a subscribe was open: what its reply says may be over already. */
+  /** Whether `lagged` came while a subscribe was open. Then what its reply says may be over already. */
   #doubtful = false;
   /** Set while the next command has to wait. */
   #rest: Cancel | undefined;
@@ -69,7 +72,7 @@ export class Feed {
     return this.#audience.size === 0;
   }
 
-  /** Nobody is here and the gateway has nothing of it: it can be forgotten. */
+  /** Whether no reader is here and the gateway has nothing of the channel, so that the feed can be forgotten. */
   get idle(): boolean {
     return this.empty && this.#wire === 'off';
   }
@@ -79,29 +82,33 @@ export class Feed {
     return this.#wire === 'on' && this.#present;
   }
 
-  /** Whether its next subscribe carries a position. */
+  /** Whether the next subscribe carries a position. */
   get resumable(): boolean {
     return this.#start !== undefined;
   }
 
-  /** The position of its next subscribe. Who wants to begin in the past comes first, which no position gives. */
+  /**
+   * The position of the next subscribe. A reader that wants to begin in the past comes first, and no position gives
+   * that.
+   */
   get #start(): Position | undefined {
     return this.#audience.starter ? undefined : this.#audience.start;
   }
 
-  /** What to send now, if anything. */
+  /** The command to send now, if there is one. */
   get command(): 'subscribe' | 'unsubscribe' | undefined {
     if (this.#rest !== undefined || this.#token.isFetching) return undefined;
     const wire = this.#wire;
     if (!this.#audience.active) return wire === 'on' || wire === 'stale' ? 'unsubscribe' : undefined;
     if (wire === 'off') return 'subscribe';
-    // Only a position can start over where the gateway may still have the channel on.
+    // The gateway may still have the channel on. Only a subscribe with a position can start over then.
     if (wire === 'stale') return this.resumable ? 'subscribe' : 'unsubscribe';
     return undefined;
   }
 
   /**
-   * A reader with a position or a start of its own is given what follows it; the others join where the wire stands.
+   * Adds a reader. One with a position or a start of its own is given what follows it; the others join where the wire
+   * stands.
    */
   join(reader: Reader, token?: ChannelToken): void {
     if (this.empty) {
@@ -114,7 +121,7 @@ export class Feed {
     const elsewhere = reader.start !== undefined || (own !== undefined && !samePosition(own, this.#cursor.position));
     this.#audience.add(reader);
     if (this.#wire === 'on' && !this.#durable && reader.start) {
-      // Nobody can have listened yet.
+      // No listener can be there yet.
       queueMicrotask(() => this.#audience.failStart(reader, noPast(this.channel)));
     } else if (this.#wire === 'on' && this.#durable && elsewhere) {
       reader.flow = 'behind';
@@ -123,7 +130,7 @@ export class Feed {
       reader.position = this.#cursor.position;
       reader.onSubscribed(this.#durable);
     } else if (this.#wire === 'subscribing' && (reader.start || (own && !samePosition(own, this.#since)))) {
-      // What is asked already is not for it.
+      // What is being asked already is not for this reader.
       reader.flow = 'behind';
     }
     this.#startOverIfListedWrongly();
@@ -142,7 +149,7 @@ export class Feed {
     this.#changed();
   }
 
-  /** Gives a paused reader what came after its position, from the log if it has passed. */
+  /** Gives a paused reader what came after its position, from the log if that has passed. */
   resume(reader: Reader): void {
     if (this.#wire === 'on' && samePosition(reader.position, this.#cursor.position)) {
       this.#audience.goOn(reader, this.#durable);
@@ -153,7 +160,7 @@ export class Feed {
     this.#changed();
   }
 
-  /** The connection is gone, and with it all the gateway knew of us. */
+  /** The connection is gone, and everything that the gateway knew of us with it. */
   onDown(): void {
     this.#wire = 'off';
     this.#failures.reset();
@@ -161,7 +168,7 @@ export class Feed {
     this.#audience.down();
   }
 
-  /** {@link command}, which there must be, as a frame; from here on it is unanswered. */
+  /** Returns the {@link command}, which there must be, as a frame. From here on it is unanswered. */
   take(id: number): SubscribeFrame | UnsubscribeFrame {
     const { channel } = this;
     if (this.command !== 'subscribe') {
@@ -188,7 +195,7 @@ export class Feed {
     }
     const since = this.#since;
     const at = frame.durable ? positionOf(frame) : undefined;
-    // Neither can come from a gateway that keeps the contract; messages would be lost by believing it.
+    // Neither of these can come from a gateway that keeps the contract, and believing it would lose messages.
     if (frame.durable && (at === undefined || (frame.recovered && at.offset !== since?.offset))) {
       this.#discontinuity();
       return;
@@ -214,10 +221,10 @@ export class Feed {
     this.#changed();
   }
 
-  /** `error` in answer to a command. */
+  /** The gateway answered a command with `error`. */
   onRefused(frame: ErrorFrame): void {
     const subscribing = this.#wire === 'subscribing';
-    // A first subscribe that was refused left nothing; otherwise the old stream may still run.
+    // A first subscribe that was refused left nothing. Otherwise the old stream may still run.
     const nothingLeft = subscribing && this.#since === undefined && frame.code !== 'already_subscribed';
     this.#wire = nothingLeft ? 'off' : 'stale';
     const isExpired = frame.code === 'token_expired' && this.#token.expire(this.#failures.attempts);
@@ -227,16 +234,16 @@ export class Feed {
     this.#changed();
   }
 
-  /** No answer came in time: what the gateway has is unknown. */
+  /** No answer came in time, so what the gateway has is unknown. */
   onTimeout(): void {
     this.#restFor(this.#failures.next());
     this.#startOver();
   }
 
-  /** The answer to `unsubscribe`, or, without `id`, the gateway's own decision. */
+  /** Takes the answer to `unsubscribe`, or, if it has no `id`, the gateway's own decision. */
   onUnsubscribed(frame: UnsubscribedFrame): void {
     if (frame.id === undefined) {
-      // While a command is unanswered, its answer says what holds after this.
+      // While a command is unanswered, its answer says what is true after this.
       if (this.#wire !== 'on' && this.#wire !== 'stale') return;
       this.#wire = 'off';
       const reason = frame.message ?? 'taken off by the gateway';
@@ -263,7 +270,7 @@ export class Feed {
     this.#startOverIfBehind();
   }
 
-  /** Taken off for reading too slowly; the socket has drained. */
+  /** The gateway took us off for reading too slowly, and the socket has drained. */
   onLagged(): void {
     if (this.#wire === 'subscribing') this.#doubtful = true;
     if (this.#wire !== 'on' && this.#wire !== 'stale') return;
@@ -273,7 +280,7 @@ export class Feed {
     this.#changed();
   }
 
-  /** What came does not follow from where we stand, so the log decides: at once the first time, then with backoff. */
+  /** What came does not follow from where we stand, so the log decides: the first time at once, then with backoff. */
   #discontinuity(): void {
     this.#options.stats.gaps++;
     const again = this.#gaps.attempts > 0;
@@ -282,7 +289,7 @@ export class Feed {
     this.#startOver();
   }
 
-  /** Where the start of one was refused, the others can do without it. */
+  /** A subscribe was refused. If it carried the start of one reader, the others can do without that. */
   #onForbidden(error: FanfareClientError): void {
     if (error.code === 'bad_request' && this.#starter) this.#audience.failStart(this.#starter, error);
     else this.#fail(error);
@@ -293,13 +300,16 @@ export class Feed {
     this.#audience.fail(error);
   }
 
-  /** Listeners may have changed everything meanwhile. */
+  /** Starts over if a reader is behind. Listeners may have changed everything meanwhile. */
   #startOverIfBehind(): void {
     if (this.#wire === 'on' && (this.#doubtful || this.#audience.behind)) this.#startOver();
     this.#startOverIfListedWrongly();
   }
 
-  /** A live channel has no position to go on from: it is left and joined again, which `subscribed` tells. */
+  /**
+   * Starts over if we are listed and should not be, or the other way round. A live channel has no position to go on
+   * from, so it is left and joined again, which `subscribed` tells.
+   */
   #startOverIfListedWrongly(): void {
     if (this.#wire === 'on' && this.#present !== this.#audience.presence) this.#startOver();
   }
@@ -326,7 +336,7 @@ export class Feed {
   #fetchToken(): void {
     if (!this.#token.isMissing || this.#rest || !this.#audience.active) return;
     this.#token.fetch((error) => {
-      // The subscription that it was for may be gone.
+      // The subscription that the token was for may be gone.
       if (error && !this.empty) {
         if (!error.retryable) this.#fail(error);
         else {

@@ -2,20 +2,20 @@ import type { ErrorCode } from '@fanfare/protocol';
 import { FanfareClientError } from '../errors.js';
 import type { PublishResult } from '../publishing.js';
 
-/** What the gateway says of one message of a batch. */
+/** What the gateway answers about one message of a batch. */
 export type ItemReply = Omit<PublishResult, 'key'> | { readonly error: Problem };
 
 interface Problem {
   readonly code: ErrorCode;
   readonly message?: string;
-  /** In place of `message` where it is about the whole request. */
+  /** What went wrong, if it concerns the whole request. It is in place of `message`. */
   readonly detail?: string;
   readonly retryable: boolean;
-  /** ms */
+  /** When to try again, ms from now. */
   readonly retryAfter?: number;
 }
 
-/** `error` alone: nothing was done. `isUnknown`: it may or may not have been. */
+/** The answer to a request. With `error` alone nothing was done; with `isUnknown` it may or may not have been done. */
 type Answer =
   | { readonly results: readonly ItemReply[] }
   | { readonly error: FanfareClientError; readonly isUnknown: boolean };
@@ -29,10 +29,10 @@ interface Call {
   readonly fetch: typeof fetch;
 }
 
-/** How runtimes say that no connection came to be, so that nothing was sent. */
+/** The codes by which runtimes say that no connection was made, so that nothing was sent. */
 const NOT_SENT = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|UND_ERR_CONNECT_TIMEOUT|ConnectionRefused)$/;
 
-/** Sends messages to one gateway, once. Rejects never. */
+/** Sends messages to one gateway, once. It never rejects. */
 export async function post({ url, apiKey, body, timeoutMs, fetch }: Call): Promise<Answer> {
   let status: number;
   let text: string;
@@ -53,10 +53,10 @@ export async function post({ url, apiKey, body, timeoutMs, fetch }: Call): Promi
   }
   const answer = parse(text);
   if (status === 200 && answer.results) return { results: answer.results };
-  // A proxy may say `code` too; a gateway always says whether to try again.
+  // A proxy may have a `code` too, but only a gateway always says whether to try again.
   if (answer.code && typeof answer.retryable === 'boolean')
     return { error: errorOf(answer as Problem), isUnknown: answer.code === 'outcome_unknown' };
-  // Not of a gateway: a proxy that waited in vain for one, or some other server.
+  // The answer is not from a gateway, but from a proxy that waited in vain for one, or from some other server.
   const isUnknown = status < 400 || status >= 500 || status === 408;
   return { error: unreachable(url, `answered by ${status}`, isUnknown || status === 429), isUnknown };
 }

@@ -21,29 +21,29 @@ export type Outcome =
 
 export interface EncodedMessage {
   readonly channel: string;
-  /** Its other fields as the HTTP API has them: the inside of a JSON object. */
+  /** The other fields of the message as the HTTP API has them: the inside of a JSON object. */
   readonly fields: string;
   readonly key: string | undefined;
-  /** Whether sending it twice publishes it once. */
+  /** Whether the message is published only once if it is sent twice. */
   readonly repeatable: boolean;
   readonly timeoutMs: number;
 }
 
 interface Item extends EncodedMessage {
-  /** ms of `Date.now()` */
+  /** When the message is given up, ms as in `Date.now()`. */
   readonly deadline: number;
   readonly settle: (outcome: Outcome) => void;
   readonly done: Promise<Outcome>;
-  /** It was sent, and nobody knows what became of it. */
+  /** Whether it was sent and nobody knows what became of it. */
   isUnknown: boolean;
-  /** Goes without company: it may be what made the gateway refuse a batch as a whole. */
+  /** Whether it goes in a request of its own, because it may be what made the gateway refuse a batch as a whole. */
   isSuspect: boolean;
   /** Why it is not done yet. */
   failure: FanfareClientError | undefined;
 }
 
 interface PublishQueueOptions {
-  /** Of the publish call, at each gateway. */
+  /** The addresses of the publish call, one at each gateway. */
   readonly urls: readonly string[];
   readonly apiKey: string;
   readonly fetch: typeof fetch;
@@ -54,18 +54,18 @@ interface PublishQueueOptions {
   readonly backoff: BackoffOptions;
 }
 
-/** Most characters of a batch, so that with three bytes each its body is under the 8 MiB that a gateway reads. */
+/** How many characters a batch may have. With three bytes each, its body is under the 8 MiB that a gateway reads. */
 const MAX_CHARACTERS = 2_000_000;
 const CHANCE = { random: () => Math.random() };
 
 /**
  * Messages on their way to a gateway, in batches, one after the other: what is published while one is on its way makes
- * up the next. Those of a channel stay in order, also while the first of them has to be sent again.
+ * up the next. The messages of a channel stay in order, also while the first of them has to be sent again.
  */
 export class PublishQueue {
   readonly #options: PublishQueueOptions;
   readonly #backoff: Backoff;
-  /** Channels that cannot be served for the moment, and until when. */
+  /** The channels that cannot be served for the moment, and until when. */
   readonly #held = new Map<string, { until: number; readonly backoff: Backoff }>();
   #queue: Item[] = [];
   #sending: readonly Item[] = [];
@@ -110,7 +110,7 @@ export class PublishQueue {
     if (this.#isRunning) return;
     this.#isRunning = true;
     const { delayMs, maxMessages } = this.#options;
-    // What is published in one go goes together.
+    // Messages that are published in one go leave together.
     await Promise.resolve();
     const isDue = () => this.#isHurried || this.#queue.length >= maxMessages;
     if (delayMs > 0 && !isDue()) await this.#rest(delayMs, isDue);
@@ -122,7 +122,7 @@ export class PublishQueue {
     this.#isRunning = false;
   }
 
-  /** How long to wait before the next, ms. */
+  /** Sends a batch. Resolves with how long to wait before the next one, ms. */
   async #sendBatch(): Promise<number> {
     const { urls, apiKey, fetch, requestTimeoutMs: timeoutMs } = this.#options;
     this.#expire();
@@ -152,7 +152,7 @@ export class PublishQueue {
     return Math.min(delayMs, this.#untilDeadlineMs());
   }
 
-  /** Whether it has to be sent again. */
+  /** Takes the reply to one message. Returns whether it has to be sent again. */
   #onReply(item: Item, reply: ItemReply | undefined): boolean {
     const { channel, key } = item;
     if (reply === undefined) {
@@ -195,7 +195,7 @@ export class PublishQueue {
     for (const [channel, { until }] of this.#held) if (until + 60_000 < now) this.#held.delete(channel);
   }
 
-  /** The first that may go. */
+  /** Takes the first messages that may leave from the queue. */
   #take(): Item[] {
     const now = Date.now();
     const batch: Item[] = [];
@@ -205,7 +205,7 @@ export class PublishQueue {
       const size = item.channel.length + item.fields.length;
       const isFull = batch.length >= this.#options.maxMessages || characters + size > MAX_CHARACTERS;
       if (batch.length > 0 && (isFull || item.isSuspect || batch[0]?.isSuspect)) {
-        // Whatever comes behind it has to wait with it.
+        // The messages behind it have to wait with it.
         characters = MAX_CHARACTERS;
         return false;
       }
@@ -226,7 +226,7 @@ export class PublishQueue {
     this.#held.set(channel, { until: Date.now() + Math.max(backoff.next(), atLeastMs), backoff });
   }
 
-  /** All that is here is held. */
+  /** Returns how long to wait while all messages that are here are held, ms. */
   #untilNextMs(): number {
     const times = this.#queue.map(({ channel }) => (this.#held.get(channel)?.until ?? 0) - Date.now());
     return this.#queue.length === 0 ? 0 : Math.max(1, Math.min(...times, this.#untilDeadlineMs()));
@@ -249,7 +249,7 @@ export class PublishQueue {
   }
 }
 
-/** One payload for many channels is sent once. */
+/** Returns the body of a request. One payload for many channels is in it once. */
 function bodyOf(batch: readonly Item[]): string {
   const [{ fields }] = batch as [Item];
   if (batch.length > 1 && batch.every((item) => item.fields === fields)) {

@@ -194,7 +194,7 @@ class HttpPublisher implements UntypedPublisher {
     return Promise.all(channels.map((channel) => this.#queue.add(this.#message(channel, encoded, options))));
   }
 
-  /** One that cannot be sent harms none of the others. */
+  /** Publishes messages of any channels. One that cannot be sent harms none of the others. */
   publishAll(messages: readonly Prepared[]): Promise<readonly Outcome[]> {
     return Promise.all(
       messages.map(async ({ channel, data, options }): Promise<Outcome> => {
@@ -220,7 +220,7 @@ class HttpPublisher implements UntypedPublisher {
     return this.flush();
   }
 
-  /** What is the same for all of the channels, once, so that later changes of `data` do not matter. */
+  /** Encodes what is the same for all of the channels, once and now, so that later changes of `data` do not matter. */
   #encode(channels: readonly string[], data: unknown, options: PublishOptions = {}): Encoded {
     const { key, tags, durability, replicas, user, except } = options;
     if (this.#isClosed) throw new FanfareClientError('closed', 'the publisher was closed');

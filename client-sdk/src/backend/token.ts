@@ -46,7 +46,7 @@ export interface TokenOptions<Map = Untyped> {
   readonly keyId?: string | undefined;
 }
 
-/** What `CryptoKey.algorithm` says of keys of one kind or another. */
+/** The details of a key in `CryptoKey.algorithm`. Each kind of key has some of them. */
 interface KeyDetails {
   readonly name: string;
   readonly hash?: { readonly name: string };
@@ -100,7 +100,7 @@ export async function signToken(options: TokenOptions & { readonly channels?: ob
 function checkGrants(grants: Readonly<Record<string, readonly string[] | undefined>>, map: Declared | undefined): void {
   for (const [name, actions = []] of Object.entries(grants)) {
     if (!isChannelName(name)) throw badRequest(`not a channel name: ${JSON.stringify(name)}`);
-    // A pattern fits itself, and whatever is wider than it.
+    // A pattern fits itself, and every pattern that is wider.
     const declared = map && declarationOf(map, name);
     for (const action of actions) {
       if (!ACTIONS.includes(action)) throw badRequest(`no such action: ${action}`);

@@ -2,12 +2,15 @@ import { badRequest, type FanfareClientError } from '../errors.js';
 import type { Kind } from './spec.js';
 import type { Issue } from './standard-schema.js';
 
-/** How a map is asked for what it declares of a name. No key of a map: those are channels. */
+/**
+ * The key under which a map holds the function that finds what it declares of a name. It is a symbol because the other
+ * keys of a map are channels.
+ */
 export const SPEC_OF: unique symbol = Symbol.for('fanfare.specOf');
 
-/** What a client needs of a map at run time; one that was given none carries nothing of it. */
+/** What a client needs of a map at run time. A client that was given no map carries nothing of this. */
 export interface Declared {
-  /** `undefined` where no key fits the name. */
+  /** Returns the declaration of a name, or `undefined` if no key fits it. */
   readonly [SPEC_OF]: (name: string) => Declaration | undefined;
 }
 
@@ -15,13 +18,15 @@ export interface Declaration {
   /** The name or pattern that declares it. */
   readonly key: string;
   readonly kind: Kind;
-  /** Where there is a schema. */
+  /** Checks and translates data. It is undefined if there is no schema. */
   readonly parse: Parse | undefined;
-  /** What is to be told where the gateway has a log of the channel and none was declared, or the other way round. */
+  /**
+   * Returns the error to report if the gateway has a log of the channel and none was declared, or the other way round.
+   */
   readonly findMismatch: (durable: boolean) => FanfareClientError | undefined;
 }
 
-/** What a schema makes of data. */
+/** Checks data by a schema, and returns what the schema makes of it. */
 type Parse = (data: unknown) => ParseResult;
 export type ParseResult =
   | { readonly value: unknown; readonly issues?: undefined }
@@ -33,7 +38,10 @@ export function checkDeclared(map: object | undefined): Declared | undefined {
   return map as Declared | undefined;
 }
 
-/** @throws {FanfareClientError} `bad_request` if no key fits the name. */
+/**
+ * Returns the declaration of a name.
+ * @throws {FanfareClientError} `bad_request` if no key fits it
+ */
 export function declarationOf(map: Declared, name: string): Declaration {
   const declaration = map[SPEC_OF](name);
   if (declaration === undefined) throw badRequest(`no channel of the map fits ${name}`);

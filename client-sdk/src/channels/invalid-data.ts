@@ -1,7 +1,7 @@
 import { FanfareClientError } from '../errors.js';
 import type { Issue } from './standard-schema.js';
 
-/** What a schema found in data. */
+/** Returns the error that says what a schema found wrong in data. */
 export function invalidData(channel: string, issues: readonly Issue[]): FanfareClientError {
   const found = issues.map(({ message, path = [] }) => {
     const where = path.map((part) => String(typeof part === 'object' ? part.key : part)).join('.');

@@ -9,7 +9,7 @@ export type NameOf<Key extends string> = Key extends `${infer Prefix}*` ? `${Pre
 /** Every name that compiles. TypeScript prints it in its error, so it should read like documentation. */
 export type ChannelName<Map> = NameOf<keyof Map & string>;
 
-/** The key whose declaration holds for `Name`; of a computed name (`chat:${id}`) every key that may. */
+/** The key whose declaration holds for `Name`. For a computed name (`chat:${id}`) it is every key that may hold. */
 export type KeyOf<Map, Name extends string> = Name extends unknown
   ? IsLiteral<Name> extends true
     ? Name extends ExactKeys<Map>
@@ -22,7 +22,7 @@ type PatternKeys<Map> = Extract<keyof Map & string, `${string}*`>;
 type ExactKeys<Map> = Exclude<keyof Map & string, `${string}*`>;
 type PrefixOf<Key extends string> = Key extends `${infer Prefix}*` ? Prefix : Key;
 
-/** Patterns that hold for all of `Name`. */
+/** The patterns that hold for all of `Name`. */
 type CoveringPatterns<Map, Name extends string> =
   PatternKeys<Map> extends infer Key
     ? Key extends `${infer P}*`
@@ -32,7 +32,7 @@ type CoveringPatterns<Map, Name extends string> =
       : never
     : never;
 
-/** Keys that hold for some of the names that a computed `Name` stands for. */
+/** The keys that hold for some of the names that a computed `Name` stands for. */
 type NarrowerKeys<Map, Name extends string> =
   | (ExactKeys<Map> extends infer Key ? (Key extends Name ? Key : never) : never)
   | (PatternKeys<Map> extends infer Key
@@ -43,7 +43,7 @@ type NarrowerKeys<Map, Name extends string> =
         : never
       : never);
 
-/** All of them are prefixes of one name, so one of them has all others as prefixes. */
+/** The longest of some keys. All of them are prefixes of one name, so one of them has all others as prefixes. */
 type Longest<Keys, All = Keys> = Keys extends string
   ? [All extends string ? (PrefixOf<Keys> extends `${PrefixOf<All>}${string}` ? never : All) : never] extends [never]
     ? Keys
@@ -55,17 +55,17 @@ type MayBegin<Name extends string> = Name extends `${LiteralHead<Name>}${number}
   ? `${LiteralHead<Name>}${number}${string}`
   : `${LiteralHead<Name>}${string}`;
 
-/** What a template begins with for certain: `chat:${string}:x` -> `chat:`. */
+/** The text that a template begins with for certain: `chat:${string}:x` -> `chat:`. */
 type LiteralHead<Name extends string> = Name extends `${infer First}${infer Rest}`
   ? IsLiteral<First> extends true
     ? `${First}${LiteralHead<Rest>}`
     : ''
   : '';
 
-/** False of `string`, and of templates with a hole. */
+/** Whether a name is known in full. It is false for `string`, and for templates with a hole. */
 type IsLiteral<Name extends string> = Record<never, never> extends Record<Name, 1> ? false : true;
 
-/** The same rule at run time; `undefined` where nothing fits. */
+/** Returns the key that holds for a name, by the same rule at run time, or `undefined` if none fits. */
 export function keyOf(keys: readonly string[], name: string): string | undefined {
   let best: string | undefined;
   for (const key of keys) {

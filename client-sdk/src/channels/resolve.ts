@@ -2,8 +2,8 @@ import type { ChannelName, KeyOf } from './patterns.js';
 import type { ChannelSpec, InOf, KindOf, OutOf, SpecOf, StateOf, TagRules, TagsOf } from './spec.js';
 
 /**
- * The declaration of a name. Of a computed one that several keys fit, reading gives the union of their
- * data, and publishing takes only what all of them take.
+ * The declaration of a name. If several keys fit a computed name, reading gives the union of their data, and publishing
+ * takes only what all of them take.
  */
 export type SpecIn<Map, Name extends string> =
   KeyOf<Map, Name> extends infer Key
@@ -14,7 +14,9 @@ export type SpecIn<Map, Name extends string> =
 
 type SpecsAt<Map, Key> = Key extends keyof Map ? SpecOf<Map[Key]> : never;
 type Merged<Spec> = ChannelSpec<Ins<Spec>, OutOf<Spec>, KindOf<Spec>, Extract<Tags<Spec>, TagRules>, StateOf<Spec>>;
-/** Parameters are contravariant: what is inferred is what every one of them takes. */
+/**
+ * What all of the declarations take. Parameters are contravariant, so what is inferred is what every one of them takes.
+ */
 type Ins<Spec> = (Spec extends unknown ? (x: InOf<Spec>) => void : never) extends (x: infer I) => void ? I : never;
 type Tags<Spec> = (Spec extends unknown ? (x: TagsOf<Spec>) => void : never) extends (x: infer I) => void ? I : never;
 type IsUnion<T, All = T> = [T] extends [never] ? false : T extends unknown ? ([All] extends [T] ? false : true) : never;

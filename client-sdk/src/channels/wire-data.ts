@@ -1,6 +1,6 @@
 /**
- * Where a type holds something that JSON and MessagePack would not bring back as it was: its path, or
- * `never`. Looks ten levels deep, so that types which hold themselves come to an end.
+ * The path to something in a type that JSON and MessagePack would not bring back as it was, or `never`. It looks ten
+ * levels deep, so that types which hold themselves come to an end.
  */
 export type NotWire<T, Path extends string = 'data', Levels extends 1[] = []> =
   IsAny<T> extends true
