@@ -1,32 +1,32 @@
-/** A call of `next` that nothing was there for. */
+/** A call of `next` for which no item was there. */
 interface Waiting<T> {
   resolve(result: IteratorResult<T, undefined>): void;
   reject(error: unknown): void;
 }
 
 interface InboxHooks {
-  /** Half of the room is free again. */
+  /** Called when half of the room is free again. */
   onRoom(): void;
-  /** The loop was left. */
+  /** Called when the loop was left. */
   onReturn(): void;
 }
 
-/** Whether an item takes room: messages do, what is told between them does not. */
+/** Returns whether an item takes room. Messages do; what is told between them does not. */
 type Counts<T> = (item: T) => boolean;
 
-/** Messages, and what is told between them, on their way to a `for await` loop; at most `capacity` messages. */
+/** Messages on their way to a `for await` loop, and what is told between them. It holds `capacity` messages at most. */
 export class Inbox<T> implements AsyncIterator<T, undefined> {
   readonly #capacity: number;
   readonly #counts: Counts<T>;
   readonly #hooks: InboxHooks;
   readonly #waiting: Waiting<T>[] = [];
   #items: T[] = [];
-  /** Items before this index have been read. */
+  /** How many items have been read already. They are before this index. */
   #head = 0;
   #size = 0;
-  /** Thrown once, as the end. */
+  /** The error with which the loop ends. It is thrown once. */
   #error: unknown;
-  /** Thrown by every loop, while there. */
+  /** The error that every loop throws while it is set. */
   #outage: unknown;
   #ended = false;
 
@@ -50,7 +50,7 @@ export class Inbox<T> implements AsyncIterator<T, undefined> {
     }
   }
 
-  /** Puts what each item becomes in its place. */
+  /** Replaces each item by what `change` makes of it. */
   rewrite(change: (item: T) => T[]): void {
     this.#items = this.#items.slice(this.#head).flatMap(change);
     this.#head = 0;
@@ -70,8 +70,8 @@ export class Inbox<T> implements AsyncIterator<T, undefined> {
   }
 
   /**
-   * Drops the oldest message, of which there must be one; what was told before it stays. `note`, if there is one, takes
-   * its place, unless what stands before it is such a note already.
+   * Drops the oldest message, of which there must be one. What was told before it stays. `note`, if it is given, takes
+   * the place of the message, unless such a note stands before it already.
    */
   drop(note?: T, isSame: (item: T) => boolean = () => false): void {
     let at = this.#head;
@@ -88,18 +88,18 @@ export class Inbox<T> implements AsyncIterator<T, undefined> {
     this.shift();
   }
 
-  /** Until {@link recover} a loop throws this once it has read what is here. */
+  /** Makes a loop throw this error once it has read what is here, until {@link recover} is called. */
   fail(error: unknown): void {
     this.#outage = error;
     for (const waiting of this.#waiting.splice(0)) waiting.reject(error);
   }
 
-  /** A new loop goes on. */
+  /** Lets a new loop go on after {@link fail}. */
   recover(): void {
     this.#outage = undefined;
   }
 
-  /** The loop ends once it has read what is here; by throwing `error`, if there is one. */
+  /** Ends the loop once it has read what is here, by throwing `error` if there is one. */
   end(error?: unknown): void {
     this.#ended = true;
     const [first, ...others] = this.#waiting.splice(0);

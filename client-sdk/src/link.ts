@@ -11,14 +11,14 @@ export interface LinkOptions {
   readonly dialect: Dialect;
   readonly socket: SocketFactory;
   readonly clock: Clock;
-  /** Told of everything that comes. */
+  /** Is told of everything that comes. */
   readonly pulse: Pulse;
-  /** From the first byte to `connected`, ms. */
+  /** How long a link may take from its beginning to `connected`, ms. */
   readonly connectTimeoutMs: number;
-  /** Silence of `ping` and this means the link is dead, ms. */
+  /** How much longer than the gateway's ping interval it may be silent before the link counts as dead, ms. */
   readonly pingGraceMs: number;
   readonly nextId: () => number;
-  /** Whether something that was sent has not been answered. */
+  /** Returns whether something that was sent has not been answered. */
   readonly isOwedAnswer: () => boolean;
 }
 
@@ -36,26 +36,26 @@ export interface LinkEnd {
 }
 
 interface LinkHandlers {
-  /** `connect` was sent; further frames may follow right behind it. */
+  /** Called when `connect` was sent. Further frames may follow right behind it. */
   onGreeting(): void;
   onConnected(frame: ConnectedFrame): void;
-  /** Any frame but `connected` and `ping`. */
+  /** Called with every frame except `connected` and `ping`. */
   onFrame(frame: ServerFrame): void;
-  /** Once, the last call; not called after {@link Link.close}. */
+  /** Called once, as the last call. It is not called after {@link Link.close}. */
   onEnd(end: LinkEnd): void;
 }
 
 const ABNORMAL = 1006;
 /** How long a link in doubt may take to show that it is alive, ms. */
 const PROBE_MS = 5_000;
-/** So long may the gateway be silent while it owes an answer, before the link is in doubt, ms. */
+/** How long the gateway may be silent while it owes an answer, before the link is in doubt, ms. */
 const DOUBT_MS = 5_000;
-/** A channel that nobody is on: its `unsubscribe` is always answered, and changes nothing. */
+/** A channel that nobody is on. Its `unsubscribe` is always answered, and changes nothing. */
 const PROBE_CHANNEL = 'fanfare-js:probe';
 
 /**
- * One socket from its opening to its end: greets, decodes and checks frames, answers pings, notices
- * silence. Knows nothing of channels and does not come back.
+ * One socket from its opening to its end: it greets, decodes and checks frames, answers pings, and notices silence. It
+ * knows nothing of channels and does not come back.
  */
 export class Link {
   readonly #options: LinkOptions;
@@ -99,7 +99,7 @@ export class Link {
     if (this.#connected && this.#doubt === undefined) this.#expectAnswer(DOUBT_MS);
   }
 
-  /** Is it still alive? If nothing comes in a few seconds it is not. */
+  /** Asks whether the link is still alive. If nothing comes in a few seconds, it is not. */
   probe(): void {
     if (this.#over || !this.#connected) return;
     const { dialect, nextId } = this.#options;
@@ -109,12 +109,12 @@ export class Link {
     this.#watch(silenceMs, silenceMs);
   }
 
-  /** The network says that it is gone. */
+  /** Called when the network says that it is gone. */
   lose(): void {
     this.#cut('the network is offline');
   }
 
-  /** Ends the link from this side; nothing is called afterwards. */
+  /** Ends the link from this side. No handler is called afterwards. */
   close(code: number, reason: string): void {
     if (this.#over) return;
     this.#over = true;
@@ -131,7 +131,7 @@ export class Link {
   #receive(wire: Wire): void {
     if (this.#over) return;
     const frames = this.#decode(wire);
-    // It says that the link is alive, and nothing of the answers that are owed.
+    // The answer to a probe says that the link is alive, and nothing of the answers that are owed.
     const others = frames.filter((frame) => !(frame.type === 'unsubscribed' && frame.channel === PROBE_CHANNEL));
     if (others.length < frames.length) {
       this.#timer?.();
@@ -142,14 +142,14 @@ export class Link {
       if (frame.type === 'ping') this.#socket?.send(this.#options.dialect.encode({ type: 'pong' }));
       else if (this.#connected) this.#handlers.onFrame(frame);
       else this.#await(frame);
-      // A handler may have closed the client: nothing is told it afterwards.
+      // A handler may have closed the client, which is not to be called afterwards.
       if (this.#over) return;
     }
   }
 
   /**
-   * What there is to act on: frames of unknown types are left out. Where anything was malformed, the link
-   * has been ended and nothing is used: what it carried is fetched again by resuming.
+   * Returns the frames to act on. Frames of unknown types are left out. If anything was malformed, the link has been
+   * ended and nothing is used: what it carried is fetched again by resuming.
    */
   #decode(wire: Wire): ServerFrame[] {
     const frames: ServerFrame[] = [];
@@ -175,12 +175,15 @@ export class Link {
       this.#watch(this.#silenceMs, this.#silenceMs);
       this.#handlers.onConnected(frame);
     } else if (frame.type === 'error' && frame.id === this.#hello.id) {
-      // The close code that follows decides; the error says it in more words.
+      // The close code that follows decides. The error explains it in more words.
       this.#refusal = frame;
     }
   }
 
-  /** A network that goes dark breaks no connection: a request shows it sooner than the pings do. */
+  /**
+   * Watches for an answer. A network that goes dark breaks no connection, and a request shows it sooner than the pings
+   * do.
+   */
   #expectAnswer(delayMs: number): void {
     const { clock, pulse, isOwedAnswer } = this.#options;
     this.#doubt = clock.after(delayMs, () => {

@@ -3,8 +3,8 @@ import type { Cancel } from './clock.js';
 type Target = Partial<Pick<EventTarget, 'addEventListener' | 'removeEventListener'>>;
 
 /**
- * Calls back whenever a page may find its network changed: `onBack` when it is online again, shown again, or
- * taken out of the back/forward cache, `onGone` when it is offline. Elsewhere never.
+ * Calls back whenever a page may find its network changed: `onBack` when it is online again, shown again, or taken out
+ * of the back/forward cache, and `onGone` when it is offline. Outside of pages it never calls back.
  */
 export function watchNetwork(onBack: () => void, onGone: () => void): Cancel {
   const page = globalThis as Target & { document?: Target & { visibilityState?: string } };

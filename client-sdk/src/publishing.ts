@@ -57,20 +57,20 @@ export interface PublishResult extends Partial<Position> {
 interface PublisherOptions {
   readonly requests: Requests;
   readonly clock: Pick<Clock, 'random'>;
-  /** Gives every publish a key. */
+  /** Whether every publish gets a key. */
   readonly autoKey: boolean;
   readonly timeoutMs: number;
 }
 
-/** Most channels remembered as live; beyond it they are learnt again. */
+/** How many channels are remembered as live. Beyond that they are learnt again. */
 const MAX_LIVE = 1_000;
 
-/** Makes publishes safe to repeat: keys, and no repetition where keys do not count. */
+/** Makes publishes safe to repeat by keys, and does not repeat them on channels where keys do not count. */
 export class Publisher {
   readonly #options: PublisherOptions;
   readonly #keyPrefix: string;
   #keys = 0;
-  /** Channels without a log: there a key keeps nobody from seeing a message twice. */
+  /** The channels without a log. There a key does not keep subscribers from getting a message twice. */
   readonly #live = new Set<string>();
 
   constructor(options: PublisherOptions) {
@@ -118,7 +118,7 @@ export class Publisher {
   }
 }
 
-/** Random digits and small letters. */
+/** Returns random digits and small letters. */
 function randomText(clock: Pick<Clock, 'random'>, length: number): string {
   return Array.from({ length }, () => Math.floor(clock.random() * 36).toString(36)).join('');
 }

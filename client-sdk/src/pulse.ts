@@ -1,6 +1,6 @@
 import type { Clock } from './clock.js';
 
-/** When the gateway was last heard of. While it talks, what it has not answered is late and not lost. */
+/** When the gateway was last heard of. While it talks, an answer that it owes is late and not lost. */
 export class Pulse {
   readonly #clock: Pick<Clock, 'now'>;
   #heardAt = Number.NEGATIVE_INFINITY;
@@ -9,15 +9,15 @@ export class Pulse {
     this.#clock = clock;
   }
 
-  /** Something came. */
+  /** Called when something came from the gateway. */
   beat(): void {
     this.#heardAt = this.#clock.now();
   }
 
-  /** What is left until it was silent for this long, ms; 0 or less if it was. */
+  /** Returns how long it is until the gateway was silent for `silenceMs`, ms. It is 0 or less if that is so already. */
   leftMs(silenceMs: number): number {
     const now = this.#clock.now();
-    // A clock that was set back would make the last sign of life one of the future.
+    // If the clock was set back, the last sign of life would be in the future.
     this.#heardAt = Math.min(this.#heardAt, now);
     return this.#heardAt + silenceMs - now;
   }

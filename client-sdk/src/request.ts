@@ -4,18 +4,18 @@ import type { Backoff } from './backoff.js';
 import type { Cancel } from './clock.js';
 import { FanfareClientError } from './errors.js';
 
-/** What a caller says of a request besides its frame. */
+/** What a caller says of a request, besides its frame. */
 export interface RequestPlan {
   /**
-   * Ends the request from the call on, ms. One that was sent by then goes on until the gateway was
-   * silent for this long: its answer is on its way.
+   * How long the request may take from the call on, ms. A request that was sent by then goes on until the gateway was
+   * silent for this long, because its answer is on its way.
    */
   readonly timeoutMs: number;
   /** Whether the request changes nothing, so that it can always be sent again. */
   readonly readOnly: boolean;
-  /** The frame names the session by which it is sent, in `except`. Default false. */
+  /** Whether the frame names in `except` the session by which it is sent. Default false. */
   readonly exceptSelf?: boolean | undefined;
-  /** Asked when the link died under an open request that changes something: may it be sent again? */
+  /** Called when the link died under an open request that changes something. Returns whether it may be sent again. */
   readonly repeatable?: () => boolean;
 }
 
@@ -32,15 +32,15 @@ export interface Request extends RequestPlan {
   readonly backoff: Backoff;
   /** Ends the deadline. */
   cancel: Cancel;
-  /** Its time is over, and it waits only for the answer to what was sent. */
+  /** Whether its time is over, so that it waits only for the answer to what was sent. */
   overdue: boolean;
-  /** While it is open: since when, ms since the Unix epoch. */
+  /** When it was sent, ms since the Unix epoch, while it is open. */
   sentAt: number | undefined;
-  /** When it was first sent without ever being answered. */
+  /** When it was first sent without ever being answered, ms since the Unix epoch. */
   ambiguousSince: number | undefined;
 }
 
-/** Whether the request may have been done without our knowing. */
+/** Returns whether the request may have been done without our knowing. */
 export function isAmbiguous({ readOnly, sentAt, ambiguousSince }: Request): boolean {
   return !readOnly && (sentAt !== undefined || ambiguousSince !== undefined);
 }

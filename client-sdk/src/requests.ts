@@ -14,36 +14,35 @@ interface RequestsOptions {
   readonly nextId: () => number;
   readonly send: (wire: Wire) => void;
   readonly backoff: BackoffOptions;
-  /** Most requests that may wait or be open at once; more are refused with `limit_exceeded`. */
+  /** How many requests may wait or be open at once. More are refused with `limit_exceeded`. */
   readonly maxPending: number;
 }
 
-/** Most requests open at once. */
+/** How many requests may be open at once. */
 const WINDOW = 256;
 
 /**
- * Requests that are answered once: publishes, history. They wait for a connection, go out in call
- * order, and come back after a refusal that may pass, until their deadline. A request that was sent
- * and not answered when the link died is sent again only where that cannot do a thing twice;
- * otherwise it ends as `outcome_unknown`.
+ * Requests that are answered once: publishes and history. They wait for a connection, go out in call order, and come
+ * back after a refusal that may pass, until their deadline. A request that was sent and not answered when the link died
+ * is sent again only if that cannot do a thing twice. Otherwise it ends as `outcome_unknown`.
  */
 export class Requests {
   readonly #options: RequestsOptions;
   readonly #window: SendWindow;
-  /** Not sent on this connection yet, by id. */
+  /** The requests that were not sent on this connection yet, ordered by id. */
   readonly #queue: Request[] = [];
   readonly #open = new Map<number, Request>();
-  /** Refused, waiting for another try. */
+  /** The requests that were refused and wait for another try. */
   readonly #resting = new Map<Request, Cancel>();
   #connected: ConnectedFrame | undefined;
-  /** Who was connected last. */
+  /** The user who was connected last. */
   #user: { readonly name: string | undefined } | undefined;
   #maxFrame = Number.POSITIVE_INFINITY;
-  /** How long the gateway that was last there knows a key, ms. */
+  /** How long the last connected gateway knows a key, ms. */
   #idempotencyMs = 0;
-  /** Why there will be none, until {@link begin}. */
+  /** Why there will be no connection, until {@link begin} is called. */
   #ended: FanfareClientError | undefined;
-  /** Why there is no connection. */
+  /** Why there is no connection now. */
   #failure: FanfareClientError | undefined;
 
   constructor(options: RequestsOptions) {
@@ -99,12 +98,12 @@ export class Requests {
     this.#pump();
   }
 
-  /** There is no connection, and this is why. */
+  /** Notes why there is no connection. */
   onFailure(error: FanfareClientError): void {
     this.#failure = error;
   }
 
-  /** The reply to one of ours? Then it is taken. */
+  /** Takes a frame if it is the reply to a request of ours. Returns whether it is. */
   onReply(frame: ServerFrame): boolean {
     const request = 'id' in frame && frame.id !== undefined ? this.#open.get(frame.id) : undefined;
     if (request === undefined) return false;
@@ -122,7 +121,7 @@ export class Requests {
     return true;
   }
 
-  /** The gateway asks for less: nothing more is sent for this long, ms. */
+  /** Sends nothing more for this long, ms, because the gateway asks for less. */
   holdFor(delayMs?: number): void {
     this.#window.holdFor(delayMs);
   }
@@ -147,8 +146,8 @@ export class Requests {
   }
 
   /**
-   * No connection will be made: ends every request, and those to come. What may have been stored ends
-   * as `outcome_unknown`, the rest with `error`.
+   * No connection will be made: ends every request, and those to come. Requests that may have been stored end as
+   * `outcome_unknown`, the others with `error`.
    */
   end(error: FanfareClientError): void {
     this.#ended = error;
@@ -161,7 +160,7 @@ export class Requests {
     this.#ended = undefined;
   }
 
-  /** What the user before wanted to change, and did not get done, is not done in the name of this one. */
+  /** Drops what the previous user wanted to change and did not get done. It is not done in the name of this user. */
   #dropWrites(): void {
     const error = new FanfareClientError('user_changed', 'another user is connected now than when it was asked for');
     const waiting = this.#queue.splice(0);
@@ -207,7 +206,7 @@ export class Requests {
       if (request.exceptSelf)
         wire = dialect.encode({ ...(dialect.decode(wire) as unknown as PublishFrame), except: session });
       this.#checkSize(wire);
-      // Beyond the window the gateway no longer knows the key.
+      // After this time the gateway no longer knows the key.
       if (!request.readOnly && now - (request.ambiguousSince ?? now) >= idempotencyMs) {
         throw outcomeUnknown('the idempotency window has passed');
       }
@@ -221,7 +220,7 @@ export class Requests {
     this.#options.send(wire);
   }
 
-  /** Refused, so it was not done: another try is safe. */
+  /** Tries a request again. It was refused and so not done, which makes another try safe. */
   #retry(request: Request, refusal: ErrorFrame): void {
     if (refusal.code === 'rate_limited') this.#window.holdFor(refusal.retryAfter);
     if (request.overdue && this.#windowLeftMs(request) <= 0) {
@@ -240,7 +239,10 @@ export class Requests {
     this.#resting.set(request, cancel);
   }
 
-  /** What an earlier, unanswered sending did is not known by the refusal of a later one. */
+  /**
+   * Returns the error of a refusal. What an earlier, unanswered sending did is not known from the refusal of a later
+   * one.
+   */
   #refusal(request: Request, frame: ErrorFrame): FanfareClientError {
     const refusal = errorOfFrame(frame);
     return isAmbiguous(request) ? outcomeUnknown(`sent twice, then refused: ${frame.message}`, refusal) : refusal;
@@ -252,7 +254,7 @@ export class Requests {
     this.#enqueue(request);
   }
 
-  /** Back to its place: the queue is in call order. */
+  /** Puts a request back to its place, because the queue is in call order. */
   #enqueue(request: Request): void {
     const index = this.#queue.findIndex((other) => other.id > request.id);
     this.#queue.splice(index < 0 ? this.#queue.length : index, 0, request);
@@ -270,8 +272,8 @@ export class Requests {
   }
 
   /**
-   * How long what may have been done can still be asked again, and so be known, ms: as long as the
-   * gateway remembers its key. Nobody is helped by an `outcome_unknown` before that.
+   * Returns how long a request that may have been done can still be repeated, and its outcome so be known, ms: as long
+   * as the gateway remembers its key. An `outcome_unknown` before that helps nobody.
    */
   #windowLeftMs(request: Request): number {
     const since = request.ambiguousSince ?? request.sentAt;

@@ -2,15 +2,15 @@ import type { PresenceMember } from '@fanfare/protocol';
 import { Emitter, type OnThrow } from './emitter.js';
 import type { Presence, PresenceEvents, PresentMember } from './presence.js';
 
-/** Departures remembered, so that what was told late revives nobody. */
+/** How many departures are remembered, so that no late `join` brings a member back. */
 const MAX_DEPARTED = 1_000;
-/** Told of before the list that is being read now: anything newer counts. */
+/** The revision of what was told before the list that is being read now. Anything newer counts. */
 const OLD = -1;
 
 /**
- * The members of one channel, made of lists and of `join` and `leave` frames, which overtake each other: of each
- * member the highest revision counts. Revisions are compared within one subscription only, as a failover of the gateways'
- * Redis may set them back.
+ * The members of one channel, made of lists and of `join` and `leave` frames, which overtake each other: for each
+ * member the highest revision counts. Revisions are compared within one subscription only, because a failover of the
+ * gateways' Redis may set them back.
  */
 export class Roster implements Presence {
   readonly #present = new Map<string, { member: PresentMember; rev: number }>();
@@ -34,12 +34,12 @@ export class Roster implements Presence {
     return this.#events.on(name, listener);
   }
 
-  /** What is known may be old from now on. */
+  /** Called when what is known may be old from now on. */
   lose(): void {
     this.synced = false;
   }
 
-  /** A list is about to be read. */
+  /** Called before a list is read. */
   begin(): void {
     this.synced = false;
     this.#listRev = undefined;
@@ -52,7 +52,7 @@ export class Roster implements Presence {
     for (const member of members) this.join(member, rev);
   }
 
-  /** Whoever the list did not name, and nobody has told of since, is gone. */
+  /** Called when the list has been read. Members that it did not name, and that no newer frame told of, are gone. */
   complete(): void {
     const listRev = this.#listRev ?? OLD;
     for (const [name, { member, rev }] of [...this.#present]) if (rev < listRev) this.#remove(name, member);
@@ -60,7 +60,7 @@ export class Roster implements Presence {
     this.#events.emit('sync', this.members);
   }
 
-  /** It was there at this revision. */
+  /** The member was there at this revision. */
   join(member: PresenceMember, rev: number): void {
     const name = nameOf(member);
     const known = this.#present.get(name);
@@ -71,7 +71,7 @@ export class Roster implements Presence {
     if (known === undefined) this.#events.emit('join', member);
   }
 
-  /** It was gone at this revision. */
+  /** The member was gone at this revision. */
   leave(member: PresenceMember, rev: number): void {
     const name = nameOf(member);
     const known = this.#present.get(name);
@@ -90,7 +90,7 @@ export class Roster implements Presence {
   }
 }
 
-/** A user may be named like a session. */
+/** Returns the key of a member, which keeps a user apart from a session of the same name. */
 function nameOf({ user, session }: PresenceMember): string {
   return user === undefined ? `session ${session}` : `user ${user}`;
 }

@@ -19,14 +19,17 @@ interface RostersOptions {
 interface Entry {
   readonly roster: Roster;
   readonly backoff: Backoff;
-  /** Subscriptions that keep it. */
+  /** How many subscriptions use the roster. */
   readers: number;
-  /** The list that is being read; one that was begun before is nobody's. */
+  /** Names the list that is being read. What comes of a list that was begun before is dropped. */
   reading: object | undefined;
   cancelRetry: Cancel;
 }
 
-/** Who is on the channels whose subscriptions want to know. The list is read whenever the gateway has put us on one. */
+/**
+ * Who is on the channels whose subscriptions want to know. The list is read whenever the gateway has put us on a
+ * channel.
+ */
 export class Rosters {
   readonly #options: RostersOptions;
   readonly #entries = new Map<string, Entry>();
@@ -67,7 +70,7 @@ export class Rosters {
     }
   }
 
-  /** We are on the channel already, as a member. */
+  /** Called when we are on the channel as a member already. */
   onPresent(channel: string): void {
     const entry = this.#entries.get(channel);
     if (entry && !entry.roster.synced && entry.reading === undefined) this.#read(channel);

@@ -2,18 +2,19 @@ import type { Cancel, Clock } from './clock.js';
 
 /** How long to hold after `rate_limited` without a `retryAfter`, ms. */
 const DEFAULT_HOLD_MS = 1_000;
-/** Longest spacing of requests, ms: a gateway that names a longer time speaks of no rate. */
+/** The longest spacing of requests, ms. A gateway that names a longer time does not speak of a rate. */
 const MAX_SPACING_MS = 100;
-/** What a refusal makes of the spacing, and a success. */
+/** By how much a refusal multiplies the spacing. */
 const WIDER = 1.5;
+/** By how much a success multiplies the spacing. */
 const NARROWER = 0.97;
 
 /**
- * How many requests may be open at once, and how close behind each other they go out, so that
- * thousands of them do not trip the gateway's rate limits. When the gateway says `rate_limited`,
- * nothing is sent until the time it named, the window halves, and from then on requests keep that
- * time from each other. Each success lets both grow back: the window by one per round trip (additive
- * increase, multiplicative decrease, as in TCP congestion control, RFC 5681).
+ * Decides how many requests may be open at once, and how close behind each other they go out, so that thousands of them
+ * do not trip the gateway's rate limits. When the gateway says `rate_limited`, nothing is sent until the time it named,
+ * the window halves, and from then on requests keep that time from each other. Each success lets both recover: the
+ * window grows by one per round trip (additive increase, multiplicative decrease, as in TCP congestion control, RFC
+ * 5681).
  */
 export class SendWindow {
   readonly #clock: Clock;
@@ -21,12 +22,12 @@ export class SendWindow {
   readonly #onRoom: () => void;
   #size: number;
   #open = 0;
-  /** Between two requests, ms; under 1 it is none. */
+  /** The time between two requests, ms. Under 1 there is none. */
   #spacingMs = 0;
   #hold: Cancel | undefined;
   #gap: Cancel | undefined;
 
-  /** `onRoom` is called when a hold ends; after `release` the caller looks by itself. */
+  /** @param onRoom called when a hold or a spacing ends; after `release` the caller looks by itself */
   constructor(clock: Clock, max: number, onRoom: () => void) {
     this.#clock = clock;
     this.#max = max;
@@ -47,7 +48,7 @@ export class SendWindow {
     return true;
   }
 
-  /** Gives a place back. `success`: the gateway took the request. */
+  /** Gives a place back. `success` says whether the gateway took the request. */
   release(success: boolean): void {
     this.#open = Math.max(0, this.#open - 1);
     if (!success) return;
@@ -55,7 +56,10 @@ export class SendWindow {
     this.#spacingMs *= NARROWER;
   }
 
-  /** The gateway said `rate_limited`, maybe with a time. Several within one hold are one. */
+  /**
+   * Holds requests, because the gateway said `rate_limited`, maybe with a time. Several calls within one hold count as
+   * one.
+   */
   holdFor(delayMs = DEFAULT_HOLD_MS): void {
     if (this.#hold) return;
     this.#size = Math.max(1, this.#size / 2);
@@ -68,7 +72,7 @@ export class SendWindow {
     });
   }
 
-  /** A new connection: nothing is open on it, and its limits are fresh. */
+  /** Begins with a new connection: nothing is open on it, and its limits are fresh. */
   reset(): void {
     this.#hold?.();
     this.#gap?.();

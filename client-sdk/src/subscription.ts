@@ -19,7 +19,7 @@ interface SubscriptionFeed {
 interface LocalSubscriptionOptions {
   readonly channel: string;
   readonly handler: ((message: Message) => unknown) | undefined;
-  /** Where the application says it stands. */
+  /** The position at which the application says it stands. */
   readonly since: Position | undefined;
   readonly maxQueue: number;
   readonly declared: Declaration | undefined;
@@ -27,7 +27,7 @@ interface LocalSubscriptionOptions {
   readonly onThrow: OnThrow;
   /** Takes an error that nobody here listens to. */
   readonly onError: (error: FanfareClientError) => void;
-  /** It has ended. */
+  /** Called when the subscription has ended. */
   readonly onEnd: (subscription: LocalSubscription) => void;
 }
 
@@ -43,13 +43,13 @@ export class LocalSubscription implements Subscription, Reader {
   #state: SubscriptionState = 'subscribing';
   #durable = false;
   #again = false;
-  /** It stood on the channel before `subscribe()` had returned, so nobody can have listened. */
+  /** Set if it was on the channel before `subscribe()` had returned, when nobody can have listened. */
   #untold: SubscribedEvent | undefined;
-  /** There while a loop reads, or until somebody else does. */
+  /** Set while a loop reads, or until a listener does. */
   #inbox: Inbox<Message | Note> | undefined;
-  /** How a loop reads it; undecided, it keeps what both may want. */
+  /** How a loop reads the inbox. While that is undecided, the inbox keeps what both ways may want. */
   #loop: 'messages' | 'events' | undefined;
-  /** Told of the messages dropped since there was last room. */
+  /** Whether listeners were told of the messages dropped since there was last room. */
   #told = false;
   #failure: FanfareClientError | undefined;
   /** Why there will be no connection. */
@@ -70,7 +70,7 @@ export class LocalSubscription implements Subscription, Reader {
     return this.flow === 'paused' && !this.#over ? 'paused' : this.#state;
   }
 
-  /** Hands it the feed that it has joined. */
+  /** Gives the subscription the feed that it has joined. */
   attach(feed: SubscriptionFeed): void {
     this.#feed = feed;
   }
@@ -117,7 +117,7 @@ export class LocalSubscription implements Subscription, Reader {
     this.#waiters.settle(error);
   }
 
-  /** It does. */
+  /** The application connects again. */
   onConnecting(): void {
     this.#outage = undefined;
     this.#inbox?.recover();
@@ -199,7 +199,7 @@ export class LocalSubscription implements Subscription, Reader {
     this.#events.emit(name, event);
   }
 
-  /** What is here already is put as this loop wants it. */
+  /** Returns the inbox for a loop. What is in it already is put as this loop wants it. */
   #iterate(loop: 'messages' | 'events'): Inbox<Message | Note> {
     if (this.#loop !== undefined && this.#loop !== loop) {
       throw badRequest(`the subscription is read as ${this.#loop} already`);
@@ -240,7 +240,7 @@ export class LocalSubscription implements Subscription, Reader {
     if (this.flow === 'paused' && !this.#over) this.#feed?.resume(this);
   }
 
-  /** Somebody listens now, so messages no longer wait for a loop. */
+  /** Hands the messages that wait to listeners. One is there now, so messages no longer wait for a loop. */
   #emptyInbox(): void {
     const inbox = this.#inbox;
     if (inbox === undefined) return;
@@ -251,7 +251,10 @@ export class LocalSubscription implements Subscription, Reader {
     this.#onRoom();
   }
 
-  /** A loop over events finds `lagged` where the messages are missing; listeners are told once a time. */
+  /**
+   * Drops the oldest message. A loop over events finds `lagged` where messages are missing; listeners are told once
+   * until there is room again.
+   */
   #dropOldest(inbox: Inbox<Message | Note>): void {
     const event: LaggedEvent = { missed: true };
     if (this.#loop === 'messages') inbox.drop();
@@ -262,7 +265,7 @@ export class LocalSubscription implements Subscription, Reader {
   }
 }
 
-/** What is told besides messages, and messages where a loop reads all events. */
+/** What is told besides messages, and messages if a loop reads all events. */
 type Note = Told<Omit<SubscriptionEvents, 'error'>>;
 
 function isNote(item: Message | Note): item is Note {

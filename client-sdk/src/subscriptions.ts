@@ -16,9 +16,11 @@ interface SubscriptionsOptions {
   readonly pulse: Pulse;
   readonly stats: Stats;
   readonly backoff: BackoffOptions;
-  /** A command is tried again when neither its answer nor anything else came for this long, ms. */
+  /** How long neither the answer to a command nor anything else may come before it is tried again, ms. */
   readonly timeoutMs: number;
-  /** Subscribes without a position a second; those that resume are not counted by the gateway either. */
+  /**
+   * How many subscribes without a position are sent a second. Those that resume are not counted by the gateway either.
+   */
   readonly joinsPerSecond: number;
   readonly nextId: () => number;
   readonly onError: (error: FanfareClientError) => void;
@@ -26,8 +28,8 @@ interface SubscriptionsOptions {
 }
 
 /**
- * Most subscribes and unsubscribes open at once. With the longest channel names they are less than the
- * 64 KiB that the gateway lets wait behind `connect`.
+ * How many subscribes and unsubscribes may be open at once. With the longest channel names they are smaller than the 64
+ * KiB that the gateway lets wait behind `connect`.
  */
 const WINDOW = 64;
 
@@ -36,13 +38,16 @@ interface Command {
   cancelTimeout: Cancel;
 }
 
-/** All channels on the wire: hands frames to their feeds, and sends what the feeds want at a pace the gateway bears. */
+/**
+ * All channels on the wire. It hands frames to their feeds, and sends what the feeds want at a pace that the gateway
+ * can take.
+ */
 export class Subscriptions {
   readonly #options: SubscriptionsOptions;
   readonly #feeds = new Map<string, Feed>();
-  /** Feeds with a command to send: those that join without a position, */
+  /** Feeds with a command to send that join without a position. */
   readonly #joining = new Set<Feed>();
-  /** and all others, which come first: they are owed messages. */
+  /** All other feeds with a command to send. They come first, because they are owed messages. */
   readonly #waiting = new Set<Feed>();
   readonly #open = new Map<number, Command>();
   readonly #window: SendWindow;
@@ -70,7 +75,7 @@ export class Subscriptions {
     return feed;
   }
 
-  /** Subscribes go out right behind `connect`. */
+  /** Called when a link is open. Subscribes go out right behind `connect`. */
   onGreeting(): void {
     this.#linked = true;
     this.#pump();
@@ -92,7 +97,8 @@ export class Subscriptions {
         else this.#answer(frame.id, (feed) => feed.onUnsubscribed(frame));
         break;
       case 'subscribed':
-        // One without `id` is of the gateway's own accord: whoever reads here asks as well, and is answered.
+        // A `subscribed` without `id` is of the gateway's own accord. Readers of the channel ask as well, and are
+        // answered.
         if (frame.id !== undefined) this.#answer(frame.id, (feed) => feed.onSubscribed(frame));
         break;
       case 'error':
@@ -104,7 +110,7 @@ export class Subscriptions {
     }
   }
 
-  /** The gateway asks for less: nothing more is sent for this long, ms. */
+  /** Sends nothing more for this long, ms, because the gateway asks for less. */
   holdFor(delayMs?: number): void {
     this.#window.holdFor(delayMs);
   }
@@ -153,8 +159,8 @@ export class Subscriptions {
   }
 
   /**
-   * Over a slow link an answer can stand in line for long behind the messages of other channels.
-   * Asking again would only make the gateway begin all over.
+   * Watches for the answer to a command. Over a slow link an answer can stand in line for long behind the messages of
+   * other channels, and asking again would only make the gateway begin all over.
    */
   #watch(id: number, command: Command, delayMs: number): void {
     const { clock, pulse, timeoutMs } = this.#options;
@@ -165,7 +171,7 @@ export class Subscriptions {
     });
   }
 
-  /** Replies to commands of an earlier connection, or that came too late, are nobody's. */
+  /** Takes the reply to a command. Replies to commands of an earlier connection, or that came too late, are dropped. */
   #answer(id: number, act: (feed: Feed) => void, success = true): void {
     const command = this.#open.get(id);
     if (command === undefined) return;

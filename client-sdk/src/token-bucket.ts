@@ -1,6 +1,6 @@
 import type { Cancel, Clock } from './clock.js';
 
-/** So many a second, and so many at once after a pause. */
+/** Lets through so many a second, and so many at once after a pause. */
 export class TokenBucket {
   readonly #clock: Clock;
   readonly #perSecond: number;
@@ -9,7 +9,7 @@ export class TokenBucket {
   #countedAt: number;
   #refill: Cancel | undefined;
 
-  /** `onRefill` is called once there is a token again, after one was found missing. */
+  /** @param onRefill called once there is a token again, after one was found missing */
   constructor(clock: Clock, perSecond: number, onRefill: () => void) {
     this.#clock = clock;
     this.#perSecond = perSecond;
@@ -35,7 +35,7 @@ export class TokenBucket {
     this.#tokens--;
   }
 
-  /** Full again. */
+  /** Fills the bucket. */
   reset(): void {
     this.#refill?.();
     this.#refill = undefined;

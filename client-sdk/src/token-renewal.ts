@@ -9,22 +9,24 @@ interface TokenRenewalOptions {
   readonly token: Token | undefined;
   readonly requests: Requests;
   readonly timeoutMs: number;
-  /** It is that of this channel, in place of the connection's. */
+  /** The channel whose token it is. Without it, it is the token of the connection. */
   readonly channel?: string;
   readonly onError: (error: FanfareClientError) => void;
 }
 
-/** How long a token holds, as the gateway tells it; without `expires`: for ever. */
+/** How long a token is valid, as the gateway tells it. Without `expires` it is valid for ever. */
 type Validity = Pick<RefreshedFrame, 'expires' | 'expiresIn'>;
 
-/** A token is renewed this long before it expires, or at half of what is left if that is sooner, ms. */
+/**
+ * How long before it expires a token is renewed, ms. It is renewed at half of the time that is left if that is later.
+ */
 const MARGIN_MS = 30_000;
-/** How soon at the earliest, so that a wrong clock cannot make it a loop, ms. */
+/** How soon a token is renewed at the earliest, ms, so that a wrong clock cannot make it a loop. */
 const SOONEST_MS = 10_000;
-/** How soon at the earliest where the gateway says how long a token holds, ms. */
+/** How soon a token is renewed at the earliest, ms, if the gateway says how long it is valid. */
 const SOONEST_TOLD_MS = 1_000;
 
-/** Hands the gateway a fresh token before the last one expires, where a function fetches tokens. */
+/** Gives the gateway a fresh token before the last one expires, if a function fetches tokens. */
 export class TokenRenewal {
   readonly #options: TokenRenewalOptions;
   #cancel: Cancel | undefined;
@@ -33,7 +35,7 @@ export class TokenRenewal {
     this.#options = options;
   }
 
-  /** A token was accepted: for how long is told by the gateway, so that the clock of this machine does not matter. */
+  /** A token was accepted. The gateway says for how long, so that the clock of this machine does not matter. */
   onConnected({ expires, expiresIn }: Validity): void {
     const { token, clock } = this.#options;
     this.onDown();

@@ -1,6 +1,6 @@
 import { badRequest } from './errors.js';
 
-/** What a page, a worker or a frame lends to relative addresses. */
+/** What a page, a worker or a frame offers to relative addresses. */
 interface Place {
   readonly document?: { readonly baseURI?: string };
   readonly location?: { readonly href?: string };
@@ -8,15 +8,15 @@ interface Place {
 }
 
 /**
- * The address as a WebSocket takes it: `ws:` for `http:`, `wss:` for `https:`, `/ws` where no path is named, no
- * fragment. A relative one stays as it is, until {@link absoluteUrl}: a module that makes a client
- * may also be loaded on a server, which has no base.
- * @throws {FanfareClientError} `bad_request` if it is no address, or not one of a WebSocket.
+ * Returns the address as a WebSocket takes it: `ws:` for `http:`, `wss:` for `https:`, `/ws` if no path is named, and
+ * no fragment. A relative address stays as it is until {@link absoluteUrl}, because a module that makes a client may
+ * also be loaded on a server, which has no base.
+ * @throws {FanfareClientError} `bad_request` if it is no address, or not one of a WebSocket
  */
 export function checkUrl(text: string): string {
   if (typeof text !== 'string' || text === '') return refuse('is not a URL', text);
   if (!/^[a-z][a-z0-9+.-]*:/i.test(text)) return text;
-  // By hand: the `URL` of React Native cannot change its parts.
+  // The parts are taken by hand, because the `URL` of React Native cannot change its parts.
   const [, secure = '', host, path = '', query = ''] =
     /^(?:ws|http)(s?):\/\/([^/?#\s]+)([^?#]*)(\?[^#]*)?/i.exec(text) ??
     refuse('must be relative, or of ws:, wss:, http: or https: and with a host', text);
@@ -25,9 +25,9 @@ export function checkUrl(text: string): string {
 }
 
 /**
- * A checked address, with what it is relative to. In a frame made by `srcdoc` that is the page around it, in
- * a worker made from a blob its origin.
- * @throws {FanfareClientError} `bad_request` if it is relative and there is no base here.
+ * Returns a checked address together with what it is relative to. In a frame made by `srcdoc` that is the page around
+ * it, and in a worker made from a blob it is the worker's origin.
+ * @throws {FanfareClientError} `bad_request` if it is relative and there is no base here
  */
 export function absoluteUrl(url: string): string {
   if (/^wss?:/.test(url)) return url;

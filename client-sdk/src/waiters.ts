@@ -1,6 +1,6 @@
 import type { FanfareClientError } from './errors.js';
 
-/** Those who wait until it is so, or will not be. */
+/** Callers that wait until something is so, or will never be. */
 export class Waiters {
   #waiting: { resolve(): void; reject(error: FanfareClientError): void }[] = [];
 
@@ -8,7 +8,7 @@ export class Waiters {
     return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
   }
 
-  /** It is so; or never will be, because of `error`. */
+  /** Ends the wait of all callers: it is so, or will never be because of `error`. */
   settle(error?: FanfareClientError): void {
     const waiting = this.#waiting;
     this.#waiting = [];

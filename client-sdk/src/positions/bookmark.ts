@@ -2,7 +2,7 @@ import type { Position } from '@fanfare/protocol';
 import type { Cancel, Clock } from '../clock.js';
 import type { PositionStore, StoredPosition } from './store.js';
 
-/** Positions of one id are saved at most this often, ms; the last one always is. */
+/** How often positions of one id are saved at most, ms. The last one is always saved. */
 const SAVE_EVERY_MS = 100;
 
 interface BookmarkOptions {
@@ -12,14 +12,14 @@ interface BookmarkOptions {
   readonly onError: (cause: unknown) => void;
 }
 
-/** The position kept under one id: the newest is saved, at a pace that a store bears. */
+/** The position that is kept under one id. The newest one is saved, at a pace that a store can take. */
 export class Bookmark {
   readonly #options: BookmarkOptions;
   readonly #release = new AbortController();
   #held = false;
   #latest: StoredPosition | undefined;
   #saving = false;
-  /** The last save failed, which was told. */
+  /** Whether the last save failed, which was reported. */
   #failing = false;
   #pause: Cancel | undefined;
 
@@ -31,7 +31,7 @@ export class Bookmark {
     return this.#options.id;
   }
 
-  /** What is kept, if it is ours to go on from. */
+  /** Returns the position that is kept, if we may go on from it. */
   async load(user: string | undefined, maxAgeMs: number): Promise<Position | undefined> {
     const { store, id, clock } = this.#options;
     const onHeld = () => {
@@ -53,14 +53,14 @@ export class Bookmark {
     if (this.#pause === undefined) this.#save();
   }
 
-  /** Saves what waits now: there may be no later. */
+  /** Saves the position that waits now, because there may be no later. */
   flush(): void {
     this.#pause?.();
     this.#pause = undefined;
     this.#save();
   }
 
-  /** Another user is there: what was to be saved, and what is, is not theirs. */
+  /** Drops the position that waits and the one that is kept. Another user is there, to whom they do not belong. */
   async forget(): Promise<void> {
     this.#latest = undefined;
     await this.#options.store.remove(this.#options.id);
@@ -108,7 +108,7 @@ export class Bookmark {
     succeed();
   }
 
-  /** Told once, until one succeeds. */
+  /** Reports a failed save, and then no other until one succeeds. */
   #onFailed(cause: unknown): void {
     if (!this.#failing) this.#options.onError(cause);
     this.#failing = true;

@@ -21,7 +21,7 @@ export function customPositions(store: PositionStore, { maxAgeMs = DAY_MS }: Pos
   return { [KEEP]: (host) => new Keeper(host, store, maxAgeMs) };
 }
 
-/** Where a page says that it is being left. */
+/** A page, as far as it says when it is being left. */
 interface Place {
   addEventListener?(name: string, listener: () => void): void;
   removeEventListener?(name: string, listener: () => void): void;
@@ -32,17 +32,17 @@ interface Named extends NamedStart {
   readonly bookmark: Bookmark;
 }
 
-/** The named subscriptions of a client. They wait until it is known whose they are. */
+/** The named subscriptions of a client. They wait until the user is known to whom they belong. */
 class Keeper implements NamedPositions {
   readonly #host: PositionsHost;
   readonly #store: PositionStore;
   readonly #maxAgeMs: number;
-  /** By what they are kept under. */
+  /** The subscriptions, by the id under which their positions are kept. */
   readonly #named = new Map<string, Named>();
   readonly #flush = () => {
     for (const { bookmark } of this.#named.values()) bookmark.flush();
   };
-  /** Known once the gateway has said so. */
+  /** The user of the connection, once the gateway has named it. */
   #user: { readonly name: string | undefined } | undefined;
 
   constructor(host: PositionsHost, store: PositionStore, maxAgeMs: number) {
@@ -96,12 +96,12 @@ class Keeper implements NamedPositions {
   #begin({ bookmark, join, fail, reader }: Named): void {
     bookmark.load(this.#user?.name, this.#maxAgeMs).then(
       (position) => reader.state === 'subscribing' && join(position),
-      // To go on without it would skip what it stands for.
+      // To go on without the position would skip the messages after it.
       (cause) => fail(storeFailed(cause, reader.channel)),
     );
   }
 
-  /** What belongs to whoever was here before, on this device. */
+  /** Drops positions on this device that belong to other users who were here before. */
   async #dropOthers(user: string | undefined): Promise<void> {
     const store = this.#store;
     for (const id of (await store.ids?.(this.#prefix)) ?? []) {

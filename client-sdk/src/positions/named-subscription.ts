@@ -18,22 +18,28 @@ interface NamedSubscriptionOptions {
   readonly reader: Reader;
   readonly commit: Commit;
   readonly clock: Clock;
-  /** Of a live channel there is nothing to keep. */
+  /** Keeps a position. On a live channel there is nothing to keep. */
   readonly keep: (position: MaybePosition) => void;
   readonly onError: (error: FanfareClientError) => void;
 }
 
-/** What a handler that failed is tried again after; it is not the gateway that has to be spared. */
+/**
+ * The delays before a handler that failed is called again. They are not those of the connection, because no gateway has
+ * to be spared.
+ */
 const RETRY = { baseMs: 500, maxMs: 20_000 };
 
-/** A subscription whose position is kept: it reads a plain one in order, and keeps the place of what has been dealt with. */
+/**
+ * A subscription whose position is kept. It reads a plain one in order, and keeps the position of what has been dealt
+ * with.
+ */
 export class NamedSubscription implements Subscription {
   readonly #options: NamedSubscriptionOptions;
   readonly #reader: Reader;
   readonly #handlers = new Set<Handler>();
   #loop: 'handlers' | 'messages' | 'events' | undefined;
   readonly #invalidListeners = new Set<object>();
-  /** The position of what a loop was given last: dealt with once it asks for more. */
+  /** The position of the message that a loop was given last. It has been dealt with once the loop asks for more. */
   #given: MaybePosition | undefined;
   #onHandler: () => void = () => {};
 
@@ -124,7 +130,7 @@ export class NamedSubscription implements Subscription {
     return () => void this.#handlers.delete(own);
   }
 
-  /** One message at a time: the next one waits until all handlers are done with this. */
+  /** Calls the handlers with one message at a time. The next one waits until all handlers are done with it. */
   async #runHandlers(): Promise<void> {
     const { commit, keep } = this.#options;
     try {
@@ -144,7 +150,7 @@ export class NamedSubscription implements Subscription {
         }
       }
     } catch {
-      // Why is told by `error`, or by the client. Where it was the connection alone, this goes on with the next one.
+      // `error` or the client reports the reason. If only the connection failed, this goes on with the next connection.
       if (this.#over) return;
       const off = this.#reader.on('subscribed', () => {
         off();
@@ -157,7 +163,7 @@ export class NamedSubscription implements Subscription {
     while (this.#handlers.size === 0) await new Promise<void>((resolve) => (this.#onHandler = resolve));
   }
 
-  /** Without a handler a message is not dealt with: it waits for the next one. */
+  /** Deals with a message. If there is no handler, the message waits for the next one. */
   async #deal(message: Message): Promise<void> {
     for (let isDealt = false; !isDealt && !this.#over; ) {
       await this.#someHandler();
@@ -165,7 +171,10 @@ export class NamedSubscription implements Subscription {
     }
   }
 
-  /** A message that its handler failed on is neither skipped nor overtaken; false once the handler was taken away. */
+  /**
+   * Calls a handler until it succeeds: a message that its handler failed on is neither skipped nor overtaken. Returns
+   * false once the handler was taken away.
+   */
   async #handle(handler: Handler, message: Message): Promise<boolean> {
     const { clock, commit } = this.#options;
     const backoff = new Backoff(RETRY, clock);
@@ -214,7 +223,9 @@ export class NamedSubscription implements Subscription {
     };
   }
 
-  /** What stands between the messages: a place to go on from too, where nothing was skipped on the way there. */
+  /**
+   * Takes what stands between the messages. It is a place to go on from too, if nothing was skipped on the way there.
+   */
   #pass(note: Exclude<Note, { type: 'message' }>): void {
     const { keep, onError, commit } = this.#options;
     if (note.type === 'invalid') {

@@ -4,7 +4,9 @@ import type { FanfareClientError } from '../errors.js';
 import type { Message } from '../message.js';
 import type { Reading, Subscription, SubscriptionEvents } from '../subscription-types.js';
 
-/** How what keeps positions is asked to do so for a client. Not of the application's concern. */
+/**
+ * The key under which a keeper of positions holds the function that serves a client. Applications have no use for it.
+ */
 export const KEEP: unique symbol = Symbol.for('fanfare.keepPositions');
 
 /**
@@ -37,9 +39,9 @@ export interface NamedStart {
   readonly commit: Commit | undefined;
   readonly handler: ((message: Message) => unknown) | undefined;
   readonly reader: Reading<Message, SubscriptionEvents>;
-  /** Puts it on its channel, from there, or as the application asked for. */
+  /** Puts the subscription on its channel, from this position, or as the application asked for. */
   readonly join: (from: Position | undefined) => void;
-  /** It can't be had. */
+  /** Ends the subscription, because it cannot be had. */
   readonly fail: (error: FanfareClientError) => void;
 }
 
@@ -47,6 +49,6 @@ export interface NamedStart {
 export interface NamedPositions {
   open(start: NamedStart): Subscription;
   onConnected(user: string | undefined): void;
-  /** A reader has ended. */
+  /** Called when a reader has ended. */
   onEnd(reader: object): void;
 }

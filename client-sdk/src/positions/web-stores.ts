@@ -3,7 +3,7 @@ import { customPositions, type PositionsOptions } from './keeper.js';
 import type { Positions } from './named.js';
 import type { PositionStore, StoredPosition } from './store.js';
 
-/** What a page lends, as far as we use it. Reading `localStorage` may throw, where the user forbids it. */
+/** What a page offers, as far as we use it. Reading `localStorage` may throw, if the user forbids it. */
 interface Place {
   readonly sessionStorage?: Storage;
   readonly localStorage?: Storage;
@@ -11,7 +11,7 @@ interface Place {
 }
 const place = globalThis as Place;
 
-/** A page that is loaded again may still find its own lock held by what it was before, ms. */
+/** How long a page waits for its lock, ms. One that is loaded again may find that what it was before still holds it. */
 const LOCK_PATIENCE_MS = 500;
 
 /**
@@ -51,7 +51,7 @@ function webStore(name: 'sessionStorage' | 'localStorage'): PositionStore {
   };
 }
 
-/** Anybody may have written there. */
+/** Reads a position that was stored. Anybody may have written there, so it is checked. */
 function parseStored(text: string | null | undefined): StoredPosition | undefined {
   try {
     const stored = JSON.parse(text ?? 'null');
@@ -63,9 +63,9 @@ function parseStored(text: string | null | undefined): StoredPosition | undefine
   }
 }
 
-/** Which tab has a name. */
+/** The locks that say which tab has a name. */
 class TabLocks {
-  /** Names that this tab has, and whether somebody here uses them. */
+  /** The names that this tab has, and whether a subscription here uses them. */
   readonly #held = new Map<string, { inUse: boolean; release: () => void }>();
 
   readonly hold = (id: string, signal: AbortSignal, onHeld: () => void): boolean | Promise<boolean> => {
@@ -89,7 +89,7 @@ class TabLocks {
           if (waits) resolve(true);
           else onHeld();
         });
-      // The subscription may end before; a place that forbids locks is one without.
+      // The subscription may end before that. A page that may not use locks counts as one without.
       locks.request(id, { signal }, take).catch(() => {
         clearTimeout(patience);
         resolve(false);
@@ -97,7 +97,10 @@ class TabLocks {
     });
   };
 
-  /** Given back a moment after its use ended: a component that is mounted twice ends and begins in one breath. */
+  /**
+   * Uses a lock until the signal aborts. It is given back a moment after that, because a component that is mounted
+   * twice ends and begins at once.
+   */
   #use(id: string, signal: AbortSignal, release: () => void): void {
     const held = { inUse: true, release };
     this.#held.set(id, held);

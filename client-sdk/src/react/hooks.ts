@@ -38,10 +38,10 @@ import {
   subscriptionStore,
 } from '../store/stores.js';
 
-/** What a channel of that name gives. */
+/** The messages of a channel of that name. */
 export type MessageIn<Map, Name extends string> =
   SpecIn<Map, Name> extends infer S extends AnySpec ? MessageOf<S> : never;
-/** What members of it show of themselves. */
+/** What members of a channel of that name show of themselves. */
 type InfoIn<Map, Name extends string> = InfoOf<SpecIn<Map, Name>>;
 
 /** Props of `FanfareProvider`. */
@@ -116,7 +116,7 @@ export function createHooks<Map = Untyped>(): Hooks<Map> {
     return client as UntypedClient;
   }
 
-  /** The store of what a channel has, made anew when the name or one of `keys` changes. */
+  /** Returns the store of what a channel has. It is made anew when the name or one of `keys` changes. */
   function useStore<Made extends Store<unknown>>(
     name: Maybe<string>,
     make: (channel: Channel, client: BaseClient) => Made,

@@ -1,6 +1,7 @@
 /**
- * What a reader was given, against what was acknowledged: numbers from 1 on, each once, in the order of the log. A publish that
- * the gateway refused for the moment may be overtaken on its way into the log, so the order is that of offsets.
+ * Compares what a reader was given with what was acknowledged: numbers from 1 on, each once, in the order of the log. A
+ * publish that the gateway refused for the moment may be overtaken on its way into the log, so the order is that of
+ * offsets.
  */
 export class Tally {
   readonly #seen = new Set<number>();
@@ -14,7 +15,7 @@ export class Tally {
     return this.#seen.size;
   }
 
-  /** The last numbers, in the order in which they came. */
+  /** Returns the last numbers, in the order in which they came. */
   last(count: number): number[] {
     return [...this.#seen].slice(-count);
   }
@@ -31,13 +32,13 @@ export class Tally {
     });
   };
 
-  /** Resolves once so many different numbers came. */
+  /** Resolves once `count` different numbers came. */
   reaches(count: number): Promise<void> {
     if (this.#seen.size >= count) return Promise.resolve();
     return new Promise((resolve) => this.#waiters.push({ count, resolve }));
   }
 
-  /** Nothing if all from 1 to `count` came once and in order; otherwise what is wrong. */
+  /** Returns what is wrong, or nothing if all numbers from 1 to `count` came once and in order. */
   problem(count: number): string | undefined {
     let lost = 0;
     for (let n = 1; n <= count; n++) if (!this.#seen.has(n)) lost++;

@@ -1,18 +1,21 @@
-/** What pages have and servers have not. */
+/** What pages have and servers do not. */
 interface Place {
   requestAnimationFrame?(callback: () => void): number;
   cancelAnimationFrame?(frame: number): void;
 }
 
-/** About a frame, where there are none, ms. */
+/** The delay that stands for a frame outside of pages, ms. */
 const FRAME_MS = 16;
-/** A page that is hidden is given no frames, ms. */
+/** The delay that stands for a frame in a hidden page, which is given no frames, ms. */
 const HIDDEN_MS = 250;
 
 const waiting = new Set<() => void>();
 let cancel: (() => void) | undefined;
 
-/** Calls back before the next frame, once however often it is asked for; all in one go, so that they are rendered together. */
+/**
+ * Calls back before the next frame, once however often it is asked for. All callbacks run together, so that they are
+ * rendered together.
+ */
 export function onNextFrame(callback: () => void): void {
   waiting.add(callback);
   if (cancel) return;

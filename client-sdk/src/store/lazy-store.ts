@@ -10,12 +10,14 @@ export interface Store<Value> {
   readonly getServerSnapshot: () => Value;
 }
 
-/** Begins what brings values; `read` gives the newest, and `changed` says that there is one. Returns what ends it. */
+/**
+ * Begins what brings values, and returns a function that ends it. It calls `changed` when there is a new value to read.
+ */
 type Open = (changed: () => void) => () => void;
 
 /**
- * A store that does nothing until somebody listens, and ends a moment after nobody does: a component that is
- * mounted twice, or moves, begins and ends in one breath.
+ * Makes a store that does nothing until somebody listens, and ends a moment after nobody does: a component that is
+ * mounted twice, or moves, begins and ends at once.
  */
 export function lazyStore<Value>(read: () => Value, open: Open, initial = read()): Store<Value> {
   const listeners = new Set<() => void>();
@@ -33,7 +35,7 @@ export function lazyStore<Value>(read: () => Value, open: Open, initial = read()
     getSnapshot: () => snapshot,
     getServerSnapshot: () => initial,
     subscribe(listener) {
-      // The same function may be handed in twice.
+      // The same function may be passed twice.
       const own = () => listener();
       listeners.add(own);
       clearTimeout(leaving);
@@ -49,7 +51,7 @@ export function lazyStore<Value>(read: () => Value, open: Open, initial = read()
   };
 }
 
-/** One that never changes. */
+/** Makes a store whose value never changes. */
 export function constantStore<Value>(value: Value): Store<Value> {
   return { subscribe: () => () => {}, getSnapshot: () => value, getServerSnapshot: () => value };
 }

@@ -49,7 +49,7 @@ export function connectionStore(client: BaseClient): Store<ConnectionView> {
   return lazyStore(
     () => view,
     (changed) => {
-      // It may have changed since the store was made.
+      // The state may have changed since the store was made.
       if (view.state !== client.state) view = read();
       changed();
       return client.on('state', (change) => {
@@ -147,7 +147,7 @@ export function messagesStore<M>(
     const [oldest] = messages;
     if (source.history === undefined || oldest === undefined) return false;
     const page = await source.history({ before: oldest as Message, limit: count });
-    // A reset came meanwhile: these are not what stands before what is there now.
+    // A reset came meanwhile, so these messages do not stand before those that are there now.
     if (messages[0] !== oldest) return true;
     messages.unshift(...page.messages);
     room += page.messages.length;
@@ -163,7 +163,7 @@ export function messagesStore<M>(
     };
     const take = (message: M) => {
       messages.push(message);
-      // Trimmed at once a frame; a page that is given no frames must not grow without end.
+      // The list is trimmed at every frame. In a page that is given no frames it must not grow without end.
       if (messages.length > 2 * room) messages.splice(0, messages.length - room);
       dirty = true;
       changed();
@@ -172,7 +172,7 @@ export function messagesStore<M>(
     const begin = () => {
       const newest = messages.at(-1) as Message | undefined;
       const from = newest?.epoch === undefined ? start : { since: newest };
-      // What a live channel sent while nobody was there is not known.
+      // What a live channel sent while nobody listened is not known.
       if (newest !== undefined && newest.epoch === undefined) empty();
       close = follow(source, take, from, set, () => {
         close();
@@ -292,7 +292,7 @@ export function presenceStore<Info>(
   );
 }
 
-/** A subscription with its state told as it changes. */
+/** Begins a subscription whose state is told as it changes. */
 function follow<M>(
   channel: LooseChannel<M>,
   handler: (message: M) => unknown,
@@ -316,7 +316,10 @@ function follow<M>(
   return () => subscription.unsubscribe();
 }
 
-/** What is declared of a channel narrows what may be asked of it; at run time they are all alike. */
+/**
+ * Returns a channel without its declared type. The declaration narrows what may be asked of a channel, but at run time
+ * they are all alike.
+ */
 function loose<M>(channel: ReadableChannel<M>): LooseChannel<M> {
   return channel as unknown as LooseChannel<M>;
 }

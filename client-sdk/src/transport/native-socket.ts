@@ -1,6 +1,6 @@
 import type { Socket, SocketFactory } from './socket.js';
 
-/** The runtime's own `WebSocket`: browsers, workers, React Native, Deno, Bun, Node 22 and later. */
+/** Opens the runtime's own `WebSocket`: in browsers, workers, React Native, Deno, Bun, and Node 22 and later. */
 export const nativeSocket: SocketFactory = ({ url, subprotocols }, handlers): Socket => {
   const socket = new WebSocket(url, [...subprotocols]);
   let failure = '';
@@ -8,11 +8,11 @@ export const nativeSocket: SocketFactory = ({ url, subprotocols }, handlers): So
   socket.onopen = () => handlers.onOpen();
   socket.onmessage = ({ data }: MessageEvent<string | ArrayBuffer>) =>
     handlers.onMessage(typeof data === 'string' ? data : new Uint8Array(data));
-  // `onclose` follows. Browsers hide what it was, other runtimes say; where WebSocket is an event emitter, an
-  // error that nobody hears would be thrown.
+  // `onclose` follows. Browsers hide what the error was, and other runtimes say it. If WebSocket is an event emitter,
+  // an error that nobody listens to would be thrown.
   socket.onerror = (event: Event & { readonly message?: string }) => {
     failure = event.message?.replace(/\.$/, '') ?? '';
-    // Node 22 leaves it at that where no connection could be made: it stays as if one was being made.
+    // If no connection could be made, Node 22 does nothing more: the socket stays as if one was being made.
     if (socket.readyState !== WebSocket.CONNECTING) return;
     socket.onopen = socket.onmessage = socket.onclose = socket.onerror = null;
     handlers.onClose(1006, failure);
@@ -20,11 +20,11 @@ export const nativeSocket: SocketFactory = ({ url, subprotocols }, handlers): So
   socket.onclose = ({ code, reason }) => handlers.onClose(code, reason || failure);
   return {
     send: (wire) => {
-      // Sending on a socket that is not open yet throws; on a closing one it is ignored.
+      // Sending on a socket that is not open yet throws. On a closing one it is ignored.
       if (socket.readyState === WebSocket.OPEN) socket.send(wire as string | Uint8Array<ArrayBuffer>);
     },
     close: (code, reason) => socket.close(code, reason),
-    // There is no terminate: the browser keeps a dead socket until its own timeout, unheard.
+    // A WebSocket has no terminate: the browser keeps a dead socket until its own timeout, and nobody listens to it.
     terminate: () => {
       socket.onopen = socket.onmessage = socket.onclose = null;
       socket.close();

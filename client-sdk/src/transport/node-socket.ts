@@ -1,7 +1,7 @@
 import { FanfareClientError } from '../errors.js';
 import type { Socket, SocketFactory, SocketHandlers, SocketRequest } from './socket.js';
 
-/** What is used of the `ws` package; its own types would tie the SDK's declarations to Node's. */
+/** What is used of the `ws` package. Its own types would tie the SDK's declarations to Node's. */
 interface WsSocket {
   readonly readyState: number;
   send(data: string | Uint8Array): void;
@@ -18,7 +18,10 @@ const OPEN = 1;
 /** How long the peer may take to answer a close frame before the link is cut, ms. */
 const CLOSE_TIMEOUT_MS = 2_000;
 
-/** Under a name that bundlers cannot follow: few need it, and those have it installed where they run. */
+/**
+ * Loads the `ws` package, under a name that bundlers cannot follow. Few need it, and those have it installed where they
+ * run.
+ */
 async function loadWs(name: string): Promise<WsConstructor> {
   try {
     const module = await import(/* webpackIgnore: true */ /* @vite-ignore */ name);
