@@ -5,7 +5,7 @@ import type { Message } from './message.js';
 
 const at = (offset: number, epoch = 'e1'): Position => ({ epoch, offset });
 
-/** A reader that keeps what it is told, in words. */
+/** Makes a reader that keeps what it is told, in words. */
 function reader(position: Position | undefined, flow: Flow = 'flowing') {
   const told: string[] = [];
   const self: Reader & { told: string[] } = {

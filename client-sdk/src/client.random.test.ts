@@ -48,10 +48,10 @@ const steps = fc.array(
   { minLength: 1, maxLength: 40 },
 );
 
-/** Messages that the gateway keeps from its members, where it hides any. */
+/** Returns whether the gateway keeps a message from its members, if it hides any. */
 const isHidden = (data: number): boolean => data % 3 === 1;
 
-/** Whether somebody at `before` has missed nothing when it is given the message at this offset. */
+/** Returns whether a reader at `before` has missed nothing when it is given the message at this offset. */
 function follows(log: FakeLog, before: Position, offset: number, hides: boolean): boolean {
   if (!hides || offset <= before.offset) return offset === before.offset + 1;
   const between = [...log.everStored.values()].filter(
@@ -60,7 +60,7 @@ function follows(log: FakeLog, before: Position, offset: number, hides: boolean)
   return new Set(between.map((entry) => entry.offset)).size === offset - before.offset - 1;
 }
 
-/** Keeps what one subscription was given, and holds it against the promise at once. */
+/** Keeps what one subscription was given, and compares it with the promise at once. */
 class Ledger {
   readonly subscription: Subscription<number>;
   readonly #log: FakeLog;
@@ -96,7 +96,7 @@ class Ledger {
   }
 }
 
-/** The same for a `for await` loop, which may be slow: it sees a reset only when it gets there. */
+/** Does the same for a `for await` loop, which may be slow: it sees a reset only when it gets there. */
 class LoopLedger {
   readonly subscription: Subscription<number>;
   readonly resets: ResetEvent[] = [];
@@ -222,7 +222,7 @@ async function play(script: readonly Step[], seed: number, dialect = jsonDialect
     if (['lose', 'trim', 'forget'].includes(action)) lossy = true;
   }
   clock.advance(180_000);
-  // Everybody gets the last one.
+  // All members get the last message.
   while (isHidden(next)) next++;
   server.publish(CHANNEL, next++);
   clock.advance(1_000);
@@ -234,20 +234,20 @@ async function play(script: readonly Step[], seed: number, dialect = jsonDialect
   for (const { subscription, resets } of [...ledgers, ...loops]) {
     if (subscription.state === 'unsubscribed') continue;
     expect(subscription.state).toBe('subscribed');
-    // A border is one place with two names: whoever missed the last epoch's start may hold the older one.
+    // A border is one place with two names: a client that missed the start of the last epoch may hold the older one.
     expect(subscription.position?.offset).toBe(log.head.offset);
     expect(log.judge(subscription.position as Position).reason).toBeUndefined();
     if (!lossy) expect(resets).toEqual([]);
   }
-  // A reset is told only of a position that is no good; what a log has lost it does not get back.
-  // (Where the gateway skipped a message, it believes the client further on than it is.)
+  // A reset is told only of a position that is no good, and what a log has lost does not come back. If the gateway
+  // skipped a message, it believes the client to be further on than it is.
   if (!skips) {
     const resets = [...ledgers, ...loops].flatMap((ledger) => ledger.resets);
     expect(resets.filter(({ previous }) => log.judge(previous).reason === undefined)).toEqual([]);
   }
   await settle();
   for (const { data, at } of acknowledged) expect(log.everStored.get(`${at.epoch}-${at.offset}`)?.data).toBe(data);
-  // A key makes every outcome known but for a long outage.
+  // A key makes every outcome known, except in a long outage.
   expect(refused.filter((code) => code !== 'timeout' && code !== 'outcome_unknown')).toEqual([]);
   if (!lossy) {
     const stored = log.entries.map(({ data }) => data);

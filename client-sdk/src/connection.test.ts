@@ -175,7 +175,7 @@ describe('connecting', () => {
 
   it('takes undefined for the default, also within backoff', () => {
     const { client, server, clock, states } = withFakeServer({
-      // As it comes from callers without types.
+      // Callers without types may pass this.
       backoff: { baseMs: undefined } as unknown as { baseMs: number },
     });
     server.reachable = false;
@@ -232,7 +232,7 @@ describe('losing the connection', () => {
     const delays = states.flatMap(({ retryInMs }) => retryInMs ?? []);
     expect(delays.length).toBeGreaterThan(20);
     for (const [attempt, delay] of delays.entries()) expect(delay).toBeLessThan(Math.min(20_000, 500 * 2 ** attempt));
-    // Full jitter: spread over the whole of it, also near zero.
+    // Full jitter spreads the delays over the whole range, also near zero.
     const late = delays.slice(6);
     expect(Math.max(...late)).toBeGreaterThan(15_000);
     expect(Math.min(...late)).toBeLessThan(5_000);
@@ -655,7 +655,7 @@ describe('renewing tokens', () => {
     await settle();
     await run(setup, 600_000);
     const renewals = server.link.sent('refresh').length;
-    // Each 30 s before the end, so never late and never in a loop.
+    // Each renewal is 30 s before the end, so never late and never in a loop.
     expect([client.stats.reconnects, renewals]).toEqual([0, 6]);
   });
 

@@ -4,7 +4,7 @@ import type { AnyFrame } from './testing/index.js';
 
 const CHANNEL = 'chat:1';
 
-/** A client that stands at 10 in epoch e1 and is sent these frames. */
+/** Makes a client that stands at 10 in epoch e1, and sends it these frames. */
 function sent(...frames: readonly Record<string, unknown>[]) {
   const { client, server, clock } = withFakeServer();
   client.connect();

@@ -18,7 +18,7 @@ function start(options: Parameters<typeof withLogServer>[0] = {}) {
       setup.clock.advance(10);
       await settle();
     },
-    /** Reads so many, letting time pass for each. */
+    /** Reads `count` messages, letting time pass for each. */
     async read(iterator: AsyncIterator<Message<number>>, count: number): Promise<number[]> {
       const seen: number[] = [];
       for (let n = 0; n < count; n++) {
@@ -149,7 +149,7 @@ describe('for await', () => {
     expect(await read(slow[Symbol.asyncIterator](), 2)).toEqual([1, 2]);
     expect([slow.state, told]).toEqual(['subscribed', ['subscribed', 'subscribed', 'recovered']]);
     await slow.ready();
-    // All that came while it paused was here already: nothing had to be asked for.
+    // Everything that came while it paused was here already, so nothing had to be asked for.
     expect(server.link.sent('subscribe')).toHaveLength(1);
   });
 

@@ -89,7 +89,7 @@ describe('a named subscription', () => {
     first.calls[0]?.done();
     await run(300);
     expect(first.data()).toEqual([1, 2]);
-    // What is under way when the page goes is not done.
+    // What is being handled when the page leaves is not done.
     subscription.unsubscribe();
     first.calls[1]?.done();
     await run(300);
@@ -132,7 +132,7 @@ describe('a named subscription', () => {
     await run(1_000);
     expect(failing.data()).toEqual(['a']);
     subscription.on('message', later.handler);
-    // What was taken away already takes nothing else with it.
+    // A handler that was removed already removes nothing else with it.
     off();
     await run();
     later.calls[0]?.done();
@@ -219,7 +219,7 @@ describe('a named subscription', () => {
     publish(3);
     await page('ada');
     expect(seen).toEqual(['ada 1']);
-    // Also where nobody asks for the name.
+    // This is so even if nobody asks for the name.
     login(undefined);
     open();
     await run();
@@ -357,7 +357,7 @@ describe('publishes that wait while the user changes', () => {
     login('ada');
     const client = open();
     await run();
-    // Taken in, and never answered.
+    // The gateway takes the frame in and never answers it.
     server.onFrame = () => {};
     const sent = rejectionOf(client.channel(CHANNEL).publish(1));
     await run();

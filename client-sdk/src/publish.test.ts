@@ -7,7 +7,7 @@ import { type FakeLink, settle } from './testing/index.js';
 
 const CHANNEL = 'chat:1';
 
-/** A connected client; publishes are answered by hand. */
+/** Makes a connected client. The test answers its publishes by hand. */
 function byHand(...options: Parameters<typeof withFakeServer>) {
   const setup = withFakeServer(...options);
   const { client, server, clock } = setup;
@@ -93,7 +93,7 @@ describe('publish', () => {
       replicas: 0,
       of: 1,
     });
-    // The ping, the silence, and the look whether an answer is owed.
+    // The timers are the ping, the silence, and the look whether an answer is owed.
     expect(hand.clock.pending).toBe(3);
   });
 
@@ -310,7 +310,7 @@ describe('publish', () => {
       hand.clock.advance(100);
       if (hand.sent().length > 2) hand.refuse(hand.sent().length - 1, 'unavailable', { retryable: true });
     }
-    // Refused, so it was not done.
+    // The gateway refused it, so it was not done.
     expect(await failed).toMatchObject({ code: 'timeout' });
     expect(hand.sent().length).toBeGreaterThan(3);
   });
@@ -357,7 +357,7 @@ describe('publish', () => {
 
   it.each([1, 40])('keeps to a rate that it was told of, at a latency of %i ms', async (latencyMs) => {
     const { client, server, clock } = withFakeServer({ requestTimeoutMs: 60_000 }, { latencyMs: () => latencyMs });
-    // As the gateway counts: so many a second, that many at once, and the time to the next one.
+    // The test counts as the gateway does: so many a second, that many at once, and the time to the next one.
     const perSecond = 50;
     let tokens = perSecond;
     let countedAt = clock.now();
@@ -381,7 +381,7 @@ describe('publish', () => {
     const all = Promise.all(Array.from({ length: 600 }, (_, n) => client.channel(CHANNEL).publish(n)));
     clock.advance(16_000);
     expect(await all).toHaveLength(600);
-    // Those on their way when the first refusal came, then one of five.
+    // These are the ones on their way when the first refusal came, then one of five.
     expect(errors).toBeLessThan(206 + 550 / 5);
   });
 

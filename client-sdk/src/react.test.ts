@@ -17,7 +17,7 @@ const h = createElement;
 const consoleError = vi.spyOn(console, 'error');
 afterEach(() => expect(consoleError).not.toHaveBeenCalled());
 
-/** A page with a client and a gateway. */
+/** Makes a page with a client and a gateway. */
 function aPage({ strict = true } = {}) {
   const clock = new VirtualClock();
   const server = new LogServer({ clock });
@@ -29,7 +29,7 @@ function aPage({ strict = true } = {}) {
     return strict ? h(StrictMode, null, provided) : provided;
   };
   let root: ReturnType<typeof createRoot> | undefined;
-  /** Lets frames and answers of the gateway come, and what they change be rendered. */
+  /** Lets frames and answers of the gateway come, and lets what they change be rendered. */
   const run = async (ms = 20) => {
     for (let step = 0; step < 3; step++) {
       await act(async () => {

@@ -7,7 +7,7 @@ import { settle } from './testing/index.js';
 const CHANNEL = 'chat:1';
 const at = (offset: number, epoch = 'e1'): Position => ({ epoch, offset });
 
-/** A connected client and a gateway that the test plays by hand. */
+/** Makes a connected client and a gateway that the test plays by hand. */
 function byHand() {
   const setup = withFakeServer();
   const { client, server, clock } = setup;
@@ -46,7 +46,7 @@ function byHand() {
       server.link.send({ type: 'message', channel: CHANNEL, ...(offset !== undefined && { offset }), data, time: 1 });
       tick();
     },
-    /** A subscription that stands at an offset. */
+    /** Makes a subscription that stands at an offset. */
     standing(offset: number) {
       const seen = collect<number>();
       const subscription = this.channel.subscribe(seen.handler);
@@ -61,7 +61,7 @@ function byHand() {
   };
 }
 
-/** Everything a subscription tells but messages. */
+/** Collects everything that a subscription tells except messages. */
 function listen(subscription: Subscription<number>): [string, unknown][] {
   const events: [string, unknown][] = [];
   for (const name of ['subscribed', 'recovered', 'reset', 'lagged', 'error'] as const) {

@@ -73,7 +73,7 @@ export async function selftest(
   }
 }
 
-/** Clients of one run, and what they publish. */
+/** The clients of one run, and what they publish. */
 class Bench {
   readonly #options: SelftestOptions;
   readonly #clients: UntypedClient[] = [];
@@ -101,7 +101,7 @@ class Bench {
     }
   }
 
-  /** Another client, connecting; what it cannot do is told by what waits for it. */
+  /** Makes another client, which is connecting. What it cannot do is reported by what waits for it. */
   open(more: Partial<ClientOptions> = {}): UntypedClient {
     const { url, token } = this.#options;
     const client = createClient({ url, token, log: false, backoff: { baseMs: 50, maxMs: 1_000 }, ...more });
@@ -119,7 +119,7 @@ class Bench {
     return this.#publisher.publish(channel, data, key);
   }
 
-  /** Publishes the numbers, the next before the last is acknowledged, in order. */
+  /** Publishes the numbers in order, without waiting for the acknowledgement of one before the next. */
   async publishAll(channel: string, from: number, to: number): Promise<void> {
     await Promise.all(Array.from({ length: to - from + 1 }, (_, n) => this.publish(channel, from + n)));
   }
@@ -138,7 +138,7 @@ class Bench {
     }
   }
 
-  /** What went wrong, and which option has to do with it. */
+  /** Says what went wrong, and which option has to do with it. */
   explain(error: Error): string {
     const { url, apiKey, channel = 'selftest-' } = this.#options;
     const { code } = error as Partial<FanfareClientError>;
@@ -258,7 +258,7 @@ async function feedsTheSlow(bench: Bench): Promise<string> {
   await subscription.ready();
   await bench.open().channel<number>(channel).subscribe(fast.take).ready();
   await bench.publishAll(channel, 1, MESSAGES);
-  // It has read nothing so far, and holds 50 at most.
+  // The loop has read nothing so far, and holds 50 messages at most.
   await fast.reaches(MESSAGES);
   for await (const message of subscription) {
     slow.take(message);

@@ -6,21 +6,24 @@ export interface LogEntry extends Position {
   readonly time: number;
 }
 
-/** Where a reader stands, and whether that is where it was. */
+/** Where a reader stands after a subscribe, and whether that is where it stood before. */
 export interface Verdict {
   readonly at: Position;
   readonly reason?: ResetReason;
 }
 
-/** The log of one durable channel, with the accidents that logs have, judged by the protocol's resume rules. */
+/**
+ * The log of one durable channel, with the accidents that logs have. It judges positions by the protocol's resume
+ * rules.
+ */
 export class FakeLog {
   readonly #entries: LogEntry[] = [];
-  /** The epochs, oldest first, each with the offset it began after. */
+  /** The epochs, oldest first, each with the offset after which it began. */
   readonly #lineage: { readonly epoch: string; readonly base: number }[] = [{ epoch: '100', base: 0 }];
   readonly #keys = new Map<string, LogEntry>();
   #offset = 0;
   #epochs = 100;
-  /** Every entry there ever was, by `<epoch>-<offset>`; also what the log lost. */
+  /** Every entry there ever was, by `<epoch>-<offset>`, including what the log lost. */
   readonly everStored = new Map<string, LogEntry>();
 
   get head(): Position {
@@ -46,7 +49,7 @@ export class FakeLog {
     this.#entries.splice(0, Math.max(0, this.#entries.length - keep));
   }
 
-  /** Another master takes over, without the last `lost` entries. */
+  /** Lets another master take over, without the last `lost` entries. */
   takeOver(lost: number): void {
     const gone = this.#entries.splice(Math.max(0, this.#entries.length - lost));
     this.#offset -= gone.length;
@@ -78,14 +81,14 @@ export class FakeLog {
     return diverged ? { at, reason: 'diverged' } : { at };
   }
 
-  /** The last n entries start after this. */
+  /** Returns the position after which the last `count` entries start. */
   rewind(count: number): Position {
     const first = this.#entries.at(-Math.min(count, this.#entries.length));
     if (count === 0 || !first) return this.head;
     return { epoch: this.epochAt(first.offset - 1), offset: first.offset - 1 };
   }
 
-  /** What comes after a position that {@link judge} found good: entries, and the borders between epochs. */
+  /** Returns what comes after a position that {@link judge} found good: entries, and the borders between epochs. */
   after(position: Position): ({ readonly border: Position } | { readonly entry: LogEntry })[] {
     const steps: ({ readonly border: Position } | { readonly entry: LogEntry })[] = [];
     let { epoch } = position;

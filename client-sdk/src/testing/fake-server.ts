@@ -6,31 +6,31 @@ import type { SocketFactory, SocketHandlers, SocketRequest } from '../transport/
 export interface FakeServerOptions {
   readonly clock: Clock;
   readonly dialect?: Dialect;
-  /** How long each frame travels, ms; frames of one direction never overtake. Default 1. */
+  /** Returns how long a frame travels, ms. Frames of one direction never overtake each other. Default 1. */
   readonly latencyMs?: () => number;
 }
 
-/** What a gateway may say, or what it may not: tests send anything. */
+/** A frame that a gateway may send, or may not send: tests send anything. */
 export type AnyFrame = ServerFrame | { readonly type: string; readonly [field: string]: unknown };
 
 /**
- * A gateway that a test plays: it accepts connections, keeps what clients sent, and sends what it is
- * told to. By itself it only answers `connect`, and pings; `onFrame` scripts more.
+ * A gateway that a test plays: it accepts connections, keeps what clients sent, and sends what it is told to. By itself
+ * it only answers `connect` and sends pings; `onFrame` scripts more.
  */
 export class FakeServer {
   readonly clock: Clock;
   readonly dialect: Dialect;
-  /** Every link ever made, in order. */
+  /** Every link that was ever made, in order. */
   readonly links: FakeLink[] = [];
-  /** False: links fail without a close frame, as with a port nobody listens on. */
+  /** Whether links can be made. If not, they fail without a close frame, as with a port nobody listens on. */
   reachable = true;
-  /** False: `connect` is not answered. */
+  /** Whether `connect` is answered. */
   accepts = true;
-  /** False: it sends no pings. */
+  /** Whether it sends pings. */
   pings = true;
-  /** False: it does not say that it is alive when it is asked. */
+  /** Whether it says that it is alive when it is asked. */
   probes = true;
-  /** What `connected` says. */
+  /** What the `connected` frame says. */
   welcome: Omit<ConnectedFrame, 'type' | 'id'> = {
     session: 's1',
     node: 'n1',
@@ -38,9 +38,9 @@ export class FakeServer {
     maxFrame: 73_728,
     idempotencyMs: 300_000,
   };
-  /** Sees every frame of a client but `connect` while `accepts`. */
+  /** Called with every frame of a client, except `connect` while `accepts` is set. */
   onFrame: (frame: ClientFrame, link: FakeLink) => void = () => {};
-  /** A link has ended, whoever ended it. */
+  /** Called when a link has ended, whoever ended it. */
   onEnd: (link: FakeLink) => void = () => {};
   readonly #latencyMs: () => number;
 
@@ -50,7 +50,7 @@ export class FakeServer {
     this.#latencyMs = latencyMs;
   }
 
-  /** Hand it to `createClient({ socket })`. */
+  /** The sockets of this gateway, for `createClient({ socket })`. */
   readonly socket: SocketFactory = (request, handlers) => {
     const link = new FakeLink(this, request, handlers, this.#latencyMs);
     this.links.push(link);
@@ -65,12 +65,12 @@ export class FakeServer {
   }
 }
 
-/** One connection, seen from the gateway. */
+/** One connection, as the gateway sees it. */
 export class FakeLink {
   readonly request: SocketRequest;
-  /** Frames of the client, decoded, in order. */
+  /** The frames of the client, decoded, in order. */
   readonly received: ClientFrame[] = [];
-  /** How the client ended it, if it did. */
+  /** How the client ended the link, if it did. */
   ended: { readonly code: number; readonly reason: string } | 'terminated' | undefined;
   open = true;
   readonly #server: FakeServer;
@@ -78,7 +78,7 @@ export class FakeLink {
   readonly #latencyMs: () => number;
   #downAt = 0;
   #upAt = 0;
-  /** The client lets go: nothing reaches it any more. */
+  /** Whether the client still listens. Once it has let go, nothing reaches it any more. */
   #heard = true;
 
   constructor(server: FakeServer, request: SocketRequest, handlers: SocketHandlers, latencyMs: () => number) {
@@ -92,14 +92,14 @@ export class FakeLink {
     });
   }
 
-  /** The client's end. */
+  /** The client's end of the link. */
   readonly socket = {
     send: (wire: Wire) => this.#toServer(() => this.#receive(wire)),
     close: (code: number, reason: string) => this.#letGo({ code, reason }),
     terminate: () => this.#letGo('terminated'),
   };
 
-  /** The frames of one type that the client sent. */
+  /** Returns the frames of one type that the client sent. */
   sent<Type extends ClientFrame['type']>(type: Type): Extract<ClientFrame, { type: Type }>[] {
     return this.received.filter((frame) => frame.type === type) as Extract<ClientFrame, { type: Type }>[];
   }
@@ -108,7 +108,7 @@ export class FakeLink {
     this.sendWire(this.#server.dialect.encode(frame as ServerFrame));
   }
 
-  /** Several frames as one array, in one WebSocket frame. */
+  /** Sends several frames as one array, in one WebSocket frame. */
   sendArray(frames: readonly AnyFrame[]): void {
     this.sendWire(this.#server.dialect.encode(frames as readonly ServerFrame[]));
   }
@@ -118,21 +118,21 @@ export class FakeLink {
     this.#toClient(() => this.#handlers.onMessage(wire));
   }
 
-  /** Ends it with a close frame, behind what was sent. */
+  /** Ends the link with a close frame, behind what was sent. */
   close(code: number, reason = ''): void {
     if (!this.open) return;
     this.#end();
     this.#toClient(() => this.#close(code, reason));
   }
 
-  /** The network breaks: what is on its way in either direction is lost, and both notice at once. */
+  /** Breaks the network: what is on its way in either direction is lost, and both sides notice at once. */
   cut(): void {
     if (!this.open) return;
     this.#end();
     this.#close(1006, 'cut');
   }
 
-  /** The network goes silent: nothing arrives any more in either direction, and nobody is told. */
+  /** Makes the network silent: nothing arrives any more in either direction, and nobody is told. */
   freeze(): void {
     this.#end();
   }
@@ -140,7 +140,8 @@ export class FakeLink {
   #receive(wire: Wire): void {
     if (!this.open) return;
     const frame = this.#server.dialect.decode(wire) as unknown as ClientFrame;
-    // How the client asks whether the link is alive; as every gateway answers, and nothing of the test's.
+    // This is how the client asks whether the link is alive. It is answered as by every gateway, and is not shown to
+    // the test.
     if (frame.type === 'unsubscribe' && frame.channel === 'fanfare-js:probe') {
       if (this.#server.probes) this.send({ type: 'unsubscribed', id: frame.id, channel: frame.channel });
       return;

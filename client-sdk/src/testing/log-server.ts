@@ -3,17 +3,17 @@ import { FakeLog, type LogEntry } from './fake-log.js';
 import { type FakeLink, FakeServer, type FakeServerOptions } from './fake-server.js';
 
 /**
- * How frames cover the offsets of a log (see "Contiguity" in the protocol). By default each message covers
- * its own and leaves by itself.
+ * How frames cover the offsets of a log (see "Contiguity" in the protocol). By default each message covers its own
+ * offset and leaves by itself.
  */
 export interface Coverage {
-  /** A message that no member gets: the next frame covers it, or a `position`. */
+  /** Returns whether no member gets a message. Then the next frame covers it, or a `position` does. */
   readonly hides: (entry: LogEntry) => boolean;
-  /** Whether what was hidden is covered by a `position` now, and not by whatever comes next. */
+  /** Returns whether what was hidden is covered by a `position` now, and not by whatever comes next. */
   readonly tells: () => boolean;
-  /** By how much a frame that covers several offsets begins before where the member stands. */
+  /** Returns by how much a frame that covers several offsets begins before the place where the member stands. */
   readonly overlap: () => number;
-  /** Whether what leaves together leaves as one array. */
+  /** Returns whether frames that leave together leave as one array. */
   readonly joins: () => boolean;
 }
 
@@ -24,8 +24,8 @@ export interface LogServerOptions extends FakeServerOptions {
 }
 
 /**
- * A fake gateway with real logs: subscribes, replays, publishes and tells resets as the protocol
- * says, and has accidents on command. Channels whose name begins with `live:` are live.
+ * A fake gateway with real logs. It subscribes, replays, publishes and tells resets as the protocol says, and has
+ * accidents on command. Channels whose name begins with `live:` are live.
  */
 export class LogServer extends FakeServer {
   readonly #coverage: Coverage;
@@ -46,7 +46,7 @@ export class LogServer extends FakeServer {
     return log;
   }
 
-  /** The links on a channel. */
+  /** Returns the links that are on a channel. */
   membersOf(channel: string): FakeLink[] {
     return [...this.#members].filter(([, channels]) => channels.has(channel)).map(([link]) => link);
   }
@@ -62,7 +62,7 @@ export class LogServer extends FakeServer {
     return stored;
   }
 
-  /** A new master, which may lack the last entries: members are told. */
+  /** Lets a new master take over, which may lack the last entries. Members are told. */
   takeOver(channel: string, lost = 0): void {
     this.log(channel).takeOver(lost);
     for (const link of this.membersOf(channel)) this.#repair(link, channel);
@@ -82,14 +82,14 @@ export class LogServer extends FakeServer {
     for (const other of this.membersOf(channel)) this.#replay(other, channel);
   }
 
-  /** The link reads too slowly: off all channels now, `lagged` once it has drained. */
+  /** Lets the link read too slowly: it is taken off all channels now, and is told `lagged` once it has drained. */
   lag(link: FakeLink, drainMs: number): void {
     const channels = [...(this.#members.get(link)?.keys() ?? [])];
     this.#members.get(link)?.clear();
     if (channels.length > 0) this.clock.after(drainMs, () => link.send({ type: 'lagged', channels }));
   }
 
-  /** Answers as a gateway does; call it from `onFrame` for what a test does not script itself. */
+  /** Answers as a gateway does. Call it from `onFrame` for what a test does not script itself. */
   answer(frame: ClientFrame, link: FakeLink): void {
     switch (frame.type) {
       case 'subscribe':
@@ -157,7 +157,7 @@ export class LogServer extends FakeServer {
     this.#replay(link, channel, reason ? [{ type: 'reset', channel, reason, ...at }] : []);
   }
 
-  /** Sends `first`, and what the log holds after where the link stands. */
+  /** Sends `first`, and then what the log holds after the place where the link stands. */
   #replay(link: FakeLink, channel: string, first: readonly ServerFrame[] = []): void {
     const frames = [...first];
     const { hides, tells, overlap, joins } = this.#coverage;

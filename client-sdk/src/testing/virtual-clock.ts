@@ -9,7 +9,7 @@ interface Timer {
 export class VirtualClock implements Clock {
   #now: number;
   #seed: number;
-  /** In the order they fire: by time, then by when they were set. */
+  /** The timers in the order in which they fire: by time, then by when they were set. */
   readonly #timers: Timer[] = [];
 
   /** `startMs`: ms since the Unix epoch; `seed`: of its chance. */

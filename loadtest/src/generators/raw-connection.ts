@@ -51,10 +51,13 @@ export class RawConnection {
   #hasClosed = false;
   /** The pieces of a frame whose rest has not arrived. */
   #pieces: Buffer[] = [];
+  /** How many bytes the pieces have. */
   #have = 0;
+  /** How many bytes the pieces need to have before they are looked at again. */
   #need = 0;
   /** How many bytes of a weighed frame have not arrived. */
   #missing = 0;
+  /** How many messages the weighed frame holds that has not arrived in full. */
   #underway = 0;
   #code = 1006;
   #reason = '';
