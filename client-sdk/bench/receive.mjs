@@ -1,8 +1,9 @@
 /**
- * How many messages the SDK takes in a second of CPU, from the frame as it comes to the handler of a subscription, in three forms:
- * as it ships; with `#private` translated for ES2020, which makes a WeakMap of each; and with `#private` left to the engine.
- * No sockets. The forms take turns, each round in a process of its own; what counts is the ratio of medians.
- * Needs `npm run build`. Run it with: node client-sdk/bench/receive.mjs [rounds]
+ * Measures how many messages the SDK takes in a second of CPU, from the frame as it comes to the handler of a
+ * subscription, in three forms: as it ships; with `#private` translated for ES2020, which makes a WeakMap of each; and
+ * with `#private` left to the engine.
+ * There are no sockets. The forms take turns, each round in a process of its own, and the ratio of medians counts.
+ * It needs `npm run build`. Run it with: node client-sdk/bench/receive.mjs [rounds]
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -15,7 +16,7 @@ const ROUND_MS = 1_500;
 const MESSAGES = 20_000;
 const sdk = fileURLToPath(new URL('..', import.meta.url));
 
-/** The sources as one module, with `#private` as the target has it. */
+/** Bundles the sources as one module, with `#private` as the target has it. */
 async function bundle(target, outfile) {
   const protocol = path.join(sdk, '../protocol/src');
   await build({
@@ -41,7 +42,7 @@ const cpuMs = () => {
   return (user + system) / 1_000;
 };
 
-/** Messages a second of CPU of one form, by frames of `perFrame` messages. */
+/** Measures how many messages a second of CPU one form takes, in frames of `perFrame` messages. */
 async function measure(file, perFrame) {
   const { compactDialect, createClient } = await import(pathToFileURL(file).href);
   const message = (offset) => ({
@@ -55,7 +56,7 @@ async function measure(file, perFrame) {
     const messages = Array.from({ length: perFrame }, (_, i) => message(n * perFrame + i + 1));
     return compactDialect.encode(perFrame === 1 ? messages[0] : messages);
   });
-  /** A client on the channel, and what hands it a frame. */
+  /** Opens a client on the channel, and returns it with a function that hands it a frame. */
   const open = (handler) => {
     let handlers;
     const send = (wire) => {

@@ -1,7 +1,8 @@
 /**
- * What the core takes of a page, and what a page would save without one part of it or another: the bundle without the modules
- * of that part, compressed. What only that part imports goes with it, unless it is a part of its own.
- * Needs `npm run build`. Run it with: node client-sdk/bench/size.mjs
+ * Measures how many bytes the core takes of a page, and how many a page would save without one part of it or another:
+ * the bundle without the modules of that part, compressed. What only that part imports goes with it, unless it is a
+ * part of its own.
+ * It needs `npm run build`. Run it with: node client-sdk/bench/size.mjs
  */
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,7 +12,7 @@ import { shippedForm } from '../../scripts/bundle-sdk.mjs';
 
 const CORE =
   "import { createClient } from './index.ts'; createClient({ url: '/ws' }).channel('a').subscribe(console.log);";
-/** Names of modules, as they are imported. */
+/** The names of the modules of each part, as they are imported. */
 const PARTS = {
   'checks of every frame that the gateway sends': ['server-frames', 'rules', 'validate'],
   presence: ['roster', 'rosters', 'presence'],
@@ -29,13 +30,13 @@ const PARTS = {
   "a pace that the gateway's limits bear": ['send-window', 'token-bucket'],
 };
 PARTS['all of these'] = Object.values(PARTS).slice(0, 8).flat();
-/** Parts that a socket alone uses, and that count by themselves. */
+/** The parts that only a socket uses. They count by themselves. */
 const OF_A_SOCKET = [...PARTS['checks of every frame that the gateway sends'], ...PARTS.addresses];
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const form = await shippedForm(root);
 
-/** The core without some modules, whose imports stay as they are, bytes. */
+/** Returns the size of the core without some modules, whose imports stay as they are, bytes. */
 async function sizeWithout(modules) {
   const leaveOut = {
     name: 'leave-out',

@@ -15,7 +15,7 @@ import {
 
 interface BenchOptions {
   readonly extent: keyof typeof PLANS;
-  /** How many rounds each server is measured. Default: the plan's number. */
+  /** In how many rounds each server is measured. Default: the plan's number. */
   readonly rounds: number | undefined;
   readonly sections: readonly Section[];
   /** Whether Redis is in the path of both servers. */

@@ -13,7 +13,10 @@ type Passed = Pick<RunOptions, 'seed' | 'thresholds' | 'signal' | 'trouble' | 'm
 
 interface RunOnOptions extends OutputFlags, Passed {
   readonly 'allow-limited'?: boolean | undefined;
-  /** The checksum of one of so many messages is computed. Default: every message's, unless there are too many. */
+  /**
+   * Each subscriber computes the checksum of every n-th message, where n is this number. Default: 1, or more if there
+   * are too many messages.
+   */
   readonly verifyEvery?: number | undefined;
   readonly processes?: string | undefined;
   /** The addresses of the agents, `host:port`, separated by commas. */

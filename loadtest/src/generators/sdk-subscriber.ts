@@ -9,7 +9,7 @@ import { SdkSocket } from './sdk-socket.js';
 interface SdkContext {
   readonly tally: Tally;
   readonly dialect: Dialect;
-  /** The checksum of one of so many messages is computed. */
+  /** A subscriber computes the checksum of every n-th message, where n is this number. */
   readonly verifyEvery: number;
   /** Returns where to connect. It is called for every connection. */
   url(subscriber: SdkSubscriber): string;

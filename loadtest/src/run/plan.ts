@@ -51,8 +51,8 @@ export interface WorkerPlan {
 export type WorkerRequest =
   | { readonly do: 'begin'; readonly plan: WorkerPlan }
   /**
-   * Sets the load: shares of the connections and of the rates, 0 to 1. `publish` `undefined`: nothing is published any
-   * more.
+   * Sets the load: shares of the connections and of the rates, 0 to 1. If `publish` is `undefined`, nothing is
+   * published any more.
    */
   | { readonly do: 'load'; readonly connections: number; readonly publish: number | undefined }
   | { readonly do: 'tick' }

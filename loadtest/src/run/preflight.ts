@@ -35,8 +35,8 @@ interface Layout {
 }
 
 /**
- * Finds out how many processes and source addresses so many connections need. @throws {Error} that says what this
- * machine lacks
+ * Finds out how many processes and source addresses a number of connections needs.
+ * @throws {Error} that says what this machine lacks
  */
 export function layOut(
   { filesPerProcess, portsPerAddress, cores }: Machine,

@@ -24,7 +24,10 @@ export interface RunOptions {
   readonly thresholds: readonly Threshold[];
   /** Whether a run passes although its generators limited it. */
   readonly allowLimited: boolean;
-  /** The checksum of one of so many messages is computed at each subscriber. With 1 it is that of every message. */
+  /**
+   * Each subscriber computes the checksum of every n-th message, where n is this number. With 1 it is that of every
+   * message.
+   */
   readonly verifyEvery: number;
   /** Ends the run early, in an orderly way. */
   readonly signal: AbortSignal;

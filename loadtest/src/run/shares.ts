@@ -9,8 +9,8 @@ export function linkCount({ by, connections }: Publish): number {
 }
 
 /**
- * Splits a scenario over so many workers. Connections are spread evenly over all workers but the last, which publishes.
- * A single worker does both.
+ * Splits a scenario over a number of workers. Connections are spread evenly over all workers but the last, which
+ * publishes. A single worker does both.
  */
 export function shareOut({ groups }: Scenario, workers: number): Share[][] {
   const readers = Math.max(1, workers - 1);

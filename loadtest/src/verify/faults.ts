@@ -11,8 +11,8 @@ interface FaultContext {
   /** The URLs to which clients connect. */
   readonly urls: readonly string[];
   /**
-   * The gateways and servers, if they are ours. `undefined`: it is a deployment of the user, to which only clients do
-   * anything.
+   * The gateways and servers, if they are ours. If it is `undefined`, the deployment is one of the user, to which only
+   * clients do anything.
    */
   readonly topology: Topology | undefined;
   readonly random: () => number;
@@ -162,8 +162,9 @@ const CLUSTER_FAULTS: readonly Fault[] = [
 ];
 
 /**
- * Every fault that a deployment can be made to suffer; `undefined`: a deployment that is not ours. There is a list for
- * faults of clients, one for gateways and one for Redis. Faults of different lists may happen at once.
+ * Returns every fault that a deployment can be made to suffer. If `kind` is `undefined`, the deployment is not ours.
+ * There is a list for faults of clients, one for gateways and one for Redis. Faults of different lists may happen at
+ * once.
  */
 export function faultsFor(kind: TopologyKind | undefined): readonly (readonly Fault[])[] {
   if (kind === undefined || kind === 'memory') return [CLIENT_FAULTS];
