@@ -1,6 +1,6 @@
 /** Calls of the HTTP API by commands. */
 
-export interface Asked {
+interface Asked {
   readonly key: string;
   /** The JSON body of a POST. Absent: the request is a GET. */
   readonly body?: string;

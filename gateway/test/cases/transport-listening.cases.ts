@@ -9,6 +9,7 @@ import { build } from 'esbuild';
 import { expect, it } from 'vitest';
 import { probePort } from '../../src/transport/listen-probe.js';
 import { PortTakenError, type Transport } from '../../src/transport/transport.js';
+import { closed } from '../support/closed.js';
 import { type CreateTransport, serve, TEST_OPTIONS, textResponse, until } from '../support/transport-harness.js';
 
 const repository = fileURLToPath(new URL('../../..', import.meta.url));
@@ -112,8 +113,7 @@ export function transportListeningCases(name: 'uws' | 'ws', create: CreateTransp
     const idle = Array.from({ length: 7 }, () => connect(server.port, '127.0.0.1').on('error', () => {}));
     await until(() => seen.length === 8);
     expect(server.transport.isCrowded).toBe(true);
-    const surplus = connect(server.port, '127.0.0.1').on('error', () => {});
-    await once(surplus, 'close');
+    await closed(connect(server.port, '127.0.0.1'));
     await until(() => seen.length === 10);
     expect(seen.slice(8)).toEqual([
       [9, true],

@@ -8,6 +8,7 @@ import { expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import type { SlowLimit } from '../../src/transport/transport.js';
 import { CertificateFolder } from '../support/certificates.js';
+import { closed } from '../support/closed.js';
 import { type CreateTransport, type Served, serve, textResponse, until } from '../support/transport-harness.js';
 
 type OnTestFinished = (callback: () => void | Promise<void>) => void;
@@ -58,9 +59,8 @@ export function transportTlsCases(create: CreateTransport): void {
     plain.on('data', (data: Buffer) => {
       text += data.toString('latin1');
     });
-    plain.on('error', () => {});
     plain.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
-    await once(plain, 'close');
+    await closed(plain);
     expect(text).not.toContain('200');
     socket.close();
   });
@@ -138,14 +138,7 @@ export function transportTlsTimeoutCases(name: 'uws' | 'ws', create: CreateTrans
     expect(String(await once(prompt, 'data'))).toContain(' 200 OK');
     prompt.destroy();
     // uWebSockets.js has limits of its own for the first two, of 10 to 12 s, and does not tell of them.
-    await Promise.all(
-      [silent, ...drips].map((client) =>
-        once(
-          client.on('error', () => {}),
-          'close',
-        ),
-      ),
-    );
+    await Promise.all([silent, ...drips].map(closed));
     const told: readonly SlowLimit[] = name === 'ws' ? ['httpHeadMs', 'httpHeadMs'] : [];
     // Longer than what came in time might have taken.
     await delay(500);

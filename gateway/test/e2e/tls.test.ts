@@ -5,6 +5,7 @@ import { connect as connectTcp } from 'node:net';
 import { connect } from 'node:tls';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { CertificateFolder } from '../support/certificates.js';
+import { closed } from '../support/closed.js';
 import { FrameClient } from '../support/frame-client.js';
 import { startGatewayProcess } from '../support/gateway-process.js';
 import { fanfare } from '../support/program.js';
@@ -65,12 +66,13 @@ describe.each(['uws', 'ws'])('a gateway with a certificate on %s', (transport) =
     expect(await client.until(({ type }) => type === 'message')).toMatchObject({ data: 'after' });
 
     // Nobody else notices who sends a body too slowly.
-    const slow = connect({ port, host: '127.0.0.1', rejectUnauthorized: false }).on('error', () => {});
+    const slow = connect({ port, host: '127.0.0.1', rejectUnauthorized: false });
+    const ended = closed(slow);
     slow
       .resume()
       .write('POST /v1/publish HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer dev\r\nContent-Length: 99\r\n\r\n{');
     const drip = setInterval(() => slow.write(' '), 100);
-    await once(slow, 'close');
+    await ended;
     clearInterval(drip);
     const hit = await metric(port, 'fanfare_limits_hit_total{limit="httpRequestMs"', files.text);
     expect(hit).toBe(1);
