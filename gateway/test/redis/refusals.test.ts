@@ -125,7 +125,11 @@ it('READONLY, of a master that was demoted, is counted by reason too', async () 
   expect(outcome).toMatchObject({ code: 'unavailable' });
   await until('it was refused', () => (broker.refusals?.().readonly ?? 0) > 0);
   await node.client.replicaof('NO', 'ONE');
-  await publishOne(broker, channel, json(3));
+  // It may take longer than a publish is tried until the broker has seen that it is a master again.
+  await until(
+    'it is published to again',
+    async () => !((await broker.publish(channel, [json(3)]))[0] instanceof Error),
+  );
 });
 
 it('a cluster named as one server is refused at start and by the check, which say how to name it', async () => {
