@@ -15,7 +15,7 @@ interface Entry {
   readonly data: unknown;
 }
 
-interface SettledLosses {
+export interface SettledLosses {
   /** Deliveries that are missing because the log itself lost the message in a failover, as its epochs say. */
   readonly lostByLog: number;
   /** Deliveries that are missing because a reset into another epoch passed over them, and told so. */

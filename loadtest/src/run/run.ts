@@ -1,36 +1,22 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AckSummary } from '../audit/ack-log.js';
 import type { Offender } from '../audit/receipts.js';
-import { countsOf } from '../report/histogram.js';
-import { durationsOf, type Point, type RunResult } from '../report/result.js';
-import { MUST_BE_ZERO } from '../report/summary.js';
-import { judge, type Threshold } from '../report/thresholds.js';
-import type { Scenario, Stage } from '../scenario/scenario.js';
-import { countersBetween, type GatewaySample, sampleGateways } from './gateway-watch.js';
-import type { Generator } from './generator.js';
-import { judgeGenerators } from './limits.js';
+import type { Point, RunResult } from '../report/result.js';
+import type { Stage } from '../scenario/scenario.js';
+import { type GatewaySample, sampleGateways } from './gateway-watch.js';
 import { settleLosses } from './losses.js';
-import type { Loss, TargetPlan, WorkerReply, WorkerRequest } from './plan.js';
+import { MIN_CONNECTIONS_FOR_MEMORY, type RunTerms, resultOf } from './outcome.js';
+import type { Loss, WorkerReply, WorkerRequest } from './plan.js';
 import { Recording } from './recording.js';
 import { shareOut } from './shares.js';
 
-export interface RunOptions {
-  readonly scenario: Scenario;
-  readonly target: TargetPlan;
-  readonly generators: readonly Generator[];
+export interface RunOptions extends RunTerms {
   readonly localAddresses: readonly (readonly string[])[];
-  readonly seed: number;
-  readonly runId: string;
-  readonly thresholds: readonly Threshold[];
-  /** Whether a run passes although its generators limited it. */
-  readonly allowLimited: boolean;
   /**
    * Each subscriber computes the checksum of every n-th message, where n is this number. With 1 it is that of every
    * message.
    */
   readonly verifyEvery: number;
-  /** Ends the run early, in an orderly way. */
-  readonly signal: AbortSignal;
   readonly onPoint: (progress: Progress) => void;
   /** Causes faults. It runs while messages are published, until `signal` is aborted. */
   readonly trouble?: ((trouble: Trouble) => Promise<void>) | undefined;
@@ -38,9 +24,6 @@ export interface RunOptions {
   readonly mend?: (() => Promise<void>) | undefined;
   /** Returns the memory of the gateways, if the caller knows it better than `/metrics`. */
   readonly sample?: (() => Promise<GatewaySample | undefined>) | undefined;
-  /** Returns lines of the gateways' logs that should not be there. A single one of them fails the run. */
-  readonly complaints?: (() => readonly string[]) | undefined;
-  readonly notes?: readonly string[];
 }
 
 /** What those who cause faults can do and report. */
@@ -71,11 +54,6 @@ const FIRST_CONNECTION_MS = 10_000;
 /** How long to wait in the audit for one more message, ms. After that what is missing will not come. */
 const AUDIT_PATIENCE_MS = 10_000;
 const SETTLE_PATIENCE_MS = 130_000;
-/**
- * How many connections a run needs for its memory to be divided by them. Fewer say nothing about the memory of each.
- */
-const MIN_CONNECTIONS_FOR_MEMORY = 500;
-const NEVER = new AbortController().signal;
 
 /** Runs a scenario from its first connection to the audit. */
 export async function runScenario(options: RunOptions): Promise<RunResult> {
@@ -90,7 +68,8 @@ class Run {
   #phase = 'connecting';
   #passedMs = 0;
   #publishedMs = 0;
-  #memory: { before: number | undefined; after: number | undefined } = { before: undefined, after: undefined };
+  /** Resident bytes of the gateways with all connections. */
+  #settledBytes: number | undefined;
   #offenders: Offender[] = [];
   #skipped = 0;
   #firstSample: GatewaySample | undefined;
@@ -111,7 +90,6 @@ class Run {
     const { generators } = this.#options;
     await this.#begin();
     this.#firstSample = await this.#sample();
-    this.#memory.before = this.#firstSample?.residentBytes;
     const timer = setInterval(() => {
       this.#ticking = this.#ticking.then(() => this.#tick()).catch((error: Error) => this.#fail(error));
     }, TICK_MS);
@@ -128,7 +106,19 @@ class Run {
       this.#positions(wanted),
     );
     this.#offenders.push(...offenders);
-    const result = this.#result(lostByLog, passedOver);
+    const result = resultOf(this.#options, {
+      recording: this.#recording,
+      startedAt: this.#startedAt,
+      publishedMs: this.#publishedMs,
+      wanted: this.#wanted,
+      skipped: this.#skipped,
+      lostByLog,
+      passedOver,
+      offenders: this.#offenders,
+      firstSample: this.#firstSample,
+      lastSample: this.#lastSample,
+      settledBytes: this.#settledBytes,
+    });
     await Promise.allSettled(generators.map((generator) => generator.ask({ do: 'close' })));
     return result;
   }
@@ -253,10 +243,10 @@ class Run {
   }
 
   async #settleMemory(): Promise<void> {
-    if (this.#memory.after !== undefined || this.#wanted < MIN_CONNECTIONS_FOR_MEMORY) return;
+    if (this.#settledBytes !== undefined || this.#wanted < MIN_CONNECTIONS_FOR_MEMORY) return;
     // The garbage of so many handshakes is not memory that connections hold.
     await sleep(1_000, undefined, { signal: this.#signal }).catch(() => {});
-    this.#memory.after = (await this.#sample())?.residentBytes;
+    this.#settledBytes = (await this.#sample())?.residentBytes;
   }
 
   async #ramp(stage: Stage, from: number, passed: (ms: number) => void): Promise<void> {
@@ -358,71 +348,5 @@ class Run {
 
   #askAll(request: WorkerRequest): Promise<WorkerReply[]> {
     return Promise.all(this.#options.generators.map((generator) => generator.ask(request)));
-  }
-
-  #result(lostByLog: number, passedOver: number): RunResult {
-    const { scenario, target, seed, runId, generators, thresholds, allowLimited, signal, notes = [] } = this.#options;
-    const recording = this.#recording;
-    const { before, after } = this.#memory;
-    // If a gateway gave back more memory than connections took, because it had just been busy, nothing is known.
-    const isMemoryKnown =
-      before !== undefined && after !== undefined && after > before && this.#wanted >= MIN_CONNECTIONS_FOR_MEMORY;
-    const gatewayBytes = recording.points.flatMap(({ gatewayBytes: bytes }) => bytes ?? []);
-    const { lost, skipped } = recording.audit;
-    const settled = { lost: Math.max(0, lost - lostByLog - passedOver), skipped: skipped + passedOver, lostByLog };
-    const audit = { ...recording.audit, ...settled };
-    const { limits, notes: generatorNotes } = judgeGenerators(recording, this.#skipped);
-    const base = {
-      scenario: scenario.name,
-      description: scenario.description,
-      urls: target.urls,
-      seed,
-      runId,
-      startedAt: this.#startedAt.toISOString(),
-      durationMs: recording.nowMs,
-      publishedMs: this.#publishedMs,
-      isInterrupted: signal.aborted && signal !== NEVER,
-      connections: { wanted: this.#wanted, peak: recording.peakConnections, refused: recording.refused },
-      totals: recording.totals,
-      errors: recording.errors,
-      latency: durationsOf(recording.latency),
-      acknowledgement: durationsOf(recording.acknowledgement),
-      connecting: durationsOf(recording.connecting),
-      lateness: durationsOf(recording.lateness),
-      latencyCounts: countsOf(recording.latency),
-      audit,
-      offenders: this.#offenders,
-      gateway: {
-        bytesPerConnection: isMemoryKnown ? (after - before) / recording.peakConnections : undefined,
-        peakBytes: gatewayBytes.length > 0 ? Math.max(...gatewayBytes) : undefined,
-        counters: countersBetween(this.#firstSample, this.#lastSample),
-        complaints: this.#options.complaints?.() ?? [],
-      },
-      disturbed: recording.disturbed,
-      generator: {
-        processes: generators.length,
-        hosts: [...new Map(generators.map(({ host, clock }) => [host, { host, ...clock }])).values()],
-        limits,
-      },
-      points: recording.points,
-      marks: recording.marks,
-      notes: [...notes, ...generatorNotes],
-    };
-    const outcomes = judge(thresholds, base);
-    const isClean = MUST_BE_ZERO.every((name) => audit[name] === 0);
-    // While some connections come and leave all the time, they are hardly ever all there at once.
-    const hasChurn = Object.values(scenario.groups).some(({ churn }) => churn);
-    const wereAll = recording.peakConnections >= this.#wanted;
-    const isRefused = recording.refused > 0;
-    const isConnected = base.isInterrupted || wereAll || (hasChurn && recording.connecting.totalCount >= this.#wanted);
-    const isFree = allowLimited || limits.length === 0;
-    const passed =
-      outcomes.every(({ isMet }) => isMet) &&
-      isClean &&
-      isConnected &&
-      !isRefused &&
-      isFree &&
-      base.gateway.complaints.length === 0;
-    return { ...base, thresholds: outcomes, passed };
   }
 }
