@@ -31,7 +31,7 @@ export interface CommandLinkTimings {
   readonly suspectMs: number;
   /** How long replies may be overdue before the connection is given up, ms. */
   readonly replyMs: number;
-  readonly retry: BackoffTimings;
+  readonly backoff: BackoffTimings;
 }
 
 const MASTER = 'master';
@@ -77,7 +77,7 @@ export class CommandLink {
     this.name = formatAddress(address);
     this.address = address;
     this.#options = options;
-    this.#backoff = new Backoff(options.timings.retry, options.clock.random);
+    this.#backoff = new Backoff(options.timings.backoff, options.clock.random);
     void this.#connect();
   }
 

@@ -18,14 +18,14 @@ export const POLL_TIMINGS: PollTimings = {
   topologyHurriedPollMs: 200,
   topologyAnswerMs: 1_000,
   handshakeMs: 1_500,
-  retry: { minMs: 50, maxMs: 2_000 },
+  backoff: { minMs: 50, maxMs: 2_000 },
 };
 
 export const COMMAND_TIMINGS: CommandLinkTimings = {
   handshakeMs: 1_500,
   suspectMs: 500,
   replyMs: 3_000,
-  retry: { minMs: 20, maxMs: 500 },
+  backoff: { minMs: 20, maxMs: 500 },
 };
 
 /** How long a trial write may take that finds out whether a server still refuses writes, ms. */
@@ -104,7 +104,7 @@ export class RedisDeployment {
       clock,
       topology: this.topology,
       routes: this.routes,
-      retry: commandTimings.retry,
+      backoff: commandTimings.backoff,
     });
   }
 

@@ -25,7 +25,7 @@ interface ShardCommandsOptions {
   readonly topology: Pick<Topology, 'view'>;
   readonly routes: Routes;
   /** How long to wait before each retry: a random time below a ceiling that doubles. */
-  readonly retry: BackoffTimings;
+  readonly backoff: BackoffTimings;
   /** Most bytes of calls that may wait for one master or be on their way to it. Default: 16 MiB. */
   readonly maxPendingBytes?: number;
 }
@@ -171,8 +171,8 @@ export class ShardCommands {
 
   /** Tries until there is an outcome: a reply, or the error that the caller is told. */
   async #attempts(call: Call): Promise<unknown> {
-    const { clock, routes, retry } = this.#options;
-    const backoff = new Backoff(retry, clock.random);
+    const { clock, routes } = this.#options;
+    const backoff = new Backoff(this.#options.backoff, clock.random);
     let hint: RetryHint = { isSoon: false };
     for (let hurried = 0; ; ) {
       const { asked, needsScript }: RetryHint = hint;

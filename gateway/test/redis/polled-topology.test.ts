@@ -10,7 +10,7 @@ const TIMINGS = {
   topologyHurriedPollMs: 10,
   topologyAnswerMs: 1000,
   handshakeMs: 1000,
-  retry: { minMs: 50, maxMs: 100 },
+  backoff: { minMs: 50, maxMs: 100 },
 };
 
 it('what many nodes answer is put together once, and not again while they answer the same', async () => {

@@ -12,7 +12,7 @@ interface ProbeOptions<Answer> {
   readonly handshakeMs: number;
   /** How long an answer may take, ms. */
   readonly answerMs: number;
-  readonly retry: BackoffTimings;
+  readonly backoff: BackoffTimings;
   /** How long to rest before the next question, ms. It is called after each answer. */
   readonly intervalMs: () => number;
   readonly ask: (redis: Redis, address: RedisAddress) => Promise<Answer>;
@@ -37,7 +37,7 @@ export class NodeProbe<Answer> {
   constructor(address: RedisAddress, options: ProbeOptions<Answer>) {
     this.#address = address;
     this.#options = options;
-    this.#backoff = new Backoff(options.retry, options.clock.random);
+    this.#backoff = new Backoff(options.backoff, options.clock.random);
     void this.#run();
   }
 

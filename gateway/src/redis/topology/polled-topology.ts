@@ -31,7 +31,7 @@ export interface PollTimings {
   /** How long an answer may take, ms. */
   readonly topologyAnswerMs: number;
   readonly handshakeMs: number;
-  readonly retry: BackoffTimings;
+  readonly backoff: BackoffTimings;
 }
 
 interface PolledTopologyOptions extends TopologyOptions {
@@ -155,7 +155,7 @@ export class PolledTopology<Answer> implements Topology {
       link,
       handshakeMs: timings.handshakeMs,
       answerMs: timings.topologyAnswerMs,
-      retry: timings.retry,
+      backoff: timings.backoff,
       intervalMs: () => (isHurried() ? timings.topologyHurriedPollMs : timings.topologyPollMs),
       ask: (redis, at) => this.#census.ask(redis, at),
       onChange: () => this.#learnSoon(),

@@ -14,7 +14,7 @@ const clock: Clock = {
   random: () => 0,
 };
 
-const RETRIES = { clock, retry: { minMs: 100, maxMs: 1000 } };
+const WAITS = { clock, backoff: { minMs: 100, maxMs: 1000 } };
 
 function publish(text: string, rest: Partial<Publish> = {}): Publish & { outcome?: PublishOutcome } {
   const one: Publish & { outcome?: PublishOutcome } = {
@@ -65,7 +65,7 @@ it('puts what failed in front of what came meanwhile, and waits longer each time
   const lane = laneOf(publish('a'), publish('b'));
   const batch = lane.begin();
   lane.add(publish('c'));
-  lane.failed(batch.publishes, new Error('down'), { isSoon: false }, RETRIES);
+  lane.failed(batch.publishes, new Error('down'), { isSoon: false }, WAITS);
   expect(lane.retryAt).toBe(now + 100);
   expect(texts(lane.begin())).toEqual(['a', 'b', 'c']);
 });
@@ -73,12 +73,12 @@ it('puts what failed in front of what came meanwhile, and waits longer each time
 it('goes at once where it was told to go elsewhere, but not for ever', () => {
   const lane = laneOf(publish('a'));
   const isSoon = Array.from({ length: 6 }, () => {
-    lane.failed(lane.begin().publishes, new Error('MOVED'), { isSoon: true }, RETRIES);
+    lane.failed(lane.begin().publishes, new Error('MOVED'), { isSoon: true }, WAITS);
     return lane.retryAt === now;
   });
   expect(isSoon).toEqual([true, true, true, true, false, false]);
   lane.succeeded();
-  lane.failed([publish('a')], new Error('MOVED'), { isSoon: true }, RETRIES);
+  lane.failed([publish('a')], new Error('MOVED'), { isSoon: true }, WAITS);
   expect(lane.retryAt).toBe(now);
 });
 

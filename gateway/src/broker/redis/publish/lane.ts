@@ -45,7 +45,7 @@ export interface Batch {
 interface LaneRetries {
   readonly clock: Clock;
   /** How long to wait before each retry. */
-  readonly retry: BackoffTimings;
+  readonly backoff: BackoffTimings;
 }
 
 /**
@@ -175,13 +175,13 @@ export class PublishLane {
    * Notes that the batch on its way, or the next one, was not stored.
    * @param again the messages that are to be tried again; they go before all others
    */
-  failed(again: readonly Publish[], problem: Error, hint: RetryHint, { clock, retry }: LaneRetries): void {
+  failed(again: readonly Publish[], problem: Error, hint: RetryHint, { clock, backoff }: LaneRetries): void {
     this.#isBusy = false;
     this.#queue.putBack(again);
     this.#problem = problem;
     this.#goesAlone ||= !(problem instanceof NotSentError);
     this.#hint = hint.asked || hint.needsScript ? hint : undefined;
-    this.#backoff ??= new Backoff(retry, clock.random);
+    this.#backoff ??= new Backoff(backoff, clock.random);
     this.#failures++;
     const delayMs = this.#backoff.next();
     const now = clock.now();

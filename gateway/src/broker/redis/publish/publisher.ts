@@ -28,14 +28,14 @@ export interface PublisherTimings {
   /** How long a replica that is no longer in sync still counts as one that may be promoted. Default 10,000. */
   readonly replicaMemoryMs: number;
   /** How long to wait before each retry: a random time below a ceiling that doubles. Default 20 up to 500. */
-  readonly retry: BackoffTimings;
+  readonly backoff: BackoffTimings;
 }
 
 const PUBLISHER_TIMINGS: PublisherTimings = {
   giveUpMs: 15_000,
   replicaMs: 1_000,
   replicaMemoryMs: 10_000,
-  retry: { minMs: 20, maxMs: 500 },
+  backoff: { minMs: 20, maxMs: 500 },
 };
 
 interface PublisherOptions {
@@ -294,7 +294,7 @@ export class RedisPublisher {
   }
 
   #retry(lane: PublishLane, again: readonly Publish[], problem: Error, hint: RetryHint): void {
-    lane.failed(again, problem, hint, { clock: this.#clock, retry: this.#timings.retry });
+    lane.failed(again, problem, hint, { clock: this.#clock, backoff: this.#timings.backoff });
     if (this.#isClosed) lane.abandon(problem);
     this.#schedule.addLater(lane);
   }

@@ -8,7 +8,7 @@ interface ShardConnectionOptions extends PushLinkOptions {
 }
 
 interface ShardConnectionTimings extends PushLinkTimings {
-  readonly retry: BackoffTimings;
+  readonly backoff: BackoffTimings;
   /** Distrust rebuilds a connection at most once in this time, ms (jittered). */
   readonly distrustMs: number;
 }
@@ -42,7 +42,7 @@ export class ShardConnection {
     this.#address = address;
     this.#options = options;
     this.#events = events;
-    this.#backoff = new Backoff(options.timings.retry, options.clock.random);
+    this.#backoff = new Backoff(options.timings.backoff, options.clock.random);
     void this.#connect();
   }
 
@@ -100,7 +100,7 @@ export class ShardConnection {
     this.#link = undefined;
     this.#problem = reason;
     // A connection that ends soon after each success must not be tried ever faster.
-    if (clock.now() - this.#upSince > timings.retry.maxMs) this.#backoff.reset();
+    if (clock.now() - this.#upSince > timings.backoff.maxMs) this.#backoff.reset();
     this.#retry();
     this.#events.onDown(this, reason);
   }

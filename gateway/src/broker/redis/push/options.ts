@@ -16,7 +16,7 @@ export interface SubscriberTimings {
    * How long to wait before another attempt to connect: a random time below a ceiling that doubles. Default 50 up to
    * 2000.
    */
-  readonly retry: { readonly minMs: number; readonly maxMs: number };
+  readonly backoff: { readonly minMs: number; readonly maxMs: number };
   /** How long `start` waits for all masters before it goes on with those that are there. Default 5000. */
   readonly startMs: number;
   /** How long `subscribe` waits for its acknowledgement. Default 5000. */
@@ -38,7 +38,7 @@ export const SUBSCRIBER_TIMINGS: SubscriberTimings = {
   heartbeatMs: 1_000,
   silenceMs: 2_250,
   handshakeMs: 1_500,
-  retry: { minMs: 50, maxMs: 2_000 },
+  backoff: { minMs: 50, maxMs: 2_000 },
   startMs: 5_000,
   subscribeMs: 5_000,
   readWaitMs: 1_000,

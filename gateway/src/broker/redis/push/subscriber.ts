@@ -77,7 +77,7 @@ export class RedisSubscriber {
     this.#shards = Array.from(
       { length: SHARD_COUNT },
       (_, index) =>
-        new VirtualShard(index, clock, timings.retry, {
+        new VirtualShard(index, clock, timings.backoff, {
           onRefused: (error) => {
             this.stats.refused++;
             this.#log?.info({ shard: `s${index}`, error }, 'subscription refused');

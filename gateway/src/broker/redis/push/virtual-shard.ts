@@ -35,11 +35,11 @@ export class VirtualShard {
   #connection: ShardConnection | undefined;
   #isScheduled = false;
 
-  constructor(index: number, clock: Clock, retry: BackoffTimings, events: VirtualShardEvents) {
+  constructor(index: number, clock: Clock, backoff: BackoffTimings, events: VirtualShardEvents) {
     this.slot = slotOfShard(index);
     this.#clock = clock;
     this.#events = events;
-    this.#backoff = new Backoff(retry, clock.random);
+    this.#backoff = new Backoff(backoff, clock.random);
   }
 
   /** The connection to the master of the slot; `undefined`: nobody serves the slot. */
