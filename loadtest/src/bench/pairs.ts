@@ -1,5 +1,5 @@
 /** Two servers side by side: they are started together and measured in turn, and their rounds are made into columns. */
-import type { Lane } from '../generators/lane.js';
+import { Lane, type LaneOptions } from '../generators/lane.js';
 import type { CpuShares } from '../report/cpu.js';
 import { mean } from '../report/statistics.js';
 import type { Contender, IntakeKind } from '../servers/contender.js';
@@ -25,16 +25,22 @@ export async function withPair(bench: Bench, action: (pair: Pair<Contender>) => 
   }
 }
 
+/** Opens the same lane on both servers, with as many subscribers as the plan has. */
 export async function withLanes(
-  open: () => Promise<Pair<Lane>>,
+  bench: Bench,
+  pair: Pair<Contender>,
+  { intake, ...same }: Pick<LaneOptions, 'channels' | 'promptShare' | 'intake'>,
   action: (lanes: Pair<Lane>) => Promise<void>,
 ): Promise<void> {
-  const lanes = await open();
+  const { subscribers } = bench.plan;
+  const intakes = intakesOf(bench, intake);
+  const open = (side: Side) => Lane.open({ ...same, subscribers, contender: pair[side], intake: intakes[side] });
+  const baseline = await open('baseline');
   try {
-    await action(lanes);
+    const fanfare = await open('fanfare');
+    await action({ baseline, fanfare }).finally(() => fanfare.close());
   } finally {
-    await lanes.baseline.close();
-    await lanes.fanfare.close();
+    await baseline.close();
   }
 }
 
@@ -68,6 +74,7 @@ export async function alternate<Subject, Result>(
 }
 
 const SIDES = ['baseline', 'fanfare'] as const;
+type Side = (typeof SIDES)[number];
 
 export function endIf({ aborted }: AbortSignal): void {
   if (aborted) throw new Error('ended early');

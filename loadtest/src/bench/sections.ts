@@ -27,13 +27,8 @@ export async function benchFanout(bench: Bench): Promise<void> {
       for (const channel of [DURABLE, LIVE]) {
         const kind = channel.durable ? 'durable' : 'live';
         report.begin(`fan-out, ${kind}`, `${plan.subscribers} subscribers, bursts; ${describeIntake(bench, intake)}`);
-        const intakes = intakesOf(bench, intake);
-        const shared = { channels: [channel], subscribers: plan.subscribers, promptShare: 0.02 };
-        const open = async () => ({
-          baseline: await Lane.open({ ...shared, contender: pair.baseline, intake: intakes.baseline }),
-          fanfare: await Lane.open({ ...shared, contender: pair.fanfare, intake: intakes.fanfare }),
-        });
-        await withLanes(open, (lanes) => fanoutCases(bench, lanes, `fan-out ${kind} ${intake}`, channel));
+        const lane = { channels: [channel], promptShare: 0.02, intake };
+        await withLanes(bench, pair, lane, (lanes) => fanoutCases(bench, lanes, `fan-out ${kind} ${intake}`, channel));
       }
     }
   });
@@ -83,13 +78,8 @@ export async function benchInFlight(bench: Bench): Promise<void> {
         group,
         `${plan.subscribers} subscribers, published one by one, so many in flight; ${describeIntake(bench, 'websocket')}`,
       );
-      const intakes = intakesOf(bench, 'websocket');
-      const shared = { channels: [channel], subscribers: plan.subscribers, promptShare: 0.02 };
-      const open = async () => ({
-        baseline: await Lane.open({ ...shared, contender: pair.baseline, intake: intakes.baseline }),
-        fanfare: await Lane.open({ ...shared, contender: pair.fanfare, intake: intakes.fanfare }),
-      });
-      await withLanes(open, (lanes) => inFlightCases(bench, lanes, group));
+      const lane = { channels: [channel], promptShare: 0.02, intake: 'websocket' } as const;
+      await withLanes(bench, pair, lane, (lanes) => inFlightCases(bench, lanes, group));
     }
   });
 }
@@ -130,13 +120,8 @@ export async function benchLatency(bench: Bench): Promise<void> {
     `50,000 deliveries/s, ${plan.subscribers} subscribers x ${rate} messages/s of 64 B; ${describeIntake(bench, direct)}`,
   );
   await withPair(bench, async (pair) => {
-    const intakes = intakesOf(bench, direct);
-    const shared = { channels: [DURABLE], subscribers: plan.subscribers, promptShare: 1 };
-    const open = async () => ({
-      baseline: await Lane.open({ ...shared, contender: pair.baseline, intake: intakes.baseline }),
-      fanfare: await Lane.open({ ...shared, contender: pair.fanfare, intake: intakes.fanfare }),
-    });
-    await withLanes(open, async (lanes) => {
+    const lane = { channels: [DURABLE], promptShare: 1, intake: direct } as const;
+    await withLanes(bench, pair, lane, async (lanes) => {
       const results = await alternate(bench, lanes, (lane, isWarmUp) =>
         runLatency(lane, { messagesPerSecond: rate, size: 64 }, isWarmUp ? plan.firstWarmMs : plan.latencySliceMs),
       );

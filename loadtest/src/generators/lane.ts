@@ -6,7 +6,7 @@ import { ReaderPool } from './reader-pool.js';
 /** How many groups of prompt and of bulk subscribers connect in turn. */
 const INTERLEAVED = 10;
 
-interface LaneOptions {
+export interface LaneOptions {
   readonly contender: Contender;
   readonly channels: readonly BenchChannel[];
   /** How many subscribers there are on all channels together. Each channel gets as many as the others. */
@@ -32,6 +32,8 @@ export class Lane {
   #intake: Intake | undefined;
   #turn = 0;
   #sequence = 1;
+  /** How many messages were published since {@link reset}. */
+  #published = 0;
 
   private constructor({ contender, channels, subscribers, intake, publishTo = contender }: LaneOptions) {
     this.#publishTo = publishTo;
@@ -43,7 +45,16 @@ export class Lane {
 
   static async open(options: LaneOptions): Promise<Lane> {
     const lane = new Lane(options);
-    const { contender, channels, subscribers, promptShare } = options;
+    try {
+      await lane.#connect(options);
+    } catch (error) {
+      await lane.close();
+      throw error;
+    }
+    return lane;
+  }
+
+  async #connect({ contender, channels, subscribers, promptShare, intake }: LaneOptions): Promise<void> {
     const perPart = subscribers / INTERLEAVED;
     const subscribe = (count: number, part: number) =>
       Array.from({ length: count }, (_, i) =>
@@ -51,15 +62,15 @@ export class Lane {
       );
     for (let part = 0; part < INTERLEAVED; part++) {
       const prompt = Math.round(perPart * promptShare);
-      await lane.bulk.open(subscribe(perPart - prompt, part));
-      await lane.prompt.open(subscribe(prompt, part));
+      await this.bulk.open(subscribe(perPart - prompt, part));
+      await this.prompt.open(subscribe(prompt, part));
     }
-    lane.#intake = await lane.#publishTo.openIntake(options.intake);
-    return lane;
+    this.#intake = await this.#publishTo.openIntake(intake);
   }
 
   /** Starts to count from 0 again. */
   async reset(): Promise<void> {
+    this.#published = 0;
     this.prompt.reset();
     await this.bulk.reset();
   }
@@ -70,6 +81,31 @@ export class Lane {
     this.#intake?.write(this.#publishTo.encode(this.#kind, channel, this.#sequence, count, size));
     this.#turn = (this.#turn + 1) % this.channels.length;
     if (this.#turn === 0) this.#sequence += count;
+    this.#published += count;
+  }
+
+  /**
+   * Lets `proceed` publish, first at once and then whenever a prompt subscriber has received something, until it returns
+   * true. Rejects if that takes longer than `deadlineMs`.
+   */
+  async run(proceed: () => boolean, deadlineMs: number): Promise<void> {
+    const { prompt, channels, contender } = this;
+    let stall: NodeJS.Timeout | undefined;
+    await new Promise<void>((resolve, reject) => {
+      const onStall = () => {
+        const expected = (this.#published * prompt.readers.length) / channels.length;
+        const arrived = `${prompt.received} of ${expected} messages arrived`;
+        reject(new Error(`${contender.name}: ${arrived}; ${this.fault ?? ''}`));
+      };
+      stall = setTimeout(onStall, deadlineMs);
+      prompt.onProgress = () => {
+        if (proceed()) resolve();
+      };
+      proceed();
+    }).finally(() => {
+      clearTimeout(stall);
+      prompt.onProgress = () => {};
+    });
   }
 
   /** What went wrong so far, if anything did. */

@@ -28,29 +28,16 @@ export async function runChannels(
   let published = 0;
   const cpu = watchCpu(lane.contender.server);
   const begin = performance.now();
-  await new Promise<void>((resolve, reject) => {
-    const onStall = () =>
-      reject(
-        new Error(`${lane.contender.name}: ${prompt.received} of ${published} messages arrived; ${lane.fault ?? ''}`),
-      );
-    const stall = setTimeout(onStall, durationMs + STALL_MS);
-    const fill = () => {
-      while (published - prompt.received < inFlight && published < rounds * channels.length) {
-        published++;
-        lane.publish(1, size);
-      }
-    };
-    prompt.onProgress = () => {
-      if (published === rounds * channels.length && performance.now() - begin < durationMs) rounds++;
-      if (prompt.received === rounds * channels.length) {
-        clearTimeout(stall);
-        resolve();
-      } else {
-        fill();
-      }
-    };
-    fill();
-  });
+  const proceed = () => {
+    if (published === rounds * channels.length && performance.now() - begin < durationMs) rounds++;
+    const target = rounds * channels.length;
+    while (published - prompt.received < inFlight && published < target) {
+      published++;
+      lane.publish(1, size);
+    }
+    return prompt.received === target;
+  };
+  await lane.run(proceed, durationMs + STALL_MS);
   const elapsedMs = performance.now() - begin;
   const shares = cpu();
   bulk.wake();

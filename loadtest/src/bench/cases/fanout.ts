@@ -27,29 +27,14 @@ export async function runFanout(lane: Lane, { burst, size }: FanoutCase, duratio
   let published = 0;
   const cpu = watchCpu(lane.contender.server);
   const begin = performance.now();
-  await new Promise<void>((resolve, reject) => {
-    const onStall = () => {
-      const expected = published * prompt.readers.length;
-      reject(
-        new Error(`${lane.contender.name}: ${prompt.received} of ${expected} messages arrived; ${lane.fault ?? ''}`),
-      );
-    };
-    const stall = setTimeout(onStall, durationMs + STALL_MS);
-    const next = () => {
-      published += burst;
-      lane.publish(burst, size);
-    };
-    prompt.onProgress = () => {
-      if (prompt.received < published * prompt.readers.length) return;
-      if (performance.now() - begin < durationMs) {
-        next();
-        return;
-      }
-      clearTimeout(stall);
-      resolve();
-    };
-    next();
-  });
+  const proceed = () => {
+    if (prompt.received < published * prompt.readers.length) return false;
+    if (performance.now() - begin >= durationMs) return true;
+    published += burst;
+    lane.publish(burst, size);
+    return false;
+  };
+  await lane.run(proceed, durationMs + STALL_MS);
   const elapsedMs = performance.now() - begin;
   const shares = cpu();
   await lane.check(published, STALL_MS);

@@ -36,31 +36,19 @@ export async function runInFlight(
   const cpu = watchCpu(lane.contender.server);
   const cpuBegin = lane.contender.server.cpuMs();
   const begin = performance.now();
-  await new Promise<void>((resolve, reject) => {
-    const onStall = () => {
-      const expected = published * prompt.readers.length;
-      reject(
-        new Error(`${lane.contender.name}: ${prompt.received} of ${expected} messages arrived; ${lane.fault ?? ''}`),
-      );
-    };
-    const stall = setTimeout(onStall, durationMs + STALL_MS);
-    const fill = (received: number) => {
-      const count = received + inFlight - published;
-      if (count <= 0) return;
+  const proceed = () => {
+    // Before anything is published there is no read.
+    if (published > 0) reads++;
+    const received = prompt.readers.reduce((least, { messages }) => Math.min(least, messages), published);
+    if (performance.now() - begin >= durationMs) return received === published;
+    const count = received + inFlight - published;
+    if (count > 0) {
       published += count;
       lane.publish(count, size);
-    };
-    prompt.onProgress = () => {
-      reads++;
-      const received = prompt.readers.reduce((least, { messages }) => Math.min(least, messages), published);
-      if (performance.now() - begin < durationMs) fill(received);
-      else if (received === published) {
-        clearTimeout(stall);
-        resolve();
-      }
-    };
-    fill(0);
-  });
+    }
+    return false;
+  };
+  await lane.run(proceed, durationMs + STALL_MS);
   const elapsedMs = performance.now() - begin;
   const shares = cpu();
   const cpuMs = lane.contender.server.cpuMs() - cpuBegin;
