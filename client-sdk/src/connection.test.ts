@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm';
 import { jsonDialect } from '@fanfare/protocol/json';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { rejectionOf, withFakeServer } from '../test/support.js';
@@ -765,10 +766,12 @@ describe('errors without a listener', () => {
     );
   });
 
+  /** Makes promises as another library might: they are of another realm, and have `then` alone. */
+  const Thenable: PromiseConstructor = runInNewContext('delete Promise.prototype.catch; Promise');
+
   it.each([
     ['async', () => Promise.reject(new Error('worse'))],
-    // biome-ignore lint/suspicious/noThenProperty: a promise of another make
-    ['thenable', () => ({ then: (_: unknown, reject: (error: Error) => void) => reject(new Error('worse')) })],
+    ['thenable', () => Thenable.reject(new Error('worse'))],
   ])('is where a rejection of an %s error listener goes, once', async (_, listener) => {
     const logged = vi.spyOn(console, 'error').mockImplementation(() => {});
     const { client, server, clock } = connected();

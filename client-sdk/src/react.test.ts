@@ -261,21 +261,6 @@ describe('usePresence and useConnection', () => {
   });
 });
 
-it('names that are not declared, and states of live channels, are errors of the compiler', () => {
-  const Wrong = () => {
-    // @ts-expect-error: misspelt
-    useMessages('chta:1');
-    // @ts-expect-error: a live channel has no log that a state could follow
-    useChannelState('live:1', {
-      load: async () => ({ state: 0, position: { epoch: '1', offset: 0 } }),
-      apply: () => 0,
-    });
-    // @ts-expect-error: data is text
-    return useLatest('chat:1')?.data.toFixed();
-  };
-  expect(Wrong).toBeTypeOf('function');
-});
-
 describe('a provider', () => {
   it('that makes its client keeps it while it is mounted, and closes it when it goes', async () => {
     const { server, make, render, unmount, text } = aPage();

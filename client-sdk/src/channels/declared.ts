@@ -30,7 +30,11 @@ export interface Declaration {
 type Parse = (data: unknown) => ParseResult;
 export type ParseResult =
   | { readonly value: unknown; readonly issues?: undefined }
-  | { readonly issues: readonly Issue[] /** They as an error. */; readonly error: FanfareClientError };
+  | {
+      readonly issues: readonly Issue[];
+      /** The issues as the error to report. */
+      readonly error: FanfareClientError;
+    };
 
 /** @throws {FanfareClientError} `bad_request` if it is something else than what `defineChannels` returned. */
 export function checkDeclared(map: object | undefined): Declared | undefined {

@@ -119,7 +119,7 @@ describe('runtimes', () => {
 
 describe('TypeScript', () => {
   it.each(['5.4', 'latest'])('%s by every module resolution, and the mistakes in a map', async (version) => {
-    const app = appWith([`typescript@${version}`, 'zod@4', 'valibot@1', 'arktype@2']);
+    const app = appWith([`typescript@${version}`, '@types/react@19', 'zod@4', 'valibot@1', 'arktype@2']);
     const tsc = app.file('node_modules/typescript/bin/tsc');
     const { version: found } = JSON.parse(readFileSync(app.file('node_modules/typescript/package.json'), 'utf8'));
     const removed = Number.parseInt(found, 10) >= 7;

@@ -16,6 +16,7 @@ import {
   stream,
 } from '@fanfare/client';
 import { createPublisher } from '@fanfare/client/publisher';
+import { createHooks } from '@fanfare/client/react';
 import { signToken } from '@fanfare/client/tokens';
 import { type } from 'arktype';
 import * as v from 'valibot';
@@ -215,3 +216,17 @@ presence?.on('join', ({ info }) => same<typeof info, { typing: boolean } | undef
 presence?.on('jion', () => {});
 const [someone] = await client.channel('price:AAPL').presence();
 same<NonNullable<typeof someone>['info'], unknown>(true);
+
+// ------------------------------------------------------------------ hooks
+const { useMessages, useLatest, useChannelState } = createHooks<Map>();
+export function Component(): void {
+  const latest = useLatest('chat:1');
+  same<NonNullable<typeof latest>['data'], { text: string; at: Date }>(true);
+  //! 2345 '"chatt:1"' is not assignable
+  useMessages('chatt:1');
+  const load = async () => ({ state: 0, position: published });
+  const counted = useChannelState('chat:1', { load, apply: (state, { data }) => state + data.text.length });
+  same<typeof counted.state, number | undefined>(true);
+  //! 2345 '"price:1"' is not assignable
+  useChannelState('price:1', { load, apply: () => 0 });
+}
