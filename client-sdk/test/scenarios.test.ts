@@ -6,10 +6,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { GatewayProcess } from '../../gateway/test/support/gateway-process.js';
 import { type StandaloneServers, startRedis, until } from '../../gateway/test/support/redis-servers.js';
-import { startTcpProxy } from '../../gateway/test/support/tcp-proxy.js';
+import { startTcpProxy, type TcpProxy } from '../../gateway/test/support/tcp-proxy.js';
 import { type Account, accountOf, EXACT, type Line } from './scenarios/books.js';
 import { inRandomOrder, RANDOM_MS, SEED } from './scenarios/in-random-order.js';
-import { Run, type Stage, startGateway, type Transport, wsUrl } from './scenarios/run.js';
+import { type ReaderOptions, Run, type Stage, startGateway, type Transport, wsUrl } from './scenarios/run.js';
 
 const TRANSPORTS = ['uws', 'ws'] as const;
 
@@ -32,6 +32,9 @@ interface Scenario {
   readonly name: string;
   /** Each client of its reader has this account. */
   readonly account: Account;
+  /** How many connections its proxy has accepted in the end. */
+  readonly connections?: number;
+  /** Plays it up to its end, which is the same for all: messages flow again, and all of them are read. */
   readonly play: (stage: Stage) => Promise<Run>;
 }
 
@@ -45,11 +48,8 @@ const SCENARIOS: readonly Scenario[] = [
     account: EXACT,
     async play({ gateway, proxy, run }) {
       const wire = await proxy(gateway.port);
-      const reading = await run();
       // A client that asks for nothing finds out by the pings alone.
-      await reading.read({ url: wsUrl(wire.port), publishes: false, connectTimeoutMs: 2_000 });
-      reading.feed(20);
-      await reading.flows();
+      const reading = await flowing(run(), { url: wsUrl(wire.port), publishes: false, connectTimeoutMs: 2_000 }, 20);
       wire.goDark('all');
       await reading.writes(
         'the silence is noticed',
@@ -57,8 +57,6 @@ const SCENARIOS: readonly Scenario[] = [
       );
       await reading.writes('it is tried in vain', (line) => isDown(line));
       wire.comeBack();
-      await reading.flows();
-      await reading.settle();
       return reading;
     },
   },
@@ -66,18 +64,13 @@ const SCENARIOS: readonly Scenario[] = [
     name: 'more into a process that is stopped than buffers hold: it is taken off its channels, and catches up',
     account: EXACT,
     async play({ gateway, run }) {
-      const reading = await run();
-      await reading.read({ url: gateway.wsUrl, publishes: false });
-      reading.feed(1_000, 5_000);
-      await reading.flows();
+      const reading = await flowing(run(), { url: gateway.wsUrl, publishes: false }, 1_000, 5_000);
       reading.signal('SIGSTOP');
       // 20 MB; sockets on one machine hold some 10.
       const enough = reading.stored + 4_000;
       await until('enough is published', () => reading.stored >= enough, 60_000);
       reading.signal('SIGCONT');
       await reading.writes('they lagged', ({ kind }) => kind === 'lagged');
-      await reading.flows();
-      await reading.settle();
       return reading;
     },
   },
@@ -89,35 +82,25 @@ const SCENARIOS: readonly Scenario[] = [
   {
     name: 'a connection that stays dark: a publish shows it, and is stored once',
     account: EXACT,
+    connections: 6,
     async play({ gateway, proxy, run }) {
       const wire = await proxy(gateway.port);
-      const reading = await run();
-      await reading.read({ url: wsUrl(wire.port) });
-      reading.feed(50);
-      await reading.flows();
+      const reading = await flowing(run(), { url: wsUrl(wire.port) }, 50);
       wire.goDark();
       await reading.writes('the silence is noticed', isDown);
-      await reading.flows();
-      await reading.settle();
-      expect(wire.accepted).toBe(6);
       return reading;
     },
   },
   {
     name: 'a network that goes dark and comes back: the connections go on',
     account: EXACT,
+    connections: 3,
     async play({ gateway, proxy, run }) {
       const wire = await proxy(gateway.port);
-      const reading = await run();
-      await reading.read({ url: wsUrl(wire.port) });
-      reading.feed(50);
-      await reading.flows();
+      const reading = await flowing(run(), { url: wsUrl(wire.port) }, 50);
       wire.goDark('all');
       await delay(2_000);
       wire.comeBack();
-      await reading.flows();
-      await reading.settle();
-      expect(wire.accepted).toBe(3);
       return reading;
     },
   },
@@ -132,7 +115,6 @@ const SCENARIOS: readonly Scenario[] = [
         await reading.flows(50);
         if (round < 2) await reading.end('SIGKILL');
       }
-      await reading.settle();
       return reading;
     },
   },
@@ -147,7 +129,6 @@ const SCENARIOS: readonly Scenario[] = [
         await reading.flows(50);
         if (round < 2) await reading.end('SIGTERM');
       }
-      await reading.settle();
       return reading;
     },
   },
@@ -177,15 +158,10 @@ const SCENARIOS: readonly Scenario[] = [
     async play({ transport, start, run }) {
       const settings = { TRANSPORT: transport, REDIS_URL: redis.url };
       const gateway = await start(settings);
-      const reading = await run([gateway]);
-      await reading.read({ url: gateway.wsUrl });
-      reading.feed(200);
-      await reading.flows();
+      const reading = await flowing(run([gateway]), { url: gateway.wsUrl }, 200);
       await gateway.signal('SIGKILL');
       await reading.writes('it is noticed', isDown);
       await start(settings, gateway.port);
-      await reading.flows();
-      await reading.settle();
       return reading;
     },
   },
@@ -195,10 +171,7 @@ const SCENARIOS: readonly Scenario[] = [
     async play({ transport, start, run }) {
       const settings = { TRANSPORT: transport };
       const gateway = await start(settings);
-      const reading = await run([gateway]);
-      await reading.read({ url: gateway.wsUrl, publishes: false });
-      reading.feed(200);
-      await reading.flows();
+      const reading = await flowing(run([gateway]), { url: gateway.wsUrl, publishes: false }, 200);
       await reading.rest();
       await reading.keepLog();
       const before = reading.counts();
@@ -206,29 +179,22 @@ const SCENARIOS: readonly Scenario[] = [
       reading.feed(200);
       await reading.writes('it is noticed', isDown, before);
       await start(settings, gateway.port);
-      await reading.flows();
-      await reading.settle();
       return reading;
     },
   },
   {
     name: 'a gateway that drains: its clients go on at another one',
     account: EXACT,
+    connections: 6,
     async play({ transport, start, proxy, run }) {
       const settings = { TRANSPORT: transport, REDIS_URL: redis.url, DRAIN_MS: '1s' };
       const [first, second] = await Promise.all([start(settings), start(settings)]);
       const wire = await proxy(first.port);
-      const reading = await run([first, second]);
+      const reading = await flowing(run([first, second]), { url: wsUrl(wire.port) }, 200);
       reading.use(second);
-      await reading.read({ url: wsUrl(wire.port) });
-      reading.feed(200);
-      await reading.flows();
       wire.redirect(second.port);
       await first.signal('SIGTERM');
       expect(await first.exited).toEqual([0, null]);
-      await reading.flows();
-      await reading.settle();
-      expect(wire.accepted).toBe(6);
       return reading;
     },
   },
@@ -236,18 +202,22 @@ const SCENARIOS: readonly Scenario[] = [
     name: '2,000 messages a second into a process that blocks for 3 s',
     account: EXACT,
     async play({ gateway, run }) {
-      const reading = await run();
-      await reading.read({ url: gateway.wsUrl, publishes: false, stallMs: 3_000 });
-      reading.feed(2_000);
-      await reading.flows();
+      const reading = await flowing(run(), { url: gateway.wsUrl, publishes: false, stallMs: 3_000 }, 2_000);
       reading.signal('SIGUSR2');
       await delay(3_500);
-      await reading.flows();
-      await reading.settle();
       return reading;
     },
   },
 ];
+
+/** Begins a run whose reader is given what the backend publishes from now on. */
+async function flowing(opening: Promise<Run>, options: ReaderOptions, perSecond: number, padBytes = 0): Promise<Run> {
+  const reading = await opening;
+  await reading.read(options);
+  reading.feed(perSecond, padBytes);
+  await reading.flows();
+  return reading;
+}
 
 /** The reader stands still for longer than its tokens hold, and then goes on with new ones. */
 async function whileAway(
@@ -265,12 +235,10 @@ async function whileAway(
   await until('the gateway ends the connections', async () => (await reading.connectionsOf(user)) === 0);
   comeBack(reading);
   await reading.writes('it is connected again', isUp, before);
-  await reading.flows();
-  await reading.settle();
   return reading;
 }
 
-async function perform({ play, account }: Scenario, transport: Transport, channel: string): Promise<void> {
+async function perform({ play, account, connections }: Scenario, transport: Transport, channel: string): Promise<void> {
   const closing: (() => unknown)[] = [];
   const opened = async <T>(opening: Promise<T>, close: (thing: T) => unknown): Promise<T> => {
     const thing = await opening;
@@ -279,14 +247,22 @@ async function perform({ play, account }: Scenario, transport: Transport, channe
   };
   const gateway = shared.get(transport) as GatewayProcess;
   try {
+    const wires: TcpProxy[] = [];
     const reading = await play({
       transport,
       gateway,
       start: (settings = {}, port = 0) => opened(startGateway(settings, port), (gateway) => gateway.stop()),
       startRedis: (options) => opened(startRedis(options), (servers) => servers.stop()),
-      proxy: (port) => opened(startTcpProxy(port), (proxy) => proxy.close()),
+      proxy: async (port) => {
+        const wire = await opened(startTcpProxy(port), (proxy) => proxy.close());
+        wires.push(wire);
+        return wire;
+      },
       run: (gateways = [gateway]) => opened(Run.open(channel, gateways), (run) => run.close()),
     });
+    await reading.flows();
+    await reading.settle();
+    if (connections !== undefined) expect(wires.map(({ accepted }) => accepted)).toEqual([connections]);
     expect(await reading.accounts()).toEqual({ json: account, compact: account, msgpack: account });
   } finally {
     for (const close of closing.reverse()) await close();

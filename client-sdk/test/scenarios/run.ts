@@ -48,7 +48,7 @@ export interface Stage {
 
 export const wsUrl = (port: number) => `ws://127.0.0.1:${port}/ws`;
 
-interface ReaderOptions {
+export interface ReaderOptions {
   readonly url: string;
   /** Whether its clients publish too. Default true. */
   readonly publishes?: boolean;
