@@ -54,9 +54,7 @@ const LONGEST_RETRY_MS = 1_000;
 /** How long a message is repeated before it is given up, ms. */
 const SURE_FOR_MS = 120_000;
 
-interface Reply {
-  readonly epoch?: string;
-  readonly offset?: number;
+interface Reply extends Partial<AckPosition> {
   readonly code?: string;
   readonly title?: string;
   readonly error?: { readonly code: string };
@@ -197,7 +195,8 @@ function settleAll(messages: readonly Outgoing[], { status, body }: Answer): voi
   }
 }
 
-function positionOf({ epoch, offset }: Reply): AckPosition | undefined {
+/** Returns the position at which a message was acknowledged. There is none on a live channel. */
+export function positionOf({ epoch, offset }: Partial<AckPosition>): AckPosition | undefined {
   return epoch === undefined || offset === undefined ? undefined : { epoch, offset };
 }
 
@@ -209,13 +208,17 @@ function parse(text: string): unknown {
   }
 }
 
-interface WebSocketLinkOptions {
-  readonly target: RawTarget;
+/** What every link that is a connection of a client needs. */
+export interface ClientLinkOptions {
   readonly dialect: Dialect;
   readonly token: string | undefined;
   readonly durability: Durability;
-  /** Called when the gateway said that no other attempt will succeed. From now on everything that is sent fails. */
+  /** Called when no other attempt will succeed, as the gateway said. From now on everything that is sent fails. */
   onRefused(code: number, reason: string): void;
+}
+
+interface WebSocketLinkOptions extends ClientLinkOptions {
+  readonly target: RawTarget;
 }
 
 /** How many messages may be without an answer. */

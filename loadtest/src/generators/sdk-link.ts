@@ -1,17 +1,12 @@
 import { type Client, createClient } from '@fanfare/client';
-import type { Dialect, Durability } from '@fanfare/protocol';
+import type { Durability } from '@fanfare/protocol';
 import type { AckPosition } from '../audit/ack-log.js';
-import type { Outgoing, PublishLink } from './publish-link.js';
+import { type ClientLinkOptions, type Outgoing, type PublishLink, positionOf } from './publish-link.js';
 import { SdkSocket } from './sdk-socket.js';
 
-interface SdkLinkOptions {
+interface SdkLinkOptions extends ClientLinkOptions {
   /** Returns where to connect. It is called for every connection. */
   url(): string;
-  readonly dialect: Dialect;
-  readonly token: string | undefined;
-  readonly durability: Durability;
-  /** Called when the SDK has given up. From now on everything that is sent fails. */
-  onRefused(code: number, reason: string): void;
 }
 
 /** How many messages may be without an answer: as many as the SDK takes. */
@@ -76,8 +71,7 @@ export class SdkLink implements PublishLink {
     let position: AckPosition | undefined;
     try {
       const options = this.#durability === 'stored' ? {} : { durability: this.#durability };
-      const { epoch, offset } = await this.#client.channel(channel).publish(payload.slice(1, -1), options);
-      position = epoch === undefined || offset === undefined ? undefined : { epoch, offset };
+      position = positionOf(await this.#client.channel(channel).publish(payload.slice(1, -1), options));
     } catch (error) {
       failed((error as { code?: string }).code ?? String(error));
       return;

@@ -4,6 +4,7 @@ import type { ClientRequest } from 'node:http';
 import type { Socket as TcpSocket } from 'node:net';
 import { nodeSocket, type SocketFactory } from '@fanfare/client';
 import { cutConnection } from './raw-connection.js';
+import { Stall } from './stall.js';
 
 /** The socket of the SDK that is being opened. The request that opens it does not say to which it belongs. */
 const opener = new AsyncLocalStorage<SdkSocket>();
@@ -19,9 +20,8 @@ subscribe('http.client.request.start', (message) =>
 export class SdkSocket {
   /** Opens sockets for the SDK, as {@link nodeSocket} does. */
   readonly factory: SocketFactory;
+  readonly stall = new Stall(() => this.#socket);
   #socket: TcpSocket | undefined;
-  #stalledUntil = 0;
-  #stalled: NodeJS.Timeout | undefined;
 
   /** @param url returns where to connect, and is called for every connection; the query that the SDK adds is kept */
   constructor(url: () => string) {
@@ -33,29 +33,10 @@ export class SdkSocket {
 
   opened(socket: TcpSocket | null): void {
     this.#socket = socket ?? undefined;
-    this.#stalledUntil = 0;
-  }
-
-  get isStalled(): boolean {
-    return performance.now() < this.#stalledUntil;
+    this.stall.forget();
   }
 
   cut(): void {
     if (this.#socket && !this.#socket.destroyed) cutConnection(this.#socket);
-  }
-
-  /** Stops reading for a time: first the kernel's buffers fill, then those of the gateway. */
-  stall(ms: number): void {
-    this.#socket?.pause();
-    this.#stalledUntil = performance.now() + ms;
-    clearTimeout(this.#stalled);
-    this.#stalled = setTimeout(() => this.resume(), ms).unref();
-  }
-
-  /** Reads again. */
-  resume(): void {
-    clearTimeout(this.#stalled);
-    this.#stalledUntil = 0;
-    this.#socket?.resume();
   }
 }

@@ -5,6 +5,7 @@ import type { Receipts } from '../audit/receipts.js';
 import { nowUs } from '../clock.js';
 import type { Tally } from '../run/tally.js';
 import { SdkSocket } from './sdk-socket.js';
+import type { Stall } from './stall.js';
 
 interface SdkContext {
   readonly tally: Tally;
@@ -108,16 +109,8 @@ export class SdkSubscriber {
     this.#socket.cut();
   }
 
-  get isStalled(): boolean {
-    return this.#socket.isStalled;
-  }
-
-  stall(ms: number): void {
-    this.#socket.stall(ms);
-  }
-
-  resume(): void {
-    this.#socket.resume();
+  get stall(): Stall {
+    return this.#socket.stall;
   }
 
   /** Counts what the SDK mended since the last call, and notes where each channel goes on. */

@@ -4,6 +4,7 @@ import { nowUs } from '../clock.js';
 import type { Tally } from '../run/tally.js';
 import { MessageReader } from './message-reader.js';
 import { RawConnection, type RawTarget } from './raw-connection.js';
+import { Stall } from './stall.js';
 
 /** What the subscribers of one process share. */
 interface SubscriberContext {
@@ -51,6 +52,7 @@ export class Subscriber {
   readonly label: string;
   readonly index: number;
   readonly receipts: readonly Receipts[];
+  readonly stall = new Stall(() => this.#connection);
   /** Called for each connection once all channels are subscribed. */
   onReady: () => void = () => {};
   /** Called for every message if the subscriber is a witness of the closed model. */
@@ -69,8 +71,6 @@ export class Subscriber {
   #retry: NodeJS.Timeout | undefined;
   #lastChannel = 0;
   #bytesSeen = 0;
-  #stalledUntil = 0;
-  #stalled: NodeJS.Timeout | undefined;
 
   constructor({ label, index, receipts, presence }: SubscriberPlan, context: SubscriberContext) {
     this.label = label;
@@ -88,7 +88,7 @@ export class Subscriber {
     tally.pending++;
     this.#beganUs = nowUs();
     this.#bytesSeen = 0;
-    this.#stalledUntil = 0;
+    this.stall.forget();
     this.#connection = new RawConnection(this.#context.target(this), {
       onOpen: () => this.#greet(),
       onMessage: (bytes, begin, end) => {
@@ -117,25 +117,6 @@ export class Subscriber {
 
   /** Does nothing, because nothing is kept back: this subscriber looks at the wire itself. */
   settle(): void {}
-
-  get isStalled(): boolean {
-    return performance.now() < this.#stalledUntil;
-  }
-
-  /** Stops reading for a time. */
-  stall(ms: number): void {
-    this.#connection?.pause();
-    this.#stalledUntil = performance.now() + ms;
-    clearTimeout(this.#stalled);
-    this.#stalled = setTimeout(() => this.resume(), ms).unref();
-  }
-
-  /** Reads again. */
-  resume(): void {
-    clearTimeout(this.#stalled);
-    this.#stalledUntil = 0;
-    this.#connection?.resume();
-  }
 
   #leave(): void {
     const { tally } = this.#context;

@@ -67,17 +67,17 @@ export class Crowd {
   /** Lets all subscribers read from now on, so that all can catch up. */
   release(): void {
     clearInterval(this.#slow);
-    for (const one of this.#open) if (one.isStalled) one.resume();
+    for (const one of this.#open) if (one.stall.isOn) one.stall.end();
   }
 
   #stallAll(chosen: readonly AnySubscriber[], ms: number): void {
     this.#options.tally.stalled += chosen.length;
-    for (const one of chosen) one.stall(ms);
+    for (const one of chosen) one.stall.begin(ms);
   }
 
   #some(share: number, random: () => number, onlyReading: boolean): AnySubscriber[] {
     return this.#open.filter(
-      ({ state, isStalled }) => state === 'ready' && !(onlyReading && isStalled) && random() < share,
+      ({ state, stall }) => state === 'ready' && !(onlyReading && stall.isOn) && random() < share,
     );
   }
 
