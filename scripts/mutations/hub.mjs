@@ -32,6 +32,11 @@ export default [
   ...of('gateway/src/hub/own-publishes.ts', 'gateway/src/hub/own-publishes.test.ts', [
     ['who joins behind a publish gets it', 'if (!isBefore(topic.flushed, position)) return;', 'return;'],
     ['a publish that is late is not looked for', 'await channel.catchUp(position).catch(() => {});', ''],
+    [
+      'a publish that was answered while a join waited is forgotten',
+      'if (this.#last === position && isBefore(channel.cursor, position)) this.#last = channel.cursor;',
+      'if (isBefore(channel.cursor, this.#last)) this.#last = channel.cursor;',
+    ],
   ]),
   ...of('gateway/src/hub/own-publishes.ts', 'gateway/src/hub/trouble.test.ts', [
     [
@@ -41,7 +46,7 @@ export default [
     ],
     [
       'a publish that is lost is looked for at every join',
-      'if (isBefore(channel.cursor, this.#last)) this.#last = channel.cursor;',
+      'if (this.#last === position && isBefore(channel.cursor, position)) this.#last = channel.cursor;',
       '',
     ],
   ]),

@@ -43,11 +43,22 @@ async function setUp(options: Partial<HubOptions> = {}) {
     for (let n = 0; n < count; n++) await kit.publish('1');
   };
   const offsets = () => kit.sent.map((text) => (JSON.parse(text) as { offset: number }).offset);
+  /** Whether a client that resumes is answered before one that wants nothing of the past. */
+  const resume = async (since: { epoch: string; offset: number }) => {
+    let isAnswered = false;
+    const resumed = join(kit.hub, CHANNEL, { since }).finally(() => {
+      isAnswered = true;
+    });
+    // Who wants nothing of the past is told of what was lost, if it was.
+    await join(kit.hub);
+    return { isAnswered, resumed };
+  };
   return {
     ...kit,
     push,
     publish,
     offsets,
+    resume,
     listener: () => listener as ChannelListener,
     distrusts: () => distrusts,
     /** The next page takes its time. */
@@ -137,18 +148,13 @@ it('a client that has left leaves once: the channel lives for the others', async
 });
 
 it('who resumes while the subscription is interrupted is answered once the log was asked', async () => {
-  const { hub, publish, push, offsets, listener } = await setUp();
+  const { hub, publish, push, offsets, listener, resume } = await setUp();
   await publish(2);
   await push(1, 2);
   await expect.poll(offsets).toEqual([1, 2]);
   const since = { epoch: String((await join(hub)).joined?.position?.epoch), offset: 1 };
   listener().onInterrupted();
-  let isAnswered = false;
-  const resumed = join(hub, CHANNEL, { since }).finally(() => {
-    isAnswered = true;
-  });
-  // Who wants nothing of the past is told of what was lost, if it was.
-  await join(hub);
+  const { isAnswered, resumed } = await resume(since);
   expect(isAnswered).toBe(false);
   listener().onResumed();
   expect((await resumed).joined).toMatchObject({ recovered: true, position: { offset: 1 } });
@@ -156,7 +162,7 @@ it('who resumes while the subscription is interrupted is answered once the log w
 
 it('who resumes while the subscription is interrupted once more, before the log was asked, is answered behind that', async () => {
   // A repair waits until all that waits was sent.
-  const { hub, publish, push, offsets, listener } = await setUp({ queueBytes: 0 });
+  const { hub, publish, push, offsets, listener, resume } = await setUp({ queueBytes: 0 });
   await publish(1);
   const since = { epoch: String((await join(hub)).joined?.position?.epoch), offset: 1 };
   await push(1);
@@ -164,11 +170,7 @@ it('who resumes while the subscription is interrupted once more, before the log 
   listener().onResumed();
   listener().onInterrupted();
   await expect.poll(offsets).toEqual([1]);
-  let isAnswered = false;
-  const resumed = join(hub, CHANNEL, { since }).finally(() => {
-    isAnswered = true;
-  });
-  await join(hub);
+  const { isAnswered, resumed } = await resume(since);
   expect(isAnswered).toBe(false);
   listener().onResumed();
   expect((await resumed).joined).toMatchObject({ recovered: true, position: { offset: 1 } });

@@ -79,6 +79,20 @@ it('a push that does not come is looked for in the log', async () => {
   expect([joined.isOver, looks]).toEqual([true, [2]]);
 });
 
+it('who joins behind a publish that was answered while another join waited waits for it too', async () => {
+  const { flush, join, publishes } = setUp();
+  const early = join();
+  publishes.answered([{ position: at(3) }]);
+  flush(2);
+  await nextTurn();
+  const late = join();
+  await nextTurn();
+  expect([early.isOver, late.isOver]).toEqual([true, false]);
+  flush(3);
+  await nextTurn();
+  expect(late.isOver).toBe(true);
+});
+
 it('a publish that the log has lost keeps nobody out, and is looked for once', async () => {
   const { clock, join, looks } = setUp(async () => {
     throw new FanfareError('unavailable', 'the gateway is behind the log');

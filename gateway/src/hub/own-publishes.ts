@@ -52,7 +52,8 @@ export class OwnPublishes {
     // A failover may have lost the position, or the log may be out of reach. That keeps nobody from joining where the
     // channel stands.
     if (isBefore(topic.flushed, position)) await channel.catchUp(position).catch(() => {});
-    if (isBefore(channel.cursor, this.#last)) this.#last = channel.cursor;
+    // A publish that was answered meanwhile may still be on its way, so what is forgotten is this position alone.
+    if (this.#last === position && isBefore(channel.cursor, position)) this.#last = channel.cursor;
     while (isBefore(topic.flushed, position) && channel.queue.pending > 0) await channel.queue.progress();
   }
 }

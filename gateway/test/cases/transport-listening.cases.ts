@@ -9,6 +9,7 @@ import { build } from 'esbuild';
 import { expect, it } from 'vitest';
 import { probePort } from '../../src/transport/listen-probe.js';
 import { PortTakenError, type Transport } from '../../src/transport/transport.js';
+import { loadUws } from '../../src/transport/uws.js';
 import { closed } from '../support/closed.js';
 import { type CreateTransport, serve, TEST_OPTIONS, textResponse, until } from '../support/transport-harness.js';
 
@@ -69,7 +70,8 @@ export function transportListeningCases(name: 'uws' | 'ws', create: CreateTransp
     }
   });
 
-  for (const mode of ['exclusive', 'shared'] as const) {
+  // Where uWebSockets.js does not load, no process can hold a port with it.
+  for (const mode of loadUws().addon ? (['exclusive', 'shared'] as const) : []) {
     it(`refuses a port that uWebSockets.js holds in another process (${mode})`, async ({ onTestFinished }) => {
       const port = await runListener(['-e', uwsListener(0, mode)], onTestFinished);
       const transport = make();
