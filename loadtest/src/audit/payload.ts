@@ -3,7 +3,10 @@
  * long it is and what its checksum is. Plain ASCII in fixed columns, so that a reader finds everything without parsing
  * JSON, and so that a gateway carries it verbatim in every dialect.
  *
- * ``` "SSSSSNNNNNNNNNNTTTTTTTTTTTTTTLLLLLCCCCCCCC…filler…" stream  number     due, us   length FNV-1a ```
+ * ```
+ * "SSSSSNNNNNNNNNNTTTTTTTTTTTTTTLLLLLCCCCCCCC…filler…"
+ *  stream  number     due, us   length FNV-1a
+ * ```
  */
 interface Stamp {
   /** Number of the publishing connection. */

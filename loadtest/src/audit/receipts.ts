@@ -2,8 +2,8 @@ import type { AckPosition, AckSummary } from './ack-log.js';
 import { Ranges } from './ranges.js';
 
 /**
- * What was wrong with what subscribers received. Everything should be 0, except `received`, `verified`, and what subscribers were told
- * of.
+ * What was wrong with what subscribers received. Everything should be 0, except `received`, `verified`, and what
+ * subscribers were told of.
  */
 export interface AuditCounts {
   received: number;
@@ -122,6 +122,11 @@ export class Receipts {
   /** The lowest offset that was received in each epoch, where the epoch is known. */
   readonly #epochs = new Map<string, number>();
   #epoch: string | undefined;
+  /**
+   * Where resets put the subscriber in epochs in which it had not been. It was told that it is passed over everything
+   * in such an epoch up to there.
+   */
+  readonly entered: AckPosition[] = [];
   #wasReset = false;
   #wasSkipped = false;
 
@@ -131,8 +136,8 @@ export class Receipts {
   }
 
   /**
-   * To be called when the subscriber is subscribed for the first time. @param isEarly whether nothing was published
-   * before
+   * To be called when the subscriber is subscribed for the first time.
+   * @param isEarly whether nothing was published before
    */
   begin(offset: number, isEarly: boolean): void {
     this.hasBegun = true;
@@ -182,13 +187,10 @@ export class Receipts {
     return 'duplicated';
   }
 
-  /** Where resets put it in epochs in which it had not been: what came before that there, it was told to be passed over. */
-  readonly entered: AckPosition[] = [];
-
   /**
-   * A reset was told, from one position to another. What had been received beyond the new one is lost to a log that
-   * diverged, and may come again. Nothing else is skipped then if the log goes on where the subscriber stands; if it has
-   * gone on already, {@link entered} says from where.
+   * To be called when the subscriber was told a reset from one position to another. If the log diverged, it has lost
+   * what the subscriber received beyond the new position, which may come again. Nothing else is skipped then, except
+   * what came before a position in {@link entered}.
    */
   reset(reason: string, from: AckPosition | undefined, to: AckPosition): void {
     this.#wasReset = true;
@@ -208,8 +210,8 @@ export class Receipts {
   }
 
   /**
-   * Compares a stream with what was acknowledged of it. A subscriber that left early is not owed the tail. @returns
-   * what is missing
+   * Compares a stream with what was acknowledged of it. A subscriber that left early is not owed the tail.
+   * @returns what is missing
    */
   close(ack: AckSummary, isOwedTail = true): Closed {
     const unacknowledged = new Ranges(ack.unacknowledged);
@@ -228,15 +230,15 @@ export class Receipts {
     return { lost, skipped, isMisplaced, excused: late.size - late.without(unacknowledged).size };
   }
 
-  /**
-   * The result for a stream of which nothing was received. A subscriber that came late is owed at least the last
-   * message.
-   */
   /** Whether anything was skipped over. If not, there is nothing to look at once the subscriber has left. */
   get hasHoles(): boolean {
     return [...this.#streams.values()].some(({ missing, skipped }) => missing || skipped);
   }
 
+  /**
+   * The first number that is owed of a stream of which nothing was received. A subscriber that came late is owed at least
+   * the last message.
+   */
   #firstOwed({ count, lastOffset }: AckSummary): number {
     if (this.#isOwedAll) return 0;
     return this.isDurable && lastOffset > this.#startOffset ? Math.max(0, count - 1) : count;

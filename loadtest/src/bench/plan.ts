@@ -19,7 +19,10 @@ export interface Plan {
   readonly publishSliceMs: number;
   /** How long a server is warmed up with what it does for the first time, before that is measured, ms. */
   readonly firstWarmMs: number;
-  /** The same where single publishes are measured: V8 goes on compiling their path for long, on the core of the server. */
+  /**
+   * How long a server is warmed up before single publishes are measured, ms. V8 goes on for long to compile their path,
+   * on the core of the server.
+   */
   readonly longWarmMs: number;
   readonly subscribers: number;
   readonly bursts: readonly number[];

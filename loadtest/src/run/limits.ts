@@ -4,9 +4,9 @@ import type { Recording } from './recording.js';
 /** An event loop that is busier than this for most of the time has nothing left to give. */
 const BUSY = 0.92;
 /**
- * Of a core. A loop also counts as busy while its process waits for a core that others use, so only one that was busy and
- * computed for this much of the time was busy with its own work. A core that is shared with a gateway and with Redis gives
- * somewhat less than all of it.
+ * Share of a core. A loop also counts as busy while its process waits for a core that others use. So it was busy with
+ * its own work only if its process computed for this much of the time. A process that shares its core with a gateway and
+ * with Redis gets somewhat less than all of it.
  */
 const COMPUTING = 0.7;
 /** A loop that was never idle did not come to the end of what had arrived, whoever had the core: its queue grew. */

@@ -33,8 +33,8 @@ const TIMEOUT_MS = 20_000;
  * Asks the log what became of what was not received. An acknowledged message that a subscriber lacks is
  * lost, unless the log forked before it: Redis replicates asynchronously, and a promotion can take back
  * what was acknowledged. Then an entry of a later epoch stands at its offset or before it, in the log or, where that is
- * shorter, among what the subscriber received. Nor is it lost where a reset told the subscriber to stand behind it in an epoch in
- * which it had not been.
+ * shorter, among what the subscriber received. Nor is it lost if a reset put the subscriber at or behind it, in an epoch
+ * in which the subscriber had not been.
  */
 export async function settleLosses(
   losses: readonly Loss[],

@@ -16,8 +16,8 @@ export class ScenarioError extends Error {
 }
 
 /**
- * Loads a built-in scenario by its name, or one from a file in YAML (or JSON), TypeScript or JavaScript. @throws
- * {ScenarioError}
+ * Loads a built-in scenario by its name, or one from a file in YAML (or JSON), TypeScript or JavaScript.
+ * @throws {ScenarioError}
  */
 export async function loadScenario(name: string): Promise<Scenario> {
   if (Object.hasOwn(BUILT_IN, name)) return resolveScenario(BUILT_IN[name]);

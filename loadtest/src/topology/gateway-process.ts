@@ -115,8 +115,8 @@ export async function startGateway({ config, port, program = gatewayProgram() }:
 }
 
 /**
- * The program of the gateway that is installed beside this package. @throws {Error} if it is not built, or not
- * installed
+ * The program of the gateway that is installed beside this package.
+ * @throws {Error} if it is not built, or not installed
  */
 function gatewayProgram(): string {
   const places = [

@@ -2,7 +2,10 @@
 import { expect, it } from 'vitest';
 import { fanfareLoad, measured } from '../support/fanfare-load.js';
 
-/** Enough bytes that who stops reading at once outlasts what the kernel holds (some 5 MB), and is taken off as too slow. */
+/**
+ * There are so many bytes that a reader that stops at once misses more than the kernel holds (some 5 MB), and is taken
+ * off as too slow.
+ */
 const FLAGS = ['--clients', '50', '--seconds', '6', '--bytes', '8000', '--freeze', '10', '--cut', '10', '--seed', '7'];
 const NOTHING = { lost: 0, duplicated: 0, reordered: 0, corrupted: 0, misplaced: 0, holes: 0, resets: 0, skipped: 0 };
 
