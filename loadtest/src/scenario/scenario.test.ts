@@ -33,7 +33,7 @@ it('every built-in scenario is valid', () => {
   for (const [name, input] of Object.entries(BUILT_IN)) expect(resolveScenario(input).name).toBe(name);
 });
 
-it('reads YAML and TypeScript alike', async () => {
+it('reads YAML and TypeScript alike, also where this package is not installed', async () => {
   const yaml = await loadScenario(file('chat.yaml', YAML));
   expect(yaml.stages).toEqual([
     { duration: 10_000, load: 1, publish: true },
@@ -42,12 +42,13 @@ it('reads YAML and TypeScript alike', async () => {
   const typescript = await loadScenario(
     file(
       'chat.ts',
-      `const rooms: number = 4;
-export default {
+      `import { defineScenario } from '@fanfare/loadtest';
+const rooms: number = 4;
+export default defineScenario({
   name: 'chat',
   stages: [{ duration: '10s', load: 1 }, { duration: '1m' }],
   groups: { rooms: { connections: 20, channels: rooms, publish: { by: 'http', rate: 5, size: { min: 100, max: 200 } } } },
-};`,
+});`,
     ),
   );
   expect(typescript).toEqual(yaml);
