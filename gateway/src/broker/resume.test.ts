@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { LineageEntry, LogPage } from './broker.js';
 import { ChannelLog } from './memory/channel-log.js';
 import type { LogPosition, LogRecord, NewMessage } from './record.js';
-import { endOf, epochAt, indexAfter, isBefore, judge, toLogPosition } from './resume.js';
+import { endOf, epochAt, indexAfter, isBefore, judge, reaches, toLogPosition } from './resume.js';
 
 const message: NewMessage = { payload: { format: 'json', bytes: Buffer.from('1') } };
 
@@ -172,6 +172,12 @@ describe('places in a lineage', () => {
   it('end where the next epoch begins, the last one at the head', () => {
     const head = position(9, 12);
     expect([5, 8, 9, 7].map((epoch) => endOf({ lineage, head }, epoch))).toEqual([10, 10, 12, undefined]);
+  });
+
+  it('are reached where the log has their epoch and goes so far in it', () => {
+    const log = { lineage, head: position(9, 12) };
+    const reached = [position(5, 10), position(5, 11), position(9, 12), position(9, 13), position(7, 1)];
+    expect(reached.map((one) => reaches(log, one))).toEqual([true, false, true, false, false]);
   });
 
   it('are ordered by epoch, then offset', () => {

@@ -53,6 +53,12 @@ export function endOf({ lineage, head }: LogHead, epoch: number): number | undef
   return undefined;
 }
 
+/** Whether the log goes at least as far as this position, in the position's epoch. */
+export function reaches(log: LogHead, { epoch, offset }: LogPosition): boolean {
+  const end = endOf(log, epoch);
+  return end !== undefined && offset <= end;
+}
+
 /** Index of the first entry after a position; the number of entries if there is none. */
 export function indexAfter(entries: readonly LogPosition[], position: LogPosition): number {
   let low = 0;

@@ -31,7 +31,7 @@ export type HistoryPage =
       readonly messages: readonly LogRecord[];
       /** Whether there are more messages: newer ones if `after` was given, older ones otherwise. */
       readonly more: boolean;
-      /** Where the log ended when it was read. Everything behind this position the caller has not seen. */
+      /** Where the log ended when it was read. The caller has not seen what follows. */
       readonly head: LogPosition;
     }
   /** The position that was given cannot be used any more, for the reason that a `reset` would have. */
@@ -92,7 +92,7 @@ function faultAfter(position: LogPosition, page: LogPage): ResetReason | undefin
 
 /**
  * Why messages before this position cannot be read, if so. Messages that were trimmed are no fault: the history begins
- * behind them.
+ * after them.
  */
 function faultBefore(position: LogPosition, page: LogPage): ResetReason | undefined {
   const end = endOf(page, position.epoch);

@@ -10,7 +10,7 @@ export interface Setting<Value = unknown> {
   readonly fallback: Fallback<Value>;
   /** One sentence for `--help` and docs/CONFIGURATION.md; Markdown code marks are taken out for `--help`. */
   readonly about: string;
-  /** Further names of environment variables. They are looked up behind the one that follows from the path. */
+  /** Further names of environment variables. They are looked up after the one that follows from the path. */
   readonly also: readonly string[];
   /** Whether the setting can be given in the file only, without flag and variable. */
   readonly isInFileOnly: boolean;

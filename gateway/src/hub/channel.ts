@@ -145,7 +145,7 @@ export abstract class Channel implements ChannelListener {
   abstract onResumed(): void;
   abstract onDoubt(): void;
   /**
-   * Called when the broker has answered a publish of this gateway: a client that joins from now on joins behind its
+   * Called when the broker has answered a publish of this gateway: a client that joins from now on begins after its
    * messages.
    */
   onPublished(_outcomes: readonly PublishOutcome[]): void {}

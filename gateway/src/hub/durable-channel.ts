@@ -1,6 +1,6 @@
 import type { LineageEntry, LogPage, PublishOutcome } from '../broker/broker.js';
 import type { LogPosition, LogRecord } from '../broker/record.js';
-import { endOf, hasEpoch, isBefore, judge, samePosition } from '../broker/resume.js';
+import { endOf, hasEpoch, isBefore, judge, reaches, samePosition } from '../broker/resume.js';
 import { pause } from '../clock.js';
 import { FanfareError, toFanfareError } from '../errors.js';
 import { EVENT } from '../flight-recorder.js';
@@ -179,8 +179,8 @@ export class DurableChannel extends Channel {
 
   /**
    * Reads the log from the cursor on until pushes and log agree. Calls that come meanwhile share one run.
-   * @param seen a position that the log is known to hold. If it is behind the cursor and of the same epoch, it proves
-   * that the log goes on from the cursor.
+   * @param seen a position that the log is known to hold. If it is of the cursor's epoch and not before the cursor, it
+   * proves that the log goes on from there.
    */
   repair(seen?: LogPosition): Promise<void> {
     if (seen?.epoch !== this.cursor.epoch || isBefore(seen, this.cursor)) this.#certainty.doubt();
@@ -320,8 +320,7 @@ export class DurableChannel extends Channel {
   #release({ lineage }: LogPage): boolean {
     const held = this.#held;
     const isExplained = (record: LogRecord) => {
-      const end = endOf({ lineage, head: this.cursor }, record.epoch);
-      if (end !== undefined && record.offset <= end) return true;
+      if (reaches({ lineage, head: this.cursor }, record)) return true;
       if (record.epoch !== this.cursor.epoch || record.offset !== this.cursor.offset + 1) return false;
       this.#take(record);
       return true;

@@ -18,8 +18,8 @@ interface PublishedChannel {
 }
 
 /**
- * How far the log goes, as publishers of this gateway were told. A client that joins after such an answer joins behind
- * that message and does not get it, although its push may come after the answer.
+ * How far the log goes, as publishers of this gateway were told. A client that joins after such an answer begins after
+ * that message and does not get it, although its push may come later than the answer.
  */
 export class OwnPublishes {
   readonly #channel: PublishedChannel;

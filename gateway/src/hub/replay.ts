@@ -8,6 +8,7 @@ import {
   indexAfter,
   isBefore,
   judge,
+  reaches,
   samePosition,
   toLogPosition,
   type Verdict,
@@ -186,8 +187,7 @@ class Replay {
   /** Whether the log has the position, as far as this channel has followed it. */
   get #isInLog(): boolean {
     const { lineage, cursor } = this.#channel;
-    const end = endOf({ lineage, head: cursor }, this.#position.epoch);
-    return end !== undefined && this.#position.offset <= end;
+    return reaches({ lineage, head: cursor }, this.#position);
   }
 
   /** The position at which a rewind begins. */

@@ -209,7 +209,7 @@ export class CommandLink {
   #watch(): void {
     const { clock, timings } = this.#options;
     this.#isOverdue = false;
-    // They are kept from command to command: timers of its own for each would cost as much as its reply.
+    // The deadlines are kept from command to command: timers of their own would cost each command as much as its reply.
     this.#suspicion ??= new Deadline(clock, timings.suspectMs, () => {
       this.#isOverdue = true;
       this.#problem ??= 'replies are overdue';

@@ -1,12 +1,12 @@
 /**
- * A map that takes little memory while it has one entry at most: a `Map` takes some 200 bytes, and most connections are
- * on one channel. Entries come in the order in which they were set; they may be deleted while they are gone through.
+ * A map that takes little memory until it has a second entry: a `Map` takes some 200 bytes, and most connections are on
+ * one channel. Entries come in the order in which they were set; they may be deleted while they are gone through.
  */
 export class SmallMap<K, V extends object> {
-  /** Where there are more than one. */
+  /** All entries, once there has been a second one. */
   #entries: Map<K, V> | undefined;
   #key: K | undefined;
-  /** `undefined`: there is none, or there are more. */
+  /** The only entry's; `undefined` if there is no entry, or if `#entries` has them. */
   #value: V | undefined;
 
   get size(): number {

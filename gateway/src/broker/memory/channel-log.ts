@@ -30,7 +30,7 @@ export class ChannelLog {
   }
 
   /**
-   * Begins an epoch: the next entries are of it. Entries behind `baseOffset` are lost, and so are epochs that began
+   * Begins an epoch: the next entries are of it. Entries after `baseOffset` are lost, and so are epochs that began
    * there.
    */
   beginEpoch(epoch: number, baseOffset: number): void {
@@ -108,7 +108,7 @@ export class ChannelLog {
     return this.#firstIndex((record) => record.offset > offset);
   }
 
-  /** Index of the first entry for which `matches` is true. It has to be true for all entries behind that one too. */
+  /** Index of the first entry for which `matches` is true. It has to be true for all entries after that one too. */
   #firstIndex(matches: (record: LogRecord) => boolean): number {
     let low = 0;
     let high = this.#records.length;
