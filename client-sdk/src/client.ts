@@ -76,7 +76,7 @@ class FanfareClient implements UntypedClient {
     this.#options = options;
     this.#channels = channels;
     const onError = (error: FanfareClientError) => this.#onError(error);
-    /** What the roles take their parts of. */
+    // Each role takes what it needs of this.
     const wiring = {
       ...options,
       dialect: options.codec,

@@ -61,7 +61,7 @@ export interface FanfareClientErrorOptions {
 
 /** Every error of the SDK. Callers branch on `code`, never on the text. */
 export class FanfareClientError extends Error {
-  /** By which {@link isFanfareError} knows it, also across copies of the package. */
+  /** The name by which {@link isFanfareError} knows it, also if another copy of the package made it. */
   override readonly name = 'FanfareClientError';
   /** What happened; the list is {@link ClientErrorCode}. */
   readonly code: ClientErrorCode;

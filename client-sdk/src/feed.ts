@@ -87,10 +87,7 @@ export class Feed {
     return this.#start !== undefined;
   }
 
-  /**
-   * The position of the next subscribe. A reader that wants to begin in the past comes first, and no position gives
-   * that.
-   */
+  /** The position of the next subscribe. It has none if it carries the own start of a reader. */
   get #start(): Position | undefined {
     return this.#audience.starter ? undefined : this.#audience.start;
   }

@@ -44,7 +44,7 @@ class Reader:
                             await self.handle(frame, socket)
             except (OSError, asyncio.TimeoutError, websockets.WebSocketException) as error:
                 code = getattr(getattr(error, "rcvd", None), "code", 1006)
-                # It would be refused again; only too many connections (4429) pass.
+                # A refusal is for good, except 4429: there were too many connections.
                 if 4400 <= code < 4500 and code != 4429:
                     raise SystemExit(f"ended for good: {error}")
                 print(f"connection lost ({error}), coming back", file=sys.stderr)

@@ -8,7 +8,7 @@ export type ItemReply = Omit<PublishResult, 'key'> | { readonly error: Problem }
 interface Problem {
   readonly code: ErrorCode;
   readonly message?: string;
-  /** What went wrong, if it concerns the whole request. It is in place of `message`. */
+  /** What went wrong, in place of `message` if it concerns the whole request. */
   readonly detail?: string;
   readonly retryable: boolean;
   /** When to try again, ms from now. */

@@ -3,11 +3,11 @@
  * and arktype from 2 on implement it.
  */
 export interface StandardSchema<Input = unknown, Output = Input> {
-  /** Under which libraries of schemas keep what the standard asks for. */
+  /** The key of the standard, under which a library keeps what the standard asks for. */
   readonly '~standard': {
-    /** Of the standard. */
+    /** The version of the standard. */
     readonly version: 1;
-    /** The library. */
+    /** The name of the library. */
     readonly vendor: string;
     /** The value as readers are given it, or what is wrong. A promise is refused: schemas are synchronous here. */
     readonly validate: (value: unknown) => SchemaResult<Output> | Promise<SchemaResult<Output>>;

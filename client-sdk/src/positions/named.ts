@@ -23,7 +23,7 @@ export type Commit = 'handled' | 'received' | 'manual';
  * `@fanfare/client/positions`.
  */
 export interface Positions {
-  /** By which the client asks it; nothing that an application calls. */
+  /** The client calls this, and applications do not. */
   readonly [KEEP]: (host: PositionsHost) => NamedPositions;
 }
 

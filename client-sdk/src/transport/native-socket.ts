@@ -8,11 +8,11 @@ export const nativeSocket: SocketFactory = ({ url, subprotocols }, handlers): So
   socket.onopen = () => handlers.onOpen();
   socket.onmessage = ({ data }: MessageEvent<string | ArrayBuffer>) =>
     handlers.onMessage(typeof data === 'string' ? data : new Uint8Array(data));
-  // `onclose` follows. Browsers hide what the error was, and other runtimes say it. If WebSocket is an event emitter,
-  // an error that nobody listens to would be thrown.
+  // Browsers hide what the error was, and other runtimes say it. If WebSocket is an event emitter, an error that nobody
+  // listens to would be thrown.
   socket.onerror = (event: Event & { readonly message?: string }) => {
     failure = event.message?.replace(/\.$/, '') ?? '';
-    // If no connection could be made, Node 22 does nothing more: the socket stays as if one was being made.
+    // `onclose` follows, except in Node 22: if it could not connect, the socket stays as if it were still connecting.
     if (socket.readyState !== WebSocket.CONNECTING) return;
     socket.onopen = socket.onmessage = socket.onclose = socket.onerror = null;
     handlers.onClose(1006, failure);
