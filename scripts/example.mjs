@@ -1,13 +1,13 @@
 /**
  * `npm run example [-- NAME]`: starts a gateway on a free port and an example of `examples/` that uses it. Ctrl-C ends
- * both. With `--into FOLDER` the example is copied there first, as a start of your own. Packages that are missing are
- * installed from the registry, beside it. FANFARE_URL and FANFARE_JWT_SECRET (FANFARE_API_KEY) name another gateway to
- * use.
+ * both. With `--into FOLDER`, which is new or empty, the example is copied there first, as a start of your own. Packages
+ * that are missing are installed from the registry, beside it. FANFARE_URL and FANFARE_JWT_SECRET (FANFARE_API_KEY) name
+ * another gateway to use.
  */
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -50,14 +50,14 @@ if (!Object.hasOwn(EXAMPLES, name)) {
   usage();
   fail(`there is no example ${name}`);
 }
-await build();
 const original = path.join(root, 'examples', name);
 const folder = values.into === undefined ? original : path.resolve(values.into);
 if (folder !== original) {
-  if (existsSync(path.join(folder, 'package.json'))) fail(`${folder} has something in it already`);
-  const isSource = (file) => !/[\\/](node_modules|\.next)$/.test(file);
+  if (existsSync(folder) && readdirSync(folder).length > 0) fail(`${folder} has something in it already`);
+  const isSource = (file) => !/[\\/](node_modules|\.next|\.venv)$/.test(file);
   cpSync(original, folder, { recursive: true, filter: isSource });
 }
+await build();
 installPackages(folder);
 
 const running = new Map();
@@ -74,7 +74,10 @@ function start(program, args, env) {
   child.once('exit', () => running.delete(child));
   return child;
 }
+let isEnding = false;
 async function end(code) {
+  if (isEnding) return;
+  isEnding = true;
   const children = [...running];
   for (const [{ pid }] of children) tell(pid, 'SIGTERM');
   const late = new Promise((resolve) => setTimeout(resolve, 2_000));

@@ -1,6 +1,9 @@
 /** The backends of `examples/`, run as they stand, against a real gateway. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { signToken } from '@fanfare/client/tokens';
 import { expect, it, onTestFinished } from 'vitest';
@@ -98,4 +101,12 @@ it('the Node backend signs tokens and publishes, by its one command', async () =
   expect(await said.json()).toMatchObject({ offset: 1 });
   const history = await fetch(`${gateway}/v1/history?channel=demo:chat`, { headers: { authorization: 'Bearer dev' } });
   expect(await history.json()).toMatchObject({ messages: [{ data: { text: 'hello' }, user: 'ada' }] });
+});
+
+it('a copy is made in no folder that has something in it', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'fanfare-example-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  writeFileSync(join(folder, 'backend.mjs'), 'mine');
+  await expect(startExample('node', ['--into', folder])).rejects.toThrow('has something in it already');
+  expect(readFileSync(join(folder, 'backend.mjs'), 'utf8')).toBe('mine');
 });
