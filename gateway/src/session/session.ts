@@ -186,7 +186,7 @@ export class Session implements SocketSession, Client, Living, MembershipListene
     return this.#open?.isBusy ?? false;
   }
 
-  /** To be called when the client is sent away. New commands are refused. Resolves once all others are answered. */
+  /** Resolves once all commands are answered. If there are some, new ones are refused from now on. */
   async answered(): Promise<void> {
     await this.#open?.answered();
   }
