@@ -167,37 +167,8 @@ async function measureFleet(
         const crowd = await fleet.gather(subscribersOf(channels, reached, subscribers, first));
         for (const { messages, inFlight } of [company, lonely]) {
           const run = await fleet.run(crowd, inTurn(channels, messages), { through: () => 0, inFlight });
-          const gatewaysUs = run.gatewaysUs.map((used) => Math.max(0, used - own.gatewayUs * run.seconds));
-          for (const [gateway, value] of gatewaysUs.entries()) {
-            const isReached = gateway >= first && gateway < first + reached;
-            const published = gateway === 0 ? messages : 0;
-            const pushes = isReached ? messages : 0;
-            if (published + pushes === 0) continue;
-            const wakeups = Math.max(0, (run.gatewaysWakeups[gateway] as number) - own.wakeups * run.seconds);
-            seen.gateway.push({ factors: [published, pushes, pushes * subscribers, wakeups], value });
-          }
-          const redisUs = Math.max(0, run.redisUs - now.redisUs * masters * run.seconds);
-          const redisOutputBytes = Math.max(0, run.redisOutputBytes - now.redisOutputBytes * masters * run.seconds);
-          if (inFlight > 1) {
-            // A master that stands alone takes half of what masters of a cluster do, because those see fewer messages
-            // in one read.
-            if (masters > 1) seen.redis.push({ factors: [messages, messages * reached], value: redisUs });
-            seen.output.push({ factors: [messages, messages * reached], value: redisOutputBytes });
-          }
-          const others = gatewaysUs.slice(1);
-          const row: Measured = {
-            masters,
-            gateways,
-            subscribers: name,
-            reached,
-            inFlight,
-            deliveriesPerPublish: run.delivered / messages,
-            publishingUs: (gatewaysUs[0] as number) / messages,
-            wakeups: (run.gatewaysWakeups[0] as number) / messages,
-            othersUs: others.length > 0 ? mean(others) / messages : undefined,
-            redisUs: redisUs / messages,
-            redisOutputBytes: redisOutputBytes / messages,
-          };
+          const where = { masters, gateways, set: name, subscribers, reached, first, messages, inFlight };
+          const row = observe(run, where, { ...own, master: now }, seen);
           rows.push(row);
           print(describeRow(row));
         }
@@ -209,6 +180,63 @@ async function measureFleet(
   } finally {
     await fleet.stop();
   }
+}
+
+/** Which run of the measurement a run is. */
+interface RunPlace {
+  readonly masters: number;
+  readonly gateways: number;
+  /** The name of the set of subscribers. */
+  readonly set: string;
+  /** How many subscribers each channel has on each gateway that it is on. */
+  readonly subscribers: number;
+  /** How many gateways have subscribers, from the `first` on. */
+  readonly reached: number;
+  readonly first: number;
+  readonly messages: number;
+  readonly inFlight: number;
+}
+
+/** Takes off a run what the fleet spends while it is idle, adds it to what was seen, and returns its row. */
+function observe(
+  run: FleetRun,
+  { masters, gateways, set, subscribers, reached, first, messages, inFlight }: RunPlace,
+  idle: Pick<IdleFleet, 'gatewayUs' | 'wakeups'> & { readonly master: PerMaster },
+  seen: Observations,
+): Measured {
+  const gatewaysUs = run.gatewaysUs.map((used) => Math.max(0, used - idle.gatewayUs * run.seconds));
+  for (const [gateway, value] of gatewaysUs.entries()) {
+    const isReached = gateway >= first && gateway < first + reached;
+    const published = gateway === 0 ? messages : 0;
+    const pushes = isReached ? messages : 0;
+    if (published + pushes === 0) continue;
+    const wakeups = Math.max(0, (run.gatewaysWakeups[gateway] as number) - idle.wakeups * run.seconds);
+    seen.gateway.push({ factors: [published, pushes, pushes * subscribers, wakeups], value });
+  }
+  const ofMasters = (name: keyof PerMaster) => Math.max(0, run[name] - idle.master[name] * masters * run.seconds);
+  const redisUs = ofMasters('redisUs');
+  const redisOutputBytes = ofMasters('redisOutputBytes');
+  if (inFlight > 1) {
+    const factors = [messages, messages * reached];
+    // A master that stands alone takes half of what masters of a cluster do, because those see fewer messages in one
+    // read.
+    if (masters > 1) seen.redis.push({ factors, value: redisUs });
+    seen.output.push({ factors, value: redisOutputBytes });
+  }
+  const others = gatewaysUs.slice(1);
+  return {
+    masters,
+    gateways,
+    subscribers: set,
+    reached,
+    inFlight,
+    deliveriesPerPublish: run.delivered / messages,
+    publishingUs: (gatewaysUs[0] as number) / messages,
+    wakeups: (run.gatewaysWakeups[0] as number) / messages,
+    othersUs: others.length > 0 ? mean(others) / messages : undefined,
+    redisUs: redisUs / messages,
+    redisOutputBytes: redisOutputBytes / messages,
+  };
 }
 
 function describeRow(row: Measured): string {
