@@ -5,12 +5,10 @@ const SHORT_LENGTH = 125;
 
 export const OPCODES = { text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
 
-/** Returns a masked text frame. The mask is zero, which is allowed and leaves the payload as it is. */
-export function textFrame(text: string): Buffer {
-  return dataFrame(text);
-}
-
-/** Returns a masked frame: a text frame for a string, a binary frame for bytes. */
+/**
+ * Returns a masked frame: a text frame for a string, a binary frame for bytes. The mask is zero, which is allowed and
+ * leaves the payload as it is.
+ */
 export function dataFrame(wire: string | Uint8Array): Buffer {
   const isText = typeof wire === 'string';
   const length = isText ? Buffer.byteLength(wire) : wire.length;

@@ -11,7 +11,7 @@ import {
   WebSocketIntake,
 } from '../generators/intake.js';
 import { GATEWAY_ANSWERS, payload, type Subscribe } from '../generators/reader.js';
-import { textFrame } from '../generators/websocket-frames.js';
+import { dataFrame } from '../generators/websocket-frames.js';
 import { ServerProcess } from './server-process.js';
 
 /** How messages reach a server. Both contenders of a comparison are fed in the same way, where that is possible. */
@@ -78,7 +78,7 @@ export async function startBareUws({
       const frames = numbers(sequence, count).map((number) => messageFrame(channel, number, size, dialect));
       if (kind === 'redis') return frames.map((frame) => redisCommand('PUBLISH', channel.name, frame)).join('');
       const messages = frames.map((frame) => `${channel.name} ${frame}`);
-      if (kind === 'websocket') return Buffer.concat(messages.map(textFrame));
+      if (kind === 'websocket') return Buffer.concat(messages.map(dataFrame));
       return httpPost(port, '/intake', `${messages.join('\n')}\n`);
     },
   };
@@ -126,7 +126,7 @@ export async function startFanfare({
     async openIntake(kind) {
       if (kind !== 'websocket') return TcpIntake.open(port, takeHttpReply);
       const intake = await WebSocketIntake.open(`ws://127.0.0.1:${port}/ws`);
-      intake.write(textFrame('{"type":"connect","id":1,"client":"bench/1"}'));
+      intake.write(dataFrame('{"type":"connect","id":1,"client":"bench/1"}'));
       return intake;
     },
     encode(kind, { name }, sequence, count, size) {
@@ -134,7 +134,7 @@ export async function startFanfare({
       const payloads = numbers(sequence, count).map((number) => payload(number, size));
       if (kind === 'websocket') {
         const frame = (data: string, index: number) =>
-          textFrame(`{"type":"publish","id":${sequence + index + 2},"channel":${channel},"data":${data}}`);
+          dataFrame(`{"type":"publish","id":${sequence + index + 2},"channel":${channel},"data":${data}}`);
         return Buffer.concat(payloads.map(frame));
       }
       const messages = payloads.map((data) => `{"channel":${channel},"data":${data}}`);

@@ -6,7 +6,7 @@ import { JSON_SUBPROTOCOL } from '@fanfare/protocol/json';
 import { WebSocketIntake } from '../generators/intake.js';
 import { GATEWAY_ANSWERS, payload, type Subscribe } from '../generators/reader.js';
 import { ReaderPool } from '../generators/reader-pool.js';
-import { textFrame } from '../generators/websocket-frames.js';
+import { dataFrame } from '../generators/websocket-frames.js';
 import { type GatewayProcess, startGateway } from '../topology/gateway-process.js';
 import { freePort, type RedisNode, type RedisServers, startCluster, startRedis } from '../topology/redis-servers.js';
 import { type Spent, watchSpent } from './spent.js';
@@ -75,7 +75,7 @@ export class Fleet {
       this.gateways.push(gateway);
       pin(gateway.pid);
       const intake = await WebSocketIntake.open(gateway.url);
-      intake.write(textFrame('{"type":"connect","id":1,"client":"sizing/1"}'));
+      intake.write(dataFrame('{"type":"connect","id":1,"client":"sizing/1"}'));
       this.#intakes.push(intake);
     }
   }
@@ -162,7 +162,7 @@ export class Fleet {
     this.#sequences.set(channel, sequence);
     const data = payload(sequence, SIZE);
     const frame = `{"type":"publish","id":${++this.#id},"channel":"${channel}","data":${data}}`;
-    this.#intakes[gateway]?.write(textFrame(frame));
+    this.#intakes[gateway]?.write(dataFrame(frame));
   }
 
   /** Measures what the fleet spends while nothing is published. */

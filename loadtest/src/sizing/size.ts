@@ -51,8 +51,9 @@ const MAX_GATEWAYS = 1_000;
 const MAX_MASTERS = 128;
 
 /**
- * The smallest fleet whose busiest gateway and master stay within the limits. Each step adds what the
- * step before it lacked. @throws if no fleet can carry it, which one hot channel is enough for
+ * The smallest fleet whose busiest gateway and master stay within the limits. Each step adds what the step before it
+ * lacked.
+ * @throws {Error} if no fleet can carry the load; a single hot channel can be the reason
  */
 export function sizeFor(wanted: Omit<Load, 'gateways' | 'masters'>, costs: Costs, limits = DEFAULT_LIMITS): Size {
   let load: Load = { ...wanted, gateways: 1, masters: 1 };

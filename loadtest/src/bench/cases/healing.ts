@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TcpIntake, takeRedisReply, WebSocketIntake } from '../../generators/intake.js';
-import { textFrame } from '../../generators/websocket-frames.js';
+import { dataFrame } from '../../generators/websocket-frames.js';
 import { watchCpu } from '../../report/cpu.js';
 import type { Contender } from '../../servers/contender.js';
 import { redisCommand } from '../../servers/contender.js';
@@ -23,12 +23,12 @@ const STRIDE = 1_000;
  */
 export async function measureHealing(gateway: Contender, redisPort: number, channels: number): Promise<HealingResult> {
   const client = await WebSocketIntake.open(`ws://127.0.0.1:${gateway.port}/ws`);
-  client.write(textFrame('{"type":"connect","id":1}'));
+  client.write(dataFrame('{"type":"connect","id":1}'));
   const names = Array.from({ length: channels }, (_, index) => `bench-${index}`);
   for (let from = 0; from < channels; from += STRIDE) {
     const frames = names
       .slice(from, from + STRIDE)
-      .map((channel, i) => textFrame(JSON.stringify({ type: 'subscribe', id: from + i + 2, channel })));
+      .map((channel, i) => dataFrame(JSON.stringify({ type: 'subscribe', id: from + i + 2, channel })));
     client.write(Buffer.concat(frames));
     await until(gateway, 'fanfare_subscriptions', from + frames.length);
   }
