@@ -43,7 +43,7 @@ export interface ClusterServers extends RedisServers {
 export interface SentinelServers extends RedisServers {
   readonly masterName: string;
   readonly sentinels: readonly RedisNode[];
-  /** The node that the sentinels call master now. */
+  /** The node that most sentinels call master now: the one that led a failover says so before the others have heard. */
   master(): Promise<RedisNode>;
 }
 
@@ -148,17 +148,15 @@ class Cluster implements ClusterServers {
   }
 
   async masterOf(slot: number): Promise<RedisNode> {
-    const votes = new Map<number, number>();
-    await Promise.all(
+    const claims = await Promise.all(
       this.nodes.map(async (node) => {
         const ranges = await orUndefined(
           node.client.call('CLUSTER', 'SLOTS') as Promise<[number, number, [string, number]][]>,
         );
-        const range = ranges?.find(([first, last]) => first <= slot && slot <= last);
-        if (range) votes.set(range[2][1], (votes.get(range[2][1]) ?? 0) + 1);
+        return ranges?.find(([first, last]) => first <= slot && slot <= last)?.[2][1];
       }),
     );
-    const [port] = [...votes].sort((a, b) => b[1] - a[1])[0] ?? [];
+    const port = mostNamed(claims);
     const master = this.nodes.find((node) => node.port === port);
     if (!master) throw new Error(`nobody claims slot ${slot}`);
     return master;
@@ -242,11 +240,14 @@ export async function startSentinel(
     nodes,
     sentinels,
     async master() {
-      const first = await Promise.any(
-        sentinels.map(({ client }) => client.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', masterName)),
+      const answers = await Promise.all(
+        sentinels.map(({ client }) =>
+          orUndefined(client.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', masterName) as Promise<[string, string]>),
+        ),
       );
-      const port = Number((first as string[])[1]);
-      return nodes.find((node) => node.port === port) as RedisNode;
+      const master = nodes.find((node) => node.port === mostNamed(answers.map((answer) => Number(answer?.[1]))));
+      if (!master) throw new Error('no sentinel names a master');
+      return master;
     },
     stop: () => stopAll(all),
   };
@@ -311,6 +312,13 @@ function succeeds(call: Promise<unknown>): Promise<boolean> {
     () => true,
     () => false,
   );
+}
+
+/** Returns the port that most of those who answered name. */
+function mostNamed(ports: readonly (number | undefined)[]): number | undefined {
+  const votes = new Map<number, number>();
+  for (const port of ports) if (port) votes.set(port, (votes.get(port) ?? 0) + 1);
+  return [...votes].sort((a, b) => b[1] - a[1])[0]?.[0];
 }
 
 /**
