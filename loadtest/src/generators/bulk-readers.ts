@@ -17,17 +17,12 @@ export interface BulkAnswer {
 export interface BulkData {
   /** Holds one element: the number of messages received in full by all readers together. */
   readonly received: Float64Array;
-  /** Holds one element: how long to nap, ms. Whoever changes it wakes the thread by `Atomics.notify`. */
-  readonly napMs: Int32Array;
+  /**
+   * Holds one element: 1 while the thread is to read nothing, else 0. Whoever changes it wakes the thread by
+   * `Atomics.notify`.
+   */
+  readonly isAsleep: Int32Array;
 }
-
-/**
- * How long the thread naps between two strokes, ms. A server can write some 16 KiB a turn to each of 1,000 subscribers
- * every 3.5 ms, and 64 KiB fit into a socket's first receive buffer.
- */
-const NAP_MS = 8;
-/** The nap of a thread that sleeps until it is woken, ms: longer than any run. */
-const SLEEP_MS = 60_000;
 
 /**
  * Readers in a thread of their own, which reads in strokes: between two strokes it naps, and what arrives meanwhile
@@ -38,7 +33,7 @@ export class BulkReaders {
   readonly #worker: Worker;
   readonly #data: BulkData = {
     received: new Float64Array(new SharedArrayBuffer(8)),
-    napMs: new Int32Array(new SharedArrayBuffer(4)).fill(NAP_MS),
+    isAsleep: new Int32Array(new SharedArrayBuffer(4)),
   };
 
   constructor() {
@@ -56,12 +51,12 @@ export class BulkReaders {
 
   /** Reads nothing until {@link wake} is called. It is for runs whose messages fit into the receive buffers. */
   sleep(): void {
-    this.#data.napMs[0] = SLEEP_MS;
+    this.#data.isAsleep[0] = 1;
   }
 
   wake(): void {
-    this.#data.napMs[0] = NAP_MS;
-    Atomics.notify(this.#data.napMs, 0);
+    this.#data.isAsleep[0] = 0;
+    Atomics.notify(this.#data.isAsleep, 0);
   }
 
   /** Resolves once `total` messages have arrived, or after `deadlineMs`. */

@@ -39,5 +39,13 @@ export const MEMORY: Bar = {
   isMet: (_ratio, difference) => difference <= MEMORY_ALLOWANCE_BYTES,
 };
 
-/** Each burst of 32 or more has to reach this share of the best of them. */
+/** Each burst from 32 up has to reach this share of the best among the smaller ones of them. */
 export const NO_CLIFF_SHARE = 0.8;
+
+/**
+ * Returns the least share that a figure has of the best one up to it, itself included. It is 1 where no figure is worse
+ * than one before it.
+ */
+export function worstStep(figures: readonly number[]): number {
+  return Math.min(...figures.map((figure, index) => figure / Math.max(...figures.slice(0, index + 1))));
+}

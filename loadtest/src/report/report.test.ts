@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { DURABLE_FANOUT, LATENCY, MEMORY } from './bars.js';
+import { DURABLE_FANOUT, LATENCY, MEMORY, worstStep } from './bars.js';
 import { Report, type Row, summarize } from './report.js';
 import { median, percentile } from './statistics.js';
 
@@ -22,6 +22,11 @@ it('knows bars that are ceilings and bars that are differences', () => {
   expect(summarize({ ...row, bar: LATENCY, baseline: [10], fanfare: [14.1] }).met).toBe(false);
   expect(summarize({ ...row, bar: MEMORY, baseline: [700], fanfare: [700 + 1536] }).met).toBe(true);
   expect(summarize({ ...row, bar: MEMORY, baseline: [700], fanfare: [700 + 1537] }).met).toBe(false);
+});
+
+it('sees a cliff where a larger burst is slower, and none where it is faster', () => {
+  expect(worstStep([4, 5, 14])).toBe(1);
+  expect(worstStep([10, 7, 9])).toBe(0.7);
 });
 
 it('prints a missed bar as missed', () => {
