@@ -22,8 +22,9 @@ const PROGRAMS = [
 /** The program that Debian asks before a package starts its service; exit code 101 forbids it (invoke-rc.d(8)). */
 const START_POLICY = '/usr/sbin/policy-rc.d';
 
-export async function ensureTestPrograms() {
-  const missing = PROGRAMS.filter(([program]) => !isInPath(program)).map(([, name]) => name);
+/** @param {[string, string][]} further programs beside those of `npm test`, each with its Debian package */
+export async function ensureTestPrograms(further = []) {
+  const missing = [...PROGRAMS, ...further].filter(([program]) => !isInPath(program)).map(([, name]) => name);
   if (!hasPython('jwt')) missing.push('python3-jwt');
   if (!hasPython('websockets')) missing.push('python3-websockets');
   if (missing.length === 0) return;
