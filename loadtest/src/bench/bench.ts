@@ -2,16 +2,10 @@ import { Report } from '../report/report.js';
 import { type BenchDialect, startBareUws, startFanfare } from '../servers/contender.js';
 import { startRedis } from '../servers/redis.js';
 import { CLIENT_CORE, pinSelf } from '../servers/server-process.js';
-import { type Bench, PLANS, type Plan, SECTIONS, type Section } from './plan.js';
-import {
-  benchChannels,
-  benchFanout,
-  benchHealing,
-  benchInFlight,
-  benchLatency,
-  benchMemory,
-  benchPublishes,
-} from './sections.js';
+import { benchJoins } from './joins.js';
+import { benchApart, benchInFlight, benchOpenLoop, benchPublishers, benchWorkers } from './one-by-one.js';
+import { type Bench, PLANS, type Plan, type Section } from './plan.js';
+import { benchChannels, benchFanout, benchHealing, benchLatency, benchMemory, benchPublishes } from './sections.js';
 
 interface BenchOptions {
   readonly extent: keyof typeof PLANS;
@@ -33,6 +27,11 @@ const RUNS: Record<Section, (bench: Bench) => Promise<void>> = {
   publishes: benchPublishes,
   memory: benchMemory,
   healing: benchHealing,
+  publishers: benchPublishers,
+  workers: benchWorkers,
+  apart: benchApart,
+  'open-loop': benchOpenLoop,
+  joins: benchJoins,
 };
 
 /** Runs the sections one after the other. If a section fails, that is reported and the next one runs. */
@@ -52,12 +51,12 @@ export async function runBench(options: BenchOptions): Promise<Report> {
     report,
     redis,
     signal: options.signal,
-    startBaseline: (nodeFlags) => startBareUws({ redisPort: redis?.port, nodeFlags, dialect: options.dialect }),
-    startFanfare: (nodeFlags) => startFanfare({ redisPort: redis?.port, nodeFlags, dialect: options.dialect }),
+    startBaseline: (more) => startBareUws({ redisPort: redis?.port, dialect: options.dialect, ...more }),
+    startFanfare: (more) => startFanfare({ redisPort: redis?.port, dialect: options.dialect, ...more }),
     startPublishingGateway: () => startFanfare({ redisPort: redis?.port, core: CLIENT_CORE }),
   };
   try {
-    for (const section of SECTIONS.filter((name) => options.sections.includes(name))) {
+    for (const section of options.sections) {
       await RUNS[section](bench).catch((error: Error) => report.fault(`${section}: ${error.message}`));
       if (options.signal.aborted) break;
     }

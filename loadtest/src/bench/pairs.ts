@@ -12,9 +12,13 @@ export interface Pair<T> {
 }
 
 /** Runs both servers at once on the same core. Only one at a time has something to do. */
-export async function withPair(bench: Bench, action: (pair: Pair<Contender>) => Promise<void>): Promise<void> {
+export async function withPair(
+  bench: Bench,
+  action: (pair: Pair<Contender>) => Promise<void>,
+  { workers = 1 } = {},
+): Promise<void> {
   const baseline = await bench.startBaseline();
-  const fanfare = await bench.startFanfare().catch(async (error: Error) => {
+  const fanfare = await bench.startFanfare({ workers }).catch(async (error: Error) => {
     await baseline.server.stop();
     throw error;
   });
@@ -25,23 +29,40 @@ export async function withPair(bench: Bench, action: (pair: Pair<Contender>) => 
   }
 }
 
-/** Opens the same lane on both servers, with as many subscribers as the plan has. */
+/** A lane that both servers have. */
+interface SameLane extends Pick<LaneOptions, 'channels' | 'promptShare' | 'intake' | 'publishers'> {
+  /** How many subscribers there are. Default: as many as the plan has. */
+  readonly subscribers?: number;
+  /** Another gateway, which takes the publishes to Fanfare. */
+  readonly apart?: Contender | undefined;
+}
+
+/** Opens the same lane on both servers. */
 export async function withLanes(
   bench: Bench,
   pair: Pair<Contender>,
-  { intake, ...same }: Pick<LaneOptions, 'channels' | 'promptShare' | 'intake'>,
+  options: SameLane,
   action: (lanes: Pair<Lane>) => Promise<void>,
 ): Promise<void> {
-  const { subscribers } = bench.plan;
-  const intakes = intakesOf(bench, intake);
-  const open = (side: Side) => Lane.open({ ...same, subscribers, contender: pair[side], intake: intakes[side] });
-  const baseline = await open('baseline');
+  const baseline = await openLane(bench, pair, 'baseline', options);
   try {
-    const fanfare = await open('fanfare');
+    const fanfare = await openLane(bench, pair, 'fanfare', options);
     await action({ baseline, fanfare }).finally(() => fanfare.close());
   } finally {
     await baseline.close();
   }
+}
+
+/** Opens the lane of one of the servers. */
+export function openLane(bench: Bench, pair: Pair<Contender>, side: Side, options: SameLane): Promise<Lane> {
+  const { subscribers = bench.plan.subscribers, apart, ...same } = options;
+  return Lane.open({
+    ...same,
+    subscribers,
+    contender: pair[side],
+    intake: intakesOf(bench, options.intake)[side],
+    publishTo: side === 'fanfare' ? apart : undefined,
+  });
 }
 
 /** The results of one server: rounds, each of several slices. */
@@ -73,15 +94,22 @@ export async function alternate<Subject, Result>(
   return results;
 }
 
-const SIDES = ['baseline', 'fanfare'] as const;
-type Side = (typeof SIDES)[number];
+export const SIDES = ['baseline', 'fanfare'] as const;
+export type Side = (typeof SIDES)[number];
 
 export function endIf({ aborted }: AbortSignal): void {
   if (aborted) throw new Error('ended early');
 }
 
-/** Returns the figures and CPU of a row, each as the means of the slices of each round. */
-export function columns<Result extends { readonly cpu?: CpuShares }>(
+/** What else a result may tell, beside the figure of its row. */
+interface Beside {
+  readonly cpu?: CpuShares;
+  /** How many messages a prompt subscriber found in one read, on average: so many left the server together. */
+  readonly messagesPerRead?: number;
+}
+
+/** Returns the figures of a row and what stands beside them, each as the means of the slices of each round. */
+export function columns<Result extends Beside>(
   { baseline, fanfare }: Pair<Results<Result>>,
   figureOf: (result: Result) => number,
 ) {
@@ -91,10 +119,17 @@ export function columns<Result extends { readonly cpu?: CpuShares }>(
     fanfare: figures(fanfare),
     baselineCpu: meanShares(baseline.flat()),
     fanfareCpu: meanShares(fanfare.flat()),
+    baselinePerRead: meanPerRead(baseline.flat()),
+    fanfarePerRead: meanPerRead(fanfare.flat()),
   };
 }
 
-function meanShares(results: readonly { readonly cpu?: CpuShares }[]): CpuShares | undefined {
+function meanPerRead(results: readonly Beside[]): number | undefined {
+  const known = results.flatMap(({ messagesPerRead }) => messagesPerRead ?? []);
+  return known.length === 0 ? undefined : mean(known);
+}
+
+function meanShares(results: readonly Beside[]): CpuShares | undefined {
   const shares = results.flatMap(({ cpu }) => cpu ?? []);
   if (shares.length === 0) return undefined;
   return { client: mean(shares.map(({ client }) => client)), server: mean(shares.map(({ server }) => server)) };
@@ -109,5 +144,5 @@ export function intakesOf({ redis }: Bench, direct: IntakeKind): Pair<IntakeKind
 
 export function describeIntake(bench: Bench, direct: IntakeKind): string {
   if (bench.redis) return `baseline fed by Redis PUBLISH, Fanfare by ${direct} and Redis`;
-  return `both fed by ${direct === 'http' ? 'HTTP, one request a burst' : 'one WebSocket, one frame a message'}`;
+  return `both fed by ${direct === 'http' ? 'HTTP' : 'WebSocket, one frame a message'}`;
 }

@@ -1,4 +1,4 @@
-/** The sections of `fanfare-load bench`: which cases they measure, and with which bar. */
+/** Sections of `fanfare-load bench`: which cases they measure, and with which bar. */
 import { Lane } from '../generators/lane.js';
 import * as bars from '../report/bars.js';
 import { type Summary, summarize } from '../report/report.js';
@@ -6,27 +6,25 @@ import type { BenchChannel, Contender, IntakeKind } from '../servers/contender.j
 import { runChannels } from './cases/channels.js';
 import { type FanoutResult, runFanout } from './cases/fanout.js';
 import { measureHealing } from './cases/healing.js';
-import { type InFlightResult, runInFlight } from './cases/in-flight.js';
 import { runLatency } from './cases/latency.js';
 import { measureMemory } from './cases/memory.js';
 import { type PublishesResult, runPublishes } from './cases/publishes.js';
 import { measureMinimalScript, measurePublish } from './cases/redis-ceilings.js';
 import { alternate, columns, describeIntake, endIf, intakesOf, type Pair, withLanes, withPair } from './pairs.js';
-import type { Bench } from './plan.js';
+import { type Bench, DURABLE, WARM_MS } from './plan.js';
 
-const DURABLE: BenchChannel = { name: 'bench', durable: true };
-const LIVE: BenchChannel = { name: 'live:bench', durable: false };
 const SIZES = [64, 512];
-/** How long a run goes on before the measured ones, ms, while code gets compiled and buffers grow. */
-const WARM_MS = 150;
 
 export async function benchFanout(bench: Bench): Promise<void> {
   const { plan, report } = bench;
   await withPair(bench, async (pair) => {
     for (const intake of bench.redis ? (['http'] as const) : plan.intakes) {
-      for (const channel of [DURABLE, LIVE]) {
+      for (const channel of plan.fanoutChannels) {
         const kind = channel.durable ? 'durable' : 'live';
-        report.begin(`fan-out, ${kind}`, `${plan.subscribers} subscribers, bursts; ${describeIntake(bench, intake)}`);
+        report.begin(
+          `fan-out, ${kind}`,
+          `${plan.subscribers} subscribers, bursts, one write each; ${describeIntake(bench, intake)}`,
+        );
         const lane = { channels: [channel], promptShare: 0.02, intake };
         await withLanes(bench, pair, lane, (lanes) => fanoutCases(bench, lanes, `fan-out ${kind} ${intake}`, channel));
       }
@@ -65,48 +63,6 @@ async function fanoutCases(bench: Bench, lanes: Pair<Lane>, group: string, chann
   }
 }
 
-export async function benchInFlight(bench: Bench): Promise<void> {
-  const { plan, report } = bench;
-  await withPair(bench, async (pair) => {
-    for (const channel of [DURABLE, LIVE]) {
-      const kind = channel.durable ? 'durable' : 'live';
-      const group = `in flight, ${kind}`;
-      report.begin(
-        group,
-        `${plan.subscribers} subscribers, published one by one, so many in flight; ${describeIntake(bench, 'websocket')}`,
-      );
-      const lane = { channels: [channel], promptShare: 0.02, intake: 'websocket' } as const;
-      await withLanes(bench, pair, lane, (lanes) => inFlightCases(bench, lanes, group));
-    }
-  });
-}
-
-async function inFlightCases(bench: Bench, lanes: Pair<Lane>, group: string): Promise<void> {
-  const { plan, report } = bench;
-  for (const lane of [lanes.baseline, lanes.fanfare])
-    await runInFlight(lane, { inFlight: 32, size: 64 }, plan.longWarmMs);
-  for (const size of SIZES) {
-    for (const inFlight of plan.inFlight) {
-      const results = await alternate(bench, lanes, (lane, isWarmUp) =>
-        runInFlight(lane, { inFlight, size }, isWarmUp ? WARM_MS : plan.sliceMs),
-      );
-      report.add({
-        group,
-        name: `${size} B, ${inFlight} in flight`,
-        unit: 'deliveries/s',
-        bar: bars.IN_FLIGHT(inFlight, size),
-        ...columns(results, (one) => one.deliveriesPerSecond),
-      });
-      const side = (name: string, unit: 'us' | 'messages', figureOf: (result: InFlightResult) => number) => {
-        const { baseline, fanfare } = columns(results, figureOf);
-        report.add({ group, name, unit, baseline, fanfare });
-      };
-      side('  server CPU a message', 'us', (one) => one.cpuMicrosPerMessage);
-      side('  messages a read', 'messages', (one) => one.messagesPerRead);
-    }
-  }
-}
-
 export async function benchLatency(bench: Bench): Promise<void> {
   const { plan, report } = bench;
   const rate = 50_000 / plan.subscribers;
@@ -119,9 +75,10 @@ export async function benchLatency(bench: Bench): Promise<void> {
   await withPair(bench, async (pair) => {
     const lane = { channels: [DURABLE], promptShare: 1, intake: direct } as const;
     await withLanes(bench, pair, lane, async (lanes) => {
-      const results = await alternate(bench, lanes, (lane, isWarmUp) =>
-        runLatency(lane, { messagesPerSecond: rate, size: 64 }, isWarmUp ? plan.firstWarmMs : plan.latencySliceMs),
-      );
+      const results = await alternate(bench, lanes, (lane, isWarmUp) => {
+        const runMs = isWarmUp ? plan.firstWarmMs : plan.latencySliceMs;
+        return runLatency(lane, { messagesPerSecond: rate, size: 64 }, (elapsedMs) => elapsedMs >= runMs);
+      });
       const group = 'latency';
       report.add({ group, name: 'p50', unit: 'ms', ...columns(results, (one) => one.p50Ms) });
       report.add({ group, name: 'p99', unit: 'ms', bar: bars.LATENCY, ...columns(results, (one) => one.p99Ms) });
@@ -236,7 +193,7 @@ export async function benchMemory(bench: Bench): Promise<void> {
   for (const { name, bar, channelOf } of cases) {
     const measure = async (start: Bench['startFanfare']) => {
       endIf(bench.signal);
-      const contender = await start(FIXED_YOUNG_GENERATION);
+      const contender = await start({ nodeFlags: FIXED_YOUNG_GENERATION });
       return measureMemory(contender, plan.connections, channelOf).finally(() => contender.server.stop());
     };
     const baseline = await measure(bench.startBaseline);

@@ -1,18 +1,28 @@
 import { writeFileSync } from 'node:fs';
 import { runBench } from '../bench/bench.js';
-import { SECTIONS, type Section } from '../bench/plan.js';
+import { LONG_SECTIONS, SECTIONS, type Section } from '../bench/plan.js';
 import { parseFlags, UsageError, wholeNumber } from './flags.js';
 import { interruption } from './output.js';
+
+const list = (sections: readonly Section[]) =>
+  sections.map((name) => `  ${name.padEnd(16)}  ${SECTIONS[name]}`).join('\n');
+const ALL = Object.keys(SECTIONS) as Section[];
+const SHORT = ALL.filter((name) => !LONG_SECTIONS.includes(name));
 
 export const BENCH_USAGE = `fanfare-load bench [flags]   measures Fanfare beside a bare uWebSockets.js server
 
   --quick           one round, fewer cases, fewer connections (about half a minute)
-  --full            more cases, longer runs
+  --full            all sections, more cases, longer runs
   --rounds <n>      rounds of each case (default 3; medians are printed)
-  --only <list>     of ${SECTIONS.join(',')}
+  --only <list>     the sections to run, of those below
   --redis           with Redis in the path (needs redis-server)
   --dialect <name>  json or compact (default: what the SDK takes); the baseline is fed frames of the same size
   --json <file>     writes every figure as JSON as well
+
+sections:
+${list(SHORT)}
+sections that run with --full, or when --only names them:
+${list(LONG_SECTIONS)}
 `;
 
 const OPTIONS = {
@@ -32,8 +42,8 @@ const OPTIONS = {
 export async function benchCommand(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseFlags(args, OPTIONS);
   if (positionals.length > 0) throw new UsageError(`bench takes flags only, not ${positionals.join(' ')}`);
-  const only = values.only?.split(',') ?? SECTIONS;
-  const unknown = only.find((name) => !SECTIONS.includes(name as Section));
+  const only = values.only?.split(',') ?? (values.full ? ALL : SHORT);
+  const unknown = only.find((name) => !Object.hasOwn(SECTIONS, name));
   if (unknown !== undefined) throw new UsageError(`--only knows no ${unknown}`);
   const { dialect } = values;
   if (dialect !== 'json' && dialect !== 'compact') throw new UsageError(`--dialect knows no ${dialect}`);

@@ -14,6 +14,12 @@ export interface LaneOptions {
   /** Share of the subscribers that is read at once, 0-1. The others are read in bulk. */
   readonly promptShare: number;
   readonly intake: IntakeKind;
+  /**
+   * How many publishers there are, each with a connection. Default 1, which writes at once what is published at once.
+   * Several take turns, each with one message a write; over HTTP each has one request in flight at a time. The lane must
+   * have one channel then.
+   */
+  readonly publishers?: number | undefined;
   /** The server that takes the publishes, if it is not `contender`. */
   readonly publishTo?: Contender | undefined;
 }
@@ -29,14 +35,16 @@ export class Lane {
   readonly subscribers: number;
   readonly #kind: IntakeKind;
   readonly #publishTo: Contender;
-  #intake: Intake | undefined;
+  readonly #publishers: number;
+  #intakes: Writer[] = [];
   #turn = 0;
   #sequence = 1;
   /** How many messages were published since {@link reset}. */
   #published = 0;
 
-  private constructor({ contender, channels, subscribers, intake, publishTo = contender }: LaneOptions) {
-    this.#publishTo = publishTo;
+  private constructor({ contender, channels, subscribers, intake, publishers = 1, publishTo }: LaneOptions) {
+    this.#publishTo = publishTo ?? contender;
+    this.#publishers = publishers;
     this.contender = contender;
     this.channels = channels;
     this.subscribers = subscribers;
@@ -57,15 +65,19 @@ export class Lane {
   async #connect({ contender, channels, subscribers, promptShare, intake }: LaneOptions): Promise<void> {
     const perPart = subscribers / INTERLEAVED;
     const subscribe = (count: number, part: number) =>
-      Array.from({ length: count }, (_, i) =>
-        contender.subscribe(channels[(part * count + i) % channels.length] as BenchChannel),
-      );
+      Array.from({ length: count }, (_, i) => ({
+        ...contender.subscribe(channels[(part * count + i) % channels.length] as BenchChannel),
+        publishers: this.#publishers,
+      }));
     for (let part = 0; part < INTERLEAVED; part++) {
       const prompt = Math.round(perPart * promptShare);
       await this.bulk.open(subscribe(perPart - prompt, part));
       await this.prompt.open(subscribe(prompt, part));
     }
-    this.#intake = await this.#publishTo.openIntake(intake);
+    for (let i = 0; i < this.#publishers; i++) {
+      const opened = await this.#publishTo.openIntake(intake);
+      this.#intakes.push(intake === 'http' && this.#publishers > 1 ? new OneAtATime(opened) : opened);
+    }
   }
 
   /** Starts to count from 0 again. */
@@ -75,10 +87,18 @@ export class Lane {
     await this.bulk.reset();
   }
 
-  /** Publishes `count` messages with payloads of `size` bytes, in one write, to the channel whose turn it is. */
+  /**
+   * Publishes `count` messages with payloads of `size` bytes to the channel whose turn it is: in one write, or one a write
+   * by several publishers in turn.
+   */
   publish(count: number, size: number): void {
     const channel = this.channels[this.#turn] as BenchChannel;
-    this.#intake?.write(this.#publishTo.encode(this.#kind, channel, this.#sequence, count, size));
+    const each = this.#publishers === 1 ? count : 1;
+    for (let done = 0; done < count; done += each) {
+      const sequence = this.#sequence + done;
+      const bytes = this.#publishTo.encode(this.#kind, channel, sequence, each, size);
+      this.#intakes[sequence % this.#publishers]?.write(bytes);
+    }
     this.#turn = (this.#turn + 1) % this.channels.length;
     if (this.#turn === 0) this.#sequence += count;
     this.#published += count;
@@ -108,14 +128,19 @@ export class Lane {
     });
   }
 
+  /** How many messages a prompt subscriber found in one read since {@link reset}, on average. */
+  get messagesPerRead(): number {
+    return this.prompt.received / this.prompt.reads;
+  }
+
   /** What went wrong so far, if anything did. */
   get fault(): string | undefined {
-    return this.#intake?.fault ?? this.prompt.fault;
+    return this.#refusal ?? this.prompt.fault;
   }
 
   /** Rejects if a publish was refused, or if not every subscriber receives exactly `messages` of them. */
   async check(messages: number, deadlineMs: number): Promise<void> {
-    if (this.#intake?.fault) throw new Error(`${this.contender.name} refused a publish: ${this.#intake.fault}`);
+    if (this.#refusal) throw new Error(`${this.contender.name} refused a publish: ${this.#refusal}`);
     await this.bulk.waitFor(messages * (this.subscribers - this.prompt.readers.length), deadlineMs);
     this.prompt.check(messages);
     await this.bulk.check(messages);
@@ -123,7 +148,43 @@ export class Lane {
 
   async close(): Promise<void> {
     this.prompt.close();
-    this.#intake?.close();
+    for (const intake of this.#intakes) intake.close();
     await this.bulk.close();
+  }
+
+  get #refusal(): string | undefined {
+    return this.#intakes.find(({ fault }) => fault)?.fault;
+  }
+}
+
+type Writer = Pick<Intake, 'write' | 'close' | 'fault'>;
+
+/** Requests over one connection: each leaves when the one before was answered, as HTTP clients do it. */
+class OneAtATime implements Writer {
+  readonly #intake: Intake;
+  readonly #waiting: (Buffer | string)[] = [];
+  #isBusy = false;
+
+  constructor(intake: Intake) {
+    this.#intake = intake;
+    intake.onReply = () => {
+      const next = this.#waiting.shift();
+      this.#isBusy = next !== undefined;
+      if (next !== undefined) intake.write(next);
+    };
+  }
+
+  get fault(): string | undefined {
+    return this.#intake.fault;
+  }
+
+  write(request: Buffer | string): void {
+    if (this.#isBusy) this.#waiting.push(request);
+    else this.#intake.write(request);
+    this.#isBusy = true;
+  }
+
+  close(): void {
+    this.#intake.close();
   }
 }

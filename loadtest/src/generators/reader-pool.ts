@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Reader, type ReaderEvents, type Subscribe } from './reader.js';
 
-/** One of so many readers reads its messages. The others count them. */
-const VERIFIED_SHARE = 125;
+/** One of so many readers reads its messages, unless it is said otherwise. The others count them. */
+const VERIFIED_ONE_OF = 125;
 /** How many handshakes are under way at once. */
 const CONCURRENT_CONNECTS = 100;
 const CONNECT_DEADLINE_MS = 30_000;
@@ -12,11 +12,19 @@ export class ReaderPool implements ReaderEvents {
   readonly readers: Reader[] = [];
   /** How many messages all readers together have received in full. */
   received = 0;
+  /** In how many reads they have received them. */
+  reads = 0;
   /** The first thing that must not happen, if one did. */
   fault: string | undefined;
   /** Called for every reader that received messages. */
   onProgress: (reader: Reader, count: number) => void = () => {};
+  readonly #verifiedOneOf: number;
   #isOpen = true;
+
+  /** @param verifiedOneOf one of so many readers reads its messages */
+  constructor(verifiedOneOf = VERIFIED_ONE_OF) {
+    this.#verifiedOneOf = verifiedOneOf;
+  }
 
   /** Opens one more reader for each entry. Rejects if one is not subscribed in time. */
   async open(subscribes: readonly Subscribe[]): Promise<void> {
@@ -28,7 +36,7 @@ export class ReaderPool implements ReaderEvents {
     };
     while (opened < subscribes.length || pending > 0) {
       while (opened < subscribes.length && pending < CONCURRENT_CONNECTS) {
-        const verifies = this.readers.length % VERIFIED_SHARE === 0;
+        const verifies = this.readers.length % this.#verifiedOneOf === 0;
         pending++;
         this.readers.push(new Reader(subscribes[opened++] as Subscribe, verifies, this, onReady));
       }
@@ -41,6 +49,7 @@ export class ReaderPool implements ReaderEvents {
 
   onMessages(reader: Reader, count: number): void {
     this.received += count;
+    this.reads++;
     this.onProgress(reader, count);
   }
 
@@ -51,6 +60,7 @@ export class ReaderPool implements ReaderEvents {
   /** Starts to count from 0 again. */
   reset(): void {
     this.received = 0;
+    this.reads = 0;
     for (const reader of this.readers) reader.reset();
   }
 

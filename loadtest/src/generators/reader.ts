@@ -21,6 +21,11 @@ export interface Subscribe {
    * whatever stands around it.
    */
   readonly counted?: 'frames' | 'markers';
+  /**
+   * How many publishers take turns with the messages. The messages of each come in order, and those of two in any order.
+   * Default 1.
+   */
+  readonly publishers?: number | undefined;
 }
 
 export interface ReaderEvents {
@@ -42,8 +47,8 @@ export const MARKER = '~fanfare-load~';
 /**
  * A subscriber that costs next to nothing: once subscribed, it counts. A message frame is one of 126 bytes and more, or
  * an array; the others are control frames. How many messages an array holds follows from its length and that of its
- * first message. A reader that `verifies` reads each message and checks that the numbers in the payloads are
- * contiguous.
+ * first message. A reader that `verifies` reads each message and checks that the numbers in the payloads of each
+ * publisher are contiguous.
  */
 export class Reader {
   /** How many messages were received in full. */
@@ -54,7 +59,8 @@ export class Reader {
   readonly #subscribe: Subscribe;
   #isSubscribed = false;
   #onReady: () => void;
-  #sequence: number | undefined;
+  /** The last number of each publisher. */
+  readonly #last: number[] = [];
   /** Messages of this read that were verified. */
   #verified = 0;
 
@@ -80,10 +86,10 @@ export class Reader {
     );
   }
 
-  /** Forgets what was counted, and which number came last. */
+  /** Forgets what was counted, and which numbers came last. */
   reset(): void {
     this.messages = 0;
-    this.#sequence = undefined;
+    this.#last.length = 0;
   }
 
   destroy(): void {
@@ -127,12 +133,13 @@ export class Reader {
   }
 
   #verify(text: string): void {
-    for (const [, digits] of text.matchAll(SEQUENCE)) {
-      const sequence = Number(digits);
-      if (this.#sequence !== undefined && sequence !== this.#sequence + 1) {
-        this.#events.onFault(this, `message ${sequence} came after ${this.#sequence}`);
-      }
-      this.#sequence = sequence;
+    const { publishers = 1 } = this.#subscribe;
+    for (const sequence of sequencesIn(text)) {
+      const publisher = sequence % publishers;
+      const last = this.#last[publisher];
+      if (last !== undefined && sequence !== last + publishers)
+        this.#events.onFault(this, `message ${sequence} came after ${last}`);
+      this.#last[publisher] = sequence;
       this.#verified++;
     }
   }
@@ -149,6 +156,11 @@ export function payload(sequence: number, size: number): string {
 }
 
 const SEQUENCE = new RegExp(`[:,]"(\\d{${SEQUENCE_DIGITS}})`, 'g');
+
+/** Returns the running numbers of the payloads in a frame. */
+export function sequencesIn(frame: string): number[] {
+  return Array.from(frame.matchAll(SEQUENCE), ([, digits]) => Number(digits));
+}
 
 /** The length of the longest control frame, bytes. */
 const SHORT = 125;

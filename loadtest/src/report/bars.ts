@@ -19,6 +19,8 @@ export const DURABLE_FANOUT = atLeast(0.85);
 /** Bar for messages of 64 B and 512 B that are published one by one, by how many are in flight. */
 export const IN_FLIGHT = (inFlight: number, size: number): Bar =>
   atLeast(size > 64 ? 0.85 : inFlight >= 512 ? 1.8 : inFlight >= 128 ? 1.4 : 0.95);
+/** Bar for the last rate of messages of 64 B that is sustained with Redis in the path. */
+export const OPEN_LOOP = atLeast(1.5);
 export const LIVE_FANOUT = atLeast(0.92);
 /** Bar for live channels at bursts below 32. */
 export const SMALL_BURSTS = atLeast(0.85);

@@ -1,5 +1,3 @@
-import type { ServerProcess } from '../servers/server-process.js';
-
 /** CPU time as shares of one core, 0 to 1. */
 export interface CpuShares {
   readonly client: number;
@@ -7,7 +5,7 @@ export interface CpuShares {
 }
 
 /** Begins to watch. Returns a function that says the shares since then. */
-export function watchCpu(server: ServerProcess): () => CpuShares {
+export function watchCpu(server: { cpuMs(): number }): () => CpuShares {
   const begin = performance.now();
   const clientBegin = process.cpuUsage();
   const serverBeginMs = server.cpuMs();

@@ -2,33 +2,36 @@ import type { Bar } from './bars.js';
 import type { CpuShares } from './cpu.js';
 import { median } from './statistics.js';
 
-type Unit = 'deliveries/s' | 'publishes/s' | 'ms' | 'us' | 'bytes' | 'messages';
+type Unit = 'deliveries/s' | 'publishes/s' | 'messages/s' | 'joins/s' | 'ms' | 'us' | 'bytes';
 
 /** One comparison: what the baseline and Fanfare did in each round. */
 export interface Row {
   readonly group: string;
   readonly name: string;
   readonly unit: Unit;
-  /** The values of the baseline, one for each round. */
+  /** The values of the baseline, one for each round; none where it has nothing of the kind. */
   readonly baseline: readonly number[];
   readonly fanfare: readonly number[];
   readonly bar?: Bar | undefined;
   readonly baselineCpu?: CpuShares | undefined;
   readonly fanfareCpu?: CpuShares | undefined;
+  /** How many messages a subscriber found in one read. */
+  readonly baselinePerRead?: number | undefined;
+  readonly fanfarePerRead?: number | undefined;
 }
 
 export interface Summary {
   readonly baseline: number;
   readonly fanfare: number;
-  /** The median of the ratios of all rounds. Both values of a round are from the same seconds. */
+  /** The median of the ratios of all rounds, or NaN. Both values of a round are from the same seconds. */
   readonly ratio: number;
   /** Whether the bar is met; `undefined` if there is no bar. */
   readonly met: boolean | undefined;
 }
 
 export function summarize({ baseline, fanfare, bar }: Row): Summary {
-  const ratio = median(fanfare.map((value, round) => value / (baseline[round] as number)));
-  const difference = median(fanfare.map((value, round) => value - (baseline[round] as number)));
+  const ratio = median(fanfare.map((value, round) => value / (baseline[round] ?? Number.NaN)));
+  const difference = median(fanfare.map((value, round) => value - (baseline[round] ?? Number.NaN)));
   return { baseline: median(baseline), fanfare: median(fanfare), ratio, met: bar?.isMet(ratio, difference) };
 }
 
@@ -46,7 +49,7 @@ export class Report {
   /** Begins a group of rows: what is compared, and what the baseline is. */
   begin(group: string, description: string): void {
     this.#print(`\n${group}: ${description}`);
-    this.#print(line('', 'baseline', 'Fanfare', 'ratio', 'bar', 'CPU client', 'CPU server'));
+    this.#print(line('', 'baseline', 'Fanfare', 'ratio', 'bar', 'CPU client', 'CPU server', 'a read'));
   }
 
   add(row: Row): void {
@@ -60,10 +63,13 @@ export class Report {
         row.name,
         format(baseline, row.unit),
         format(fanfare, row.unit),
-        ratio.toFixed(3),
+        Number.isFinite(ratio) ? ratio.toFixed(3) : '-',
         verdict,
         cpu('client'),
         cpu('server'),
+        row.fanfarePerRead === undefined
+          ? ''
+          : `${row.baselinePerRead?.toFixed(1) ?? '-'} / ${row.fanfarePerRead.toFixed(1)}`,
       ),
     );
   }
@@ -88,7 +94,7 @@ function medians({ baseline, fanfare, ratio, met }: Summary): Record<string, unk
   return { baselineMedian: baseline, fanfareMedian: fanfare, ratio, met };
 }
 
-const WIDTHS = [30, 14, 14, 8, 21, 13, 13];
+const WIDTHS = [30, 14, 14, 8, 21, 13, 13, 13];
 
 function line(...cells: readonly string[]): string {
   const padded = cells.map((cell, column) =>
@@ -98,9 +104,10 @@ function line(...cells: readonly string[]): string {
 }
 
 function format(value: number, unit: Unit): string {
+  if (Number.isNaN(value)) return '-';
   if (unit === 'ms') return `${value.toFixed(2)} ms`;
   if (unit === 'us') return `${value.toFixed(1)} us`;
-  if (unit === 'messages') return value.toFixed(1);
+  if (unit === 'messages/s') return `${Math.round(value)}/s`;
   if (unit === 'bytes') return `${Math.round(value)} B`;
   return value >= 1e6 ? `${(value / 1e6).toFixed(2)} M/s` : `${(value / 1e3).toFixed(1)} k/s`;
 }

@@ -1,8 +1,8 @@
 /**
  * The baseline: a bare uWebSockets.js server that does nothing but fan out what it is fed.
  *
- * `node bare-uws.js [--redis <port>]`; it prints `listening <port>`. Subscribers connect to `/ws?<topic>`. It is fed
- * with messages, each `<topic> <frame to send on>`,
+ * `node bare-uws.js [--redis <port>]`; it prints `listening <port>`. Subscribers connect to `/ws?<topic>`; for each topic
+ * that one names later in a message it is told `joined <topic>`. The server is fed with messages, each `<topic> <frame to send on>`,
  * - by a WebSocket at `/intake`, one a frame;
  * - by `POST /intake`, one a line, answered `ok`;
  * - with `--redis`, by a plain Redis subscription to each topic that has subscribers.
@@ -12,7 +12,7 @@
  * KiB.
  */
 
-import uWS from 'uWebSockets.js';
+import uWS, { type WebSocket } from 'uWebSockets.js';
 import { Redis } from 'ioredis';
 
 const MAX_PUBLISHES_PER_TURN = 32;
@@ -62,18 +62,29 @@ function flush(): void {
 
 const redisFlag = process.argv.indexOf('--redis');
 const subscriber = redisFlag < 0 ? undefined : new Redis(Number(process.argv[redisFlag + 1]), '127.0.0.1');
-const subscribed = new Set<string>();
+/** The subscriptions to Redis, made or under way, by topic. */
+const subscribed = new Map<string, Promise<unknown>>();
 subscriber?.on('messageBuffer', (topic: Buffer, frame: Buffer) => enqueue(topic.toString('latin1'), frame));
 
-function subscribeToRedis(topic: string): void {
-  if (!subscriber || subscribed.has(topic)) return;
-  subscribed.add(topic);
-  void subscriber.subscribe(topic);
+function subscribeToRedis(topic: string): Promise<unknown> | undefined {
+  let made = subscribed.get(topic);
+  if (!made && subscriber) {
+    made = subscriber.subscribe(topic);
+    subscribed.set(topic, made);
+  }
+  return made;
+}
+
+async function join(socket: WebSocket<Link>, topic: string): Promise<void> {
+  socket.subscribe(topic);
+  await subscribeToRedis(topic);
+  if (!socket.getUserData().isClosed) socket.send(`joined ${topic}`);
 }
 
 interface Link {
   /** The topic of a subscriber; an intake has none. */
   readonly topic: string | undefined;
+  isClosed: boolean;
 }
 
 for (const path of ['/ws', '/intake']) {
@@ -84,7 +95,7 @@ for (const path of ['/ws', '/intake']) {
     maxPayloadLength: 1024 * 1024,
     upgrade(response, request, context) {
       response.upgrade<Link>(
-        { topic: path === '/intake' ? undefined : request.getQuery() },
+        { topic: path === '/intake' ? undefined : request.getQuery(), isClosed: false },
         request.getHeader('sec-websocket-key'),
         request.getHeader('sec-websocket-protocol'),
         request.getHeader('sec-websocket-extensions'),
@@ -95,10 +106,14 @@ for (const path of ['/ws', '/intake']) {
       const { topic } = socket.getUserData();
       if (topic === undefined) return;
       socket.subscribe(topic);
-      subscribeToRedis(topic);
+      void subscribeToRedis(topic);
     },
     message(socket, message) {
       if (socket.getUserData().topic === undefined) enqueueMessage(Buffer.from(message.slice(0)));
+      else void join(socket, Buffer.from(message).toString('latin1'));
+    },
+    close(socket) {
+      socket.getUserData().isClosed = true;
     },
   });
 }

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import type { Position } from '@fanfare/protocol';
 import { COMPACT_SUBPROTOCOL } from '@fanfare/protocol/compact';
 import { JSON_SUBPROTOCOL } from '@fanfare/protocol/json';
 import {
@@ -27,8 +28,14 @@ export interface Contender {
   readonly name: 'bare uWS' | 'Fanfare';
   readonly server: ServerProcess;
   readonly port: number;
-  /** What a subscriber of the channel connects to and sends. */
-  subscribe(channel: BenchChannel): Subscribe;
+  /** What a subscriber of the channel connects to and sends. The baseline cannot resume: it passes over `since`. */
+  subscribe(channel: BenchChannel, since?: Position): Subscribe;
+  /** How a connection without subscriptions is opened. */
+  connect(): Subscribe;
+  /** The message by which an open connection joins a channel. */
+  join(channel: string, since?: Position): string;
+  /** What the answer to that begins with. */
+  readonly joined: string;
   openIntake(kind: IntakeKind): Promise<Intake>;
   /**
    * What to write to such an intake for `count` messages, which are numbered from `sequence` on and have payloads of
@@ -43,7 +50,7 @@ const COLLECT = ['--expose-gc', '--import', "data:text/javascript,process.on('SI
 /** The dialect in which subscribers of Fanfare read. The baseline is fed frames of the same size. */
 export type BenchDialect = 'json' | 'compact';
 
-interface ServerOptions {
+export interface ServerOptions {
   /** The dialect of subscribers. Default `compact`, which the SDK takes. */
   readonly dialect?: BenchDialect | undefined;
   /** Port of Redis. Unset: the servers run without Redis. */
@@ -51,7 +58,9 @@ interface ServerOptions {
   /** Further flags for Node. */
   readonly nodeFlags?: readonly string[] | undefined;
   /** The core on which the server runs. Default: that of servers. */
-  readonly core?: number;
+  readonly core?: number | undefined;
+  /** How many workers a gateway has. Default 1. */
+  readonly workers?: number | undefined;
 }
 
 export async function startBareUws({
@@ -68,6 +77,10 @@ export async function startBareUws({
     server,
     port,
     subscribe: ({ name }) => ({ url: `ws://127.0.0.1:${port}/ws?${name}`, greeting: [], answers: [] }),
+    // It has a topic all the same, as every subscriber has; nobody publishes to it.
+    connect: () => ({ url: `ws://127.0.0.1:${port}/ws?none`, greeting: [], answers: [] }),
+    join: (channel) => channel,
+    joined: 'joined ',
     openIntake(kind) {
       if (kind === 'redis') return TcpIntake.open(redisPort as number, takeRedisReply);
       return kind === 'http'
@@ -86,6 +99,13 @@ export async function startBareUws({
 
 const SUBPROTOCOLS = { json: JSON_SUBPROTOCOL, compact: COMPACT_SUBPROTOCOL } as const;
 
+const CONNECT = '{"type":"connect","id":1,"client":"bench/1"}';
+const SUBSCRIBED = '{"type":"subscribed"';
+
+function join(channel: string, since?: Position): string {
+  return JSON.stringify({ type: 'subscribe', id: 2, channel, since });
+}
+
 const FANFARE = fileURLToPath(new URL('../../../gateway/bin/fanfare.mjs', import.meta.url));
 
 /** Starts a gateway as `npm start` does, in development mode, where rates are not limited. */
@@ -93,6 +113,7 @@ export async function startFanfare({
   redisPort,
   nodeFlags = [],
   core,
+  workers = 1,
   dialect = 'compact',
 }: ServerOptions = {}): Promise<Contender> {
   if (!existsSync(FANFARE)) throw new Error('the gateway is not built: npm run build');
@@ -103,30 +124,34 @@ export async function startFanfare({
     FANFARE_LIMIT_SUBSCRIPTIONS: '0',
     FANFARE_REDIS_URL: redisPort === undefined ? '' : `redis://127.0.0.1:${redisPort}`,
   };
-  const args = [...COLLECT, ...nodeFlags, FANFARE, 'serve', '--port', '0'];
-  const { server, match } = await ServerProcess.start(process.execPath, args, /listening.*http:\/\/\S+:(\d+)/, {
-    env,
-    core,
-  });
+  const args = [...COLLECT, ...nodeFlags, FANFARE, 'serve', '--port', '0', '--workers', String(workers)];
+  // Each of several workers says that it listens, and then the primary, with their number.
+  const ready = workers === 1 ? /listening.*http:\/\/\S+:(\d+)/ : /listening.*http:\/\/\S+:(\d+) workers=/;
+  const { server, match } = await ServerProcess.start(process.execPath, args, ready, { env, core });
   const port = Number(match[1]);
+  const opened = {
+    url: `ws://127.0.0.1:${port}/ws`,
+    subprotocol: SUBPROTOCOLS[dialect],
+    greeting: [CONNECT],
+    ready: '{"type":"connected"',
+    answers: GATEWAY_ANSWERS,
+  };
   return {
     name: 'Fanfare',
     server,
     port,
-    subscribe: ({ name }) => ({
-      url: `ws://127.0.0.1:${port}/ws`,
-      subprotocol: SUBPROTOCOLS[dialect],
-      greeting: [
-        '{"type":"connect","id":1,"client":"bench/1"}',
-        JSON.stringify({ type: 'subscribe', id: 2, channel: name }),
-      ],
-      ready: '{"type":"subscribed"',
-      answers: GATEWAY_ANSWERS,
+    subscribe: ({ name }, since) => ({
+      ...opened,
+      greeting: [CONNECT, join(name, since)],
+      ready: SUBSCRIBED,
     }),
+    connect: () => opened,
+    join,
+    joined: SUBSCRIBED,
     async openIntake(kind) {
       if (kind !== 'websocket') return TcpIntake.open(port, takeHttpReply);
       const intake = await WebSocketIntake.open(`ws://127.0.0.1:${port}/ws`);
-      intake.write(dataFrame('{"type":"connect","id":1,"client":"bench/1"}'));
+      intake.write(dataFrame(CONNECT));
       return intake;
     },
     encode(kind, { name }, sequence, count, size) {

@@ -84,9 +84,9 @@ export class ServerProcess {
     return { server: new ServerProcess(child), match };
   }
 
-  /** CPU time that the process has used so far, ms. */
+  /** CPU time that the process and its workers have used so far, ms. */
   cpuMs(): number {
-    return cpuMsOf(this.pid);
+    return [this.pid, ...childrenOf(this.pid)].reduce((total, pid) => total + cpuMsOf(pid), 0);
   }
 
   /** Resident memory of the process, bytes. */
@@ -107,6 +107,11 @@ export class ServerProcess {
     this.#child.kill('SIGKILL');
     await once(this.#child, 'exit');
   }
+}
+
+function childrenOf(pid: number): number[] {
+  const list = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim();
+  return list === '' ? [] : list.split(' ').map(Number);
 }
 
 /** CPU time that a process has used so far, ms. */

@@ -42,5 +42,9 @@ export async function runChannels(
   const shares = cpu();
   bulk.wake();
   await lane.check(rounds, STALL_MS);
-  return { deliveriesPerSecond: (rounds * lane.subscribers * 1000) / elapsedMs, cpu: shares };
+  return {
+    deliveriesPerSecond: (rounds * lane.subscribers * 1000) / elapsedMs,
+    messagesPerRead: lane.messagesPerRead,
+    cpu: shares,
+  };
 }

@@ -10,6 +10,7 @@ interface FanoutCase {
 
 export interface FanoutResult {
   readonly deliveriesPerSecond: number;
+  readonly messagesPerRead: number;
   readonly cpu: CpuShares;
 }
 
@@ -38,5 +39,9 @@ export async function runFanout(lane: Lane, { burst, size }: FanoutCase, duratio
   const elapsedMs = performance.now() - begin;
   const shares = cpu();
   await lane.check(published, STALL_MS);
-  return { deliveriesPerSecond: (published * lane.subscribers * 1000) / elapsedMs, cpu: shares };
+  return {
+    deliveriesPerSecond: (published * lane.subscribers * 1000) / elapsedMs,
+    messagesPerRead: lane.messagesPerRead,
+    cpu: shares,
+  };
 }

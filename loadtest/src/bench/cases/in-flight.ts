@@ -8,9 +8,8 @@ interface InFlightCase {
   readonly size: number;
 }
 
-export interface InFlightResult {
+interface InFlightResult {
   readonly deliveriesPerSecond: number;
-  /** How many messages a prompt subscriber found in one read, on average: so many left the server together. */
   readonly messagesPerRead: number;
   /** CPU time of the server for each message, us, without that of Redis. */
   readonly cpuMicrosPerMessage: number;
@@ -20,7 +19,7 @@ export interface InFlightResult {
 const STALL_MS = 10_000;
 
 /**
- * Publishes as users do, one message a frame, and keeps a fixed number of messages in flight: for each one that all
+ * Publishes as users do, one message a frame or request, and keeps a fixed number of messages in flight: for each one that all
  * prompt subscribers have received, the next one follows. The prompt subscribers are spread evenly over all of them.
  * Rejects unless every subscriber has received every message.
  */
@@ -32,13 +31,10 @@ export async function runInFlight(
   const { prompt } = lane;
   await lane.reset();
   let published = 0;
-  let reads = 0;
   const cpu = watchCpu(lane.contender.server);
   const cpuBegin = lane.contender.server.cpuMs();
   const begin = performance.now();
   const proceed = () => {
-    // Before anything is published there is no read.
-    if (published > 0) reads++;
     const received = prompt.readers.reduce((least, { messages }) => Math.min(least, messages), published);
     if (performance.now() - begin >= durationMs) return received === published;
     const count = received + inFlight - published;
@@ -55,7 +51,7 @@ export async function runInFlight(
   await lane.check(published, STALL_MS);
   return {
     deliveriesPerSecond: (published * lane.subscribers * 1000) / elapsedMs,
-    messagesPerRead: (published * prompt.readers.length) / reads,
+    messagesPerRead: lane.messagesPerRead,
     cpuMicrosPerMessage: (cpuMs * 1000) / published,
     cpu: shares,
   };
