@@ -47,7 +47,7 @@ function open(factory: SocketFactory, url: string): { socket: Socket; events: Ev
   return { socket, events };
 }
 
-const waitFor = (check: () => void) => vi.waitFor(check, { timeout: 5_000, interval: 5 });
+const waitFor = (check: () => void) => vi.waitFor(check, { timeout: 20_000, interval: 5 });
 const pause = () => new Promise((resolve) => setTimeout(resolve, 50));
 
 describe.each([

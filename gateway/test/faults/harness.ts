@@ -109,6 +109,7 @@ export class Run {
   }
 
   close(): void {
+    this.publishers.abandon();
     for (const subscriber of this.subscribers) subscriber.close();
   }
 

@@ -52,8 +52,14 @@ export class Publishers {
       Promise.all(this.#open).then(() => true),
       delay(timeoutMs, false, { ref: false }),
     ]);
-    this.#isStopping = true;
+    this.abandon();
     if (!isDone) throw new Error(`${this.#open.size} publishes are not acknowledged: ${JSON.stringify(this.refusals)}`);
+  }
+
+  /** Ends publishing, whatever is not acknowledged yet. A run that failed would disturb the next ones otherwise. */
+  abandon(): void {
+    clearInterval(this.#timer);
+    this.#isStopping = true;
   }
 
   async #publish(channel: string, n: number): Promise<void> {

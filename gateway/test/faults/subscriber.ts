@@ -30,7 +30,7 @@ export class Subscriber {
     this.#client = createClient({
       url: 'ws://127.0.0.1/ws', // the socket goes where the subscriber is at home
       backoff: { baseMs: 100, maxMs: 1_000 },
-      connectTimeoutMs: 2_000,
+      connectTimeoutMs: 10_000,
       socket: (request, handlers) => {
         const { wsUrl } = this.#gateways[this.#home] as GatewayProcess;
         let isOver = false;

@@ -19,7 +19,7 @@ const start = (node: string) =>
 beforeAll(async () => {
   redis = await startRedis();
   [a, b] = await Promise.all([start('a'), start('b')]);
-  await vi.waitFor(async () => expect((await get(a, '/v1/nodes')).json.nodes).toHaveLength(2), 5_000);
+  await vi.waitFor(async () => expect((await get(a, '/v1/nodes')).json.nodes).toHaveLength(2), 20_000);
 });
 afterAll(async () => {
   await Promise.all([a?.stop(), b?.stop()]);

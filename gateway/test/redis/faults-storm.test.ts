@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { Crowd } from '../faults/crowd.js';
 import { SCALE } from '../faults/harness.js';
 import { World } from '../faults/world.js';
-import { type RedisNode, startRedis } from '../support/redis-servers.js';
+import { type RedisNode, startRedis, until } from '../support/redis-servers.js';
 
 const TIMEOUT_MS = 180_000;
 const MOST_READS = 10;
@@ -53,6 +53,7 @@ it('very many clients of one channel lose their gateway at once', { timeout: TIM
     const readsAfter = await reads(servers.node);
     isPublishing = false;
     await publishing;
+    await until('all have the last one', () => crowd.reached(offset) === crowd.size, 30_000);
     await delay(1_000);
     process.stdout.write(
       `\n${crowd.size} clients of one channel lost their gateway: all live on the other after ${liveMs} ms, ` +

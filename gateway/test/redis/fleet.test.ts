@@ -65,5 +65,5 @@ it('gateways over one Redis tell of each other, and of the one that stands still
 
   await b.signal('SIGTERM');
   await b.exited;
-  expect(await nodesAt(a)).toEqual([[['a', 1]], undefined]);
+  await expect.poll(() => nodesAt(a)).toEqual([[['a', 1]], undefined]);
 });

@@ -93,7 +93,7 @@ it('a connection that goes from one fresh name to the next is refused before it 
 });
 
 it('positions that nobody knows count as commands, and no more of them are free than channels are', async () => {
-  const { wsUrl } = await start({ LIMIT_COMMANDS_PER_SECOND: '20' });
+  const { wsUrl } = await start({ LIMIT_COMMANDS_PER_SECOND: '2' });
   const ask = await connect(wsUrl);
   const answers = await Promise.all(
     Array.from({ length: 10 * SUBSCRIPTIONS }, (_, n) =>

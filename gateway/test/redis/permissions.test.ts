@@ -105,7 +105,7 @@ it('a connection that may not PING is not taken for one that is out of step', as
     {
       clock: systemClock,
       link: { username: 'quiet', password: 'password' },
-      timings: { handshakeMs: 1000, heartbeatMs: 60_000, silenceMs: 60_000 },
+      timings: { handshakeMs: 20_000, heartbeatMs: 60_000, silenceMs: 60_000 },
       maxMessageBytes: 65_536,
     },
     { onPush() {}, onGone() {}, onLost: (reason) => void lost.push(reason) },

@@ -20,7 +20,7 @@ it('a promoted replica that evicts is told in the log and in health, until that 
   onTestFinished(() => subscriber.close());
   await subscriber.start();
   expect(subscriber.health()).toEqual([{ shard: `127.0.0.1:${master.port}`, state: 'ok' }]);
-  await servers.sentinels[0]?.client.call('SENTINEL', 'FAILOVER', servers.masterName);
+  await servers.failOver();
   const shard = `127.0.0.1:${replica.port}`;
   const warning = 'maxmemory-policy is allkeys-lru; it must be noeviction, any other drops logs';
   const health = () => subscriber.health();

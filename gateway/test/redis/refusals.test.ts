@@ -61,7 +61,7 @@ it.each(REFUSALS)(
     const { node, url, stop } = await startRedis();
     onTestFinished(stop);
     const said: Said[] = [];
-    const broker = createRedisBroker({ url, clock: systemClock, logger: logOf(said), timings: { giveUpMs: 400 } });
+    const broker = createRedisBroker({ url, clock: systemClock, logger: logOf(said), timings: { giveUpMs: 1_500 } });
     onTestFinished(() => broker.close());
     await broker.start();
     await publishOne(broker, durableChannel(), json(1));
@@ -115,15 +115,18 @@ it('READONLY, of a master that was demoted, is counted by reason too', async () 
     await stop();
     await other.stop();
   });
-  const broker = createRedisBroker({ url, clock: systemClock, timings: { giveUpMs: 400 } });
+  const broker = createRedisBroker({ url, clock: systemClock, timings: { giveUpMs: 1_500 } });
   onTestFinished(() => broker.close());
   await broker.start();
   const channel = durableChannel();
   await publishOne(broker, channel, json(1));
   await node.client.replicaof('127.0.0.1', other.node.port);
-  const [outcome] = await broker.publish(channel, [json(2)]);
-  expect(outcome).toMatchObject({ code: 'unavailable' });
-  await until('it was refused', () => (broker.refusals?.().readonly ?? 0) > 0);
+  const isRefused = async () => {
+    const [outcome] = await broker.publish(channel, [json(2)]);
+    expect(outcome).toMatchObject({ code: 'unavailable' });
+    return (broker.refusals?.().readonly ?? 0) > 0;
+  };
+  await until('it was refused', isRefused);
   await node.client.replicaof('NO', 'ONE');
   // It may take longer than a publish is tried until the broker has seen that it is a master again.
   await until(

@@ -5,7 +5,7 @@ import { startCluster, startRedis } from '../support/redis-servers.js';
 import { startTcpProxy } from '../support/tcp-proxy.js';
 
 const POLL = { timeout: 20_000, interval: 50 };
-const QUICK = { PROBE_INTERVAL_MS: '100ms', PROBE_TIMEOUT_MS: '500ms' };
+const QUICK = { PROBE_INTERVAL_MS: '100ms', PROBE_TIMEOUT_MS: '1s' };
 
 async function start(settings: Readonly<Record<string, string>>): Promise<GatewayProcess> {
   const gateway = await startGatewayProcess({ settings: { ...QUICK, ...settings } });

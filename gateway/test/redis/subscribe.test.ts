@@ -216,7 +216,7 @@ describe('subscribing', () => {
       {
         clock: systemClock,
         link: {},
-        timings: { handshakeMs: 1000, heartbeatMs: 50, silenceMs: 1000 },
+        timings: { handshakeMs: 20_000, heartbeatMs: 50, silenceMs: 20_000 },
         maxMessageBytes: 65_536,
       },
       {
@@ -296,7 +296,7 @@ describe('without a server', () => {
   it('rejects subscribing and reading as unavailable, in time, and serves again by itself', async () => {
     const other = await startRedis({ appendonly: true });
     try {
-      const subscriber = await startSubscriber({ subscribeMs: 400, readWaitMs: 200 }, other.url);
+      const subscriber = await startSubscriber({ subscribeMs: 1_000, readWaitMs: 200 }, other.url);
       const channel = durableChannel();
       const { listener, calls } = listen();
       await subscriber.subscribe(channel, listener);

@@ -25,7 +25,7 @@ beforeAll(async () => {
     });
   [a, b] = await Promise.all([start('a'), start('b')]);
   const nodes = async () => (await get('/v1/nodes')).json as { nodes: object[] };
-  await vi.waitFor(async () => expect((await nodes()).nodes).toHaveLength(2), 5_000);
+  await vi.waitFor(async () => expect((await nodes()).nodes).toHaveLength(2), 20_000);
 });
 afterAll(async () => {
   await Promise.all([a?.stop(), b?.stop()]);
@@ -127,8 +127,11 @@ describe('why', () => {
 
   it('tells that a message was read from the log, where its push was lost', async () => {
     const { client } = await join(b, 'w4');
+    // Nobody is pushed to until it is published.
+    await redis.node.client.call('ACL', 'SETUSER', 'default', '-ssubscribe');
     await redis.node.client.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
     const { body } = await a.publish({ channel: 'w4', data: 1 });
+    await redis.node.client.call('ACL', 'SETUSER', 'default', '+ssubscribe');
     await has(client, 1);
     const told = await why('w4', Number(body.offset));
     expect(told.b).toMatchObject({ received: { by: 'log' }, flushed: { subscribers: 1 } });

@@ -80,7 +80,7 @@ export function turn(): Promise<void> {
 export async function eventually(
   holds: () => boolean | Promise<boolean>,
   what: string,
-  timeoutMs = 5000,
+  timeoutMs = 20_000,
 ): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   while (!(await holds())) {
@@ -94,7 +94,7 @@ export interface Collector {
   readonly records: readonly LogRecord[];
   readonly interruptions: number;
   readonly subscription: Subscription;
-  /** Waits until at least so many records came. @throws after 5 s. */
+  /** Waits until at least so many records came. @throws after 20 s. */
   received(count: number): Promise<void>;
 }
 

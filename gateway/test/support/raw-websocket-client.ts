@@ -181,7 +181,7 @@ export class RawWebSocketClient {
   }
 
   /** The next message not taken yet. @throws {Error} if the connection ends or `timeoutMs` pass first. */
-  async next(timeoutMs = 5_000): Promise<RawFrame> {
+  async next(timeoutMs = 20_000): Promise<RawFrame> {
     const deadline = Date.now() + timeoutMs;
     for (;;) {
       while (this.#taken < this.frames.length) {

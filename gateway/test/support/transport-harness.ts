@@ -168,7 +168,7 @@ export function textResponse(status: number, body: string): HttpResponse {
 }
 
 /** Waits until the condition holds. @throws {Error} after `timeoutMs`. */
-export async function until(condition: () => boolean, timeoutMs = 5_000): Promise<void> {
+export async function until(condition: () => boolean, timeoutMs = 20_000): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   while (!condition()) {
     if (Date.now() > deadline) throw new Error(`not so within ${timeoutMs} ms: ${condition}`);

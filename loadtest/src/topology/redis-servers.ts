@@ -15,6 +15,9 @@ export { freePort, type RedisNode } from './redis-process.js';
  */
 const MANUAL_FAILOVER_MS = 5_000;
 
+/** How long sentinels may try a failover, ms (`failover-timeout`). They give up where a step takes longer. */
+const SENTINEL_FAILOVER_MS = 5_000;
+
 export interface RedisServers {
   /** The value for `FANFARE_REDIS_URL`. */
   readonly url: string;
@@ -45,6 +48,8 @@ export interface SentinelServers extends RedisServers {
   readonly sentinels: readonly RedisNode[];
   /** The node that most sentinels call master now: the one that led a failover says so before the others have heard. */
   master(): Promise<RedisNode>;
+  /** Makes a replica the master by a planned failover. Resolves once most sentinels name it. */
+  failOver(): Promise<void>;
 }
 
 export interface ServerOptions {
@@ -205,7 +210,7 @@ export async function startSentinel(
       `logfile ${join(dir, 'server.log')}`,
       `sentinel monitor ${masterName} 127.0.0.1 ${master.port} ${Math.floor(count / 2) + 1}`,
       `sentinel down-after-milliseconds ${masterName} ${downAfterMs}`,
-      `sentinel failover-timeout ${masterName} 5000`,
+      `sentinel failover-timeout ${masterName} ${SENTINEL_FAILOVER_MS}`,
       '',
     ].join('\n');
   const startOne = async () =>
@@ -225,8 +230,8 @@ export async function startSentinel(
       sentinels.map(({ client }) =>
         until('sentinel knows the others', async () => {
           const others = (await client.call('SENTINEL', 'SENTINELS', masterName)) as unknown[];
-          const replicas = (await client.call('SENTINEL', 'REPLICAS', masterName)) as unknown[];
-          return others.length === count - 1 && replicas.length === replicaCount;
+          const replicas = (await client.call('SENTINEL', 'REPLICAS', masterName)) as string[][];
+          return others.length === count - 1 && replicas.filter(mayBePromoted).length === replicaCount;
         }),
       ),
     );
@@ -234,23 +239,43 @@ export async function startSentinel(
     await stopAll(all);
     throw error;
   }
+  const currentMaster = async () => {
+    const answers = await Promise.all(
+      sentinels.map(({ client }) =>
+        orUndefined(client.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', masterName) as Promise<[string, string]>),
+      ),
+    );
+    const found = nodes.find((node) => node.port === mostNamed(answers.map((answer) => Number(answer?.[1]))));
+    if (!found) throw new Error('no sentinel names a master');
+    return found;
+  };
   return {
     url: `redis+sentinel://${hosts}/${masterName}`,
     masterName,
     nodes,
     sentinels,
-    async master() {
-      const answers = await Promise.all(
-        sentinels.map(({ client }) =>
-          orUndefined(client.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', masterName) as Promise<[string, string]>),
-        ),
-      );
-      const master = nodes.find((node) => node.port === mostNamed(answers.map((answer) => Number(answer?.[1]))));
-      if (!master) throw new Error('no sentinel names a master');
-      return master;
+    master: currentMaster,
+    async failOver() {
+      const before = await currentMaster();
+      const [leader] = sentinels as [RedisNode];
+      let askedAt = Number.NEGATIVE_INFINITY;
+      const isOver = async () => {
+        if ((await currentMaster()) !== before) return true;
+        // It is refused while the last failover is too recent, and while no replica is heard of.
+        const isDue = Date.now() - askedAt > 2 * SENTINEL_FAILOVER_MS;
+        if (isDue && (await succeeds(leader.client.call('SENTINEL', 'FAILOVER', masterName)))) askedAt = Date.now();
+        return false;
+      };
+      await until('most sentinels name another master', isOver, 60_000, () => leader.logTail());
     },
     stop: () => stopAll(all),
   };
+}
+
+/** Whether a sentinel has heard from this replica, so that it would promote it. @param fields as SENTINEL REPLICAS lists them */
+function mayBePromoted(fields: readonly string[]): boolean {
+  const field = (name: string) => fields[fields.indexOf(name) + 1];
+  return field('flags') === 'slave' && field('master-link-status') === 'ok';
 }
 
 function startServer(options: ServerOptions): Promise<RedisNode> {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Trouble } from '../run/run.js';
-import type { RedisNode, SentinelServers } from '../topology/redis-servers.js';
+import type { RedisNode } from '../topology/redis-servers.js';
 import { beginMove, moveKeys, tellMoved } from '../topology/slot-move.js';
 import { type Servers, type Topology, type TopologyKind, until } from '../topology/topology.js';
 import { type HostileKind, hostileClients } from './hostile.js';
@@ -131,7 +131,7 @@ const FAILOVER_FAULTS: readonly Fault[] = [
       const { topology } = context;
       const before = await aMaster(context);
       const servers = topology?.servers as Servers;
-      if ('sentinels' in servers) await sentinelFailover(servers);
+      if ('sentinels' in servers) await servers.failOver();
       else if ('replicasOf' in servers) {
         const [replica] = await servers.replicasOf(before);
         if (replica) await servers.promote(replica);
@@ -209,13 +209,6 @@ async function whole(topology: Topology | undefined): Promise<void> {
 async function roleOf({ client }: RedisNode): Promise<string> {
   const answer = client.info('replication').catch(() => '');
   return Promise.race([answer, sleep(1_000, '', { ref: false })]);
-}
-
-async function sentinelFailover(servers: SentinelServers): Promise<void> {
-  // This is refused while the last failover is too recent. A later attempt is accepted.
-  await until('the sentinels fail over', () =>
-    (servers.sentinels[0] as RedisNode).client.call('SENTINEL', 'FAILOVER', servers.masterName).then(() => true),
-  );
 }
 
 async function hang({ trouble }: FaultContext, node: RedisNode | undefined, ms: number): Promise<void> {
