@@ -76,7 +76,7 @@ describe.each(['uws', 'ws'])('arrays of frames on %s', (transport) => {
   });
   afterAll(() => gateway.stop());
 
-  it('bring every message once and in order, to slow readers by way of a lag', PATIENCE, async () => {
+  it('bring every message once and in order, to slow readers by way of a lag', async () => {
     const quick = [jsonDialect, msgpackDialect].map((dialect) => new Reader(gateway.wsUrl, dialect));
     const slow = [jsonDialect, msgpackDialect].map((dialect) => new Reader(gateway.wsUrl, dialect));
     const readers = [...quick, ...slow];
@@ -101,7 +101,9 @@ describe.each(['uws', 'ws'])('arrays of frames on %s', (transport) => {
       const text = await (await fetch(`${gateway.httpUrl}/metrics`)).text();
       return Number(/^fanfare_lagged_total\S* (\d+)/m.exec(text)?.[1]);
     };
-    while (published === 0 || (await lagged()) < slow.length) {
+    // A quick one may lag as well, on a busy machine, and knows of it.
+    const lagsOfQuick = () => quick.reduce((sum, { lags }) => sum + lags, 0);
+    while (published === 0 || (await lagged()) - lagsOfQuick() < slow.length) {
       send(published, published + ROUND);
       published += ROUND;
       for (const { numbers } of quick) await expect.poll(() => numbers.length, PATIENCE).toBe(published);

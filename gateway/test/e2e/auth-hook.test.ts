@@ -197,12 +197,16 @@ describe('an application that does not answer', () => {
     }
     // The fifth in a row: it is spared, and everyone is answered at once.
     const before = questions.length;
-    expect(await client.ask({ type: 'publish', channel: 'chat:a', data: 1 })).toMatchObject({ code: 'unavailable' });
+    const replies = await Promise.all(
+      Array.from({ length: 50 }, (_, data) => client.ask({ type: 'publish', channel: 'chat:a', data })),
+    );
+    for (const reply of replies) expect(reply).toMatchObject({ code: 'unavailable' });
     const late = await FrameClient.open(gateway.port, { token: 'u8' });
     expect(late.frames[0]).toMatchObject({ code: 'unavailable', retryable: true });
     expect((await late.closed).code).toBe(4003);
-    expect(questions.length).toBe(before);
-    expect(gateway.output()).toContain('the application does not answer');
+    // But for one on trial, if a second has passed, and another one two seconds after that.
+    expect(questions.length - before).toBeLessThanOrEqual(2);
+    await expect.poll(gateway.output).toContain('the application does not answer');
     expect(await isUp()).toBe('0');
     // What needs no answer goes on.
     expect(await client.ask({ type: 'publish', channel: 'open:a', data: 1 })).toMatchObject({ type: 'published' });
@@ -213,7 +217,7 @@ describe('an application that does not answer', () => {
         interval: 300,
       })
       .toBe('subscribed');
-    expect(gateway.output()).toContain('the application answers again');
+    await expect.poll(gateway.output).toContain('the application answers again');
     await expect.poll(isUp).toBe('1');
     await client.close();
   });

@@ -54,7 +54,7 @@ async function lastOf(gateway: GatewayProcess, channel: string): Promise<{ offse
 async function hasEverything(demo: DemoPage, gateway: GatewayProcess): Promise<void> {
   for (const channel of CHANNELS) {
     const { offset } = await lastOf(gateway, channel);
-    await expect.poll(() => demo.offset(channel), { timeout: 10_000 }).toBe(offset);
+    await expect.poll(() => demo.offset(channel)).toBe(offset);
     expect([channel, await demo.count(channel, 'received')]).toEqual([channel, offset]);
   }
   expect(await demo.total('lost')).toBe(0);
@@ -92,10 +92,11 @@ it('a cut while messages flow loses nothing, and the counts are exact', async ()
   const [demo, witness] = [await openPage(gateway), await openPage(gateway)];
   await sayHello(gateway, 0);
   await demo.shows('#hellos', /"n":0/);
+  await demo.prolong(8_000);
   await demo.press('cut');
   await demo.hasState('offline');
   await sayHello(gateway, 1, 40);
-  await demo.shows('#verdict', /^Offline\. Published meanwhile, and not here yet: ([4-9]\d|1\d\d)\.$/);
+  await demo.shows('#verdict', /^Offline\. Published meanwhile, and not here yet: ([4-9]\d|[1-9]\d\d)\.$/);
   await demo.say('said while cut', 'Ada');
   await witness.shows('#hellos', /"n":40/);
   expect(await demo.page.getAttribute('body', 'data-state')).toBe('offline');
@@ -135,6 +136,7 @@ it('a page that freezes reads all that waited for it, and the counts are exact',
   const demo = await openPage(gateway);
   await sayHello(gateway, 0);
   await demo.shows('#hellos', /"n":0/);
+  await demo.prolong(8_000);
   await demo.press('freeze');
   await demo.hasState('frozen');
   await sayHello(gateway, 1, 40);
@@ -172,14 +174,19 @@ it('of several open pages one publishes the ticks; another takes over, and the s
     const texts = await Promise.all(open.map((demo) => demo.page.textContent('#leader')));
     return texts.map((text) => text?.startsWith('from this page'));
   };
-  await expect.poll(() => leaders(pages), { timeout: 10_000 }).toEqual([true, false, false]);
-  await pages[0]?.close();
-  const rest = pages.slice(1);
-  await expect.poll(async () => (await leaders(rest)).filter(Boolean).length, { timeout: 10_000 }).toBe(1);
+  // The first, unless the machine is so busy that another one heard nothing of it for a while.
+  let first = -1;
+  const oneLeads = async () => {
+    const all = await leaders(pages);
+    first = all.indexOf(true);
+    return all.filter(Boolean).length;
+  };
+  await expect.poll(oneLeads).toBe(1);
+  const rest = pages.filter((_, nth) => nth !== first);
+  await pages[first]?.close();
+  await expect.poll(async () => (await leaders(rest)).filter(Boolean).length).toBe(1);
   const { offset } = await lastOf(gateway, 'demo:ticker');
-  await expect
-    .poll(async () => (await lastOf(gateway, 'demo:ticker')).offset, { timeout: 10_000 })
-    .toBeGreaterThan(offset);
+  await expect.poll(async () => (await lastOf(gateway, 'demo:ticker')).offset).toBeGreaterThan(offset);
   await rest[0]?.stopTicker();
   for (const demo of rest) await demo.shows('#leader', 'off');
   const stopped = await lastOf(gateway, 'demo:ticker');

@@ -13,7 +13,8 @@ const PATIENCE = { timeout: 20_000 };
 const LATE_BALANCER = `
 defaults
   mode http
-  timeout connect 2s
+  timeout connect 10s
+  timeout check 10s
   timeout client 75s
   timeout server 75s
   retries 0

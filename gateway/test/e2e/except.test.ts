@@ -73,7 +73,7 @@ describe.each(['uws', 'ws'])('over %s', (transport) => {
   });
   afterAll(() => gateway?.stop());
 
-  it('live, in arrays, to one who lags, and again from the log', { timeout: 60_000 }, async () => {
+  it('live, in arrays, to one who lags, and again from the log', async () => {
     const dialects = [jsonDialect, msgpackDialect, jsonDialect, msgpackDialect];
     const readers = dialects.map((dialect) => new Reader(gateway.wsUrl, dialect));
     await Promise.all(readers.map((reader) => reader.open()));

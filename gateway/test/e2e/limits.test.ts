@@ -58,9 +58,7 @@ it('connections of an address', async () => {
   await first.close();
   await expect.poll(() => open(gateway, from('203.0.113.1')).catch(() => undefined)).toBeDefined();
   await expect.poll(() => hits(gateway, 'connectionsPerIp')).toBeGreaterThan(0);
-  await expect
-    .poll(gateway.output, { timeout: 5_000 })
-    .toMatch(/warn .*a limit is hit.* limit=connectionsPerIp hits=1/);
+  await expect.poll(gateway.output).toMatch(/warn .*a limit is hit.* limit=connectionsPerIp hits=1/);
 });
 
 it('connections of a user, who may still refresh; publishes of a user over all of them', async () => {
@@ -101,13 +99,16 @@ it('connections of a gateway, and messages of an API key', async () => {
       headers: { authorization: `Bearer ${key}` },
       body: JSON.stringify({ messages: Array(count).fill({ channel: 'demo:a', data: 1 }) }),
     });
-  expect((await publish('key-one', 5)).status).toBe(200);
-  const limited = await publish('key-one', 5);
+  // All at once: a second later there would be room again.
+  const answers = await Promise.all(Array.from({ length: 4 }, () => publish('key-one', 5)));
+  expect(answers.map(({ status }) => status)).toContain(200);
+  const refused = answers.filter(({ status }) => status === 429);
+  const [limited] = refused as [Response];
   expect(limited.status).toBe(429);
   expect(Number(limited.headers.get('retry-after'))).toBeGreaterThan(0);
   expect(await limited.json()).toMatchObject({ code: 'rate_limited', retryAfter: expect.any(Number) });
   expect((await publish('key-two', 5)).status).toBe(200);
-  await expect.poll(() => hits(gateway, 'publishesPerSecondPerKey')).toBe(1);
+  await expect.poll(() => hits(gateway, 'publishesPerSecondPerKey')).toBe(refused.length);
 });
 
 it('new connections a second', async () => {
@@ -118,13 +119,11 @@ it('new connections a second', async () => {
   await expect.poll(() => hits(gateway, 'connectsPerSecond')).toBeGreaterThan(0);
   expect(await early.ask({ type: 'subscribe', channel: 'demo:a' })).toMatchObject({ type: 'subscribed' });
   await expect
-    .poll(
-      () =>
-        FrameClient.open(gateway.port).then(
-          () => true,
-          () => false,
-        ),
-      { timeout: 10_000 },
+    .poll(() =>
+      FrameClient.open(gateway.port).then(
+        () => true,
+        () => false,
+      ),
     )
     .toBe(true);
 });

@@ -26,7 +26,7 @@ async function connect({ wsUrl }: GatewayProcess) {
   const request = async (frame: object): Promise<Frame> => {
     const id = ++lastId;
     socket.send(JSON.stringify({ id, ...frame }));
-    await expect.poll(() => frames.some((one) => one.id === id), { timeout: 10_000 }).toBe(true);
+    await expect.poll(() => frames.some((one) => one.id === id), { timeout: 20_000 }).toBe(true);
     return frames.find((one) => one.id === id) as Frame;
   };
   const { session } = await request({ type: 'connect' });

@@ -62,8 +62,8 @@ it('in production logs JSON lines, and serves no page', async () => {
       FANFARE_API_KEYS: 'k1',
     },
   );
-  await expect.poll(() => output.stdout, { timeout: 10_000 }).toContain('listening');
-  await expect.poll(() => output.stdout, { timeout: 10_000 }).toContain('it can be guessed');
+  await expect.poll(() => output.stdout).toContain('listening');
+  await expect.poll(() => output.stdout).toContain('it can be guessed');
   const [line, warning] = output.stdout
     .trim()
     .split('\n')

@@ -64,7 +64,7 @@ describe('the protocol suite', () => {
     await suiteCase?.run({ url: gateway.wsUrl });
     const proxy = await startProxy(gateway.wsUrl, fault);
     try {
-      await expect(suiteCase?.run(proxy.target)).rejects.toThrow();
+      await expect(suiteCase?.run({ ...proxy.target, answerMs: 1_500 })).rejects.toThrow();
     } finally {
       proxy.close();
     }
@@ -114,5 +114,5 @@ async function startProxy(
     for (const client of server.clients) client.terminate();
     server.close();
   };
-  return { target: { url: `ws://127.0.0.1:${port}/ws`, answerMs: 1500 }, close };
+  return { target: { url: `ws://127.0.0.1:${port}/ws`, answerMs: 30_000 }, close };
 }

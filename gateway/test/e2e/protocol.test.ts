@@ -18,7 +18,7 @@ describe.each(GATEWAYS)('a gateway on $transport over $broker keeps to docs/PROT
     if (broker === 'redis') redis = await startRedis();
     const settings = { TRANSPORT: transport, ...(redis && { REDIS_URL: redis.url }) };
     gateway = await startGatewayProcess({ settings });
-    target = { url: gateway.wsUrl, http: gateway.httpUrl, key: 'dev' };
+    target = { url: gateway.wsUrl, http: gateway.httpUrl, key: 'dev', answerMs: 30_000 };
   });
   afterAll(async () => {
     await gateway?.stop();

@@ -36,12 +36,14 @@ it.each(['uws', 'ws'])('are counted by reason over %s, and the first of each ori
   const metrics = await (await fetch(`${gateway.httpUrl}/metrics`)).text();
   expect(metrics).toMatch(/^fanfare_upgrades_refused_total{reason="origin not allowed",.*} 4$/m);
   expect(metrics).toMatch(/^fanfare_upgrades_refused_total{reason="not found",.*} 1$/m);
-  const lines = gateway
-    .output()
-    .split('\n')
-    .filter((line) => line.includes('refused an upgrade'))
-    .map((line) => JSON.parse(line) as Record<string, unknown>);
-  expect(lines.map(({ reason, origin, path }) => [reason, origin, path])).toEqual([
+  const lines = () =>
+    gateway
+      .output()
+      .split('\n')
+      .filter((line) => line.includes('refused an upgrade'))
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+  await expect.poll(() => lines().length).toBe(3);
+  expect(lines().map(({ reason, origin, path }) => [reason, origin, path])).toEqual([
     ['origin not allowed', 'tauri://localhost', '/ws'],
     ['origin not allowed', 'https://evil.example', '/ws'],
     ['not found', undefined, '/socket'],

@@ -3,7 +3,6 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, expect, it, onTestFinished } from 'vitest';
 import { launchChromium } from '../support/chromium.js';
@@ -112,8 +111,9 @@ it('secures the demo: secrets, rules, tokens of two languages, a private channel
   }
   // 5
   const reader = start(tail as string, { TOKEN: token });
-  await expect.poll(() => reader.output.text, PATIENCE).toContain('connected');
-  await sleep(200);
+  const headers = { authorization: `Bearer ${secrets.FANFARE_API_KEYS}` };
+  const channels = async () => (await fetch(`${gateway.httpUrl}/v1/channels?prefix=user:`, { headers })).json();
+  await expect.poll(channels, PATIENCE).toEqual({ channels: [{ channel: 'user:u1', subscribers: 1 }] });
   const said = await run(inAnother as string);
   expect(said).toContain('forbidden');
   expect(said).toContain('"offset":1');

@@ -17,7 +17,7 @@ afterAll(() => gateway?.stop());
 
 function run(...argv: string[]): Promise<{ code: number; out: string; err: string }> {
   return new Promise((resolve) => {
-    execFile(process.execPath, [PROGRAM, ...argv], { timeout: 50_000 }, (error, out, err) =>
+    execFile(process.execPath, [PROGRAM, ...argv], { timeout: 110_000 }, (error, out, err) =>
       resolve({ code: error ? Number(error.code) : 0, out, err }),
     );
   });

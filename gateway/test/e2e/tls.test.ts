@@ -39,7 +39,7 @@ describe.each(['uws', 'ws'])('a gateway with a certificate on %s', (transport) =
     files.renew('first');
     const first = files.text;
     const settings = { TRANSPORT: transport, TLS_CERT: files.cert, TLS_KEY: files.key, TLS_CHECK_MS: '200ms' };
-    const gateway = await startGatewayProcess({ settings: { ...settings, LIMIT_HTTP_REQUEST_MS: '1s' } });
+    const gateway = await startGatewayProcess({ settings: { ...settings, LIMIT_HTTP_REQUEST_MS: '3s' } });
     onTestFinished(() => gateway.stop());
     const { port } = gateway;
     expect(gateway.output()).toContain(`url=https://localhost:${port}`);

@@ -174,7 +174,9 @@ describe('one call for several channels', () => {
 
   it('answers replicated publishes though the answers come in pieces', async () => {
     const proxy = await startTcpProxy(servers.node.port, { chunkBytes: 7 });
-    const broker = await startBroker(proxy.port, { timings: { replicaMs: 5 } });
+    // However long the pieces take: an INFO is a thousand of them.
+    const patient = { startMs: 60_000, handshakeMs: 60_000, silenceMs: 60_000, suspectMs: 60_000, replyMs: 60_000 };
+    const broker = await startBroker(proxy.port, { timings: { replicaMs: 5, ...patient } });
     const channels = range(1, 5).map(() => durableChannel());
     let answered = 0;
     const publishAll = async (channel: ChannelSpec) => {

@@ -48,8 +48,8 @@ it('finds out that pushes do not come though everything is acknowledged, and tha
 
   proxy.swallow(undefined);
   await expect.poll(() => ready(gateway), POLL).toMatchObject({ code: 200 });
-  expect(gateway.output()).toMatch(/error .*self-probe does not come back.*not pushed back/);
-  expect(gateway.output()).toContain('the self-probe comes back again');
+  await expect.poll(gateway.output).toMatch(/error .*self-probe does not come back.*not pushed back/);
+  await expect.poll(gateway.output).toContain('the self-probe comes back again');
 });
 
 it('probes each master of a cluster, and is silent about one that is known to be lost', async () => {

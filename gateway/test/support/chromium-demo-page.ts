@@ -35,6 +35,17 @@ export class DemoPage {
     return this.page.click(`#${knife}`);
   }
 
+  /** From now on a cut or a freeze lasts this long: so that a test on a busy machine can do much meanwhile. */
+  async prolong(ms: number): Promise<void> {
+    await this.page.evaluate((ms) => {
+      const { postMessage } = Worker.prototype;
+      Worker.prototype.postMessage = function (message: { type: string }) {
+        const lasting = { cut: { offlineMs: ms }, freeze: { forMs: ms } }[message.type];
+        postMessage.call(this, { ...message, ...lasting });
+      };
+    }, ms);
+  }
+
   async say(text: string, name?: string): Promise<void> {
     if (name !== undefined) await this.page.fill('#name', name);
     await this.page.fill('#text', text);

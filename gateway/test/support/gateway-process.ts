@@ -60,7 +60,8 @@ export async function startGatewayProcess(options: GatewayProcessOptions = {}): 
   });
   running.add(child);
   let output = '';
-  const exited = once(child, 'exit').finally(async () => {
+  // Not `exit`: what it said last may come behind that.
+  const exited = once(child, 'close').finally(async () => {
     running.delete(child);
     await rm(folder, { recursive: true, force: true });
   });
@@ -71,13 +72,13 @@ export async function startGatewayProcess(options: GatewayProcessOptions = {}): 
     };
     const timeout = setTimeout(() => fail('did not start in time'), START_TIMEOUT_MS);
     const onExit = () => fail('ended');
-    child.once('exit', onExit);
+    child.once('close', onExit);
     const onData = (chunk: Buffer) => {
       output += chunk.toString();
       const found = portIn(output, Number(settings.WORKERS ?? 1) > 1);
       if (found === undefined) return;
       clearTimeout(timeout);
-      child.off('exit', onExit);
+      child.off('close', onExit);
       resolve(found);
     };
     child.stdout.on('data', onData);
