@@ -12,55 +12,50 @@ export type ChannelName<Map> = NameOf<keyof Map & string>;
 /** The key whose declaration holds for `Name`. For a computed name (`chat:${id}`) it is every key that may hold. */
 export type KeyOf<Map, Name extends string> = Name extends unknown
   ? IsLiteral<Name> extends true
-    ? Name extends ExactKeys<Map>
+    ? Name extends keyof Map
       ? Name
-      : Longest<CoveringPatterns<Map, Name>>
-    : Longest<CoveringPatterns<Map, Name>> | NarrowerKeys<Map, Name>
+      : LongestPattern<keyof Map, Name>
+    : LongestPattern<keyof Map, LiteralHead<Name>> | NarrowerKeys<Map, Name, MayBegin<Name>>
   : never;
 
-type PatternKeys<Map> = Extract<keyof Map & string, `${string}*`>;
-type ExactKeys<Map> = Exclude<keyof Map & string, `${string}*`>;
-type PrefixOf<Key extends string> = Key extends `${infer Prefix}*` ? Prefix : Key;
+/**
+ * The longest of the patterns that a text begins with. It looks each beginning of the text up among the keys, because a
+ * map may have hundreds of keys, and a text has few letters. It calls itself in tail position, where the compiler
+ * allows 1,000 levels.
+ */
+type LongestPattern<
+  Keys,
+  Rest extends string,
+  Head extends string = '',
+  Best = Keys & '*',
+> = Rest extends `${infer First}${infer Others}`
+  ? `${Head}${First}*` extends Keys
+    ? LongestPattern<Keys, Others, `${Head}${First}`, `${Head}${First}*`>
+    : LongestPattern<Keys, Others, `${Head}${First}`, Best>
+  : Best;
 
-/** The patterns that hold for all of `Name`. */
-type CoveringPatterns<Map, Name extends string> =
-  PatternKeys<Map> extends infer Key
-    ? Key extends `${infer P}*`
-      ? Name extends `${P}${string}`
-        ? Key
-        : never
+/** The keys that hold for some of the names that a computed `Name` stands for. Such patterns begin with `Begin`. */
+type NarrowerKeys<Map, Name extends string, Begin extends string> = keyof Map extends infer Key
+  ? Key extends `${infer Prefix}*`
+    ? Prefix extends Begin
+      ? Key
       : never
-    : never;
-
-/** The keys that hold for some of the names that a computed `Name` stands for. */
-type NarrowerKeys<Map, Name extends string> =
-  | (ExactKeys<Map> extends infer Key ? (Key extends Name ? Key : never) : never)
-  | (PatternKeys<Map> extends infer Key
-      ? Key extends `${infer P}*`
-        ? P extends MayBegin<Name>
-          ? Key
-          : never
-        : never
-      : never);
-
-/** The longest of some keys. All of them are prefixes of one name, so one of them has all others as prefixes. */
-type Longest<Keys, All = Keys> = Keys extends string
-  ? [All extends string ? (PrefixOf<Keys> extends `${PrefixOf<All>}${string}` ? never : All) : never] extends [never]
-    ? Keys
-    : never
+    : Key extends Name
+      ? Key
+      : never
   : never;
 
-/** What a prefix must look like for a computed `Name` to begin with it: after `chat:${number}` no letter comes. */
+/** What a key must look like for a computed `Name` to begin with it: after `chat:${number}` no letter comes. */
 type MayBegin<Name extends string> = Name extends `${LiteralHead<Name>}${number}${string}`
   ? `${LiteralHead<Name>}${number}${string}`
   : `${LiteralHead<Name>}${string}`;
 
 /** The text that a template begins with for certain: `chat:${string}:x` -> `chat:`. */
-type LiteralHead<Name extends string> = Name extends `${infer First}${infer Rest}`
+type LiteralHead<Name extends string, Head extends string = ''> = Name extends `${infer First}${infer Rest}`
   ? IsLiteral<First> extends true
-    ? `${First}${LiteralHead<Rest>}`
-    : ''
-  : '';
+    ? LiteralHead<Rest, `${Head}${First}`>
+    : Head
+  : Head;
 
 /** Whether a name is known in full. It is false for `string`, and for templates with a hole. */
 type IsLiteral<Name extends string> = Record<never, never> extends Record<Name, 1> ? false : true;
