@@ -4,7 +4,7 @@ import type { AnySpec, InOf, KindOf } from './channels/spec.js';
 import type { Token } from './connection.js';
 import type { DurableMessage, Message, MessageOf, OwnTags } from './message.js';
 import type { Commit } from './positions/named.js';
-import type { InfoOf, PresentMember } from './presence.js';
+import type { AskedPresence, InfoOf, PresenceIf, PresentMember } from './presence.js';
 import type { PublishOptions, PublishResult } from './publishing.js';
 import type { DurableEvents, LiveEvents, Reading, Subscription } from './subscription-types.js';
 
@@ -88,19 +88,22 @@ export interface PublishOptionsOf<Spec> extends PublishOptions {
 export type Published<Spec extends AnySpec> = Omit<PublishResult, keyof Position> &
   (Spec extends { readonly kind: 'live' } ? unknown : Position);
 
-interface BaseChannel<Name extends string, Spec extends AnySpec, M, Events, Options> {
-  /** The whole name, without a pattern in it. */
-  readonly name: Name;
+interface BaseChannel<Spec extends AnySpec, M, Events, Options> {
   /** As it was declared: `durable`, `live` or `stream`. */
   readonly kind: KindOf<Spec>;
   /**
-   * Begins a subscription; it may be made before `connect()`. Without a start it begins with what is
-   * published from now on. Read it by a handler, by `on('message')` or by `for await`.
+   * Begins a subscription; it may be made before `connect()`. Without a start it begins with what is published from now
+   * on. Read it by a handler, by `on('message')` or by `for await`. Its `presence` is there if the options ask for it.
    * @throws {FanfareClientError} `bad_request` (more than one start, a start that is none, or `maxQueue` under 1).
    */
-  subscribe(options?: Options): Reading<M, Events, InfoOf<Spec>>;
+  subscribe<P extends boolean = false>(
+    options?: Options & AskedPresence<P>,
+  ): Reading<M, Events, PresenceIf<P, InfoOf<Spec>>>;
   /** Begins one that calls the handler for each message. */
-  subscribe(handler: ((message: M) => unknown) | undefined, options?: Options): Reading<M, Events, InfoOf<Spec>>;
+  subscribe<P extends boolean = false>(
+    handler: ((message: M) => unknown) | undefined,
+    options?: Options & AskedPresence<P>,
+  ): Reading<M, Events, PresenceIf<P, InfoOf<Spec>>>;
   /**
    * Publishes, and resolves once it is in the log, with its position (none on live channels). Waits
    * for a connection; tries again after refusals that may pass, and after a lost connection if it has
@@ -120,11 +123,16 @@ interface BaseChannel<Name extends string, Spec extends AnySpec, M, Events, Opti
 
 /** A channel that is declared live: messages pass once, to who is there. It has no history and no positions. */
 export interface LiveChannel<Name extends string, Spec extends AnySpec, M = MessageOf<Spec>>
-  extends BaseChannel<Name, Spec, M, LiveEvents<M>, LiveSubscribeOptions> {}
+  extends BaseChannel<Spec, M, LiveEvents<M>, LiveSubscribeOptions> {
+  /** The whole name, without a pattern in it. */
+  readonly name: Name;
+}
 
 /** A channel that is declared durable: each message has a position in its log. */
 export interface DurableChannel<Name extends string, Spec extends AnySpec, M = MessageOf<Spec>>
-  extends BaseChannel<Name, Spec, M, DurableEvents<M>, SubscribeOptions> {
+  extends BaseChannel<Spec, M, DurableEvents<M>, SubscribeOptions> {
+  /** The whole name, without a pattern in it. */
+  readonly name: Name;
   /**
    * Reads the log. Messages that the channel's schema does not allow are left out, and told by the client's `error`.
    * @throws {FanfareClientError} as a rejection: `timeout`, `forbidden`, ...; `bad_request` with a `reason`
@@ -146,9 +154,12 @@ export interface Channel<T = unknown> {
   /** The whole name. */
   readonly name: string;
   /** @see DurableChannel.subscribe */
-  subscribe(options?: SubscribeOptions): Subscription<T>;
+  subscribe<P extends boolean = false>(options?: SubscribeOptions & AskedPresence<P>): Subscription<T, PresenceIf<P>>;
   /** Begins one that calls the handler for each message. */
-  subscribe(handler: ((message: Message<T>) => unknown) | undefined, options?: SubscribeOptions): Subscription<T>;
+  subscribe<P extends boolean = false>(
+    handler: ((message: Message<T>) => unknown) | undefined,
+    options?: SubscribeOptions & AskedPresence<P>,
+  ): Subscription<T, PresenceIf<P>>;
   /** @see DurableChannel.publish */
   publish(data: T, options?: PublishOptions): Promise<PublishResult>;
   /** @see DurableChannel.history */

@@ -69,7 +69,7 @@ export type {
   SubscribedEvent,
 } from './message.js';
 export type { Commit, Positions } from './positions/named.js';
-export type { InfoOf, Presence, PresenceEvents, PresentMember } from './presence.js';
+export type { AskedPresence, InfoOf, Presence, PresenceEvents, PresenceIf, PresentMember } from './presence.js';
 export type { PublishOptions, PublishResult } from './publishing.js';
 export type { Stats } from './stats.js';
 export type {

@@ -40,6 +40,17 @@ export interface Presence<Info = unknown> {
   ): () => void;
 }
 
+/** The option `presence` of a subscription, by itself so that the type of what is returned follows from it. */
+export interface AskedPresence<P extends boolean> {
+  /** Be listed as a member of the channel, and know of the others. Default false. */
+  readonly presence?: P | undefined;
+}
+/**
+ * What `presence` of a subscription is: there where its options say `presence: true`, `undefined` where they do not. It
+ * may be either where that is known at run time only.
+ */
+export type PresenceIf<P extends boolean, Info = unknown> = P extends true ? Presence<Info> : undefined;
+
 /** What members show of themselves; unknown where the map does not say. */
 export type InfoOf<Spec> = [StateOf<Spec>] extends [never] ? unknown : StateOf<Spec>;
 

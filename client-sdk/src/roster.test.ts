@@ -103,9 +103,9 @@ describe('presence of a subscription', () => {
     await settle();
     clock.advance(100);
     expect(asked.map(({ cursor }) => cursor)).toEqual([undefined, 'next']);
-    expect(subscription.presence?.synced).toBe(false);
+    expect(subscription.presence.synced).toBe(false);
     server.link.cut();
-    expect(subscription.presence?.members.map(({ session }) => session)).toEqual(['one']);
+    expect(subscription.presence.members.map(({ session }) => session)).toEqual(['one']);
     clock.advance(2_000);
     await settle();
     clock.advance(100);
@@ -113,7 +113,7 @@ describe('presence of a subscription', () => {
     page(fresh, 'two', 1);
     clock.advance(100);
     await settle();
-    expect(subscription.presence?.members.map(({ session }) => session)).toEqual(['two']);
-    expect(subscription.presence?.synced).toBe(true);
+    expect(subscription.presence.members.map(({ session }) => session)).toEqual(['two']);
+    expect(subscription.presence.synced).toBe(true);
   });
 });

@@ -60,7 +60,7 @@ export type Told<Events> = {
  * fetched from there; on a live channel the oldest are dropped, which `lagged` tells. Messages that
  * come before anyone reads wait for the first reader. A second loop shares the messages of the first.
  */
-export interface Reading<M, Events, Info = unknown> extends AsyncIterable<M> {
+export interface Reading<M, Events, Who = Presence | undefined> extends AsyncIterable<M> {
   /** The name of its channel. */
   readonly channel: string;
   /** What it is now; its events tell each change. */
@@ -71,8 +71,8 @@ export interface Reading<M, Events, Info = unknown> extends AsyncIterable<M> {
    * `subscribed` and on live channels.
    */
   readonly position: Position | undefined;
-  /** Who is on the channel; there if it was subscribed with `presence`. */
-  readonly presence: Presence<Info> | undefined;
+  /** Who is on the channel; undefined unless the options of the subscription say `presence: true`. */
+  readonly presence: Who;
   /** Adds a listener and returns what removes it. What a listener throws goes to the client's `error`. */
   on<Name extends keyof Events>(name: Name, listener: (event: Events[Name]) => unknown): () => void;
   /**
@@ -97,4 +97,5 @@ export interface Reading<M, Events, Info = unknown> extends AsyncIterable<M> {
 }
 
 /** A subscription to a channel of which nothing is declared. */
-export interface Subscription<T = unknown> extends Reading<Message<T>, SubscriptionEvents<T>> {}
+export interface Subscription<T = unknown, Who = Presence | undefined>
+  extends Reading<Message<T>, SubscriptionEvents<T>, Who> {}

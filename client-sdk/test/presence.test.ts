@@ -21,11 +21,11 @@ async function join({ wsUrl }: GatewayProcess, options: Partial<ClientOptions> =
   return { client, session: client.session?.session as string };
 }
 
-function record(presence: Presence | undefined) {
+function record(presence: Presence) {
   const told: string[] = [];
-  presence?.on('join', ({ session }) => told.push(`join ${session}`));
-  presence?.on('leave', ({ session }) => told.push(`leave ${session}`));
-  presence?.on('sync', () => told.push('sync'));
+  presence.on('join', ({ session }) => told.push(`join ${session}`));
+  presence.on('leave', ({ session }) => told.push(`leave ${session}`));
+  presence.on('sync', () => told.push('sync'));
   return told;
 }
 const sessions = (members: readonly { session: string }[] | undefined) => members?.map(({ session }) => session).sort();
@@ -36,15 +36,15 @@ describe('presence', () => {
     const [a, b, c] = [await join(gateway), await join(gateway), await join(gateway)];
     const { presence } = a.client.channel('demo:p').subscribe(() => {}, { presence: true });
     const told = record(presence);
-    await expect.poll(() => presence?.synced).toBe(true);
-    expect(sessions(presence?.members)).toEqual([a.session]);
+    await expect.poll(() => presence.synced).toBe(true);
+    expect(sessions(presence.members)).toEqual([a.session]);
     const visit = b.client.channel('demo:p').subscribe(() => {}, { presence: true });
     await expect.poll(() => told).toContain(`join ${b.session}`);
     expect(sessions(await c.client.channel('demo:p').presence())).toEqual([a.session, b.session].sort());
     visit.unsubscribe();
     await expect.poll(() => told).toContain(`leave ${b.session}`);
     expect(told).toEqual([`join ${a.session}`, 'sync', `join ${b.session}`, `leave ${b.session}`]);
-    expect(sessions(presence?.members)).toEqual([a.session]);
+    expect(sessions(presence.members)).toEqual([a.session]);
   });
 
   it('begins and ends with the subscription that wants it, while another one loses nothing', async () => {
@@ -60,7 +60,7 @@ describe('presence', () => {
     onTestFinished(() => clearInterval(publishing));
     for (let round = 0; round < 3; round++) {
       const present = channel.subscribe(() => {}, { presence: true });
-      await expect.poll(() => sessions(present.presence?.members)).toEqual([a.session]);
+      await expect.poll(() => sessions(present.presence.members)).toEqual([a.session]);
       expect(sessions(await channel.presence())).toEqual([a.session]);
       const second = channel.subscribe(() => {}, { presence: true });
       expect(second.presence).toBe(present.presence);
@@ -79,11 +79,11 @@ describe('presence', () => {
     const channel = a.client.channel('demo:p');
     channel.subscribe(() => {});
     const first = channel.subscribe(() => {}, { presence: true });
-    await expect.poll(() => first.presence?.synced).toBe(true);
+    await expect.poll(() => first.presence.synced).toBe(true);
     first.unsubscribe();
     const next = channel.subscribe(() => {}, { presence: true });
-    await expect.poll(() => sessions(next.presence?.members)).toEqual([a.session]);
-    expect(next.presence?.synced).toBe(true);
+    await expect.poll(() => sessions(next.presence.members)).toEqual([a.session]);
+    expect(next.presence.synced).toBe(true);
   });
 
   it('is read again after a gateway was killed, and tells what changed meanwhile', async () => {
@@ -98,10 +98,10 @@ describe('presence', () => {
     await visit.ready();
     const a = await join(one);
     const { presence } = a.client.channel('demo:p').subscribe(() => {}, { presence: true });
-    await expect.poll(() => sessions(presence?.members)).toEqual([stays, leaves, a].map((x) => x.session).sort());
+    await expect.poll(() => sessions(presence.members)).toEqual([stays, leaves, a].map((x) => x.session).sort());
     const told = record(presence);
     await one.signal('SIGKILL');
-    await expect.poll(() => presence?.synced).toBe(false);
+    await expect.poll(() => presence.synced).toBe(false);
     visit.unsubscribe();
     const comes = await join(two);
     await comes.client
@@ -110,14 +110,14 @@ describe('presence', () => {
       .ready();
     const again = await startGatewayProcess({ settings, port: one.port });
     onTestFinished(() => again.stop());
-    await expect.poll(() => presence?.synced, { timeout: 20_000 }).toBe(true);
+    await expect.poll(() => presence.synced, { timeout: 20_000 }).toBe(true);
     const before = a.session;
     const now = a.client.session?.session as string;
     await expect.poll(() => told, { timeout: 20_000 }).toContain(`leave ${before}`);
     expect([...told].sort()).toEqual(
       [`join ${comes.session}`, `join ${now}`, `leave ${leaves.session}`, `leave ${before}`, 'sync'].sort(),
     );
-    expect(sessions(presence?.members)).toEqual([stays.session, comes.session, now].sort());
+    expect(sessions(presence.members)).toEqual([stays.session, comes.session, now].sort());
   });
 
   it('shows the info of tokens by the type of the map, and all sessions of a user as one', async () => {
@@ -137,8 +137,8 @@ describe('presence', () => {
         .subscribe(() => {}, { presence: true })
         .ready(),
     );
-    await expect.poll(() => presence?.synced).toBe(true);
-    expect(presence?.members.map((member) => member.info?.name)).toEqual(['Ada']);
+    await expect.poll(() => presence.synced).toBe(true);
+    expect(presence.members.map((member) => member.info?.name)).toEqual(['Ada']);
     const [ada] = await client.channel('room:1').presence();
     expect(ada).toMatchObject({ user: 'ada', sessions: 2 });
   });

@@ -56,7 +56,7 @@ describe('what ships, under faults', { timeout: 120_000 }, () => {
       // Of a log that lost its beginning the state has more.
       expect(sum.current?.slice(-log.length)).toEqual(log);
       expect([...kept.values()]).toMatchObject([gateway.log('chat:1').head]);
-      expect(loop.presence?.members.map(({ user }) => user)).toEqual(['bob']);
+      expect(loop.presence.members.map(({ user }) => user)).toEqual(['bob']);
       // What was acknowledged or cannot be known is stored once at most.
       for (const outcome of await Promise.all(published))
         expect(outcome).toMatchObject(outcome instanceof Error ? { code: expect.any(String) } : { channel: 'chat:1' });

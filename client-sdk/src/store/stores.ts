@@ -5,7 +5,7 @@ import type { BaseClient } from '../client-types.js';
 import type { StateChange } from '../connection.js';
 import type { FanfareClientError } from '../errors.js';
 import type { Message } from '../message.js';
-import type { Presence, PresentMember } from '../presence.js';
+import type { AskedPresence, PresenceIf, PresentMember } from '../presence.js';
 import type { DurableEvents, Reading, SubscriptionState } from '../subscription-types.js';
 import { constantStore, lazyStore, type Store } from './lazy-store.js';
 
@@ -16,13 +16,15 @@ export interface ReadableChannel<M, Info = unknown> {
   /** As it was declared; undefined where nothing was. */
   readonly kind?: Kind | undefined;
   /** Begins a subscription, as `channel.subscribe` does. */
-  subscribe(
-    handler: ((message: M) => unknown) | undefined,
-    ...options: never[]
-  ): { readonly presence: Presence<Info> | undefined };
+  subscribe(handler: ((message: M) => unknown) | undefined, ...options: never[]): unknown;
+  /** Who is on the channel now, as `channel.presence` tells. */
+  presence(): Promise<readonly PresentMember<Info>[]>;
 }
-interface LooseChannel<M> {
-  subscribe(handler: (message: M) => unknown, options?: SubscribeOptions): Reading<M, DurableEvents<M>>;
+interface LooseChannel<M, Info = unknown> {
+  subscribe<P extends boolean = false>(
+    handler: (message: M) => unknown,
+    options?: SubscribeOptions & AskedPresence<P>,
+  ): Reading<M, DurableEvents<M>, PresenceIf<P, Info>>;
   history?(options?: HistoryOptions): Promise<HistoryPage<M>>;
 }
 
@@ -269,22 +271,22 @@ export function presenceStore<Info>(
     () => view,
     (changed) => {
       const subscription = loose(channel).subscribe(() => {}, { presence: true });
-      const presence = subscription.presence as Presence<Info> | undefined;
+      const { presence } = subscription;
       const update = () => {
-        const { members = [], synced = false } = presence ?? {};
+        const { members, synced } = presence;
         if (members === view.members && synced === view.synced) return;
         view = { members, synced };
         changed();
       };
       update();
       const offs = [
-        presence?.on('join', update),
-        presence?.on('leave', update),
-        presence?.on('sync', update),
+        presence.on('join', update),
+        presence.on('leave', update),
+        presence.on('sync', update),
         client.on('state', update),
       ];
       return () => {
-        for (const off of offs) off?.();
+        for (const off of offs) off();
         subscription.unsubscribe();
         view = { ...view, synced: false };
       };
@@ -320,6 +322,6 @@ function follow<M>(
  * Returns a channel without its declared type. The declaration narrows what may be asked of a channel, but at run time
  * they are all alike.
  */
-function loose<M>(channel: ReadableChannel<M>): LooseChannel<M> {
-  return channel as unknown as LooseChannel<M>;
+function loose<M, Info>(channel: ReadableChannel<M, Info>): LooseChannel<M, Info> {
+  return channel as unknown as LooseChannel<M, Info>;
 }

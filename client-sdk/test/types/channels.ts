@@ -13,10 +13,12 @@ import {
   type Live,
   live,
   type Position,
+  type Subscription,
   stream,
 } from '@fanfare/client';
 import { createPublisher } from '@fanfare/client/publisher';
 import { createHooks } from '@fanfare/client/react';
+import { messagesStore, presenceStore } from '@fanfare/client/store';
 import { signToken } from '@fanfare/client/tokens';
 import { type } from 'arktype';
 import * as v from 'valibot';
@@ -62,6 +64,15 @@ same<KeyOf<Map, `chat:${string}`>, 'chat:*' | 'chat:vip:*' | 'chat:lobby'>(true)
 same<KeyOf<Map, `chat:${number}`>, 'chat:*'>(true); // a number cannot
 same<KeyOf<Map, `chat:r-${string}`>, 'chat:*'>(true); // nor what begins otherwise
 same<KeyOf<Map, `chat:v${string}:x`>, 'chat:*' | 'chat:vip:*'>(true);
+same<KeyOf<{ '*': 1; a: 2; 'a*': 3; 'ab:*': 4 }, 'a' | 'b'>, 'a' | '*'>(true); // a pattern may be a lone `*`
+same<KeyOf<{ '*': 1; a: 2; 'a*': 3; 'ab:*': 4 }, 'ab' | `${string}:x`>, 'a*' | '*' | 'ab:*'>(true);
+same<KeyOf<{ '*': 1; a: 2; 'a:*': 3 }, `b${string}`>, '*'>(true);
+// A name may be 255 characters long, and so may the beginning of one that is computed.
+type Twenty = 'organisation-twenty:';
+type Long =
+  `chat:vip:${Twenty}${Twenty}${Twenty}${Twenty}${Twenty}${Twenty}${Twenty}${Twenty}${Twenty}${Twenty}${Twenty}`;
+same<KeyOf<Map, Long>, 'chat:vip:*'>(true);
+same<KeyOf<Map, `${Long}${string}`>, 'chat:vip:*'>(true);
 
 const client = createClient({ url: '/ws', channels });
 declare const id: string;
@@ -210,14 +221,29 @@ await signToken({ key, expiresInS: 1, grants: { 'any:*': ['read'] } });
 
 // ------------------------------------------------------------------ presence
 const { presence } = client.channel('room:1').subscribe({ presence: true });
-same<NonNullable<typeof presence>['members'][number]['info'], { typing: boolean } | undefined>(true);
-presence?.on('join', ({ info }) => same<typeof info, { typing: boolean } | undefined>(true));
+same<(typeof presence.members)[number]['info'], { typing: boolean } | undefined>(true); // there: it was asked for
+presence.on('join', ({ info }) => same<typeof info, { typing: boolean } | undefined>(true));
 //! 2345 '"jion"' is not assignable
-presence?.on('jion', () => {});
+presence.on('jion', () => {});
+client.channel('price:AAPL').subscribe(({ data }) => data.price, { presence: true }).presence.synced;
+client.channel('room:1').subscribe({ rewind: 5, presence: true }).presence.members.length;
+loose.channel(id).subscribe({ presence: true }).presence.members.length;
+const without = client.channel('room:1').subscribe(() => {}, { rewind: 5 });
+same<typeof without.presence, undefined>(true); // nor where it was not
+//! 2532 Object is possibly 'undefined'
+client.channel('room:1').subscribe({ presence: Boolean(id) }).presence.members;
+//! 2769 'presense' does not exist
+client.channel('room:1').subscribe({ presense: true });
+const roomers = presenceStore(client, client.channel('room:1'));
+const kept: Subscription = loose.channel(id).subscribe({ presence: true });
+kept.presence?.members;
+same<ReturnType<typeof roomers.getSnapshot>['members'][number]['info'], { typing: boolean } | undefined>(true);
 const [someone] = await client.channel('price:AAPL').presence();
 same<NonNullable<typeof someone>['info'], unknown>(true);
 
-// ------------------------------------------------------------------ hooks
+// ------------------------------------------------------------------ stores and hooks
+const lines = messagesStore(client.channel('chat:1'));
+same<ReturnType<typeof lines.getSnapshot>['messages'][number]['data'], { text: string; at: Date }>(true);
 const { useMessages, useLatest, useChannelState } = createHooks<Map>();
 export function Component(): void {
   const latest = useLatest('chat:1');

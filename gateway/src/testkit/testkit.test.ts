@@ -61,7 +61,7 @@ describe('a test gateway', () => {
       .channel('chat:1')
       .subscribe(() => {}, { presence: true });
     await gateway.run(1_000);
-    expect(presence?.members.map(({ user }) => user).sort()).toEqual(['ada', 'bob']);
+    expect(presence.members.map(({ user }) => user).sort()).toEqual(['ada', 'bob']);
   });
 });
 
