@@ -51,12 +51,12 @@ describe('a subscription with a token', () => {
     const subscription = client.channel('chat:r').subscribe(handler, {
       token: () => {
         fetched++;
-        return sign('chat:r', 3);
+        return sign('chat:r', 5);
       },
     });
     subscription.on('subscribed', () => told.push('subscribed'));
     await subscription.ready();
-    await expect.poll(() => fetched, { timeout: 15_000 }).toBe(4);
+    await expect.poll(() => fetched, { timeout: 40_000 }).toBe(4);
     expect([told, errors]).toEqual([['subscribed'], []]);
     await client.channel('chat:r').publish('still');
     await expect.poll(data).toEqual(['still']);

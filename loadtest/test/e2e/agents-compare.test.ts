@@ -46,8 +46,7 @@ it('two agents share a run; the offsets of their clocks are stated; one that die
     for (const { offsetUs, errorUs } of result?.generator.hosts ?? [])
       expect(Math.abs(offsetUs)).toBeLessThanOrEqual(errorUs);
     expect(stdout).toContain(`clock of ${agents[0].address}`);
-    const dying = fanfareLoad([...flags, '--duration', '10m']);
-    setTimeout(() => void agents[1].stop(), 6_000);
+    const dying = fanfareLoad([...flags, '--duration', '10m'], / running +40 connections/, () => agents[1].stop());
     expect(await dying).toMatchObject({
       status: 1,
       stderr: expect.stringContaining(`agent ${agents[1].address} is gone`),

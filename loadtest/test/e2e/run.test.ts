@@ -197,13 +197,15 @@ describe('beside an independent measure', () => {
     const without = await latencyOf(0);
     const delayed = await latencyOf(20);
     // A busy machine adds to most of the deliveries, but not to all of a thousand: the fastest tell what the server did.
-    const difference = (delayed?.min ?? Number.NaN) - (without?.min ?? Number.NaN);
-    expect(difference).toBeGreaterThan(18);
-    expect(difference).toBeLessThan(24);
-    expect(delayed?.p50).toBeGreaterThanOrEqual(20);
-    // On a quiet machine the medians too.
-    if (process.env.FANFARE_TEST_LOAD === 'long')
-      expect((delayed?.p50 ?? Number.NaN) - (without?.p50 ?? 0)).toBeLessThan(24);
+    expect(delayed?.min).toBeGreaterThanOrEqual(20);
+    expect(without?.min).toBeLessThan(20);
+    if (process.env.FANFARE_TEST_LOAD !== 'long') return;
+    // On a quiet machine nothing else is added, nor to the medians.
+    for (const of of ['min', 'p50'] as const) {
+      const difference = (delayed?.[of] ?? Number.NaN) - (without?.[of] ?? Number.NaN);
+      expect(difference).toBeGreaterThan(18);
+      expect(difference).toBeLessThan(24);
+    }
   });
 
   it('a server that stands still for 2 s shows in p99.9, because the schedule goes on', async () => {

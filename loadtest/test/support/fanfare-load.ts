@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,15 +14,23 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-/** Runs the program as a user does. @param interruptAt it gets a Ctrl-C once its output says this */
-export async function fanfareLoad(args: readonly string[], interruptAt?: RegExp): Promise<Outcome> {
+/**
+ * Runs the program as a user does.
+ * @param interruptAt once its output says this, `interrupt` is called
+ * @param interrupt default: it gets a Ctrl-C
+ */
+export async function fanfareLoad(
+  args: readonly string[],
+  interruptAt?: RegExp,
+  interrupt: (child: ChildProcess) => unknown = (child) => child.kill('SIGINT'),
+): Promise<Outcome> {
   const child = spawn(process.execPath, [PROGRAM, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
   let [stdout, stderr] = ['', ''];
   let isInterrupted = false;
   const look = () => {
     if (!interruptAt || isInterrupted || !interruptAt.test(stdout + stderr)) return;
     isInterrupted = true;
-    child.kill('SIGINT');
+    interrupt(child);
   };
   child.stdout.on('data', (chunk) => {
     stdout += chunk;
