@@ -289,13 +289,14 @@ export function transportHttpCases(name: 'uws' | 'ws', create: CreateTransport):
       return client;
     };
     const [first, second] = [upload(), upload()];
+    await until(() => server.transport.openRequests === 2);
     await delay(50);
     const third = upload();
     await until(() => third.text().includes('503'));
     first.write('x');
     await until(() => first.text().includes('200'));
     second.destroy();
-    await delay(50);
+    await until(() => server.transport.openRequests === 0);
     for (let i = 0; i < 5; i++) {
       const body = 'x'.repeat(size);
       expect((await fetch(`http://127.0.0.1:${server.port}/`, { method: 'POST', body })).status).toBe(200);
@@ -421,7 +422,7 @@ export function transportHttpCases(name: 'uws' | 'ws', create: CreateTransport):
     it('ends a peer that sends its request too slowly, or does not take its answer, and no WebSocket', async ({
       onTestFinished,
     }) => {
-      const options = { httpRequestMs: 400 };
+      const options = { httpRequestMs: 1_500 };
       const server = await serve(create, onTestFinished, {
         options,
         onRequest: () => textResponse(200, 'z'.repeat(50_000_000)),

@@ -115,7 +115,7 @@ export function transportTlsTimeoutCases(name: 'uws' | 'ws', create: CreateTrans
   it('ends who takes too long for the handshake, for a head, or for a body', async ({ onTestFinished }) => {
     const tls = certificateNamed('first', onTestFinished);
     const slow: SlowLimit[] = [];
-    const options = { tls, httpHeadMs: 300, httpRequestMs: 900, onSlow: (limit: SlowLimit) => slow.push(limit) };
+    const options = { tls, httpHeadMs: 1_500, httpRequestMs: 4_000, onSlow: (limit: SlowLimit) => slow.push(limit) };
     const server = await serve(create, onTestFinished, { options });
     const { port } = server;
     const { socket, session } = await openWebSocket(server, tls.text);

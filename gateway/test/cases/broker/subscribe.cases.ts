@@ -167,7 +167,7 @@ export function subscribeCases(brokers: () => BrokerPair): void {
       onDoubt: () => {},
     });
     subscription.distrust();
-    const deadline = Date.now() + 5000;
+    const deadline = Date.now() + 20_000;
     while (told.at(-1) !== 'resumed' && Date.now() < deadline) await delay(5);
     expect(told).toEqual(['interrupted', 'resumed']);
     await publishOne(broker, channel, json('after'));
