@@ -24,7 +24,7 @@ export async function benchJoins(bench: Bench): Promise<void> {
       // The first round warms the servers up.
       for (let round = 0; round <= plan.rounds; round++) {
         for (const side of SIDES) {
-          await runStorms(bench, lanes[side], side, round, (name, result) => {
+          await runStorms(bench, pair[side], lanes[side], side, round, (name, result) => {
             if (round === 0) return;
             const rounds = results.get(name) ?? { baseline: [], fanfare: [] };
             results.set(name, rounds);
@@ -52,12 +52,12 @@ const ALONE = 'p99 of the others, alone';
 /** Runs all storms once on one server. What has a replay is for Fanfare alone: the baseline remembers nothing. */
 async function runStorms(
   { plan, signal }: Bench,
+  contender: Contender,
   lane: Lane,
   side: Side,
   round: number,
   add: (name: string, result: StormResult) => void,
 ): Promise<void> {
-  const { contender } = lane;
   const run = async (name: string, storm: Storm) => {
     endIf(signal);
     add(name, await runStorm(lane, storm));

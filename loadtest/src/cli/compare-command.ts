@@ -1,11 +1,12 @@
 import { writeFileSync } from 'node:fs';
 import { type CompareOptions, IN_FLIGHT, type Round, Stand } from '../compare/compare.js';
 import type { Entrant } from '../compare/entrant.js';
-import { centrifugoAt, ENTRANTS, fanfareAt } from '../compare/entrants.js';
+import { centrifugoAt, ENTRANTS, fanfareAt, startNamed } from '../compare/entrants.js';
 import { formatBytes, formatMs, formatPercent, formatRate } from '../report/format.js';
 import { median } from '../report/statistics.js';
-import { type RedisServer, startRedis } from '../servers/redis.js';
+import { startRedis } from '../servers/redis.js';
 import { pinSelf } from '../servers/server-process.js';
+import { compareInFlight } from './compare-in-flight.js';
 import { parseFlags, timeMs, UsageError, wholeNumber } from './flags.js';
 import { interruption } from './output.js';
 import { parseTarget, TARGET_OPTIONS } from './target.js';
@@ -19,6 +20,9 @@ export const COMPARE_USAGE = `fanfare-load compare [flags]   servers side by sid
   --centrifugo-api <http://…>  --centrifugo-key <key>  --centrifugo-token <jwt>
   --subscribers <n>     of one channel (default 500)
   --burst <n>           messages published at once (default 32)
+  --in-flight <list>    instead of bursts: messages one by one over one connection, each in a frame or command of its
+                        own, so many in flight; a table for each number (as 1,8,32,128,512), with Fanfare by each server.
+                        Of servers that compare starts; 1000 subscribers and 64 bytes unless you say otherwise
   --size <bytes>        of a message (default 128)
   --rounds <n>          (default 3; medians are printed)
   --duration <time>     of a round of each (default 2s)
@@ -32,9 +36,10 @@ const OPTIONS = {
   'centrifugo-api': { type: 'string' },
   'centrifugo-key': { type: 'string', default: '' },
   'centrifugo-token': { type: 'string' },
-  subscribers: { type: 'string', default: '500' },
+  subscribers: { type: 'string' },
   burst: { type: 'string', default: '32' },
-  size: { type: 'string', default: '128' },
+  size: { type: 'string' },
+  'in-flight': { type: 'string' },
   rounds: { type: 'string', default: '3' },
   duration: { type: 'string', default: '2s' },
   json: { type: 'string' },
@@ -55,22 +60,37 @@ export async function compareCommand(args: readonly string[]): Promise<number> {
   const names = values.with?.split(',') ?? Object.keys(ENTRANTS);
   const unknown = names.find((name) => !Object.hasOwn(ENTRANTS, name));
   if (unknown !== undefined) throw new UsageError(`--with knows no ${unknown}`);
+  const inFlight = values['in-flight']?.split(',').map((number) => wholeNumber('in-flight', number));
+  if (inFlight && (values.url || values.centrifugo !== undefined))
+    throw new UsageError('--in-flight takes servers that compare starts, not --url or --centrifugo');
   const options: CompareOptions = {
-    subscribers: wholeNumber('subscribers', values.subscribers),
+    subscribers: wholeNumber('subscribers', values.subscribers ?? (inFlight ? '1000' : '500')),
     burst: wholeNumber('burst', values.burst),
-    size: wholeNumber('size', values.size, 20),
+    size: wholeNumber('size', values.size ?? (inFlight ? '64' : '128'), 20),
     rounds: wholeNumber('rounds', values.rounds),
     roundMs: timeMs('duration', values.duration),
   };
   const print = (line: string) => void process.stdout.write(`${line}\n`);
   const signal = interruption();
+  if (inFlight) {
+    const { rows, failures } = await compareInFlight(names, { ...options, inFlight }, signal, print);
+    if (values.json !== undefined)
+      writeFileSync(
+        values.json,
+        `${JSON.stringify({ options: { ...options, inFlight }, rows, failures }, undefined, 2)}\n`,
+      );
+    return failures.length > 0 ? 1 : 0;
+  }
   const isPinned = pinSelf();
   printMethod(options, isPinned, print);
   const redis = await startRedis();
   const failures: string[] = [];
   const rows: Row[] = [];
   try {
-    const starts = [...names.map((name) => () => startNamed(name, redis, print)), ...external(values)];
+    const starts = [
+      ...names.map((name) => () => startNamed(name, { redis, size: options.size, print })),
+      ...external(values),
+    ];
     for (const start of starts) {
       if (signal.aborted) break;
       await prepare(start, options, rows).catch((error: Error) => failures.push(error.message));
@@ -95,14 +115,6 @@ export async function compareCommand(args: readonly string[]): Promise<number> {
     for (const { stand } of rows) await stand.close();
     await redis.stop();
   }
-}
-
-function startNamed(name: string, redis: RedisServer, print: (line: string) => void): Promise<Entrant> {
-  const start = ENTRANTS[name];
-  if (!start) throw new UsageError(`--with knows no ${name}`);
-  return start({ redis, print }).catch((error: Error) => {
-    throw new Error(`${name}: ${error.message}`);
-  });
 }
 
 type External = {

@@ -13,9 +13,12 @@ import { freePort } from '../topology/redis-servers.js';
 import { baselineFolder } from './cache.js';
 import type { Entrant } from './entrant.js';
 import { SOCKET_IO_SERVER, WS_SERVER } from './server-scripts.js';
+import { fedByWebSocket, natsFed } from './singly.js';
 
 interface StartOptions {
   readonly redis: RedisServer;
+  /** Size of a message, bytes. */
+  readonly size: number;
   readonly print: (line: string) => void;
 }
 
@@ -24,68 +27,77 @@ const LISTENING = /listening (\d+)/;
 /** Every baseline that can be started on this machine, by name. */
 export const ENTRANTS: Readonly<Record<string, (options: StartOptions) => Promise<Entrant>>> = {
   fanfare: async ({ redis }) => {
-    const { server, port } = await startFanfare({ redisPort: redis.port });
+    const contender = await startFanfare({ redisPort: redis.port });
+    const { server, port } = contender;
     const entrant = fanfareAt(`ws://127.0.0.1:${port}/ws`, `http://127.0.0.1:${port}`, 'dev');
     return {
       ...entrant,
       description: 'durable channel, Redis in the path',
       pids: [server.pid],
+      singly: { subject: contender, intake: 'websocket' },
       stop: () => server.stop(),
     };
   },
   'bare-uws': async ({ redis }) => {
-    const { server, port } = await startBareUws({ redisPort: redis.port });
+    const contender = await startBareUws({ redisPort: redis.port });
+    const { server, port } = contender;
     return {
       name: 'bare uWS',
       description: 'does nothing but fan out, fed by Redis PUBLISH',
       pids: [server.pid],
+      singly: { subject: contender, intake: 'redis' },
       subscribe: countedAt(`ws://127.0.0.1:${port}/ws?bench`, {}),
       publish: tcpPublisher(redis.port, (text) => redisCommand('PUBLISH', 'bench', text)),
       stop: () => server.stop(),
     };
   },
-  ws: async () => {
+  ws: async ({ size }) => {
     const folder = scriptFolder(ownModules(), WS_SERVER);
     const { server, match } = await ServerProcess.start(process.execPath, [folder.script], LISTENING);
+    const subscribe = countedAt(`ws://127.0.0.1:${match[1]}/`, { ready: 'ready' });
     return {
       name: 'ws',
       description: 'the ws package, no broker in the path, remembers nothing',
       pids: [server.pid],
-      subscribe: countedAt(`ws://127.0.0.1:${match[1]}/`, { ready: 'ready' }),
+      singly: fedByWebSocket('ws', server, Number(match[1]), { ...subscribe, counted: size }),
+      subscribe,
       publish: httpPublisher(`http://127.0.0.1:${match[1]}/intake`, {}, (texts) => texts.join('\n')),
       stop: () => server.stop().finally(folder.remove),
     };
   },
-  'socket.io': async ({ redis, print }) => {
+  'socket.io': async ({ redis, print, size }) => {
     const folder = scriptFolder(path.join(baselineFolder(print), 'node_modules'), SOCKET_IO_SERVER);
     const { server, match } = await ServerProcess.start(
       process.execPath,
       [folder.script, String(redis.port)],
       LISTENING,
     );
+    const subscribe = countedAt(`ws://127.0.0.1:${match[1]}/socket.io/?EIO=4&transport=websocket`, {
+      ready: '42["joined"]',
+      answers: [
+        ['0', '40'],
+        ['40', '42["join"]'],
+        ['2', '3'],
+      ],
+    });
+    const counted = '42["m",]'.length + size;
     return {
       name: 'Socket.IO',
       description: 'with its Redis adapter, published to by its Redis emitter',
       pids: [server.pid],
-      subscribe: countedAt(`ws://127.0.0.1:${match[1]}/socket.io/?EIO=4&transport=websocket`, {
-        ready: '42["joined"]',
-        answers: [
-          ['0', '40'],
-          ['40', '42["join"]'],
-          ['2', '3'],
-        ],
-      }),
+      singly: fedByWebSocket('Socket.IO', server, Number(match[1]), { ...subscribe, counted }),
+      subscribe,
       publish: httpPublisher(`http://127.0.0.1:${match[1]}/intake`, {}, (texts) => texts.join('\n')),
       stop: () => server.stop().finally(folder.remove),
     };
   },
-  nats: async () => {
+  nats: async ({ size }) => {
     const [port, webSocketPort] = [await freePort(), await freePort()];
     const folder = mkdtempSync(path.join(tmpdir(), 'fanfare-nats-'));
     const config = path.join(folder, 'nats.conf');
     writeFileSync(
       config,
-      `listen: "127.0.0.1:${port}"\nwebsocket { listen: "127.0.0.1:${webSocketPort}", no_tls: true }\n`,
+      `listen: "127.0.0.1:${port}"\nping_interval: "1h"\nwebsocket { listen: "127.0.0.1:${webSocketPort}", no_tls: true }\n`,
     );
     const remove = () => rmSync(folder, { recursive: true, force: true });
     const { server } = await ServerProcess.start('nats-server', ['-c', config], /Server is ready/).catch(
@@ -94,20 +106,32 @@ export const ENTRANTS: Readonly<Record<string, (options: StartOptions) => Promis
         throw error;
       },
     );
+    const subscribe = countedAt(`ws://127.0.0.1:${webSocketPort}/`, {
+      greeting: [Buffer.from('CONNECT {"verbose":false,"protocol":1}\r\nSUB bench 1\r\nPING\r\n')],
+      ready: 'PONG',
+      answers: [['PING', Buffer.from('PONG\r\n')]],
+    });
+    const counted = `MSG bench 1 ${size}\r\n\r\n`.length + size;
     return {
       name: 'nats-server',
       description: 'core NATS over WebSocket, remembers nothing',
       pids: [server.pid],
-      subscribe: countedAt(`ws://127.0.0.1:${webSocketPort}/`, {
-        greeting: [Buffer.from('CONNECT {"verbose":false,"protocol":1}\r\nSUB bench 1\r\nPING\r\n')],
-        ready: 'PONG',
-        answers: [['PING', Buffer.from('PONG\r\n')]],
-      }),
+      singly: natsFed(server, port, { ...subscribe, counted }),
+      subscribe,
       publish: tcpPublisher(port, (text) => `PUB bench ${text.length}\r\n${text}\r\n`, 'CONNECT {"verbose":false}\r\n'),
       stop: () => server.stop().finally(remove),
     };
   },
 };
+
+/** Starts a server by its name in {@link ENTRANTS}. */
+export function startNamed(name: string, options: StartOptions): Promise<Entrant> {
+  const start = ENTRANTS[name];
+  if (!start) throw new Error(`there is no ${name}`);
+  return start(options).catch((error: Error) => {
+    throw new Error(`${name}: ${error.message}`);
+  });
+}
 
 /** Returns a Fanfare gateway that runs already, here or elsewhere. */
 export function fanfareAt(url: string, api: string, apiKey: string): Entrant {

@@ -107,7 +107,12 @@ export const takeRedisReply: TakeReply = (bytes, at) => {
 const PUBLISHED = '{"type":"published"';
 const REFUSED = '{"type":"error"';
 
-/** An intake over a WebSocket. It writes frames; of the frames that come, only `published` and errors are replies. */
+const PING = '{"type":"ping"';
+
+/**
+ * An intake over a WebSocket. It writes frames; of the frames that come, only `published` and errors are replies. It
+ * answers the pings of a gateway, because it may have nothing to publish for a long time.
+ */
 export class WebSocketIntake implements Intake {
   replies = 0;
   fault: string | undefined;
@@ -145,6 +150,7 @@ export class WebSocketIntake implements Intake {
 
   #take(bytes: Buffer, begin: number, end: number): void {
     const start = bytes.toString('latin1', begin, begin + PUBLISHED.length);
+    if (start.startsWith(PING)) this.#connection.send('{"type":"pong"}');
     const isRefused = start.startsWith(REFUSED);
     if (start !== PUBLISHED && !isRefused) return;
     if (isRefused) this.fault ??= bytes.toString('utf8', begin, end);

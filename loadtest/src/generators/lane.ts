@@ -1,4 +1,4 @@
-import type { BenchChannel, Contender, IntakeKind } from '../servers/contender.js';
+import type { BenchChannel, IntakeKind, Subject } from '../servers/contender.js';
 import { BulkReaders } from './bulk-readers.js';
 import type { Intake } from './intake.js';
 import { ReaderPool } from './reader-pool.js';
@@ -7,11 +7,11 @@ import { ReaderPool } from './reader-pool.js';
 const INTERLEAVED = 10;
 
 export interface LaneOptions {
-  readonly contender: Contender;
+  readonly contender: Subject;
   readonly channels: readonly BenchChannel[];
   /** How many subscribers there are on all channels together. Each channel gets as many as the others. */
   readonly subscribers: number;
-  /** Share of the subscribers that is read at once, 0-1. The others are read in bulk. */
+  /** Share of the subscribers that is read at once, 0-1, at least one of each tenth. The others are read in bulk. */
   readonly promptShare: number;
   readonly intake: IntakeKind;
   /**
@@ -21,7 +21,13 @@ export interface LaneOptions {
    */
   readonly publishers?: number | undefined;
   /** The server that takes the publishes, if it is not `contender`. */
-  readonly publishTo?: Contender | undefined;
+  readonly publishTo?: Subject | undefined;
+}
+
+/** Returns how many of the subscribers connect in this turn. */
+function partOf(subscribers: number, part: number): number {
+  const before = (parts: number) => Math.floor((subscribers * parts) / INTERLEAVED);
+  return before(part + 1) - before(part);
 }
 
 /** Subscribers and a publisher of some channels on one server. */
@@ -30,11 +36,11 @@ export class Lane {
   readonly prompt = new ReaderPool();
   /** All other subscribers, which are read in bulk. */
   readonly bulk = new BulkReaders();
-  readonly contender: Contender;
+  readonly contender: Subject;
   readonly channels: readonly BenchChannel[];
   readonly subscribers: number;
   readonly #kind: IntakeKind;
-  readonly #publishTo: Contender;
+  readonly #publishTo: Subject;
   readonly #publishers: number;
   #intakes: Writer[] = [];
   #turn = 0;
@@ -63,15 +69,15 @@ export class Lane {
   }
 
   async #connect({ contender, channels, subscribers, promptShare, intake }: LaneOptions): Promise<void> {
-    const perPart = subscribers / INTERLEAVED;
     const subscribe = (count: number, part: number) =>
       Array.from({ length: count }, (_, i) => ({
         ...contender.subscribe(channels[(part * count + i) % channels.length] as BenchChannel),
         publishers: this.#publishers,
       }));
     for (let part = 0; part < INTERLEAVED; part++) {
-      const prompt = Math.round(perPart * promptShare);
-      await this.bulk.open(subscribe(perPart - prompt, part));
+      const count = partOf(subscribers, part);
+      const prompt = Math.min(count, Math.max(1, Math.round(count * promptShare)));
+      await this.bulk.open(subscribe(count - prompt, part));
       await this.prompt.open(subscribe(prompt, part));
     }
     for (let i = 0; i < this.#publishers; i++) {

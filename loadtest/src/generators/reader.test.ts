@@ -23,11 +23,13 @@ function frame(text: string): Buffer {
 }
 
 let dialect: 'json' | 'compact' = 'json';
-let counted: 'frames' | 'markers' = 'frames';
+let counted: 'frames' | 'markers' | number = 'frames';
+let publishers: number | undefined;
 
 afterEach(() => {
   dialect = 'json';
   counted = 'frames';
+  publishers = undefined;
 });
 
 function text(sequence: number): string {
@@ -54,6 +56,7 @@ async function subscribed(verifies: boolean, events: Partial<ReaderEvents> = {})
     ready: '{"type":"subscribed"',
     answers: GATEWAY_ANSWERS,
     counted,
+    publishers,
   };
   let onReady = () => {};
   const ready = new Promise<void>((resolve) => {
@@ -134,6 +137,22 @@ it('counts by markers, whatever stands around them and wherever the reads cut th
   expect(faults).toEqual([]);
 });
 
+it.each([false, true])('counts messages that all have so many bytes (verifies: %s)', async (verifies) => {
+  const faults: string[] = [];
+  const several = (from: number) => [from, from + 1].map((one) => `MSG bench 1 64\r\n${payload(one, 64)}\r\n`).join('');
+  counted = several(1).length / 2;
+  const socket = await subscribed(verifies, { onFault: (_reader, fault) => faults.push(fault) });
+  const stream = Buffer.concat([frame(several(1)), PING, frame(`${several(3)}PING\r\n`), frame(several(5))]);
+  for (let cut = 1; cut < stream.length; cut += 61) {
+    reader?.reset();
+    socket.write(stream.subarray(0, cut));
+    await sleep(2);
+    socket.write(stream.subarray(cut));
+    await untilReceived(6);
+  }
+  expect(faults).toEqual([]);
+});
+
 it('does not count a message before its last byte has come', async () => {
   const socket = await subscribed(false);
   const stream = Buffer.concat([message(1), message(2)]);
@@ -163,6 +182,15 @@ it('reports a hole, where it verifies', async () => {
   socket.write(Buffer.concat([message(7), message(8), message(10)]));
   await untilReceived(3);
   expect(faults).toEqual(['message 10 came after 8']);
+});
+
+it('expects an order of the messages of each publisher, and none between two of them', async () => {
+  publishers = 2;
+  const faults: string[] = [];
+  const socket = await subscribed(true, { onFault: (_reader, fault) => faults.push(fault) });
+  socket.write(Buffer.concat([message(7), message(9), message(8), message(10), message(13)]));
+  await untilReceived(5);
+  expect(faults).toEqual(['message 13 came after 9']);
 });
 
 it('reports what must not come: a lagged frame', async () => {

@@ -17,10 +17,11 @@ export interface Subscribe {
   readonly answers: readonly (readonly [begin: string, answer: string | Uint8Array])[];
   /**
    * How messages are counted once subscribed. `frames` (default) counts by the frames that hold them, without looking
-   * into these. It is for a gateway, and for servers that send the same frames. `markers` counts by {@link MARKER},
-   * whatever stands around it.
+   * into these. It is for a gateway, and for servers that send the same frames. A number is for servers whose messages
+   * all have so many bytes, of which a frame holds any number. `markers` counts by {@link MARKER}, whatever stands around
+   * it.
    */
-  readonly counted?: 'frames' | 'markers';
+  readonly counted?: 'frames' | 'markers' | number;
   /**
    * How many publishers take turns with the messages. The messages of each come in order, and those of two in any order.
    * Default 1.
@@ -57,6 +58,7 @@ export class Reader {
   readonly #connection: RawConnection;
   readonly #events: ReaderEvents;
   readonly #subscribe: Subscribe;
+  readonly #weigh: typeof messagesIn;
   #isSubscribed = false;
   #onReady: () => void;
   /** The last number of each publisher. */
@@ -71,15 +73,15 @@ export class Reader {
     this.#events = events;
     this.#subscribe = subscribe;
     this.#onReady = onReady;
-    const { url, subprotocol = '' } = subscribe;
-    const weigh = isMarked ? markersIn : messagesIn;
+    const { url, subprotocol = '', counted } = subscribe;
+    this.#weigh = typeof counted === 'number' ? ofLength(counted) : isMarked ? markersIn : messagesIn;
     this.#connection = new RawConnection(
       { url: new URL(url), subprotocol },
       {
         onOpen: () => this.#greet(),
         onMessage: (bytes, begin, end) => this.#take(bytes, begin, end),
         onClose: (code, reason) => events.onFault(this, `closed by the server: ${code} ${reason}`),
-        weigh,
+        weigh: this.#weigh,
         onWeighed: (count) => this.#count(count),
         onRead: () => this.#onRead(),
       },
@@ -119,7 +121,7 @@ export class Reader {
   }
 
   #take(bytes: Buffer, begin: number, end: number): void {
-    if (this.#isSubscribed && this.verifies && (messagesIn(bytes, begin, end, end) ?? 0) > 0) {
+    if (this.#isSubscribed && this.verifies && (this.#weigh(bytes, begin, end, end) ?? 0) > 0) {
       this.#verify(bytes.toString('latin1', begin, end));
       return;
     }
@@ -129,7 +131,7 @@ export class Reader {
     if (answer) this.#connection.send(answer[1]);
     else if (!this.#isSubscribed && ready !== undefined && text.includes(ready)) this.#begin();
     else if (counted !== 'markers' && (this.#isSubscribed || text.startsWith('{"type":"error"')))
-      this.#events.onFault(this, text);
+      this.#events.onFault(this, text.slice(0, 200));
   }
 
   #verify(text: string): void {
@@ -155,7 +157,7 @@ export function payload(sequence: number, size: number): string {
     .padEnd(size - 2, 'x')}"`;
 }
 
-const SEQUENCE = new RegExp(`[:,]"(\\d{${SEQUENCE_DIGITS}})`, 'g');
+const SEQUENCE = new RegExp(`(?:^|[:,\\n])"(\\d{${SEQUENCE_DIGITS}})`, 'g');
 
 /** Returns the running numbers of the payloads in a frame. */
 export function sequencesIn(frame: string): number[] {
@@ -186,6 +188,11 @@ function messagesIn(bytes: Buffer, begin: number, end: number, size: number): nu
   const comma = bytes.indexOf(separator, begin) + 1;
   if (comma > 0 && comma + 2 <= Math.min(size, end)) return Math.floor((end - begin - 1) / (comma - begin));
   return end <= size ? 1 : undefined;
+}
+
+/** Counts the messages of a frame, which all have so many bytes. Something shorter may follow them. */
+function ofLength(length: number): typeof messagesIn {
+  return (_bytes, begin, end) => Math.floor((end - begin) / length) || undefined;
 }
 
 /**

@@ -33,6 +33,18 @@ export const SINGLE_PUBLISH = atLeast(0.045);
 /** Bar for publishes in batches, compared with the rate of a minimal script. */
 export const BATCH_PUBLISH = atLeast(0.5);
 
+const atLeastTimes = (times: number): Bar => ({ text: `>= ${times} x`, isMet: (ratio) => ratio >= times });
+
+/**
+ * Bar for messages of 64 B to 1,000 subscribers that are published one by one, by another server and how many are in
+ * flight.
+ */
+export function compareBar(server: string, inFlight: number): Bar | undefined {
+  if (server === 'nats-server') return atLeastTimes(inFlight >= 128 ? 2 : 1);
+  if (server === 'Socket.IO' && inFlight >= 32) return atLeastTimes(inFlight >= 512 ? 60 : 20);
+  return undefined;
+}
+
 export const LATENCY: Bar = { text: '<= 1.4 x', isMet: (ratio) => ratio <= 1.4 };
 
 const MEMORY_ALLOWANCE_BYTES = 1536;

@@ -23,12 +23,26 @@ export interface BenchChannel {
   readonly durable: boolean;
 }
 
-/** A server under test: the baseline or Fanfare. */
-export interface Contender {
+/** What is to be known of a server under test to publish to it and to subscribe. */
+export interface Subject {
+  readonly name: string;
+  readonly server: Pick<ServerProcess, 'cpuMs'>;
+  /** What a subscriber of the channel connects to and sends. */
+  subscribe(channel: BenchChannel): Subscribe;
+  openIntake(kind: IntakeKind): Promise<Intake>;
+  /**
+   * What to write to such an intake for `count` messages, which are numbered from `sequence` on and have payloads of
+   * `size` bytes.
+   */
+  encode(kind: IntakeKind, channel: BenchChannel, sequence: number, count: number, size: number): Buffer | string;
+}
+
+/** The baseline or Fanfare. */
+export interface Contender extends Subject {
   readonly name: 'bare uWS' | 'Fanfare';
   readonly server: ServerProcess;
   readonly port: number;
-  /** What a subscriber of the channel connects to and sends. The baseline cannot resume: it passes over `since`. */
+  /** The baseline cannot resume: it passes over `since`. */
   subscribe(channel: BenchChannel, since?: Position): Subscribe;
   /** How a connection without subscriptions is opened. */
   connect(): Subscribe;
@@ -36,12 +50,6 @@ export interface Contender {
   join(channel: string, since?: Position): string;
   /** What the answer to that begins with. */
   readonly joined: string;
-  openIntake(kind: IntakeKind): Promise<Intake>;
-  /**
-   * What to write to such an intake for `count` messages, which are numbered from `sequence` on and have payloads of
-   * `size` bytes.
-   */
-  encode(kind: IntakeKind, channel: BenchChannel, sequence: number, count: number, size: number): Buffer | string;
 }
 
 /** Lets {@link ServerProcess.collectGarbage} ask for a collection. */

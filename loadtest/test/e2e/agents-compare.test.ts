@@ -84,3 +84,21 @@ it('compare counts every delivery of each server, and prints the method with the
   for (const name of ['Fanfare', 'bare uWS', 'ws'])
     expect(stdout).toMatch(new RegExp(`^  ${name} +[\\d.]+ ?k?M?/s +[\\d.]+`, 'm'));
 });
+
+it('compare --in-flight publishes one by one, and counts every delivery of each server', {
+  timeout: 120_000,
+}, async () => {
+  const flags = ['--with', 'fanfare,bare-uws,ws', '--in-flight', '1,8', '--rounds', '1', '--duration', '100ms'];
+  const { status, stdout } = await fanfareLoad(['compare', ...flags, '--subscribers', '25']);
+  expect(status, stdout).toBe(0);
+  expect(stdout).toContain('25 subscribers of one channel');
+  for (const heading of ['1 in flight', '8 in flight']) expect(stdout).toContain(heading);
+  for (const name of ['Fanfare', 'bare uWS', 'ws'])
+    expect(stdout.match(new RegExp(`^  ${name} +[\\d.]+ ?k?M?/s +[\\d.]+`, 'gm'))).toHaveLength(2);
+});
+
+it('compare --in-flight refuses a server that runs elsewhere', async () => {
+  const { status, stderr } = await fanfareLoad(['compare', '--in-flight', '8', '--url', 'ws://127.0.0.1:9/ws']);
+  expect(status).toBe(2);
+  expect(stderr).toContain('--in-flight');
+});

@@ -8,7 +8,7 @@ interface InFlightCase {
   readonly size: number;
 }
 
-interface InFlightResult {
+export interface InFlightResult {
   readonly deliveriesPerSecond: number;
   readonly messagesPerRead: number;
   /** CPU time of the server for each message, us, without that of Redis. */
