@@ -39,7 +39,12 @@ const subscribers = Number(values.subscribers);
 pinSelf();
 const redis = values.redis ? await startRedis() : undefined;
 // V8 writes down where in memory which function is, for perf; and leaves a frame on the stack for each that is interpreted.
-const nodeFlags = ['--perf-basic-prof', '--interpreted-frames-native-stack'];
+const nodeFlags = [
+  '--perf-basic-prof',
+  '--interpreted-frames-native-stack',
+  '--no-logfile-per-isolate',
+  `--logfile=${join(folder, 'v8.log')}`,
+];
 const contender = await (values.bare ? startBareUws : startFanfare)({ redisPort: redis?.port, nodeFlags });
 try {
   const lane = await Lane.open({
