@@ -96,7 +96,7 @@ it('a repair that failed is tried again until the log can be read', async () => 
   await publish(3);
   fail(3);
   await push(1, 3);
-  await expect.poll(offsets, { timeout: 5_000 }).toEqual([1, 2, 3]);
+  await expect.poll(offsets).toEqual([1, 2, 3]);
 });
 
 it('what is pushed while the log is read follows it, also where there was too much of it to hold', async () => {
@@ -134,7 +134,7 @@ it('a subscription that pushes what no log knows is not trusted, after a while',
   const [record] = (await memory.read(CHANNEL, { last: true, limit: 1 })).entries;
   listener().onRecord({ ...(record as LogRecord), offset: 7 });
   expect(distrusts()).toBe(0);
-  await expect.poll(distrusts, { timeout: 5_000 }).toBe(1);
+  await expect.poll(distrusts).toBe(1);
   expect(offsets()).toEqual([1]);
 });
 

@@ -63,7 +63,7 @@ describe('a channel that cannot be repaired', () => {
     await expect(join(hub, CHANNEL, start)).rejects.toMatchObject({ code: 'unavailable', retryable: true });
 
     confirm();
-    await expect.poll(() => hub.stalls(), { timeout: 3_000 }).toEqual([]);
+    await expect.poll(() => hub.stalls()).toEqual([]);
     const { joined } = await join(hub, CHANNEL, start);
     expect(joined).toMatchObject({ recovered: false, reason: 'diverged', position: { offset: 2 } });
   });
@@ -81,7 +81,7 @@ describe('a channel that cannot be repaired', () => {
     expect(sent).toEqual([]);
 
     confirm();
-    await expect.poll(() => sent.map((text) => JSON.parse(text).type), { timeout: 3_000 }).toEqual(['reset', 'epoch']);
+    await expect.poll(() => sent.map((text) => JSON.parse(text).type)).toEqual(['reset', 'epoch']);
     await join(hub);
     expect(hub.stalls()).toEqual([]);
   });
