@@ -11,7 +11,7 @@ const SECRET = 'a secret of more than thirty-two bytes';
 let gateway: PackedGateway;
 beforeAll(async () => {
   gateway = await PackedGateway.install();
-}, 120_000);
+}, 300_000);
 afterAll(() => gateway.remove());
 
 describe('the packed gateway', () => {

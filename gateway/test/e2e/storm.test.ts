@@ -15,6 +15,8 @@ const FILLER = '.'.repeat(4_000);
 /** Their positions differ by up to this, in no order. */
 const SPREAD = 30;
 const MOST_READS = 30;
+/** They are back within that, unless the machine is busy: who comes when others have been served is read for anew. */
+const BACK_MS = 5_000;
 const PATIENCE = { timeout: 60_000 };
 const CHANNEL = 'demo:storm';
 
@@ -119,6 +121,7 @@ it.each(['uws', 'ws'])(
     await publish(MISSED);
 
     const readsBefore = await metric('fanfare_log_reads_total');
+    const comeAt = performance.now();
     let isOver = false;
     const publishing = (async () => {
       while (!isOver) {
@@ -133,12 +136,13 @@ it.each(['uws', 'ws'])(
       }),
     );
     await expect.poll(() => clients.filter(({ isLive }) => isLive).length, PATIENCE).toBe(CLIENTS);
+    const periods = Math.ceil((performance.now() - comeAt) / BACK_MS);
     isOver = true;
     await publishing;
     await publish(1);
     await expect.poll(() => standAt(offset), PATIENCE).toBe(CLIENTS);
     expect(clients.flatMap(({ faults }) => faults)).toEqual([]);
-    expect((await metric('fanfare_log_reads_total')) - readsBefore).toBeLessThanOrEqual(MOST_READS);
+    expect((await metric('fanfare_log_reads_total')) - readsBefore).toBeLessThanOrEqual(MOST_READS * periods);
     expect(await metric('fanfare_resumes_recovered_total')).toBe(CLIENTS);
   },
 );

@@ -139,7 +139,7 @@ groups:
     const scenario = path.join(folder, 'heavy.yaml');
     writeFileSync(
       scenario,
-      `name: x\nstages: [{ duration: 0, publish: false }, { duration: 2s }]\ngroups:\n  a: ${group}\n`,
+      `name: x\nstages: [{ duration: 0, publish: false }, { duration: 4s }]\ngroups:\n  a: ${group}\n`,
     );
     const outcome = await fanfareLoad(['run', scenario, '--url', gateway.wsUrl, '--processes', '1', '--quiet']);
     expect(outcome.stdout).toContain('LIMITED BY THE GENERATOR: a generator process could not keep up');
