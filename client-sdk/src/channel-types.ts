@@ -9,68 +9,77 @@ import type { PublishOptions, PublishResult } from './publishing.js';
 import type { DurableEvents, LiveEvents, Reading, Subscription } from './subscription-types.js';
 
 /**
- * How a subscription begins and reads. At most one of `since`, `rewind` and `rewindMs`; none: what is published from
- * now on.
+ * How a subscription begins and reads. At most one of `since`, `rewind` and `rewindMs` may be given. Without them it
+ * begins with what is published from now on.
  */
 export interface SubscribeOptions {
-  /** Go on after this position, e.g. that of an earlier subscription, or a durable message. Durable channels only. */
+  /**
+   * It goes on after this position, such as that of an earlier subscription, or after this durable message. Only durable
+   * channels have positions.
+   */
   readonly since?: Position | Message | undefined;
-  /** Begin with the last n messages. Durable channels only. */
+  /** It begins with so many of the last messages, from 0 on. Only durable channels have them. */
   readonly rewind?: number | undefined;
-  /** Begin with the messages of the last n ms. Durable channels only. */
+  /** It begins with the messages of so many last ms, from 0 on. Only durable channels have them. */
   readonly rewindMs?: number | undefined;
-  /** Messages that may wait for a `for await` loop before the subscription pauses. Default: the client's. */
+  /** So many messages may wait for a `for await` loop before the subscription pauses, from 1 on. The default is the client's. */
   readonly maxQueue?: number | undefined;
   /**
-   * The name under which its position is kept, so that it goes on from there after a reload or a restart; until something is kept
-   * it begins as without. The client has to have `positions`. A channel has each name once. Durable channels only.
+   * Its position is kept under this name, so that it goes on from there after a reload or a restart. Until a position is
+   * kept, it begins as it would without a name. The client has to have the option `positions`, and a channel has each
+   * name once. Only durable channels have positions.
    */
   readonly resumeAs?: string | undefined;
-  /** Of one with a name: when its position is kept. Default `handled`. */
+  /** When the position of a subscription with a name is kept. The default is `handled`. */
   readonly commit?: Commit | undefined;
   /**
-   * A JWT for this channel, or a function that fetches one: called before the channel is subscribed, before the token expires
-   * and once it has. What it allows adds to what the connection may. Subscriptions of a channel share the newest.
+   * A JWT for this channel, or a function that fetches one. The function is called before the channel is subscribed,
+   * before the token expires, and once it has expired. What the token allows adds to what the connection may. The
+   * subscriptions of a channel share the newest token.
    */
   readonly token?: Token | undefined;
-  /** Be listed as a member of the channel, and know of the others: {@link Reading.presence}. Default false. */
+  /**
+   * Whether we are listed as a member of the channel and know of the others, by {@link Reading.presence}. The default is
+   * false.
+   */
   readonly presence?: boolean | undefined;
 }
 
 /**
- * Which page of the log to read: with `after` the messages that follow it, with `before` those that lead to it, with
- * neither the newest.
+ * Which page of the log is read: with `after` the messages that follow it, with `before` those that lead to it, and with
+ * neither the newest. Both together are a `bad_request`.
  */
 export interface HistoryOptions {
-  /** The first messages after this position or durable message. Not together with `before`. */
+  /** The page has the first messages after this position or durable message. */
   readonly after?: Position | Message | undefined;
-  /** The last messages before this position or durable message. Not together with `after`. */
+  /** The page has the last messages before this position or durable message. */
   readonly before?: Position | Message | undefined;
-  /** Most messages of the page, from 1 on; the gateway may give fewer. Default 100. */
+  /** The page has at most so many messages, from 1 on, and the gateway may give fewer. The default is 100. */
   readonly limit?: number | undefined;
-  /** How long the call may take, waiting for a connection included, ms. Default: the client's `requestTimeoutMs`. */
+  /** The call may take so long with the wait for a connection, ms. The default is `requestTimeoutMs` of the client. */
   readonly timeoutMs?: number | undefined;
 }
 
-/** How `channel.presence()` reads the list. */
+/** How `channel.presence()` reads the list of members. */
 export interface PresenceOptions {
-  /** How long each page of the list may take, ms. Default: the client's `requestTimeoutMs`. */
+  /** Each page of the list may take so long, ms. The default is `requestTimeoutMs` of the client. */
   readonly timeoutMs?: number | undefined;
 }
 
-/** Messages of the log, and where they stand in it. */
+/** A page of the log: messages that follow each other, and where the log ended when it was read. */
 export interface HistoryPage<M = DurableMessage> {
-  /** In log order. */
+  /** The messages, in the order of the log. */
   readonly messages: readonly M[];
-  /** Whether the log goes on in that direction. */
+  /** Whether the log goes on beyond this page, in the direction in which it was read. */
   readonly more: boolean;
   /**
-   * Where the log ended when it was read, offset 0 if it was empty: `subscribe({ since: head })` follows without a gap.
+   * Where the log ended when it was read, with offset 0 if it was empty. `subscribe({ since: head })` follows without a
+   * gap.
    */
   readonly head: Position;
 }
 
-/** A live channel has no log to start in. */
+/** How a subscription to a live channel reads. Such a channel has no log, so no start in it can be given. */
 export interface LiveSubscribeOptions extends SubscribeOptions {
   readonly since?: never;
   readonly rewind?: never;
@@ -78,8 +87,8 @@ export interface LiveSubscribeOptions extends SubscribeOptions {
   readonly resumeAs?: never;
 }
 /**
- * Options of a publish to a channel of this declaration: only the tags that it declares, with the values that they may
- * have.
+ * What may be said of a message to a channel of this declaration. Its tags are those that the declaration names, with
+ * the values that they may have.
  */
 export interface PublishOptionsOf<Spec> extends PublishOptions {
   readonly tags?: (OwnTags<Spec> & Tags) | undefined;
@@ -89,7 +98,7 @@ export type Published<Spec extends AnySpec> = Omit<PublishResult, keyof Position
   (Spec extends { readonly kind: 'live' } ? unknown : Position);
 
 interface BaseChannel<Spec extends AnySpec, M, Events, Options> {
-  /** As it was declared: `durable`, `live` or `stream`. */
+  /** What it was declared as: `durable`, `live` or `stream`. */
   readonly kind: KindOf<Spec>;
   /**
    * Begins a subscription; it may be made before `connect()`. Without a start it begins with what is published from now
@@ -99,7 +108,7 @@ interface BaseChannel<Spec extends AnySpec, M, Events, Options> {
   subscribe<P extends boolean = false>(
     options?: Options & AskedPresence<P>,
   ): Reading<M, Events, PresenceIf<P, InfoOf<Spec>>>;
-  /** Begins one that calls the handler for each message. */
+  /** Begins a subscription that calls the handler for each message. The options are the same. */
   subscribe<P extends boolean = false>(
     handler: ((message: M) => unknown) | undefined,
     options?: Options & AskedPresence<P>,
@@ -115,13 +124,15 @@ interface BaseChannel<Spec extends AnySpec, M, Events, Options> {
    */
   publish(data: InOf<Spec>, options?: PublishOptionsOf<Spec>): Promise<Published<Spec>>;
   /**
-   * Who is on the channel now, whether we are or not: all pages of the list.
+   * Reads who is on the channel now, whether we are or not, and resolves with all pages of the list as one.
    * @throws {FanfareClientError} as a rejection: `timeout`, `forbidden`, `bad_request` (the namespace has no presence), ...
    */
   presence(options?: PresenceOptions): Promise<readonly PresentMember<InfoOf<Spec>>[]>;
 }
 
-/** A channel that is declared live: messages pass once, to who is there. It has no history and no positions. */
+/**
+ * A channel that is declared live: each message passes once, to those who are there. It has no history and no positions.
+ */
 export interface LiveChannel<Name extends string, Spec extends AnySpec, M = MessageOf<Spec>>
   extends BaseChannel<Spec, M, LiveEvents<M>, LiveSubscribeOptions> {
   /** The whole name, without a pattern in it. */
@@ -134,28 +145,29 @@ export interface DurableChannel<Name extends string, Spec extends AnySpec, M = M
   /** The whole name, without a pattern in it. */
   readonly name: Name;
   /**
-   * Reads the log. Messages that the channel's schema does not allow are left out, and told by the client's `error`.
+   * Reads a page of the log. Messages that the channel's schema does not allow are left out, and `error` of the client
+   * tells of them.
    * @throws {FanfareClientError} as a rejection: `timeout`, `forbidden`, ...; `bad_request` with a `reason`
    * if the position cannot be used: `expired`, `unrecoverable` or `diverged`.
    */
   history(options?: HistoryOptions): Promise<HistoryPage<M>>;
   /**
-   * A snapshot, and every message after it applied once and in order; loaded again by itself where continuity breaks.
-   * The way to use a durable channel that cannot be used wrongly.
+   * Returns a state that is loaded as a snapshot, and has every message after it applied once and in order. It is loaded
+   * again by itself where continuity breaks, so this way to use a durable channel cannot be used wrongly.
    */
   state<State>(options: StateOptions<State, M>): ChannelState<State>;
 }
 
-/** A channel of messages that grow. */
+/** A channel that is declared as a stream: durable, with messages that grow by appending. */
 export interface StreamChannel<Name extends string, Spec extends AnySpec> extends DurableChannel<Name, Spec> {}
 
-/** A channel of which nothing is declared. Costs nothing until used. */
+/** A channel of which nothing is declared. It costs nothing until it is used. */
 export interface Channel<T = unknown> {
-  /** The whole name. */
+  /** The whole name, without a pattern in it. */
   readonly name: string;
   /** @see DurableChannel.subscribe */
   subscribe<P extends boolean = false>(options?: SubscribeOptions & AskedPresence<P>): Subscription<T, PresenceIf<P>>;
-  /** Begins one that calls the handler for each message. */
+  /** Begins a subscription that calls the handler for each message. The options are the same. */
   subscribe<P extends boolean = false>(
     handler: ((message: Message<T>) => unknown) | undefined,
     options?: SubscribeOptions & AskedPresence<P>,

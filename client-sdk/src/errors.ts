@@ -10,22 +10,22 @@ import {
 import type { Issue } from './channels/standard-schema.js';
 
 /**
- * What an error of the SDK can say, beside the codes of the protocol (`ERROR_CODES`, and the names
- * of `CLOSE_CODES` for a connection that the gateway ended for good).
+ * What an error of the SDK can say, besides the codes of the protocol: `ERROR_CODES`, and the names of `CLOSE_CODES` for
+ * a connection that the gateway ended for good.
  *
  * - `closed`: `client.close()` was called, or the subscription had ended.
- * - `timeout`: not sent, or for a reading request not answered, in time. Nothing was changed by it.
- *   Without a connection `cause` is why there is none.
- * - `unreachable`: no connection to the gateway could be made, or it broke; the client goes on trying.
- * - `no_websocket`: this runtime has no WebSocket, and the `ws` package is not installed. The client has failed.
- * - `handler_failed`: a listener of the application threw or rejected; `cause` is what it threw.
- * - `token_failed`: the `token` function threw or rejected; `cause` is what it threw.
- * - `load_failed`: the `load` function of a state threw or rejected; `cause` is what it threw.
- * - `store_failed`: a store of positions threw or rejected; `cause` is what it threw.
- * - `user_changed`: not sent: another user is connected now than when it was published.
- * - `malformed_frame`: the gateway sent something that is no frame.
- * - `invalid_data`: data is not what the channel's schema allows; `issues` says what is wrong.
- * - `wrong_kind`: the channel was declared live and is durable at the gateway, or the other way round.
+ * - `timeout`: The request was not sent in time, or it only reads and was not answered in time. Nothing was changed by it.
+ *   If there was no connection, `cause` says why.
+ * - `unreachable`: No connection to the gateway could be made, or it broke. The client goes on trying.
+ * - `no_websocket`: This runtime has no WebSocket, and the `ws` package is not installed. The client has failed.
+ * - `handler_failed`: A listener of the application threw or rejected, and `cause` is what it threw.
+ * - `token_failed`: The `token` function threw or rejected, and `cause` is what it threw.
+ * - `load_failed`: The `load` function of a state threw or rejected, and `cause` is what it threw.
+ * - `store_failed`: A store of positions threw or rejected, and `cause` is what it threw.
+ * - `user_changed`: The message was not sent, because another user is connected now than when it was published.
+ * - `malformed_frame`: The gateway sent something that is no frame.
+ * - `invalid_data`: The data is not what the channel's schema allows, and `issues` says what is wrong.
+ * - `wrong_kind`: The channel was declared live and is durable at the gateway, or the other way round.
  */
 export type ClientErrorCode =
   | ErrorCode
@@ -45,40 +45,47 @@ export type ClientErrorCode =
 
 /** What an error has besides its code and its text. */
 export interface FanfareClientErrorOptions {
-  /** Whether the same call may succeed later. Default: what the protocol says of the code, else false. */
+  /**
+   * Whether the same call may succeed later. The default is what the protocol says of the code, and false for codes that
+   * the protocol does not have.
+   */
   readonly retryable?: boolean;
-  /** When to try again, ms, if the gateway said so. */
+  /** The call may be tried again after so many ms. It is given where the gateway said so. */
   readonly retryAfterMs?: number | undefined;
   /** The channel it is about, if it is about one. */
   readonly channel?: string | undefined;
-  /** Of a `bad_request` by `history`: why its position cannot be used. */
+  /** Why the position that was given to `history` cannot be used, if that is what the `bad_request` is about. */
   readonly reason?: ResetReason | undefined;
-  /** Of `invalid_data`: what the schema found. */
+  /** What the schema found, if the code is `invalid_data`. */
   readonly issues?: readonly Issue[];
   /** What led to it, such as what a listener threw. */
   readonly cause?: unknown;
 }
 
-/** Every error of the SDK. Callers branch on `code`, never on the text. */
+/** Every error of the SDK is one of these. Callers branch on `code`, never on the text. */
 export class FanfareClientError extends Error {
   /** The name by which {@link isFanfareError} knows it, also if another copy of the package made it. */
   override readonly name = 'FanfareClientError';
-  /** What happened; the list is {@link ClientErrorCode}. */
+  /** What happened, as one of {@link ClientErrorCode}. */
   readonly code: ClientErrorCode;
   /** Whether the same call may succeed later. */
   readonly retryable: boolean;
   // Declared only: what an error does not have is no field of it, and is not printed.
-  /** When to try again, ms from when it was told; only where the gateway said so. */
+  /** The call may be tried again so many ms after the error was told. It is there only where the gateway said so. */
   declare readonly retryAfterMs?: number;
   /** The channel it is about, if it is about one. */
   declare readonly channel?: string;
-  /** Why the position given to `history` cannot be used: `expired`, `unrecoverable` or `diverged`. */
+  /**
+   * Why the position that was given to `history` cannot be used: `expired`, `unrecoverable` or `diverged`. It is there
+   * only if the `bad_request` is about that.
+   */
   declare readonly reason?: ResetReason;
-  /** Of `invalid_data`: what the schema found. */
+  /** What the schema found, if the code is `invalid_data`. */
   declare readonly issues?: readonly Issue[];
 
   /**
-   * Applications throw one to say that a failure is final: from a `token` or `load` function, with `retryable: false`.
+   * Creates an error. Applications throw one with `retryable: false` from a `token` or `load` function, to say that the
+   * failure is final.
    */
   constructor(code: ClientErrorCode, message: string, options: FanfareClientErrorOptions = {}) {
     const { retryable = isRetryable(code), cause, ...details } = options;
@@ -94,7 +101,10 @@ export function badRequest(message: string, options?: FanfareClientErrorOptions)
   return new FanfareClientError('bad_request', message, options);
 }
 
-/** Works across two copies of the package, where `instanceof` does not. */
+/**
+ * Returns whether something that was thrown is an error of the SDK. It works across two copies of the package too, where
+ * `instanceof` does not.
+ */
 export function isFanfareError(error: unknown): error is FanfareClientError {
   return (error as Error | undefined)?.name === 'FanfareClientError';
 }

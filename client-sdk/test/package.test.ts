@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -43,6 +43,15 @@ describe('the packed SDK', () => {
     // Each entry has types where only `typesVersions` are looked at (module resolution node10).
     const subpaths = Object.keys(exports).filter((name) => name !== '.' && typeof exports[name] === 'object');
     expect(Object.keys(typesVersions['*']).map((name) => `./${name}`)).toEqual(subpaths);
+  });
+
+  it('has no page with a link to what is not in it', () => {
+    const folder = bare.file('node_modules/@fanfare/client');
+    const text = readFileSync(path.join(folder, 'README.md'), 'utf8');
+    const links = Array.from(text.matchAll(/\]\(([^)]*)\)/g), ([, link = '']) => link);
+    expect(links).toContain('#positions-that-outlive-a-reload');
+    const files = links.filter((link) => !/^#|^https:/.test(link));
+    expect(files.filter((link) => link.includes('..') || !existsSync(path.join(folder, link)))).toEqual([]);
   });
 
   it('pleases publint and arethetypeswrong', async () => {

@@ -13,92 +13,110 @@ import { badRequest, FanfareClientError } from '../errors.js';
 import type { MessageOptions, PublishResult } from '../publishing.js';
 import { type EncodedMessage, type Outcome, PublishQueue } from './publish-queue.js';
 
-/** Options of {@link createPublisher}. */
+/** What {@link createPublisher} is given. */
 export interface PublisherOptions {
-  /** Where the gateway is, `https://…`; of several, the next one is taken where one does not answer. */
+  /**
+   * The address of the gateway, `https://…` or `http://…`, without a query. Of several gateways, the next one is asked
+   * when one does not answer.
+   */
   readonly url: string | readonly string[];
-  /** One of the gateway's API keys, with the scope `publish`. */
+  /** It has to be one of the gateway's API keys, with the scope `publish`. */
   readonly apiKey: string;
-  /** How messages share requests. */
+  /** This says how messages share requests. */
   readonly batch?: {
-    /** Most messages of one request, 1 to 1000. Default 1000. */
+    /** One request takes at most so many messages, 1 to 1000. The default is 1000. */
     readonly maxMessages?: number | undefined;
     /**
-     * How long the first message waits for others, ms. Default 0: what is published while a request is open goes
-     * together.
+     * The first message waits so long for others, ms, from 0 to 300,000. The default is 0, with which messages that
+     * are published while a request is open go together in the next one.
      */
     readonly delayMs?: number | undefined;
   };
   /**
-   * How long a publish may take, with all its retries, ms. At most 5 minutes, for which gateways know keys. Default 20
-   * s.
+   * A publish may take so long with all its retries, ms, and fails with `timeout` or `outcome_unknown` after that. It
+   * is at most 300,000, because gateways know keys for 5 minutes. The default is 20,000.
    */
   readonly timeoutMs?: number | undefined;
-  /** How long one request may take, ms. Default 10 s. */
+  /** One request may take so long before it is given up and made again, ms. The default is 10,000. */
   readonly requestTimeoutMs?: number | undefined;
-  /** Messages that may wait; more are refused with `limit_exceeded`. Default 10,000. */
+  /** So many messages may wait, and more are refused with `limit_exceeded`. The default is 10,000. */
   readonly maxPending?: number | undefined;
-  /** Gives every message a random key, so that it can be sent again. Default true; channels declared live get none. */
+  /**
+   * Whether every message gets a random key, so that it can be sent again without being stored twice. The default is
+   * true. Messages to channels that are declared live get none, because nothing is stored of them.
+   */
   readonly autoKey?: boolean | undefined;
-  /** Whether the schemas of `channels` check what is published. Default true. */
+  /** Whether the schemas of `channels` check what is published. The default is true. */
   readonly validate?: boolean | undefined;
-  /** Delays between attempts. Default 200 ms doubling up to 5 s, full jitter. */
+  /**
+   * The delays between attempts, ms. The default begins with 200 and doubles up to 5,000, and each delay is a random
+   * part of that.
+   */
   readonly backoff?: BackoffOptions | undefined;
-  /** Default: the runtime's. */
+  /** What makes the requests. The default is `fetch` of the runtime. */
   readonly fetch?: typeof fetch | undefined;
 }
 
-/** Options of a publish by a backend. */
+/** What a backend may say of a message, besides its channel and its data. */
 export interface PublishOptions extends MessageOptions {
-  /** The user whose message it is, as subscribers are told: 1 to 255 bytes. Default: nobody's. */
+  /** The user who is named to subscribers as the sender, 1 to 255 bytes. By default nobody is named. */
   readonly user?: string | undefined;
   /**
-   * The session that does not get it, as `client.session` names it there: the one on whose behalf this is published.
+   * A session that is not handed the message, as `client.session` names it there, 1 to 255 bytes. It is meant for the
+   * session on whose behalf the message is published.
    */
   readonly except?: string | undefined;
 }
 
 /** A message for {@link UntypedPublisher.publishAll}. */
 export interface Prepared {
-  /** The channel it goes to. */
+  /** The whole name of the channel that it goes to. */
   readonly channel: string;
-  /** What is published. */
+  /** The payload, which has to be something that JSON can carry. */
   readonly data: unknown;
-  /** As for `publish`. */
+  /** They are the same as those of `publish`. */
   readonly options?: PublishOptions | undefined;
 }
 
 /** What every publisher has, whether its channels are declared or not. */
 export interface BasePublisher {
   /**
-   * Sends what waits without waiting for more, and resolves once the outcome of all that was published before is known.
+   * Sends what waits without waiting for more, and resolves once the outcome of all that was published before is
+   * known. It rejects never, because each publish tells its own failure.
    */
   flush(): Promise<void>;
-  /** The same; what is published afterwards is refused with `closed`. */
+  /** Does the same as `flush`, and what is published afterwards is refused with `closed`. */
   close(): Promise<void>;
 }
 
-/** Without a map of channels. */
+/** A publisher without a map of channels: names are any, and data is whatever JSON can carry. */
 export interface UntypedPublisher extends BasePublisher {
   /**
-   * Resolves once it is in the log, with its position (none on live channels). `data` is encoded at once. Messages of one
-   * channel are stored in call order.
+   * Publishes a message, and resolves with its position once it is in the log, or without one if the channel is live.
+   * `data` is encoded at once, so later changes of it do not matter. Messages of one channel are stored in call order.
    * @throws {FanfareClientError} as a rejection: `outcome_unknown` (it may or may not be in the log), `timeout` (it is
    * not), `unreachable`, `invalid_data`, `bad_request`, `too_large`, `unauthorized`, `forbidden`, `unknown_channel`, …
    */
   publish(channel: string, data: unknown, options?: PublishOptions): Promise<PublishResult>;
-  /** One payload to many channels; one outcome each, in their order. Sent once for all that fit into one request. */
+  /**
+   * Publishes one payload to many channels, and resolves with the outcome of each, in their order. The payload is sent
+   * once for all the channels that fit into one request.
+   * @throws {FanfareClientError} as a rejection, before anything is sent: `bad_request`, `invalid_data` or `closed`.
+   */
   publishTo(channels: readonly string[], data: unknown, options?: PublishOptions): Promise<readonly Outcome[]>;
-  /** Messages of any channels; one outcome each, in their order. They are not one transaction. */
+  /**
+   * Publishes messages to any channels, and resolves with the outcome of each, in their order. They are not one
+   * transaction: one that fails harms none of the others, and nothing is thrown.
+   */
   publishAll(messages: readonly Prepared[]): Promise<readonly Outcome[]>;
-  /** Prepares a message for {@link UntypedPublisher.publishAll}; sends nothing. */
+  /** Returns a message for {@link UntypedPublisher.publishAll}, and sends nothing. */
   message(channel: string, data: unknown, options?: PublishOptions): Prepared;
 }
 
 declare const CHECKED: unique symbol;
-/** A message that was checked against the map. */
+/** A message that the compiler has checked against the map, for {@link TypedPublisher.publishAll}. */
 export interface PreparedOf<Map> extends Prepared {
-  /** Never there at run time. */
+  /** This is never there at run time: it keeps messages out that were not checked. */
   readonly [CHECKED]: Map;
 }
 
@@ -106,7 +124,10 @@ type DataOf<Map, Name extends string> = InOf<SpecIn<Map, Name>>;
 type OptionsOf<Map, Name extends string> = PublishOptions & Pick<PublishOptionsOf<SpecIn<Map, Name>>, 'tags'>;
 type ResultOf<Spec> = Spec extends AnySpec ? Published<Spec> : never;
 
-/** With a map of channels: names, data and tags are checked by the compiler, data by its schema too. */
+/**
+ * A publisher with a map of channels: the compiler checks names, data and tags, and where a channel has a schema, that
+ * checks the data when it is published.
+ */
 export interface TypedPublisher<Map> extends BasePublisher {
   /** @see UntypedPublisher.publish */
   publish<const Name extends ChannelName<Map>>(
@@ -120,9 +141,12 @@ export interface TypedPublisher<Map> extends BasePublisher {
     data: DataOf<Map, Name>,
     options?: OptionsOf<Map, Name>,
   ): Promise<readonly Outcome[]>;
-  /** `publishAll([p.message('chat:1', …), p.message('system', …)])`: checked one by one, sent together. */
+  /**
+   * Publishes messages that `message` has made, as in `publishAll([p.message('chat:1', …), p.message('system', …)])`,
+   * and resolves with the outcome of each, in their order. They are checked one by one and sent together.
+   */
   publishAll(messages: readonly PreparedOf<Map>[]): Promise<readonly Outcome[]>;
-  /** Prepares a message for {@link TypedPublisher.publishAll}, checked against the map; sends nothing. */
+  /** Returns a message for {@link TypedPublisher.publishAll} that the compiler has checked, and sends nothing. */
   message<const Name extends ChannelName<Map>>(
     channel: Name,
     data: DataOf<Map, Name>,
@@ -134,12 +158,12 @@ export interface TypedPublisher<Map> extends BasePublisher {
 const KEY_WINDOW_MS = 300_000;
 
 /**
- * Publishes over HTTP. Nothing is opened before the first message.
+ * Creates a publisher for a backend, which publishes over HTTP. Nothing is opened before the first message.
  * @throws {FanfareClientError} `bad_request` if an option is wrong.
  */
 export function createPublisher<Map extends object>(
   options: PublisherOptions & {
-    /** What `defineChannels` returned. */
+    /** The map of the channels, as `defineChannels` returned it. */
     readonly channels: Map;
   },
 ): TypedPublisher<Map>;

@@ -10,17 +10,17 @@ import type { Reading, Subscription, SubscriptionEvents } from '../subscription-
 export const KEEP: unique symbol = Symbol.for('fanfare.keepPositions');
 
 /**
- * When the position of a named subscription is kept:
- * - `handled` (default): once the handler has returned or its promise is fulfilled, or the loop has asked for the next message.
- *   A message whose handling was cut short comes again.
- * - `received`: before the handler is called. A message whose handling was cut short does not come again.
- * - `manual`: by `commit(position)`.
+ * When the position of a named subscription is kept.
+ * - `handled`, the default: It is kept once the handler has returned or its promise is fulfilled, or once the loop has asked
+ *   for the next message. A message whose handling was cut short comes again.
+ * - `received`: It is kept before the handler is called. A message whose handling was cut short does not come again.
+ * - `manual`: It is kept when the application calls `commit(position)`, and by nothing else.
  */
 export type Commit = 'handled' | 'received' | 'manual';
 
 /**
- * Keeps positions for a client: made by `sessionPositions`, `localPositions` or `customPositions` of
- * `@fanfare/client/positions`.
+ * What keeps positions for a client. `sessionPositions`, `localPositions` and `customPositions` of
+ * `@fanfare/client/positions` return one.
  */
 export interface Positions {
   /** The client calls this, and applications do not. */
