@@ -1,9 +1,10 @@
 /**
  * `npm run test:install [-- vitest flags]`: packs the SDK, installs it together with what its users have beside it
  * (from the registry: Node 22 and 24, Deno, Bun, Jest, TypeScript 5.4 and newest, webpack, Vite, Next.js, Nuxt), and
- * runs a subscribe in each, also in Firefox and WebKit. It runs `examples/nextjs` in a browser, and a copy of
- * `examples/node`. It installs the packed gateway with its optional dependency, on each Node. It has Helm read and render
- * the chart.
+ * runs a subscribe in each, also in Firefox and WebKit. Clients on Node 22 and 24 go through
+ * `client-sdk/test/scenarios.test.ts`; by itself, that takes the path of a Node for its clients from FANFARE_TEST_NODE. It
+ * runs `examples/nextjs` in a browser, and a copy of `examples/node`. It installs the packed gateway with its optional
+ * dependency, on each Node. It has Helm read and render the chart.
  */
 import { runVitest } from './run-vitest.mjs';
 import { ensureTestPrograms } from './test-programs.mjs';

@@ -1,6 +1,7 @@
 /**
  * What programs in Node go through, over both transports of real gateways: each scenario by a reader process with a client
- * of each dialect, whose books are compared with the log in the end.
+ * of each dialect, whose books are compared with the log in the end. FANFARE_TEST_NODE is the path of another Node to run
+ * the readers on; `npm run test:install` does so with Node 22 and 24.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

@@ -10,6 +10,8 @@ import { type GatewayProcess, startGatewayProcess } from '../../../gateway/test/
 import { compareErrors } from '../types/expected-errors.js';
 import { App, CJS, checkTypes, ESM, packSdk, RECEIVED, RESOLUTIONS, SUBSCRIBE } from './app.js';
 
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+
 /** `npm run test:install`: the packed SDK in everything it is said to run in, each as its users have it. */
 let tarball: string;
 let gateway: GatewayProcess;
@@ -62,6 +64,16 @@ describe('runtimes', () => {
     await new Promise((resolve) => setTimeout(resolve, 3_000));
     own = await startGatewayProcess({ port: own.port });
     expect(await program).toMatch(/^(waiting\n){2,}connected again\n$/);
+  });
+
+  it.each([
+    ['22', 'node@22'],
+    ['24', 'node@24'],
+  ])('Node %s goes through the scenarios of programs in Node', async (_, name) => {
+    const app = appWith([name]);
+    const env = { FANFARE_TEST_NODE: app.file('node_modules/node/bin/node') };
+    const vitest = [path.join(ROOT, 'node_modules/vitest/vitest.mjs'), 'run', '--root', ROOT];
+    expect(await app.node([...vitest, 'client-sdk/test/scenarios.test.ts'], env)).toMatch(/Test Files .*1 passed/);
   });
 
   it('Deno', async () => {

@@ -13,6 +13,8 @@ import type { Position } from '../../src/index.js';
 import { createPublisher, type UntypedPublisher } from '../../src/publisher.js';
 import { type Account, accountOf, type Entry, Journal, type Line } from './books.js';
 
+/** The Node that runs the reader. The gateways run on that of the tests. */
+const NODE = process.env.FANFARE_TEST_NODE ?? process.execPath;
 const PROGRAM = fileURLToPath(new URL('reader.mjs', import.meta.url));
 /** Makes its event loop stand still on SIGUSR2. */
 const STALL = fileURLToPath(new URL('../../../gateway/test/faults/stall.mjs', import.meta.url));
@@ -103,7 +105,7 @@ export class Run {
     const place = { channel: this.channel, folder: this.#folder, secret: SECRET };
     const argument = JSON.stringify({ publishes: true, named: false, ...options, ...place });
     this.#output = '';
-    this.#program = spawn(process.execPath, ['--import', STALL, PROGRAM, argument], {
+    this.#program = spawn(NODE, ['--import', STALL, PROGRAM, argument], {
       env: { PATH: process.env.PATH, STALL_MS: String(stallMs) },
       stdio: ['pipe', 'pipe', 'pipe', 'ipc'],
     });
