@@ -32,6 +32,8 @@ const CHANNEL = { name: 'bench', durable: true };
 /** For how many rounds an entrant is warmed up: V8 goes on for long to compile what publishes one by one. */
 const WARM_ROUNDS = 5;
 const CASE_WARM_MS = 150;
+/** How long the messages in flight may take, ms: some servers deliver less than a hundred messages a second. */
+const STALL_MS = 60_000;
 
 /** Entrants that are given messages one by one, and have their subscribers. */
 export class InFlightStands {
@@ -49,7 +51,7 @@ export class InFlightStands {
       intake,
     });
     this.#lanes.push(lane);
-    await runInFlight(lane, { inFlight: 32, size }, WARM_ROUNDS * roundMs);
+    await runInFlight(lane, { inFlight: 32, size, stallMs: STALL_MS }, WARM_ROUNDS * roundMs);
   }
 
   /**
@@ -57,11 +59,11 @@ export class InFlightStands {
    * message.
    */
   async measure({ subscribers, size, rounds, roundMs }: InFlightOptions, inFlight: number): Promise<InFlightRow[]> {
-    for (const lane of this.#lanes) await runInFlight(lane, { inFlight, size }, CASE_WARM_MS);
+    for (const lane of this.#lanes) await runInFlight(lane, { inFlight, size, stallMs: STALL_MS }, CASE_WARM_MS);
     const results = new Map<Lane, InFlightResult[]>(this.#lanes.map((lane) => [lane, []]));
     for (let round = 0; round < rounds; round++) {
       for (const lane of round % 2 === 0 ? this.#lanes : this.#lanes.toReversed())
-        results.get(lane)?.push(await runInFlight(lane, { inFlight, size }, roundMs));
+        results.get(lane)?.push(await runInFlight(lane, { inFlight, size, stallMs: STALL_MS }, roundMs));
     }
     const [first = []] = results.values();
     const hasBars = this.#lanes[0]?.contender.name === 'Fanfare' && subscribers === 1_000 && size === 64;

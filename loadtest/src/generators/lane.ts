@@ -148,8 +148,12 @@ export class Lane {
   async check(messages: number, deadlineMs: number): Promise<void> {
     if (this.#refusal) throw new Error(`${this.contender.name} refused a publish: ${this.#refusal}`);
     await this.bulk.waitFor(messages * (this.subscribers - this.prompt.readers.length), deadlineMs);
-    this.prompt.check(messages);
-    await this.bulk.check(messages);
+    try {
+      this.prompt.check(messages);
+      await this.bulk.check(messages);
+    } catch (error) {
+      throw new Error(`${this.contender.name}: ${(error as Error).message}`);
+    }
   }
 
   async close(): Promise<void> {

@@ -120,6 +120,18 @@ it.each(WAYS)('counts what arrays hold, wherever the reads cut them (%s, verifie
   expect(faults).toEqual([]);
 });
 
+it.each(['json', 'compact'] as const)(
+  'counts a long array whose offsets grow by a digit early (%s)',
+  async (spelling) => {
+    dialect = spelling;
+    const socket = await subscribed(false);
+    const [before, length] = [9_998, 300];
+    socket.write(array(before, before + length - 1));
+    await untilReceived(length);
+    expect(reader?.messages).toBe(length);
+  },
+);
+
 it('counts by markers, whatever stands around them and wherever the reads cut the stream', async () => {
   counted = 'markers';
   const faults: string[] = [];

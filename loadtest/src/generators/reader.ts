@@ -176,8 +176,7 @@ const MARKER_BYTES = Buffer.from(MARKER);
 /**
  * Returns how many messages the frame from `begin` to `end` holds, of which the bytes before `size` have arrived. It
  * returns `undefined` for a control frame, and while the first message has not arrived. The messages of an array are of
- * one size except for the digits of their offsets, which grow. So the first one is the shortest, by fewer bytes than
- * the array has messages.
+ * one size except that their offsets are contiguous and have a digit more from some power of ten on.
  */
 function messagesIn(bytes: Buffer, begin: number, end: number, size: number): number | undefined {
   if (begin + 2 > size) return undefined;
@@ -186,8 +185,23 @@ function messagesIn(bytes: Buffer, begin: number, end: number, size: number): nu
   if (bytes[begin + 1] === QUOTE) return 1;
   const separator = bytes[begin + 1] === OPEN_BRACE ? BETWEEN_OBJECTS : BETWEEN_ARRAYS;
   const comma = bytes.indexOf(separator, begin) + 1;
-  if (comma > 0 && comma + 2 <= Math.min(size, end)) return Math.floor((end - begin - 1) / (comma - begin));
-  return end <= size ? 1 : undefined;
+  if (comma === 0 || comma + 2 > Math.min(size, end)) return end <= size ? 1 : undefined;
+  // Every message and what is before it, a comma or the bracket.
+  const [each, all] = [comma - begin, end - begin - 1];
+  const short = untilLonger(bytes, begin, comma);
+  return all <= short * each ? Math.floor(all / each) : short + Math.floor((all - short * each) / (each + 1));
+}
+
+const OFFSET_KEY = Buffer.from('"offset":');
+const END_OF_NAME = Buffer.from('",');
+
+/** Returns how many offsets have as many digits as that of the first message of an array, from that one on. */
+function untilLonger(bytes: Buffer, begin: number, end: number): number {
+  const key = bytes[begin + 1] === OPEN_BRACE ? OFFSET_KEY : END_OF_NAME;
+  const at = bytes.indexOf(key, begin + 1);
+  const offset = at < 0 || at > end ? 0 : Number.parseInt(bytes.toString('latin1', at + key.length, end), 10);
+  // The messages of a live channel have no offset, or 0.
+  return offset > 0 ? 10 ** String(offset).length - offset : Number.POSITIVE_INFINITY;
 }
 
 /** Counts the messages of a frame, which all have so many bytes. Something shorter may follow them. */

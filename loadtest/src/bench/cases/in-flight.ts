@@ -6,6 +6,8 @@ interface InFlightCase {
   readonly inFlight: number;
   /** Size of a payload, bytes. */
   readonly size: number;
+  /** How long the messages in flight may take, ms. Default: ten seconds. */
+  readonly stallMs?: number;
 }
 
 export interface InFlightResult {
@@ -25,7 +27,7 @@ const STALL_MS = 10_000;
  */
 export async function runInFlight(
   lane: Lane,
-  { inFlight, size }: InFlightCase,
+  { inFlight, size, stallMs = STALL_MS }: InFlightCase,
   durationMs: number,
 ): Promise<InFlightResult> {
   const { prompt } = lane;
@@ -44,11 +46,11 @@ export async function runInFlight(
     }
     return false;
   };
-  await lane.run(proceed, durationMs + STALL_MS);
+  await lane.run(proceed, durationMs + stallMs);
   const elapsedMs = performance.now() - begin;
   const shares = cpu();
   const cpuMs = lane.contender.server.cpuMs() - cpuBegin;
-  await lane.check(published, STALL_MS);
+  await lane.check(published, stallMs);
   return {
     deliveriesPerSecond: (published * lane.subscribers * 1000) / elapsedMs,
     messagesPerRead: lane.messagesPerRead,
