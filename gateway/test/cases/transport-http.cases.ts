@@ -506,7 +506,7 @@ export function transportHttpCases(name: 'uws' | 'ws', create: CreateTransport):
 /** This waits for a real timeout. */
 export function transportHttpTimeoutCases(name: 'uws' | 'ws', create: CreateTransport): void {
   it('says how long an idle connection lives, and no other timeout cuts it short', async ({ onTestFinished }) => {
-    const server = await serve(create, onTestFinished, { options: { httpHeadMs: 500, httpRequestMs: 500 } });
+    const server = await serve(create, onTestFinished, { options: { httpHeadMs: 3_000, httpRequestMs: 3_000 } });
     const ask = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n';
     const client = openTcp(server.port);
     client.write(ask);

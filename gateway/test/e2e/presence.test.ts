@@ -116,7 +116,7 @@ it('lists page by page, and refuses what is no page or no channel', async () => 
 it('members of two gateways see each other; those of a killed one leave, those of a frozen one come back', async () => {
   const redis = await startRedis();
   onTestFinished(() => redis.stop());
-  const settings = { REDIS_URL: redis.url, PRESENCE_LEASE_MS: '3000' };
+  const settings = { REDIS_URL: redis.url, PRESENCE_LEASE_MS: '5000' };
   const [one, two] = [await startGateway(settings), await startGateway(settings)];
   const [a, b] = [await connect(one), await connect(two)];
   for (const client of [a, b]) await client.request({ type: 'subscribe', channel: 'demo:p', presence: true });

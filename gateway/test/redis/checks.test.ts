@@ -12,10 +12,12 @@ import {
 } from '../support/redis-servers.js';
 
 const MARKER = 'ff:{s0}:shards';
+/** For a broker that is going to serve, ms: one that is refused waits in vain for all of it. */
+const PATIENT_MS = 20_000;
 
-/** Starts a broker; its failure, or `undefined` if it can serve. */
-async function startFailure(url: string): Promise<Error | undefined> {
-  const broker = createRedisBroker({ url, clock: systemClock, timings: { startMs: 1000 } });
+/** Starts a broker; its failure, after `startMs`, or `undefined` if it can serve. */
+async function startFailure(url: string, startMs = 1_500): Promise<Error | undefined> {
+  const broker = createRedisBroker({ url, clock: systemClock, timings: { startMs } });
   try {
     await broker.start();
     await publishOne(broker, durableChannel(), json(1));
@@ -46,7 +48,7 @@ describe('a standalone server', () => {
 
   it('that is fit is fit, for the start and for the check', async () => {
     expect(await linesOf(servers.url, 'error')).toEqual([]);
-    expect(await startFailure(servers.url)).toBeUndefined();
+    expect(await startFailure(servers.url, PATIENT_MS)).toBeUndefined();
   });
 
   it('with another eviction policy is refused', async () => {
@@ -61,7 +63,7 @@ describe('a standalone server', () => {
     await servers.node.client.del(MARKER);
     await linesOf(servers.url, 'error');
     expect(await servers.node.client.get(MARKER)).toBeNull();
-    expect(await startFailure(servers.url)).toBeUndefined();
+    expect(await startFailure(servers.url, PATIENT_MS)).toBeUndefined();
     expect(await servers.node.client.get(MARKER)).toBe('256');
     await servers.node.client.set(MARKER, 64);
     const line = expect.stringContaining('says 64 virtual shards, this gateway has 256');
@@ -120,8 +122,8 @@ describe('a standalone server', () => {
       expect(line).not.toContain('wrong@');
       expect((await startFailure(url))?.message).toMatch(/NOAUTH|WRONGPASS/);
     }
-    expect(await startFailure(`redis://:right@127.0.0.1:${port}`)).toBeUndefined();
-    expect(await startFailure(`redis://default:right@127.0.0.1:${port}/3`)).toBeUndefined();
+    expect(await startFailure(`redis://:right@127.0.0.1:${port}`, PATIENT_MS)).toBeUndefined();
+    expect(await startFailure(`redis://default:right@127.0.0.1:${port}/3`, PATIENT_MS)).toBeUndefined();
   });
 
   it('that does not have the database is refused', async () => {
@@ -179,7 +181,7 @@ it('finds the master that sentinels watch', async () => {
   const sentinel = await startSentinel();
   onTestFinished(() => sentinel.stop());
   expect(await linesOf(sentinel.url, 'error')).toEqual([]);
-  expect(await startFailure(sentinel.url)).toBeUndefined();
+  expect(await startFailure(sentinel.url, PATIENT_MS)).toBeUndefined();
   const other = sentinel.url.replace('/main', '/other');
   expect(await linesOf(other, 'error')).toEqual([expect.stringContaining('watches no master "other"')]);
 });

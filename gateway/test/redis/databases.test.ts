@@ -12,7 +12,7 @@ beforeAll(async () => {
 afterAll(() => servers?.stop());
 
 async function startBroker(db: number): Promise<Broker> {
-  const broker = createRedisBroker({ url: `${servers.url}/${db}`, clock: systemClock, timings: { startMs: 1000 } });
+  const broker = createRedisBroker({ url: `${servers.url}/${db}`, clock: systemClock });
   onTestFinished(() => broker.close());
   await broker.start();
   return broker;

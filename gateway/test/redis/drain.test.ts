@@ -60,7 +60,7 @@ it('a publish that waits for Redis is answered before its client is sent elsewhe
 });
 
 it('members are handed over without leave and join', async () => {
-  const settings = { JWT_SECRET: SECRET, DRAIN_MS: '8s', PRESENCE_GRACE_MS: '1s', PRESENCE_LEASE_MS: '3000' };
+  const settings = { JWT_SECRET: SECRET, DRAIN_MS: '8s', PRESENCE_GRACE_MS: '1s', PRESENCE_LEASE_MS: '6000' };
   const [a, b] = await Promise.all([start(settings), start(settings)]);
   const channel = `demo:${randomUUID()}`;
   const join = async ({ port }: GatewayProcess, sub: string) => {

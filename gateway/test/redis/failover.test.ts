@@ -211,7 +211,7 @@ describe('failover by sentinels', () => {
     const started = await startSentinel({ replicas: 0 });
     servers = started;
     const target = parseRedisUrl(started.url.replace(/\/[^/]+$/, '/nobody'));
-    const one = new RedisSubscriber({ target, clock: systemClock, timings: { startMs: 500 } });
+    const one = new RedisSubscriber({ target, clock: systemClock, timings: { startMs: 3_000 } });
     await expect(one.start()).rejects.toThrow(/watches no master "nobody"/);
   });
 });

@@ -82,7 +82,7 @@ async function attack(name: string, sockets: number, gateway: GatewayProcess): P
     while (!output.includes('ready')) await sleep(10);
     await sleep(ATTACK_MS);
     child.stdin?.end();
-    const late = setTimeout(() => child.kill('SIGKILL'), 20_000);
+    const late = setTimeout(() => child.kill('SIGKILL'), 60_000);
     expect((await exited)[0]).toBe(0);
     clearTimeout(late);
   } finally {

@@ -286,7 +286,7 @@ describe('without a server', () => {
     const subscriber = new RedisSubscriber({
       target: parseRedisUrl('redis://127.0.0.1:1'),
       clock: systemClock,
-      timings: { startMs: 300 },
+      timings: { startMs: 1_000 },
     });
     await expect(subscriber.start()).rejects.toThrow(
       'cannot use Redis at 127.0.0.1:1: connect ECONNREFUSED 127.0.0.1:1',

@@ -29,7 +29,6 @@ async function startGateway(
       WEBHOOKS_URL: url,
       WEBHOOKS_SECRET: secret,
       WEBHOOKS_EVENTS: EVENTS,
-      PRESENCE_LEASE_MS: '3000',
       ...more,
     },
   });
@@ -127,10 +126,11 @@ describe.concurrent('webhooks and an application in trouble', () => {
     onTestFinished(() => redis.stop());
     const application = await receiver(test);
     application.answer = 503;
-    const first = await startGateway(test, application, redis);
+    const settings = { PRESENCE_LEASE_MS: '3000', WEBHOOKS_TIMEOUT_MS: '500ms' };
+    const first = await startGateway(test, application, redis, settings);
     await join(test, first, 'demo:a', 'demo:b', 'demo:c');
     await expect.poll(() => application.refusals, inTime).toBeGreaterThan(0);
-    const second = await startGateway(test, application, redis);
+    const second = await startGateway(test, application, redis, settings);
     await first.signal('SIGKILL');
     application.answer = 200;
     for (const channel of ['demo:a', 'demo:b', 'demo:c']) {
