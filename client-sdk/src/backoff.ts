@@ -1,10 +1,12 @@
 import type { Clock } from './clock.js';
 
-/** Delays between attempts: random between 0 and a limit that doubles with each failure (full jitter). */
+/**
+ * The delays between attempts. Each is random, from 0 to a limit that doubles with each failure (full jitter).
+ */
 export interface BackoffOptions {
   /** The first delay is between 0 and this, ms. */
   readonly baseMs: number;
-  /** No delay is longer, ms. */
+  /** No delay is longer than this, ms. */
   readonly maxMs: number;
 }
 

@@ -8,62 +8,64 @@ import type { Subscription } from './subscription-types.js';
 
 /** A state as it was at a position of the channel's log. */
 export interface Snapshot<State> {
-  /** What `apply` goes on from. */
+  /** The state, from which `apply` goes on. */
   readonly state: State;
-  /** The last message that the state has in it, or `head` of a history reply. */
+  /** The position of the last message that the state has in it, or `head` of a history reply. */
   readonly position: Position;
 }
 
 /** How a state is fetched, and how it follows its channel. */
 export interface StateOptions<State, M> {
   /**
-   * Fetches a snapshot; called at the start and after each `reset`. What it throws is told as `load_failed` and
-   * it is called again, with growing pauses; a `FanfareClientError` that is not retryable is final.
-   * @param signal Aborted when the snapshot is no longer wanted.
+   * Fetches a snapshot. It is called at the start and after each `reset`. What it throws is told as `load_failed`, and it
+   * is called again with growing pauses. A `FanfareClientError` that is not retryable is final.
+   * @param signal It is aborted when the snapshot is no longer wanted.
    */
   readonly load: (signal: AbortSignal) => Snapshot<State> | PromiseLike<Snapshot<State>>;
   /**
-   * The state after a message. Not called for messages that the snapshot has in it. Must not change `state` in place.
+   * Returns the state after a message. It is not called for messages that the snapshot has in it. It must not change
+   * `state` in place. What it throws ends the state as `failed`, with `handler_failed`.
    */
   readonly apply: (state: State, message: M) => State;
 }
 
 /**
- * - `loading`: never live so far. The state may be there already.
- * - `live`: follows the channel.
- * - `stale`: as it was: there is no connection, or a new snapshot is being loaded.
- * - `failed`: until `reload()`, or `connect()` where the connection failed; `error` says why.
+ * Whether a state can be trusted.
+ * - `loading`: It was never live so far. The state may be there already.
+ * - `live`: It follows the channel.
+ * - `stale`: It is as it was, because there is no connection, or because a new snapshot is being loaded.
+ * - `failed`: It stays as it is until `reload()`, or until `connect()` where the connection failed. `error` says why.
  */
 export type StateStatus = 'loading' | 'live' | 'stale' | 'failed';
 
-/** The same object until something changes. */
+/** A state, whether it can be trusted, and why not. It is the same object until something changes. */
 export interface StateView<State> {
-  /** Undefined before the first snapshot. */
+  /** The state. It is undefined before the first snapshot. */
   readonly state: State | undefined;
   /** Whether it can be trusted: the list is {@link StateStatus}. */
   readonly status: StateStatus;
-  /** `failed`: why. */
+  /** Why it has `failed`. It is undefined otherwise. */
   readonly error: FanfareClientError | undefined;
 }
 
 /**
- * A snapshot, and every message after it applied once and in order. Where continuity breaks (`reset`) the snapshot is
- * loaded again by itself, so that the state is never one that missed something.
+ * A state that was loaded as a snapshot, and has every message after it applied once and in order. Where continuity
+ * breaks (`reset`) the snapshot is loaded again by itself, so that the state is never one that missed something.
  */
 export interface ChannelState<State> {
-  /** The state; undefined before the first snapshot. */
+  /** The state. It is undefined before the first snapshot. */
   readonly current: State | undefined;
   /** Whether it can be trusted: the list is {@link StateStatus}. */
   readonly status: StateStatus;
-  /** Why it has `failed`; undefined otherwise. */
+  /** Why it has `failed`. It is undefined otherwise. */
   readonly error: FanfareClientError | undefined;
-  /** What the three are, as one object that is the same until one of them changes. */
+  /** The three of them as one object, which is the same until one of them changes. */
   readonly view: StateView<State>;
-  /** Adds a listener and returns what removes it. */
+  /** Adds a listener, and returns a function that removes it. */
   on(name: 'change', listener: (view: StateView<State>) => unknown): () => void;
-  /** Loads a new snapshot now; after a failure or `close()` it begins anew. */
+  /** Loads a new snapshot now. After a failure or `close()` it begins anew. */
   reload(): void;
-  /** Ends it; the state stays as it is. */
+  /** Ends it. The state stays as it is. */
   close(): void;
 }
 

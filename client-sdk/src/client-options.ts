@@ -9,76 +9,94 @@ import { defaultSocket } from './transport/default-socket.js';
 import type { SocketFactory } from './transport/socket.js';
 import { checkUrl } from './url.js';
 
-/** Takes a line, and what a listener threw if the line is about that. */
+/** It is given a line, and what a listener threw if the line is about that. */
 type Log = (line: string, ...thrown: unknown[]) => void;
 
-/** Options of `createClient`. Undefined stands for the default. */
+/** What `createClient` is given. An option that is `undefined` has its default. */
 export interface ClientOptions {
   /**
-   * Where the gateway is: `ws:`, `wss:`, `http:` or `https:`; in a page, its frames and its workers also
-   * relative to it. Without a path `/ws` is meant.
+   * The address of the gateway, which begins with `ws:`, `wss:`, `http:` or `https:`. In a page, its frames and its
+   * workers it may be relative to the page, too. Without a path `/ws` is meant.
    */
   readonly url: string;
   /**
-   * A JWT, or a function that fetches one. A function is called for every connection, and again
-   * before the token expires. Default: none (anonymous).
+   * A JWT, or a function that fetches one. A function is called for every connection, and again before the token
+   * expires. The default is none, with which the client is anonymous.
    */
   readonly token?: Token | undefined;
   /**
-   * How frames are written. Default `compactDialect`: JSON in which messages say no field names; with an older
-   * gateway plain JSON. `jsonDialect` is easier to read in a browser's tools, `msgpackDialect` is in
+   * How frames are written. The default is `compactDialect`, which is JSON in which messages say no field names, and
+   * plain JSON with an older gateway. `jsonDialect` is easier to read in the tools of a browser. `msgpackDialect` is in
    * `@fanfare/client/msgpack`.
    */
   readonly codec?: Dialect;
-  /** Delays between attempts to connect and to subscribe. Default 500 ms doubling up to 20 s, full jitter. */
+  /**
+   * The delays between attempts to connect and to subscribe, ms. The default begins with 500 and doubles up to 20,000,
+   * and each delay is a random part of that.
+   */
   readonly backoff?: Partial<BackoffOptions>;
-  /** A connection that lasted this long makes the next delay a first one again, ms. Default 10 s. */
+  /** After a connection that lasted this long the delays begin anew, ms, from 1 on. The default is 10,000. */
   readonly stableMs?: number;
-  /** From the start of an attempt (first for a token, then for the link) to its failure, ms. Default 10 s. */
+  /**
+   * An attempt to connect may take so long before it has failed, ms, from 1 on: once to fetch the token, and once more to
+   * make the link. The default is 10,000.
+   */
   readonly connectTimeoutMs?: number;
   /**
-   * How long publishes and history requests may take, waiting for a connection included, ms. Those that
-   * were sent by then go on while the gateway talks, and end when it was silent for this long. Default 20 s.
+   * Publishes and history requests may take so long with the wait for a connection, ms, from 1 on. Those that were sent
+   * by then go on while the gateway talks, and end when it was silent for this long. The default is 20,000.
    */
   readonly requestTimeoutMs?: number;
-  /** Silence of the gateway's ping interval and this means the link is dead, ms. Default 10 s. */
+  /**
+   * The link counts as dead after the gateway was silent for its ping interval and so much longer, ms, from 0 on. The
+   * default is 10,000.
+   */
   readonly pingGraceMs?: number;
-  /** Publishes and history requests that may wait or be open; more are refused. Default 10,000. */
+  /**
+   * So many publishes and history requests may wait or be open, from 1 on, and more are refused with `limit_exceeded`.
+   * The default is 10,000.
+   */
   readonly maxPending?: number;
-  /** Messages that may wait for a `for await` loop before its subscription pauses. Default 10,000. */
+  /**
+   * So many messages may wait for a `for await` loop before its subscription pauses, from 1 on. The default is 10,000.
+   */
   readonly maxQueue?: number;
   /**
-   * Gives every publish a random key (about 15 bytes, which subscribers see too), so that it can be
-   * repeated after a lost connection without being stored twice. Default true. Live channels have no
-   * log to hold keys: once known to be live, publishes there carry none and are never repeated.
+   * Whether every publish gets a random key, so that it can be repeated after a lost connection without being stored
+   * twice. The default is true. A key has about 15 bytes, and subscribers see it too. Live channels have no log to hold
+   * keys: once a channel is known to be live, publishes there carry none and are never repeated.
    */
   readonly autoKey?: boolean;
   /**
-   * Subscriptions without a position that are begun a second, and at once after a pause. Default 150:
-   * the gateway's default `commandsPerSecond` (200) less its `publishesPerSecond` (50), so that joining
-   * and publishing at once stays within both. Resumed ones are free for the gateway.
+   * So many subscriptions without a position are begun in a second, and at once after a pause, from 1 on. The default is
+   * 150, which is the gateway's default of `commandsPerSecond` (200) less its `publishesPerSecond` (50), so that joining
+   * and publishing at once stays within both. Those that resume cost the gateway nothing, and do not count.
    */
   readonly joinsPerSecond?: number;
   /**
-   * Where the schemas of `channels` are used: `both` (default) for what is published and what is read, `read`, or
-   * `none`, for data that is trusted. What is read is then given as it comes.
+   * Where the schemas of `channels` are used. With `both`, the default, they check what is published and what is read,
+   * and with `read` only that. `none` is for data that is trusted, which is then given as it comes.
    */
   readonly validate?: 'both' | 'read' | 'none';
   /**
-   * Keeps the positions of subscriptions that have a name (`resumeAs`): `sessionPositions()`, `localPositions()` or
-   * `customPositions(store)` of `@fanfare/client/positions`. Default: none, and names are refused.
+   * What keeps the positions of subscriptions that have a name (`resumeAs`): `sessionPositions()`, `localPositions()` or
+   * `customPositions(store)` of `@fanfare/client/positions`. The default is nothing, and names are refused.
    */
   readonly positions?: Positions | undefined;
   /**
-   * Takes errors that nobody listens to, as one line that says where, what, and what happens next; of `handler_failed`
-   * also what was thrown. Default: `console.error`. `false`: nobody.
+   * A function that is given each error that nobody listens to, as one line that says where, what, and what happens
+   * next. With `handler_failed` it is given what was thrown, too. The default is `console.error`. With `false` nobody is
+   * told.
    */
   readonly log?: Log | false;
-  /** Name and version told to the gateway. Default `fanfare-js/0.1`. */
+  /** The name and version that the gateway is told. The default is `fanfare-js/0.1`. */
   readonly name?: string;
-  /** Opens sockets. Default: the runtime's WebSocket; where there is none (Node 20) the `ws` package. */
+  /**
+   * What opens sockets. The default is `WebSocket` of the runtime, and where there is none, as in Node 20, the `ws`
+   * package.
+   */
   readonly socket?: SocketFactory;
-  /** Default: the machine's. */
+  /** What tells the time and sets timers. The default is the clock of the machine. */
   readonly clock?: Clock;
 }
 

@@ -9,24 +9,24 @@ import type { Stats } from './stats.js';
 
 /** What a client tells by `client.on(name, listener)`. */
 export interface ClientEvents {
-  /** The connection has changed: every step, with its reason and the delay to the next attempt. */
+  /** The connection has changed. Every step is told, with its reason and the delay to the next attempt. */
   state: StateChange;
   /**
-   * What no call or subscription could be told: refused connections (`state` is `failed` then), a
-   * first attempt that failed (`unreachable`, told once: the address may be wrong), a token that could
-   * not be fetched, what listeners threw. Lost connections are no errors; they are `state` events. Without a listener errors go to `console.error`, as does what listeners of this
-   * event throw.
+   * Something went wrong that no call or subscription could be told: a connection was refused (`state` is `failed`
+   * then), the first attempt has failed (`unreachable`, told once, because the address may be wrong), a token could not be
+   * fetched, or a listener threw. Lost connections are no errors but `state` events. Without a listener errors go to the
+   * option `log`, as does what listeners of this event throw.
    */
   error: FanfareClientError;
 }
 
 /** What every client has, whether its channels are declared or not. */
 export interface BaseClient {
-  /** What the connection is now; `on('state', …)` tells each change. */
+  /** What the connection is now. `on('state', …)` tells each change. */
   readonly state: ConnectionState;
-  /** What the gateway said of this connection; while `connected`. */
+  /** What the gateway said of this connection. It is there while the state is `connected`. */
   readonly session: ConnectedFrame | undefined;
-  /** Counts since the client was made, of all its connections. */
+  /** What was counted since the client was made, over all its connections. */
   readonly stats: Readonly<Stats>;
   /**
    * Connects, and stays connected until `close()`. Subscriptions and publishes wait by themselves. While a
@@ -34,8 +34,8 @@ export interface BaseClient {
    */
   connect(): void;
   /**
-   * Resolves once connected, however many attempts it takes; at once if it is.
-   * @throws {FanfareClientError} as a rejection: refused for good, or `closed`; at once while it is either.
+   * Resolves once it is connected, however many attempts that takes, and at once if it is.
+   * @throws {FanfareClientError} as a rejection, when it is refused for good or `closed`, and at once while it is either.
    */
   ready(): Promise<void>;
   /**
@@ -44,32 +44,37 @@ export interface BaseClient {
    * `connect()` begins anew, without them.
    */
   close(): void;
-  /** Adds a listener and returns what removes it. */
+  /** Adds a listener, and returns a function that removes it. */
   on<Name extends keyof ClientEvents>(name: Name, listener: (event: ClientEvents[Name]) => unknown): () => void;
 }
 
-/** A client without a map of channels: names are any, data is what the caller says it is. */
+/** A client without a map of channels: names are any, and data is what the caller says it is. */
 export interface UntypedClient extends BaseClient {
-  /** @throws {FanfareClientError} `bad_request` if the name is no channel name. */
+  /**
+   * Returns a channel, which costs nothing until it is used.
+   * @throws {FanfareClientError} `bad_request` if the name is no channel name (1 to 255 bytes without spaces and control
+   * characters).
+   */
   channel<T = unknown>(name: string): Channel<T>;
 }
 
 /** A client whose channels are declared: names, kinds, data and tags are checked by the compiler. */
 export interface TypedClient<Map> extends BaseClient {
   /**
-   * `channel('chat:1')`; of a computed name, `channel(\`chat:${id}\`)`, every key that may fit counts.
+   * Returns the channel of a name, as in `channel('chat:1')`. If the name is computed, as in `channel(\`chat:${id}\`)`, every
+   * key that may fit counts for its types.
    * @throws {FanfareClientError} `bad_request` if the name is no channel name, or no key fits it.
    */
   channel<const Name extends ChannelName<Map>>(name: Name): ChannelByKind<Name, SpecIn<Map, Name>>;
   /**
-   * `channel('chat:*', id)`: this pattern, completed.
+   * Returns a channel of this pattern, whose `*` stands for `rest`, as in `channel('chat:*', id)`.
    * @throws {FanfareClientError} `bad_request` if another key fits the name better.
    */
   channel<const Key extends PatternOf<Map>, const Rest extends string>(
     pattern: Key,
     rest: Rest,
   ): ChannelByKind<Completed<Key, Rest>, SpecOf<Map[Key]>>;
-  /** A name known at run time only, with data as it comes. */
+  /** Returns a channel whose name is known at run time only, and that gives data as it comes. */
   untyped<T = unknown>(name: string): Channel<T>;
 }
 

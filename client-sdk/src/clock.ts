@@ -1,10 +1,10 @@
-/** Time and chance, injected so that tests can own them. All times are ms. */
+/** What tells the time, sets timers and makes random numbers, so that tests can own them. All times are ms. */
 export interface Clock {
-  /** ms since the Unix epoch. */
+  /** Returns the time, ms since the Unix epoch. */
   now(): number;
-  /** Calls back once after at least `delayMs`, of which Infinity is one; the result cancels it. */
+  /** Calls back once after at least `delayMs`, which may be Infinity. Returns a function that cancels it. */
   after(delayMs: number, callback: () => void): Cancel;
-  /** A number in [0, 1): spreads reconnections and makes publish keys. */
+  /** Returns a number from 0 on and below 1, which spreads reconnections and makes keys of publishes. */
   random(): number;
 }
 

@@ -11,12 +11,13 @@ import { errorOfClose, errorOfFrame, FanfareClientError } from './errors.js';
 import { Link, type LinkEnd, type LinkOptions } from './link.js';
 
 /**
- * - `idle`: before `connect()`.
- * - `connecting`: a link is being made.
- * - `connected`
- * - `waiting`: the link is gone; the next is made after a delay.
- * - `failed`: the gateway refused for good; only `connect()` tries again.
- * - `closed`: by `close()`.
+ * What a connection is.
+ * - `idle`: `connect()` was not called yet.
+ * - `connecting`: A link is being made.
+ * - `connected`: The gateway has accepted the link.
+ * - `waiting`: The link is gone, and the next is made after a delay.
+ * - `failed`: The gateway refused for good, and only `connect()` tries again.
+ * - `closed`: It was ended by `close()`.
  */
 export type ConnectionState = 'idle' | 'connecting' | 'connected' | 'waiting' | 'failed' | 'closed';
 
@@ -26,17 +27,20 @@ export interface StateChange {
   readonly state: ConnectionState;
   /** What it was before. */
   readonly previous: ConnectionState;
-  /** `waiting`, `failed`: how the link ended, 1006 if without a close frame; absent if none was made. */
+  /**
+   * The close code with which the link ended, 1006 if it was without a close frame. It is there when the state is
+   * `waiting` or `failed`, unless no link was made.
+   */
   readonly code?: number;
   /** The text that came with `code`. */
   readonly reason?: string;
-  /** `waiting`: when the next attempt begins, ms from now. */
+  /** The next attempt begins in so many ms. It is there when the state is `waiting`. */
   readonly retryInMs?: number;
-  /** `failed`: why. `waiting`: what went wrong, where it was an error. */
+  /** Why the state is `failed`, or what went wrong before it was `waiting`, where that was an error. */
   readonly error?: FanfareClientError;
 }
 
-/** A JWT, or what fetches one; called for every connection. */
+/** A JWT, or a function that fetches one and is called for every connection. */
 export type Token = string | (() => string | Promise<string>);
 
 interface ConnectionOptions extends LinkOptions {

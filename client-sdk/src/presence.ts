@@ -6,21 +6,21 @@ import type { Requests } from './requests.js';
 export interface PresentMember<Info = unknown> {
   /** The session with which it joined. */
   readonly session: string;
-  /** Absent if anonymous. */
+  /** The user of the token, absent if the session is anonymous. */
   readonly user?: string;
-  /** `info` of its token; nobody can forge it, and no schema checks it. */
+  /** What its token says as `info`. Nobody can forge it, and no schema checks it. */
   readonly info?: Info;
-  /** How many sessions it had there when it was told of last; no later change of that is told. */
+  /** How many sessions it had there when it was told of last. No later change of that is told. */
   readonly sessions: number;
 }
 
 /** What `subscription.presence` tells. */
 export interface PresenceEvents<Info = unknown> {
-  /** A member has come: the first of its sessions. */
+  /** A member has come, with the first of its sessions. */
   join: PresentMember<Info>;
-  /** A member has gone: the last of its sessions. */
+  /** A member has gone, with the last of its sessions. */
   leave: PresentMember<Info>;
-  /** The list is whole: for the first time, or again after a lost connection. */
+  /** The list is whole, for the first time or again after a lost connection. */
   sync: readonly PresentMember<Info>[];
 }
 
@@ -29,11 +29,11 @@ export interface PresenceEvents<Info = unknown> {
  * over lost connections: what changed meanwhile is told before the next `sync`.
  */
 export interface Presence<Info = unknown> {
-  /** In the order in which they were told of; the same array until it changes. */
+  /** The members in the order in which they were told of. It is the same array until that changes. */
   readonly members: readonly PresentMember<Info>[];
-  /** False before the first list and while there is no connection: the list may be old. */
+  /** Whether the list is known to be whole. It is false before the first list, and while there is no connection. */
   readonly synced: boolean;
-  /** Adds a listener and returns what removes it. */
+  /** Adds a listener, and returns a function that removes it. */
   on<Name extends keyof PresenceEvents>(
     name: Name,
     listener: (event: PresenceEvents<Info>[Name]) => unknown,
@@ -42,7 +42,7 @@ export interface Presence<Info = unknown> {
 
 /** The option `presence` of a subscription, by itself so that the type of what is returned follows from it. */
 export interface AskedPresence<P extends boolean> {
-  /** Be listed as a member of the channel, and know of the others. Default false. */
+  /** Whether we are listed as a member of the channel and know of the others. The default is false. */
   readonly presence?: P | undefined;
 }
 /**
@@ -51,7 +51,7 @@ export interface AskedPresence<P extends boolean> {
  */
 export type PresenceIf<P extends boolean, Info = unknown> = P extends true ? Presence<Info> : undefined;
 
-/** What members show of themselves; unknown where the map does not say. */
+/** The type of what members show of themselves, `unknown` where the map does not say. */
 export type InfoOf<Spec> = [StateOf<Spec>] extends [never] ? unknown : StateOf<Spec>;
 
 /**

@@ -6,51 +6,69 @@ import type { Clock } from './clock.js';
 import { badRequest } from './errors.js';
 import type { Requests } from './requests.js';
 
-/** What goes with a message, whoever publishes it. */
+/** What may be said of a message, whoever publishes it. */
 export interface MessageOptions {
   /**
-   * Publishes with the same key on the same channel, within the gateway's window (5 minutes unless
-   * configured), are one. 1 to 128 bytes. Default: a random one, unless the client has `autoKey: false`.
+   * Publishes with the same key on the same channel are one, within the window of the gateway, which is 5 minutes unless
+   * it is configured. A key has 1 to 128 bytes. The default is a random one, and none with `autoKey: false`.
    */
   readonly key?: string | undefined;
-  /** Labels that travel with the message. */
+  /**
+   * Labels that travel with the message, as texts by their names. There may be 32 of them with 1,024 bytes altogether,
+   * and `$binary` may not be the name of a lone one.
+   */
   readonly tags?: Tags | undefined;
-  /** `replicated`: wait until replicas have it too, for a second at most. Default `stored`. */
+  /**
+   * With `replicated` the gateway waits until replicas have the message too, for a second at most. The default is
+   * `stored`, which does not wait for them.
+   */
   readonly durability?: Durability | undefined;
   /**
-   * How many replicas, only with `durability: 'replicated'`: a number from 1 on, or `'all'` that are in sync, one at least,
-   * because any of them may be promoted. Default `'all'`.
+   * How many replicas the gateway waits for with `durability: 'replicated'`: a number from 1 on, or `'all'`, which are
+   * those that are in sync, and one at least. The default is `'all'`, because any of them may be promoted.
    */
   readonly replicas?: ReplicasWanted | undefined;
   /**
-   * How long it may take, waiting for a connection and retries included, ms. Default: `requestTimeoutMs` of the client,
-   * or `timeoutMs` of the publisher.
+   * The publish may take so long with all its retries and the wait for a connection, ms, from 1 on. The default is
+   * `requestTimeoutMs` of the client, or `timeoutMs` of the publisher.
    */
   readonly timeoutMs?: number | undefined;
 }
 
-/** Options of a publish by a client. */
+/** What a client may say of a message, besides its data. */
 export interface PublishOptions extends MessageOptions {
   /**
-   * Everyone but this client gets it: its page shows it already. It goes by connections: a message that had not been
-   * passed over when the connection broke comes after all; the `key` of the result tells it.
+   * Whether everyone gets the message but this client, whose page shows it already. The default is false. It goes by
+   * connections, so a message that had not been passed over when the connection broke comes after all. The `key` of the
+   * result tells which one it is.
    */
   readonly exceptSelf?: boolean | undefined;
 }
 
-/** What the gateway acknowledged. On durable channels it is a position. */
+/** What the gateway acknowledged. On a durable channel it is the position of the message, too. */
 export interface PublishResult extends Partial<Position> {
   /** The channel it was published on. */
   readonly channel: string;
-  /** The one that was given or made; the message carries it too, so that an optimistic page knows its own. */
+  /**
+   * The key that was given or made, absent if there was none. The message carries it too, so that a page which shows its
+   * own messages at once knows them again.
+   */
   readonly key?: string;
-  /** The key had been seen: this is the position of the first publish, nothing new was stored. */
+  /**
+   * It is true if the key had been seen before. Then the position is that of the first publish, and nothing new was
+   * stored.
+   */
   readonly duplicate?: boolean;
-  /** What was reached: `stored`, if fewer replicas have it than were asked for. It is in the log in any case. */
+  /**
+   * What was reached, if `replicated` was asked for. It is `stored` if fewer replicas have the message than were asked
+   * for, and the message is in the log in any case.
+   */
   readonly durability?: Durability;
-  /** How many replicas have it; only if `replicated` was asked for. */
+  /** How many replicas have the message. It is there only if `replicated` was asked for. */
   readonly replicas?: number;
-  /** How many replicas are in sync, or were so within the last 10 s; only if `replicated` was asked for. */
+  /**
+   * How many replicas are in sync, or were so within the last 10 s. It is there only if `replicated` was asked for.
+   */
   readonly of?: number;
 }
 

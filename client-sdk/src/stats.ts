@@ -1,18 +1,18 @@
-/** Counts since the client was made. */
+/** What a client has counted since it was made. */
 export interface Stats {
-  /** Messages taken from the wire, each once however many local subscriptions it went to. */
+  /** How many messages were taken from the wire. Each counts once, however many local subscriptions it went to. */
   received: number;
-  /** Frames of channels that covered only what had been seen already, and were dropped. */
+  /** How many frames were dropped because they covered only what had been seen already. */
   duplicatesDropped: number;
-  /** Holes that the SDK saw by itself and closed by resuming. The gateway never makes one: it should stay 0. */
+  /** How many holes the SDK saw by itself and closed by resuming. A gateway never makes one, so it should stay 0. */
   gaps: number;
-  /** Resumes without loss. */
+  /** How many times a channel was resumed without loss. */
   recovered: number;
-  /** Times the gateway said that continuity is broken. */
+  /** How many times the gateway said that continuity is broken. */
   resets: number;
-  /** Times a channel was left for a while because this client read too slowly. */
+  /** How many times a channel was left for a while because this client read too slowly. */
   lagged: number;
-  /** Connections made after the first. */
+  /** How many connections were made after the first. */
   reconnects: number;
 }
 

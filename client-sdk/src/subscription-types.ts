@@ -4,35 +4,36 @@ import type { InvalidEvent, LaggedEvent, Message, RecoveredEvent, ResetEvent, Su
 import type { Presence } from './presence.js';
 
 /**
- * - `subscribing`: not on the channel now; it will be as soon as the gateway allows.
- * - `subscribed`: the gateway hands over what is published.
- * - `paused`: the `for await` loop is slow and its queue full; goes on by itself, from where it stopped.
- * - `failed`: the gateway refused for good; `error` said why.
- * - `unsubscribed`: by `unsubscribe()`, by leaving a `for await` loop, or by `client.close()`.
+ * What a subscription is.
+ * - `subscribing`: It is not on the channel now, and will be as soon as the gateway allows.
+ * - `subscribed`: The gateway hands over what is published.
+ * - `paused`: The `for await` loop is slow and its queue is full. It goes on by itself, from where it stopped.
+ * - `failed`: The gateway refused for good, and `error` said why.
+ * - `unsubscribed`: It was ended by `unsubscribe()`, by leaving a `for await` loop, or by `client.close()`.
  */
 export type SubscriptionState = 'subscribing' | 'subscribed' | 'paused' | 'failed' | 'unsubscribed';
 
 /** What a subscription to a live channel tells. */
 export interface LiveEvents<M> {
-  /** A message, each once. */
+  /** A message has come. On a durable channel each comes once and in order. */
   message: M;
   /** The gateway has the channel on this connection, for the first time or again. */
   subscribed: SubscribedEvent;
-  /** Reading was too slow. */
+  /** The subscription was taken off its channel for a while, because it was read too slowly. */
   lagged: LaggedEvent;
   /**
-   * Data that the schema does not allow; the subscription goes on after it. Without a listener it goes to the client's
-   * `error`, as `invalid_data`.
+   * A message has come with data that the schema does not allow, and the subscription goes on after it. Without a
+   * listener it goes to `error` of the client, as `invalid_data`.
    */
   invalid: InvalidEvent;
-  /** The subscription has failed and ends. Without a listener it goes to the client's `error`. */
+  /** The subscription has failed and ends. Without a listener it goes to `error` of the client. */
   error: FanfareClientError;
 }
 /** What a subscription to a durable channel tells. */
 export interface DurableEvents<M> extends LiveEvents<M> {
-  /** It went on from its position after a lost connection; nothing was missed. */
+  /** It went on from its position after a lost connection, and nothing was missed. */
   recovered: RecoveredEvent;
-  /** Continuity is broken: what was built from messages has to be loaded again. */
+  /** Continuity is broken, so what was built from messages has to be loaded again. */
   reset: ResetEvent;
 }
 /** What a subscription tells of which nothing is declared: everything that may happen. */
@@ -63,36 +64,36 @@ export type Told<Events> = {
 export interface Reading<M, Events, Who = Presence | undefined> extends AsyncIterable<M> {
   /** The name of its channel. */
   readonly channel: string;
-  /** What it is now; its events tell each change. */
+  /** What it is now. Its events tell each change. */
   readonly state: SubscriptionState;
   /**
-   * Where it stands: the last message that was handed out, or queued for a loop. To resume later from
-   * what a loop has done, keep the message itself: it is a position. Undefined before the first
-   * `subscribed` and on live channels.
+   * Where it stands: at the last message that was handed out, or queued for a loop. To resume later from what a loop has
+   * done, keep the message itself, which is a position. It is undefined before the first `subscribed`, and on live
+   * channels.
    */
   readonly position: Position | undefined;
-  /** Who is on the channel; undefined unless the options of the subscription say `presence: true`. */
+  /** Who is on the channel. It is undefined unless the options of the subscription say `presence: true`. */
   readonly presence: Who;
-  /** Adds a listener and returns what removes it. What a listener throws goes to the client's `error`. */
+  /** Adds a listener, and returns a function that removes it. What a listener throws goes to `error` of the client. */
   on<Name extends keyof Events>(name: Name, listener: (event: Events[Name]) => unknown): () => void;
   /**
-   * Everything in the order in which it happened, so that a loop sees where continuity broke; a failure is thrown.
-   * In place of the messages alone: a subscription is read in one of the two ways.
+   * Returns everything that happens, in order, so that a loop sees where continuity broke. A failure is thrown. It takes
+   * the place of the messages alone, because a subscription is read in one of the two ways.
    * @throws {FanfareClientError} `bad_request` once it is read in the other.
    */
   events(): AsyncIterable<Told<Omit<Events, 'error'>>>;
   /**
-   * Resolves once it is `subscribed`, at once if it is.
-   * @throws {FanfareClientError} as a rejection, when it or the connection fails or ends before that; at
-   * once while the client is `closed` or `failed`.
+   * Resolves once it is `subscribed`, and at once if it is.
+   * @throws {FanfareClientError} as a rejection, when it or the connection fails or ends before that, and at once while
+   * the client is `closed` or `failed`.
    */
   ready(): Promise<void>;
   /**
-   * Keeps this position under the name of the subscription (`resumeAs`); with `commit: 'manual'` nothing else does.
+   * Keeps this position under the name of the subscription (`resumeAs`). With `commit: 'manual'` nothing else does.
    * @throws {FanfareClientError} `bad_request` if it has no name, or that is no position.
    */
   commit(position: Position | Message): void;
-  /** Ends it, for good and at once: nothing is handed out afterwards. */
+  /** Ends it for good and at once: nothing is handed out afterwards. */
   unsubscribe(): void;
 }
 

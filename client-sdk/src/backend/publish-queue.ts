@@ -7,15 +7,15 @@ import { errorOf, type ItemReply, post } from './http.js';
 /** What became of one message. */
 export type Outcome =
   | ({
-      /** It is in the log. */
+      /** The message is in the log, or was passed on if the channel is live. */
       readonly ok: true;
     } & PublishResult)
   | {
-      /** `error` says whether it may be in the log all the same. */
+      /** The message could not be published. `error` says whether it may be in the log all the same. */
       readonly ok: false;
-      /** The channel it was for. */
+      /** The channel that it was for. */
       readonly channel: string;
-      /** `outcome_unknown`: it may be in the log; every other code: it is not. */
+      /** Why not. With `outcome_unknown` it may be in the log, and with every other code it is not. */
       readonly error: FanfareClientError;
     };
 

@@ -11,14 +11,14 @@ import { toBase64 } from './base64.js';
 export type Action = 'subscribe' | 'publish' | 'presence' | 'history';
 type ActionOf<Spec> = Spec extends { readonly kind: 'live' } ? Exclude<Action, 'history'> : Action;
 
-/** Actions by name or pattern of the map; one that the kind does not have is an error. */
+/** What is allowed, by the names and patterns of the map. An action that the kind does not have does not compile. */
 export type Grants<Map = Untyped> = {
   readonly [Key in keyof Map & string as NameOf<Key>]?: readonly ActionOf<SpecOf<Map[Key]>>[];
 };
 
 /**
- * A secret of at least 32 bytes (HS256), or a private `CryptoKey` for `sign`: its algorithm says which of HS256, RS256,
- * ES256 and EdDSA it is.
+ * What signs a token: a secret of at least 32 bytes (HS256), or a private `CryptoKey` for `sign`, whose algorithm says
+ * which of HS256, RS256, ES256 and EdDSA it is.
  */
 export type SigningKey = string | { readonly type: string; readonly algorithm: { readonly name: string } };
 
@@ -26,23 +26,23 @@ export type SigningKey = string | { readonly type: string; readonly algorithm: {
 export interface TokenOptions<Map = Untyped> {
   /** What signs it: the `jwtSecret` of the gateway, or the private key to one of its public ones. */
   readonly key: SigningKey;
-  /** `sub`, 1 to 255 bytes. Without: anonymous, with what is granted. */
+  /** The user (`sub`), 1 to 255 bytes. Without one the token is anonymous, and allows what it grants. */
   readonly user?: string | undefined;
-  /** How long it holds from now on, seconds. */
+  /** It holds for so long from now on, seconds. */
   readonly expiresInS: number;
-  /** `channels`: what it allows, by name or by pattern (`chat:*`). Namespaces may allow more by themselves. */
+  /** What it allows (`channels`), by name or by pattern (`chat:*`). Namespaces may allow more by themselves. */
   readonly grants?: Grants<Map> | undefined;
-  /** Shown to others in presence, up to 4 KiB of JSON. */
+  /** What others are shown of its user in presence, up to 4 KiB of JSON. */
   readonly info?: unknown;
   /** Up to 100 channels that the connection is put on at once, and may subscribe to. */
   readonly subscribe?: readonly NameOf<keyof Map & string>[] | undefined;
-  /** `jti`: names the token, so that it can be revoked. */
+  /** The name of the token (`jti`), by which it can be revoked. */
   readonly id?: string | undefined;
-  /** `iss`, where the gateway asks for one. */
+  /** The issuer (`iss`), where the gateway asks for one. */
   readonly issuer?: string | undefined;
-  /** `aud`, where the gateway asks for one. */
+  /** The audience (`aud`), where the gateway asks for one. */
   readonly audience?: string | undefined;
-  /** `kid`: which of the gateway's keys it is. */
+  /** Which of the keys of the gateway it is (`kid`). */
   readonly keyId?: string | undefined;
 }
 

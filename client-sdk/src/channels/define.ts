@@ -8,16 +8,16 @@ import type { NotWire } from './wire-data.js';
 
 /** What a channel has besides its data. */
 export interface SpecOptions<Tags extends TagRules, State> {
-  /** Tags with the values they may have: typed in `publish({ tags })` and in what is read. */
+  /** Its tags, with the values that they may have. They are typed in `publish({ tags })` and in what is read. */
   readonly tags?: { readonly [Name in keyof Tags]: readonly Tags[Name][] } | undefined;
-  /** A schema of what members of the channel show of themselves. */
+  /** A schema whose type is what members of the channel show of themselves. Nothing is checked by it at run time. */
   readonly presence?: { readonly '~standard': { readonly types?: { readonly output: State } | undefined } } | undefined;
 }
 
 interface Maker<K extends Kind> {
-  /** By a type alone: nothing is checked at run time. */
+  /** Declares by a type alone, so that nothing is checked at run time. */
   <T>(): ChannelSpec<T, T, K, NoTags, never>;
-  /** By a schema, which has to be synchronous: order would suffer. */
+  /** Declares by a schema, which has to be synchronous, because order would suffer otherwise. */
   <S extends AnySchema, const Tags extends TagRules = NoTags, State = never>(
     schema: S,
     options?: SpecOptions<Tags, State>,
@@ -28,16 +28,16 @@ const make =
   <K extends Kind>(kind: K) =>
   (schema?: AnySchema) => ({ kind, schema });
 /**
- * Declares channels that are kept in a log: positions, history, rewind, resets. By a type alone, `durable<Chat>()`, or by a
- * schema, `durable(z.object({ … }), { tags, presence })`.
+ * Declares channels that are kept in a log, with positions, history, rewind and resets. It takes a type alone, as in
+ * `durable<Chat>()`, or a schema, as in `durable(z.object({ … }), { tags, presence })`.
  */
 export const durable = make('durable') as Maker<'durable'>;
 /**
- * Declares channels whose messages are pushed once to who is there: no history, no positions. By a type or a schema, as
- * {@link durable}.
+ * Declares channels whose messages are pushed once to those who are there, without history and positions. It takes a type
+ * or a schema, as {@link durable} does.
  */
 export const live = make('live') as Maker<'live'>;
-/** Declares durable channels whose messages grow by appending. By a type or a schema, as {@link durable}. */
+/** Declares durable channels whose messages grow by appending. It takes a type or a schema, as {@link durable} does. */
 export const stream = make('stream') as Maker<'stream'>;
 
 /** The mistake is the type, so that it is what the compiler prints. */

@@ -1,12 +1,13 @@
 import type { AnySchema, InputOf, OutputOf } from './standard-schema.js';
 
 /**
- * - `durable`: kept in a log: positions, history, rewind, resets.
- * - `live`: pushed once to who is there.
- * - `stream`: durable, with messages that grow by appending.
+ * What a channel keeps of its messages.
+ * - `durable`: They are kept in a log, with positions, history, rewind and resets.
+ * - `live`: They are pushed once to those who are there.
+ * - `stream`: They are kept in a log, and grow by appending.
  */
 export type Kind = 'durable' | 'live' | 'stream';
-/** Names of tags with the values they may have: `{ lang: 'en' | 'de' }`. */
+/** The names of tags, with the values that they may have, such as `{ lang: 'en' | 'de' }`. */
 export type TagRules = Readonly<Record<string, string>>;
 /** Where none are declared. */
 export type NoTags = Record<never, never>;
@@ -18,18 +19,18 @@ export type NoTags = Record<never, never>;
 export interface ChannelSpec<In = unknown, Out = In, K extends Kind = Kind, Tags = TagRules, State = unknown> {
   /** What the channel keeps of its messages. */
   readonly kind: K;
-  /** Checks and translates data; none where only a type was declared. */
+  /** What checks and translates data. There is none where only a type was declared. */
   readonly schema?: AnySchema | undefined;
-  /** Never there at run time: holds the types for the compiler. */
+  /** This is never there at run time: it holds the types for the compiler. */
   readonly types?: { readonly in: In; readonly out: Out; readonly tags: Tags; readonly state: State };
 }
 /** A declaration of which nothing more is known. */
 export type AnySpec = ChannelSpec<unknown, unknown, Kind, unknown, unknown>;
 
 declare const LIVE: unique symbol;
-/** A live channel in a map of types alone: `{ 'cursor:*': Live<Cursor> }`. */
+/** A live channel in a map of types alone, as in `{ 'cursor:*': Live<Cursor> }`. */
 export interface Live<T> {
-  /** Never there at run time. */
+  /** This is never there at run time: it tells the compiler what is live. */
   readonly [LIVE]: T;
 }
 
@@ -43,12 +44,12 @@ export type SpecOf<Entry> = Entry extends AnySpec
       : ChannelSpec<Entry, Entry, 'durable', NoTags, never>;
 
 type Types<Spec> = Spec extends { readonly types?: infer T } ? NonNullable<T> : never;
-/** What is published. */
+/** The type of what is published. */
 export type InOf<Spec> = Types<Spec> extends { readonly in: infer T } ? T : never;
-/** What readers are given. */
+/** The type of what readers are given. */
 export type OutOf<Spec> = Types<Spec> extends { readonly out: infer T } ? T : never;
 /** The tags that are declared, with their values. */
 export type TagsOf<Spec> = Types<Spec> extends { readonly tags: infer T } ? T : never;
-/** What members of the channel show of themselves; `never` where nothing was declared. */
+/** The type of what members of the channel show of themselves, `never` where nothing was declared. */
 export type StateOf<Spec> = Types<Spec> extends { readonly state: infer T } ? T : never;
 export type KindOf<Spec> = Spec extends { readonly kind: infer K extends Kind } ? K : never;

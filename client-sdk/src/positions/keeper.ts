@@ -5,18 +5,18 @@ import { KEEP, type NamedPositions, type NamedStart, type Positions, type Positi
 import { type MaybePosition, NamedSubscription } from './named-subscription.js';
 import type { PositionStore } from './store.js';
 
-/** How long what is kept holds. */
+/** How long kept positions hold. */
 export interface PositionsOptions {
   /**
-   * A kept position that is older is dropped, and the subscription begins as one without, ms. Default 24 hours. What the log
-   * no longer reaches back to is told by `reset` in any case.
+   * A kept position that is older than this is dropped, ms, and its subscription begins as one without. The default is
+   * 86,400,000, which is a day. A position to which the log no longer reaches back is told by `reset` in any case.
    */
   readonly maxAgeMs?: number;
 }
 
 const DAY_MS = 86_400_000;
 
-/** Positions in a store of your own: a database, a file, an HTTP API. */
+/** Returns what keeps positions in a store of your own, such as a database, a file or an HTTP API. */
 export function customPositions(store: PositionStore, { maxAgeMs = DAY_MS }: PositionsOptions = {}): Positions {
   return { [KEEP]: (host) => new Keeper(host, store, maxAgeMs) };
 }

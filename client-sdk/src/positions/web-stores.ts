@@ -15,17 +15,18 @@ const place = globalThis as Place;
 const LOCK_PATIENCE_MS = 500;
 
 /**
- * Positions of this tab: they outlive its reloads, and end with it. Where there is no `sessionStorage`, nothing is kept, which is
- * told as `store_failed`.
+ * Returns what keeps positions for this tab: they outlive its reloads, and end with it. Where there is no
+ * `sessionStorage`, nothing is kept, which is told as `store_failed`.
  */
 export function sessionPositions(options?: PositionsOptions): Positions {
   return customPositions(webStore('sessionStorage'), options);
 }
 
 /**
- * Positions of this device, for all tabs of the site. One tab at a time goes on from a name and keeps it (Web Locks);
- * others read as if nothing was kept, and take over when that tab is closed. Where there is no `localStorage`, nothing
- * is kept, which is told as `store_failed`; without Web Locks (a page that is not on HTTPS) nothing is kept either.
+ * Returns what keeps positions on this device, for all tabs of the site. One tab at a time goes on from a name and keeps
+ * it, by Web Locks. Others read as if nothing was kept, and take over when that tab is closed. Where there is no
+ * `localStorage`, nothing is kept, which is told as `store_failed`. Without Web Locks, as on a page that is not on HTTPS,
+ * nothing is kept either.
  */
 export function localPositions(options?: PositionsOptions): Positions {
   return customPositions({ ...webStore('localStorage'), hold: new TabLocks().hold }, options);

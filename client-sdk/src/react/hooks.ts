@@ -44,68 +44,75 @@ export type MessageIn<Map, Name extends string> =
 /** What members of a channel of that name show of themselves. */
 type InfoIn<Map, Name extends string> = InfoOf<SpecIn<Map, Name>>;
 
-/** Props of `FanfareProvider`. */
+/** What `FanfareProvider` is given. */
 export interface ProviderProps<Map> {
   /**
-   * A client that the application keeps, connected while the provider is mounted and left as it is then; or what makes one, once: that is
-   * closed when the provider goes.
+   * A client that the application keeps, or a function that makes one and is called once. The client is connected while
+   * the provider is mounted. When the provider goes, one that it has made is closed, and another is left as it is.
    */
   readonly client: Client<Map> | (() => Client<Map>);
-  /** What may use the hooks. */
+  /** The components that may use the hooks. */
   readonly children?: ReactNode;
 }
 
-/** Where the subscription begins, or the name it goes on from: as for `channel.subscribe`. */
+/** Where the subscription begins, or the name under which it goes on, as for `channel.subscribe`. */
 export interface UseSubscriptionOptions
   extends Pick<SubscribeOptions, 'since' | 'rewind' | 'rewindMs' | 'resumeAs' | 'commit'> {}
 
 /** No channel now: `null`, so that a hook can wait for what its name is made of. */
 type Maybe<Name> = Name | null | undefined;
 
-/** The hooks of an application. A name that is `null` or `undefined` means: none now. */
+/** The hooks of an application. A name that is `null` or `undefined` says that no channel is wanted now. */
 export interface Hooks<Map> {
-  /** Has the client for all that is in it, and connects it while it is mounted. */
+  /** Gives its client to all that is in it, and connects it while it is mounted. */
   FanfareProvider(props: ProviderProps<Map>): ReactNode;
   /**
-   * The client of the provider, to publish with and for all that no hook does.
+   * Returns the client of the provider, to publish with and for all that no hook does.
    * @throws {FanfareClientError} `bad_request` outside of a provider.
    */
   useClient(): Client<Map>;
-  /** What the connection is; renders when it changes. */
+  /** Returns what the connection is, and renders when it changes. */
   useConnection(): ConnectionView;
   /**
-   * Calls the newest handler for each message, and renders only when the status changes. Options count when it begins.
+   * Calls the newest handler for each message, and renders only when the status changes. The options count when it begins.
    */
   useSubscription<const Name extends ChannelName<Map>>(
     name: Maybe<Name>,
     handler: (message: MessageIn<Map, Name>) => unknown,
     options?: UseSubscriptionOptions,
   ): SubscriptionView;
-  /** The newest messages of a channel, rendered at most once a frame; none on the server. */
+  /** Returns the newest messages of a channel, and renders at most once a frame. On a server there are none. */
   useMessages<const Name extends ChannelName<Map>>(
     name: Maybe<Name>,
     options?: MessagesOptions,
   ): MessagesView<MessageIn<Map, Name>> & {
-    /** Puts up to `count` older messages (100) before those that are there; whether there are still older ones. */
+    /**
+     * Puts up to `count` older messages before those that are there, 100 by default. Resolves with whether there are
+     * still older ones.
+     */
     readonly loadOlder: (count?: number) => Promise<boolean>;
   };
-  /** The newest message; of a durable channel at first the last one that there is. */
+  /** Returns the newest message, which is at first the last one that a durable channel has. */
   useLatest<const Name extends ChannelName<Map>>(
     name: Maybe<Name>,
     options?: LatestOptions,
   ): MessageIn<Map, Name> | undefined;
-  /** A snapshot, and what comes after it. Calls the newest `load` and `apply`; a new one does not begin it anew. */
+  /**
+   * Returns a state that was loaded as a snapshot and follows its channel. It calls the newest `load` and `apply`, and a
+   * new one does not begin it anew.
+   */
   useChannelState<const Name extends DurableName<Map>, State>(
     name: Maybe<Name>,
     options: StateOptions<State, MessageIn<Map, Name>>,
   ): ChannelStateView<State>;
-  /** Who is on the channel; whoever renders this is listed there too. */
+  /** Returns who is on the channel. Whoever renders this is listed there, too. */
   usePresence<const Name extends ChannelName<Map>>(name: Maybe<Name>): PresenceView<InfoIn<Map, Name>>;
 }
 
 /**
- * The hooks of an application, typed by its channels: `createHooks<typeof channels>()`. Nothing is opened while rendering, so a
- * server renders what is there before a connection, and a component that is rendered twice subscribes once.
+ * Returns the hooks of an application, typed by its channels, as in `createHooks<typeof channels>()`. Nothing is opened
+ * while rendering, so a server renders what is there before a connection, and a component that is rendered twice
+ * subscribes once.
  */
 export function createHooks<Map = Untyped>(): Hooks<Map> {
   const Context = createContext<BaseClient | undefined>(undefined);

@@ -11,21 +11,24 @@ import { Tally } from './tally.js';
 
 /** Which gateway is tried, and as whom. */
 export interface SelftestOptions {
-  /** The gateway, as for `createClient`. */
+  /** The address of the gateway, as for `createClient`. */
   readonly url: string;
   /** A token that may subscribe to and publish on channels that begin with `channel`, and read their history. */
   readonly token?: Token | undefined;
-  /** An API key with the scope `publish`: messages are then published over HTTP, as a backend does. */
+  /** An API key with the scope `publish`. With it messages are published over HTTP, as a backend does. */
   readonly apiKey?: string | undefined;
-  /** How the names of its channels begin; what follows is random. Of a durable namespace. Default `selftest-`. */
+  /**
+   * How the names of its channels begin, and what follows is random. They have to be in a durable namespace. The default
+   * is `selftest-`.
+   */
   readonly channel?: string | undefined;
-  /** How long one promise may take to be kept, ms. Default 20 s. */
+  /** One promise may take so long to be kept, ms. The default is 20,000. */
   readonly timeoutMs?: number | undefined;
 }
 
-/** One promise. */
+/** One promise, and whether it was kept. */
 export interface SelftestResult {
-  /** Which one. */
+  /** Which promise it is. */
   readonly name: 'connect' | 'order' | 'dedupe' | 'history' | 'resume' | 'restart' | 'slow reading';
   /** Whether it was kept. */
   readonly ok: boolean;

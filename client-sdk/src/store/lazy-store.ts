@@ -2,11 +2,11 @@ import { onNextFrame } from './frame.js';
 
 /** A value that changes, as React's `useSyncExternalStore` and adapters of other frameworks want it. */
 export interface Store<Value> {
-  /** Calls back after each change, at most once a frame; returns what ends that. */
+  /** Calls back after each change, at most once a frame. Returns a function that ends that. */
   readonly subscribe: (listener: () => void) => () => void;
-  /** The same value until something changed. */
+  /** Returns the value, which is the same until something has changed. */
   readonly getSnapshot: () => Value;
-  /** What a server renders, and a page before it has begun. */
+  /** Returns what a server renders, and a page before it has begun. */
   readonly getServerSnapshot: () => Value;
 }
 

@@ -9,11 +9,11 @@ import type { AskedPresence, PresenceIf, PresentMember } from '../presence.js';
 import type { DurableEvents, Reading, SubscriptionState } from '../subscription-types.js';
 import { constantStore, lazyStore, type Store } from './lazy-store.js';
 
-/** Any channel, as far as it can be read. */
+/** Any channel, as far as the stores read it. */
 export interface ReadableChannel<M, Info = unknown> {
   /** The name of the channel. */
   readonly name: string;
-  /** As it was declared; undefined where nothing was. */
+  /** What it was declared as, undefined where nothing was. */
   readonly kind?: Kind | undefined;
   /** Begins a subscription, as `channel.subscribe` does. */
   subscribe(handler: ((message: M) => unknown) | undefined, ...options: never[]): unknown;
@@ -29,19 +29,22 @@ interface LooseChannel<M, Info = unknown> {
 }
 
 /**
- * What the connection is, and what is known of it: `retryInMs` counts from when it became `waiting`, `error` says why
+ * What the connection is, and what is known of it. `retryInMs` counts from when it became `waiting`, and `error` says why
  * it waits or has failed.
  */
 export interface ConnectionView extends Partial<Omit<StateChange, 'state'>> {
-  /** What the connection is now; `idle` on a server. */
+  /** What the connection is now. On a server it is `idle`. */
   readonly state: StateChange['state'];
-  /** The session that the gateway gave this connection; while `connected`. */
+  /** The session that the gateway gave this connection. It is there while the state is `connected`. */
   readonly session?: string;
-  /** The user that the gateway knows this connection by; while `connected` with a token that names one. */
+  /**
+   * The user by whom the gateway knows this connection. It is there while the state is `connected`, with a token that
+   * names a user.
+   */
   readonly user?: string;
 }
 
-/** The state of a connection, as a store. */
+/** Returns a store of what the connection of a client is. */
 export function connectionStore(client: BaseClient): Store<ConnectionView> {
   const read = (change: Partial<StateChange> = {}): ConnectionView => {
     const { session, user } = client.session ?? {};
@@ -63,16 +66,16 @@ export function connectionStore(client: BaseClient): Store<ConnectionView> {
   );
 }
 
-/** What a subscription is. */
+/** What a subscription is, and why it has failed. */
 export interface SubscriptionView {
-  /** `off`: nobody wants it now. */
+  /** What the subscription is, or `off` if nobody wants it now. */
   readonly status: 'off' | SubscriptionState;
-  /** `failed`: why. */
+  /** Why the status is `failed`. It is undefined otherwise. */
   readonly error: FanfareClientError | undefined;
 }
 export const OFF: SubscriptionView = { status: 'off', error: undefined };
 
-/** Calls the handler while somebody listens to the store. */
+/** Returns a store of a subscription that calls the handler while somebody listens to the store. */
 export function subscriptionStore<M>(
   channel: ReadableChannel<M>,
   handler: (message: M) => unknown,
@@ -95,31 +98,43 @@ export function subscriptionStore<M>(
   );
 }
 
-/** Which messages are kept. */
+/** Which messages a store keeps. */
 export interface MessagesOptions {
-  /** Begin with the last n messages of a durable channel. Default 0. */
+  /** It begins with so many of the last messages of a durable channel, from 0 on. The default is 0. */
   readonly rewind?: number | undefined;
-  /** Most messages that are kept, the newest; those of `loadOlder` come on top. Default 100. */
+  /** It keeps at most so many messages, the newest. Those of `loadOlder` come on top. The default is 100. */
   readonly max?: number | undefined;
 }
 /** The messages of a channel, and what its subscription is. */
 export interface MessagesView<M> extends SubscriptionView {
-  /** In log order; the same array until it changes. Begun anew after a `reset`: the list never has a hole. */
+  /**
+   * The messages, in the order of the log. It is the same array until that changes. It is begun anew after a `reset`, so
+   * that the list never has a hole.
+   */
   readonly messages: readonly M[];
 }
 /** A store of messages that can be extended into the past. */
 export interface MessagesStore<M> extends Store<MessagesView<M>> {
-  /** Puts up to `count` older messages (100) before those that are there; whether there are still older ones. */
+  /**
+   * Puts up to `count` older messages before those that are there, 100 by default. Resolves with whether there are still
+   * older ones.
+   */
   readonly loadOlder: (count?: number) => Promise<boolean>;
 }
-/** Where the newest message is looked for. */
+/** Where a store looks for the newest message. */
 export interface LatestOptions {
-  /** 0: only what comes from now on. Default 1. */
+  /**
+   * Whether it begins with the last message of a durable channel (1), or with what comes from now on (0). The default is
+   * 1, and 0 on a channel that is declared live.
+   */
   readonly rewind?: 0 | 1 | undefined;
 }
 const NONE: MessagesView<never> = { ...OFF, messages: [] };
 
-/** The newest messages of a channel, in log order; begun anew after a `reset`, so that the list never has a hole. */
+/**
+ * Returns a store of the newest messages of a channel, in the order of the log. It is begun anew after a `reset`, so that
+ * the list never has a hole.
+ */
 export function messagesStore<M>(
   channel: ReadableChannel<M>,
   { rewind = 0, max = 100 }: MessagesOptions = {},
@@ -200,7 +215,7 @@ export function messagesStore<M>(
   };
 }
 
-/** The newest message; of a durable channel at first the last one that there is. */
+/** Returns a store of the newest message, which is at first the last one that a durable channel has. */
 export function latestStore<M>(
   channel: ReadableChannel<M>,
   { rewind = channel.kind === 'live' ? 0 : 1 }: LatestOptions = {},
@@ -216,7 +231,7 @@ export function latestStore<M>(
 
 /** A state as it is, and how to load it anew. */
 export interface ChannelStateView<State> extends StateView<State> {
-  /** Loads a new snapshot; after a failure it begins anew. */
+  /** Loads a new snapshot. After a failure it begins anew. */
   readonly reload: () => void;
 }
 
@@ -225,7 +240,7 @@ export const NO_MESSAGES: MessagesStore<unknown> = {
   loadOlder: async () => false,
 };
 
-/** `channel.state()` while somebody listens. */
+/** Returns a store of what `channel.state()` gives, while somebody listens. */
 export function channelStateStore<State, M>(
   channel: { state(options: StateOptions<State, M>): ChannelState<State> },
   options: StateOptions<State, M>,
@@ -254,14 +269,14 @@ export function channelStateStore<State, M>(
 
 /** Who is on a channel. */
 export interface PresenceView<Info> {
-  /** The same array until it changes. */
+  /** The members. It is the same array until that changes. */
   readonly members: readonly PresentMember<Info>[];
-  /** False before the first list and while there is no connection: the list may be old. */
+  /** Whether the list is known to be whole. It is false before the first list, and while there is no connection. */
   readonly synced: boolean;
 }
 export const NOBODY: PresenceView<never> = { members: [], synced: false };
 
-/** Who is on a channel; whoever listens is listed there too. */
+/** Returns a store of who is on a channel. Whoever listens to it is listed there, too. */
 export function presenceStore<Info>(
   client: BaseClient,
   channel: ReadableChannel<unknown, Info>,
