@@ -63,8 +63,10 @@ export class Publishers {
   }
 
   async #publish(channel: string, n: number): Promise<void> {
+    // By turns for each channel, so that none is silent for as long as one gateway stands still.
+    const turn = n + Math.floor(n / this.acknowledged.size);
     for (let attempt = 0; !this.#isStopping; attempt++) {
-      const gateway = this.#gateways[(n + attempt) % this.#gateways.length] as GatewayProcess;
+      const gateway = this.#gateways[(turn + attempt) % this.#gateways.length] as GatewayProcess;
       try {
         const at = await this.#attempt(gateway, { channel, data: { n }, key: `k${n}` });
         if (at) {
