@@ -230,8 +230,9 @@ function sources(ts, root) {
 const LETTERS = 'etnsiorhcaldupfmgbvwykxjqz';
 
 /**
- * Gives private members the same few names of one letter in every file, because those compress best. No member that is
- * not private has such a name. A class that extends another shares its object, so the names of its file are its own.
+ * Gives private members the same few names of one letter in every file, because those compress best. They are given in
+ * the order in which members are declared, so that classes begin alike. No member that is not private has such a name. A
+ * class that extends another shares its object, so the names of its file are its own.
  */
 function withoutPrivateNames(ts, file, source) {
   let text = source;
@@ -245,10 +246,8 @@ function withoutPrivateNames(ts, file, source) {
   };
   visit(ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true));
   const prefix = isShared ? `_${path.basename(file, '.ts').replaceAll('-', '_')}_` : '';
-  const counts = new Map();
-  for (const { text: name } of found) counts.set(name, (counts.get(name) ?? 0) + 1);
-  const ranked = [...counts.keys()].sort((a, b) => counts.get(b) - counts.get(a));
-  const short = new Map(ranked.map((name, index) => [name, prefix + (LETTERS[index] ?? `_${index}`)]));
+  const names = [...new Set(found.map((node) => node.text))];
+  const short = new Map(names.map((name, index) => [name, prefix + (LETTERS[index] ?? `_${index}`)]));
   for (const node of found.reverse())
     text = text.slice(0, node.getStart()) + short.get(node.text) + text.slice(node.end);
   return text;
