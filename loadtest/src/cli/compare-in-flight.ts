@@ -74,7 +74,7 @@ function printMethod(
   );
 }
 
-const WIDTHS = [14, 14, 14, 20, 8, 8, 10];
+const WIDTHS = [14, 14, 14, 20, 8, 8, 14, 10];
 
 function printTable(inFlight: number, rows: readonly InFlightRow[], print: (line: string) => void): void {
   const line = (cells: readonly string[]) =>
@@ -82,7 +82,16 @@ function printTable(inFlight: number, rows: readonly InFlightRow[], print: (line
       `  ${cells.map((cell, i) => (i === 0 ? cell.padEnd(WIDTHS[0] ?? 0) : cell.padStart(WIDTHS[i] ?? 0))).join(' ')}`,
     );
   print('');
-  line([`${inFlight} in flight`, 'deliveries', `${rows[0]?.name ?? ''} by it`, 'bar', 'a read', 'CPU', 'generator']);
+  line([
+    `${inFlight} in flight`,
+    'deliveries',
+    `${rows[0]?.name ?? ''} by it`,
+    'bar',
+    'a read',
+    'CPU',
+    'CPU a message',
+    'generator',
+  ]);
   for (const { name, rounds, deliveriesPerSecond, firstByThis, bar } of rows) {
     const verdict = bar ? `${bar.text} ${bar.isMet(firstByThis, 0) ? 'met' : 'MISSED'}` : '';
     line([
@@ -92,6 +101,7 @@ function printTable(inFlight: number, rows: readonly InFlightRow[], print: (line
       verdict,
       mean(rounds.map(({ messagesPerRead }) => messagesPerRead)).toFixed(1),
       formatPercent(mean(rounds.map(({ cpu }) => cpu.server))),
+      `${Math.round(mean(rounds.map(({ cpuMicrosPerMessage }) => cpuMicrosPerMessage)))} us`,
       formatPercent(mean(rounds.map(({ cpu }) => cpu.client))),
     ]);
   }
