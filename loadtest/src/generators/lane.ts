@@ -80,10 +80,10 @@ export class Lane {
       await this.bulk.open(subscribe(count - prompt, part));
       await this.prompt.open(subscribe(prompt, part));
     }
-    for (let i = 0; i < this.#publishers; i++) {
-      const opened = await this.#publishTo.openIntake(intake);
-      this.#intakes.push(intake === 'http' && this.#publishers > 1 ? new OneAtATime(opened) : opened);
-    }
+    const open = () => this.#publishTo.openIntake(intake);
+    const isByTurns = intake === 'http' && this.#publishers > 1;
+    for (let i = 0; i < this.#publishers; i++)
+      this.#intakes.push(isByTurns ? await OneAtATime.open(open) : await open());
   }
 
   /** Starts to count from 0 again. */
@@ -91,6 +91,7 @@ export class Lane {
     this.#published = 0;
     this.prompt.reset();
     await this.bulk.reset();
+    for (const intake of this.#intakes) if (intake instanceof OneAtATime) await intake.refresh();
   }
 
   /**
@@ -169,18 +170,42 @@ export class Lane {
 
 type Writer = Pick<Intake, 'write' | 'close' | 'fault'>;
 
+/** A server closes an HTTP connection on which nothing happens for some ten seconds. It is replaced before that, ms. */
+const IDLE_MS = 5_000;
+
 /** Requests over one connection: each leaves when the one before was answered, as HTTP clients do it. */
 class OneAtATime implements Writer {
-  readonly #intake: Intake;
+  readonly #open: () => Promise<Intake>;
   readonly #waiting: (Buffer | string)[] = [];
+  #intake: Intake;
   #isBusy = false;
+  #usedAt = performance.now();
 
-  constructor(intake: Intake) {
+  private constructor(open: () => Promise<Intake>, intake: Intake) {
+    this.#open = open;
     this.#intake = intake;
-    intake.onReply = () => {
+    this.#listen();
+  }
+
+  static async open(open: () => Promise<Intake>): Promise<OneAtATime> {
+    return new OneAtATime(open, await open());
+  }
+
+  /** Takes a new connection if the old one was idle for long. Nothing may be under way. */
+  async refresh(): Promise<void> {
+    if (performance.now() - this.#usedAt < IDLE_MS) return;
+    this.#intake.close();
+    this.#intake = await this.#open();
+    this.#usedAt = performance.now();
+    this.#listen();
+  }
+
+  #listen(): void {
+    this.#intake.onReply = () => {
+      this.#usedAt = performance.now();
       const next = this.#waiting.shift();
       this.#isBusy = next !== undefined;
-      if (next !== undefined) intake.write(next);
+      if (next !== undefined) this.#intake.write(next);
     };
   }
 
