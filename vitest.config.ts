@@ -59,7 +59,7 @@ class LongestFirst extends BaseSequencer {
 }
 
 /** Tests wait for events, and fail by what they see: how long that may take on a busy machine is no matter of theirs. */
-const PATIENT = { testTimeout: 120_000, hookTimeout: 120_000, expect: { poll: { timeout: 20_000 } } };
+const PATIENT = { testTimeout: 180_000, hookTimeout: 180_000, expect: { poll: { timeout: 20_000 } } };
 
 /** Fast suites first: `npm test` runs the projects in this order. */
 export default defineConfig({
