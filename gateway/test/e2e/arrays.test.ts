@@ -12,7 +12,7 @@ const CHANNEL = 'demo:arrays';
 const ROUND = 200;
 /** Some fill a turn of the gateway alone, most share one with many others. */
 const sizeOf = (n: number) => (n % 4 === 3 ? 60_000 : 100 + (n % 7) * 50);
-const PATIENCE = { timeout: 20_000 };
+const PATIENCE = { timeout: 60_000 };
 
 /** A connection that follows the channel and checks each frame against the one before. */
 class Reader {

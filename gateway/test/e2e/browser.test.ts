@@ -13,7 +13,7 @@ import { type StandaloneServers, startRedis } from '../support/redis-servers.js'
 import { startTcpProxy } from '../support/tcp-proxy.js';
 
 const SECRET = 'the secret of browser tests, long enough';
-const PATIENCE = { timeout: 40_000 };
+const PATIENCE = { timeout: 60_000 };
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const server = createServer();

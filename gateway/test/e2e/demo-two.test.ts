@@ -5,7 +5,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { launchChromium } from '../support/chromium.js';
 
 const SCRIPT = fileURLToPath(new URL('../../../scripts/demo-two.mjs', import.meta.url));
-const PATIENCE = { timeout: 30_000 };
+const PATIENCE = { timeout: 60_000 };
 
 it('one of two gateways is killed by a button of the page, which goes on with the other', async () => {
   const demo = spawn(process.execPath, [SCRIPT, '--port', '0'], { stdio: ['ignore', 'pipe', 'inherit'] });

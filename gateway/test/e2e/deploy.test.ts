@@ -7,7 +7,7 @@ import { startGatewayProcess } from '../support/gateway-process.js';
 import { startHaproxy } from '../support/proxies.js';
 import { startRedis } from '../support/redis-servers.js';
 
-const PATIENCE = { timeout: 20_000 };
+const PATIENCE = { timeout: 60_000 };
 
 /** Asks every 2 s, and passes an error on instead of trying another gateway. */
 const LATE_BALANCER = `

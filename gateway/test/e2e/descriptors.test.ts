@@ -9,7 +9,7 @@ import { WebSocket } from 'ws';
 import { startProcess } from '../support/program.js';
 
 const PROGRAM = fileURLToPath(new URL('../../bin/fanfare.mjs', import.meta.url));
-const PATIENCE = { timeout: 20_000 };
+const PATIENCE = { timeout: 60_000 };
 const VISITORS = 300;
 
 /** Of the process, user and system, in ticks of 10 ms (proc(5)). */

@@ -4,7 +4,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { launchChromium } from '../support/chromium.js';
 import { startExample } from '../support/example.js';
 
-const PATIENCE = { timeout: 40_000 };
+const PATIENCE = { timeout: 60_000 };
 
 class Tab {
   readonly problems: string[] = [];

@@ -13,7 +13,7 @@ import { startRedis } from '../support/redis-servers.js';
 
 const SECRET = 'the secret of the examples, long enough';
 const example = (path: string) => fileURLToPath(new URL(`../../../examples/${path}`, import.meta.url));
-const PATIENCE = { timeout: 30_000 };
+const PATIENCE = { timeout: 60_000 };
 
 /** The one that has websockets. */
 const python = ['python3', '/usr/bin/python3'].find(

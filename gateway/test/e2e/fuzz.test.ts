@@ -9,7 +9,7 @@ const ALLOWED_CLOSES = [1000, 1002, 1006, 1007, 1009, 4400, 4409];
 const ROUNDS = 60;
 /** What garbage must never be answered with: it is the client's fault, not the gateway's. */
 const FAULTS = ['internal', 'unavailable', 'outcome_unknown'];
-const PATIENCE = { timeout: 30_000 };
+const PATIENCE = { timeout: 60_000 };
 
 /** A small generator with a printed seed: the same seed gives the same bytes. */
 function createRandom(seed: number) {

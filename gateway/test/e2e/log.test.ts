@@ -12,7 +12,7 @@ import { startGatewayProcess } from '../support/gateway-process.js';
 import { freePort, type StandaloneServers, startRedis } from '../support/redis-servers.js';
 
 const PROGRAM = fileURLToPath(new URL('../../bin/fanfare.mjs', import.meta.url));
-const PATIENCE = { timeout: 30_000 };
+const PATIENCE = { timeout: 60_000 };
 
 let redis: StandaloneServers;
 beforeAll(async () => {

@@ -11,7 +11,7 @@ import { type GatewayProcess, startGatewayProcess } from '../support/gateway-pro
 import { type Backend, type BalancerProcess, startCaddy, startHaproxy, startNginx } from '../support/proxies.js';
 import { freePort, type StandaloneServers, startRedis } from '../support/redis-servers.js';
 
-const PATIENCE = { timeout: 20_000 };
+const PATIENCE = { timeout: 60_000 };
 const MESSAGES = 60;
 
 const operations = readRepositoryFile('docs/OPERATIONS.md');

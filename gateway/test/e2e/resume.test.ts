@@ -18,7 +18,7 @@ import { type GatewayProcess, startGatewayProcess } from '../support/gateway-pro
 import { SdkWire } from '../support/sdk-wire.js';
 
 const DIALECTS = [jsonDialect, msgpackDialect];
-const PATIENCE = { timeout: 30_000 };
+const PATIENCE = { timeout: 60_000 };
 const BACKOFF = { baseMs: 50, maxMs: 400 };
 
 const durable = () => `demo:${randomUUID()}`;

@@ -10,7 +10,7 @@ import { FrameClient } from '../support/frame-client.js';
 import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.js';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
-const PATIENCE = { timeout: 30_000 };
+const PATIENCE = { timeout: 60_000 };
 const page = readFileSync(join(ROOT, 'docs/SECURITY.md'), 'utf8');
 const [, section = ''] = /## In ten minutes\n([\s\S]*?)\n## /.exec(page) ?? [];
 

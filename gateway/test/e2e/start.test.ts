@@ -7,7 +7,7 @@ import { readRepositoryFile } from '../support/compose.js';
 import { fanfare, startFanfare, startProcess } from '../support/program.js';
 import { freePort, startRedis } from '../support/redis-servers.js';
 
-const PATIENCE = { timeout: 30_000 };
+const PATIENCE = { timeout: 60_000 };
 const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url));
 
 /** A Redis that was there, and is not now. */

@@ -10,7 +10,7 @@ import { FrameClient } from '../support/frame-client.js';
 import { startGatewayProcess } from '../support/gateway-process.js';
 import { fanfare } from '../support/program.js';
 
-const PATIENCE = { timeout: 20_000 };
+const PATIENCE = { timeout: 60_000 };
 
 async function ask(port: number, path: string, ca: string): Promise<string> {
   const [response] = await once(get(`https://localhost:${port}${path}`, { ca }), 'response');

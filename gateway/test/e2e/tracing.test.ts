@@ -8,7 +8,7 @@ const TRACE = '0af7651916cd43dd8448eb211c80319c';
 const PARENT = 'b7ad6b7169203331';
 const TRACEPARENT = `00-${TRACE}-${PARENT}-01`;
 const SDK = fileURLToPath(new URL('../support/register-otel.mjs', import.meta.url));
-const POLL = { timeout: 20_000, interval: 20 };
+const POLL = { timeout: 60_000, interval: 20 };
 
 async function start(settings: Readonly<Record<string, string>> = {}, env: Readonly<Record<string, string>> = {}) {
   const gateway = await startGatewayProcess({ settings, env });

@@ -16,7 +16,7 @@ import { freePort, type StandaloneServers, startRedis } from '../support/redis-s
 
 const PROGRAM = fileURLToPath(new URL('../../bin/fanfare.mjs', import.meta.url));
 const CLIENTS = 40;
-const PATIENCE = { timeout: 30_000 };
+const PATIENCE = { timeout: 60_000 };
 const anyone = { subscribe: 'anyone', publish: 'anyone' };
 
 let redis: StandaloneServers;

@@ -43,7 +43,7 @@ const LONG: Scale = {
 };
 export const SCALE = process.env.FANFARE_TEST_FAULTS === 'long' ? LONG : SHORT;
 
-const CATCH_UP_MS = 20_000;
+const CATCH_UP_MS = 60_000;
 const rows: LedgerRow[] = [];
 
 /** Subscribers and publishers at work while a fault happens. */
@@ -80,7 +80,7 @@ export class Run {
   }
 
   /** Waits until each of these was given a message after this time. Returns how long that was for the slowest, ms. */
-  async live(since = Date.now(), subscribers = this.subscribers, timeoutMs = 30_000): Promise<number> {
+  async live(since = Date.now(), subscribers = this.subscribers, timeoutMs = 60_000): Promise<number> {
     const heard = () => subscribers.map((subscriber) => subscriber.heardAfter(since));
     await until('all are live', () => heard().every((when) => when !== undefined), timeoutMs);
     return Math.max(0, ...heard().map((when) => (when ?? since) - since));

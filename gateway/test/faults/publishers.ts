@@ -46,7 +46,7 @@ export class Publishers {
   }
 
   /** Resolves once everything is acknowledged. Rejects if that takes longer than `timeoutMs`. */
-  async stop(timeoutMs = 30_000): Promise<void> {
+  async stop(timeoutMs = 60_000): Promise<void> {
     clearInterval(this.#timer);
     const isDone = await Promise.race([
       Promise.all(this.#open).then(() => true),

@@ -26,7 +26,7 @@ export async function isMaster({ client }: RedisNode): Promise<boolean> {
 /** When one of these became a master, ms. */
 export async function promotion(replicas: readonly RedisNode[]): Promise<number> {
   const anyIsMaster = async () => (await Promise.all(replicas.map(isMaster))).includes(true);
-  await until('a replica is promoted', anyIsMaster, 40_000, async () => {
+  await until('a replica is promoted', anyIsMaster, 60_000, async () => {
     const views = await Promise.all(
       replicas.map(async (replica) => [
         await replica.client.info('replication'),
@@ -65,6 +65,6 @@ export async function rejoined({ nodes }: ClusterServers): Promise<void> {
         infos.every(([, cluster]) => cluster?.includes('cluster_state:ok'))
       );
     },
-    30_000,
+    60_000,
   );
 }

@@ -25,7 +25,7 @@ beforeEach(async () => {
   await until(
     'published to',
     () => load.followers.every(({ cursor }) => (cursor?.offset ?? 0) > 0),
-    30_000,
+    60_000,
     () => load.state(),
   );
 });

@@ -47,10 +47,10 @@ it('holds on gateways that were there, and on one that begins after the failover
   const master = await cluster.masterOf(slot);
   // Replication is asynchronous: what the replica does not have, the gateways store again.
   await master.kill9();
-  await until('a replica is promoted', async () => (await cluster.masterOf(slot)).port !== master.port, 40_000);
+  await until('a replica is promoted', async () => (await cluster.masterOf(slot)).port !== master.port);
   const later = await start('c');
   for (const gateway of [a, b, later]) {
-    await until('it serves', async () => (await fetch(`${gateway.httpUrl}/health/ready`)).status === 200, 30_000);
+    await until('it serves', async () => (await fetch(`${gateway.httpUrl}/health/ready`)).status === 200);
     // The last one knows what the replica has, and what it has not once one of the others has stored it again.
     await expect.poll(() => answerTo(gateway, { sub: 'u1' })).toBe('unauthorized');
     await expect.poll(() => answerTo(gateway, { sub: 'u2', jti: 't1' })).toBe('unauthorized');

@@ -4,7 +4,7 @@ import { type GatewayProcess, startGatewayProcess } from '../support/gateway-pro
 import { startCluster, startRedis } from '../support/redis-servers.js';
 import { startTcpProxy } from '../support/tcp-proxy.js';
 
-const POLL = { timeout: 20_000, interval: 50 };
+const POLL = { timeout: 60_000, interval: 50 };
 const QUICK = { PROBE_INTERVAL_MS: '100ms', PROBE_TIMEOUT_MS: '1s' };
 
 async function start(settings: Readonly<Record<string, string>>): Promise<GatewayProcess> {

@@ -14,7 +14,7 @@ import { type StandaloneServers, startRedis } from '../support/redis-servers.js'
 
 const PROGRAM = fileURLToPath(new URL('../../bin/fanfare.mjs', import.meta.url));
 const DAY_MS = 86_400_000;
-const inTime = { timeout: 30_000 };
+const inTime = { timeout: 60_000 };
 const secretOf = (letter: string) => `whsec_${Buffer.alloc(32, letter).toString('base64')}`;
 
 interface Told {

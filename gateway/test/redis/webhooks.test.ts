@@ -63,7 +63,7 @@ const typesOn = ({ events }: WebhookReceiver, channel: string) =>
     .filter((event) => event.channel === channel)
     .map(({ type }) => type);
 
-const inTime = { timeout: 20_000 };
+const inTime = { timeout: 60_000 };
 
 describe.concurrent.each([
   ['the embedded broker', async () => undefined],

@@ -6,7 +6,7 @@ import { type GatewayProcess, startGatewayProcess } from '../support/gateway-pro
 import { fanfare } from '../support/program.js';
 import { type StandaloneServers, startRedis } from '../support/redis-servers.js';
 
-const POLL = { timeout: 20_000, interval: 50 };
+const POLL = { timeout: 60_000, interval: 50 };
 let redis: StandaloneServers;
 let a: GatewayProcess;
 let b: GatewayProcess;

@@ -6,7 +6,7 @@ type Count = 'received' | 'caughtUp' | 'lost' | 'duplicated';
 type Total = Count | 'reconnects' | 'lagged' | 'resets';
 
 /** How long a page may take to get somewhere, ms. */
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 60_000;
 
 /** One open demo page, in a browser profile of its own. */
 export class DemoPage {

@@ -14,7 +14,7 @@ export interface FrameClientOptions {
   readonly localAddress?: string;
 }
 
-const TIMEOUT_MS = 20_000;
+const TIMEOUT_MS = 60_000;
 
 /** A client that speaks JSON frames over a real WebSocket, answers pings, and waits for frames that it is interested in. */
 export class FrameClient {

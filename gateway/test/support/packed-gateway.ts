@@ -9,7 +9,7 @@ import { expect, onTestFinished } from 'vitest';
 import { startProcess } from './program.js';
 
 const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url));
-const PATIENCE = { timeout: 30_000 };
+const PATIENCE = { timeout: 60_000 };
 
 export class PackedGateway {
   readonly #folder: string;

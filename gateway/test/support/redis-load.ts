@@ -64,7 +64,7 @@ export class RedisLoad {
   }
 
   /** Waits until every follower saw something that was acknowledged after now. Returns how long it took, ms. */
-  async live(timeoutMs = 30_000): Promise<number> {
+  async live(timeoutMs = 60_000): Promise<number> {
     const since = Date.now();
     const isLive = (follower: LogFollower) =>
       (follower.seenAt.at(-1) ?? 0) > since && follower.calls.at(-1) !== 'interrupted';
@@ -97,7 +97,7 @@ export class RedisLoad {
   }
 
   async #caughtUp(follower: LogFollower): Promise<LogRecord[]> {
-    const deadline = Date.now() + 15_000;
+    const deadline = Date.now() + 60_000;
     for (;;) {
       const { entries, head } = await this.#log(follower.channel);
       if (follower.cursor && samePosition(follower.cursor, head)) return entries;

@@ -36,7 +36,7 @@ export interface ProcessOptions {
 }
 
 const START_ATTEMPTS = 5;
-const READY_TIMEOUT_MS = 15_000;
+const READY_TIMEOUT_MS = 60_000;
 
 /**
  * The first of the ports that are tried. They are below the range from which systems take the local ports of outgoing

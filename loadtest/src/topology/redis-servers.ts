@@ -181,7 +181,7 @@ class Cluster implements ClusterServers {
       if (isDue && (await succeeds(replica.client.call('CLUSTER', 'FAILOVER')))) askedAt = Date.now();
       return false;
     };
-    await until('the replica is promoted', isMaster, 40_000, () => replica.logTail());
+    await until('the replica is promoted', isMaster, 60_000, () => replica.logTail());
   }
 
   stop(): Promise<void> {
@@ -313,13 +313,13 @@ async function stopAll(nodes: readonly RedisNode[]): Promise<void> {
 }
 
 /**
- * Waits until this holds, and asks every 20 ms. Rejects after `timeoutMs` (default 20 s), with what `state` returns
+ * Waits until this holds, and asks every 20 ms. Rejects after `timeoutMs` (default 60 s), with what `state` returns
  * then, so that a run that failed once, elsewhere, can be understood from its output alone.
  */
 export async function until(
   what: string,
   holds: () => Promise<boolean> | boolean,
-  timeoutMs = 20_000,
+  timeoutMs = 60_000,
   state?: () => Promise<string> | string,
 ): Promise<void> {
   const deadline = Date.now() + timeoutMs;
