@@ -7,6 +7,8 @@ import type { Entry } from './ledger.js';
  * while the first request is still being tried, ever more often the longer an outage lasts.
  */
 const ANSWER_MS = 16_500;
+/** For how many seconds publishes may wait: beyond that, publishing is as fast as the machine. */
+const MOST_OPEN_S = 10;
 const FIRST_RETRY_MS = 50;
 const LONGEST_RETRY_MS = 1_000;
 
@@ -37,7 +39,7 @@ export class Publishers {
     const channels = [...this.acknowledged.keys()];
     this.#timer = setInterval(() => {
       const due = ((Date.now() - startedAt) / 1000) * this.#perSecond;
-      while (this.#count < due) {
+      while (this.#count < due && this.#open.size < MOST_OPEN_S * this.#perSecond) {
         const publish = this.#publish(channels[this.#count % channels.length] as string, ++this.#count);
         this.#open.add(publish);
         void publish.finally(() => this.#open.delete(publish));

@@ -125,7 +125,7 @@ export function slotOf(channel: string): number {
 /** The parts of Redis as a gateway sees them, by name; `undefined`: it does not answer. */
 export async function shardStates({ httpUrl }: GatewayProcess): Promise<Map<string, string> | undefined> {
   try {
-    const response = await fetch(`${httpUrl}/health/ready`, { signal: AbortSignal.timeout(1_000) });
+    const response = await fetch(`${httpUrl}/health/ready`, { signal: AbortSignal.timeout(10_000) });
     const { shards } = (await response.json()) as { shards: { shard: string; state: string }[] };
     return new Map(shards.map(({ shard, state }) => [shard, state]));
   } catch {

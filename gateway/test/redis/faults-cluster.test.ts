@@ -7,7 +7,7 @@ import { slotOf, World } from '../faults/world.js';
 import { type ClusterServers, type RedisNode, startCluster, until } from '../support/redis-servers.js';
 import { beginMove, moveKeys, tellMoved } from '../support/slot-move.js';
 
-const TIMEOUT_MS = 180_000;
+const TIMEOUT_MS = 400_000;
 /** Of how fast it is, the long form speaks: the short one runs where everything else does too. */
 const BOUND_FACTOR = process.env.FANFARE_TEST_FAULTS === 'long' ? 2 : Number.POSITIVE_INFINITY;
 

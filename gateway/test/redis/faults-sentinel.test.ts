@@ -7,7 +7,7 @@ import { shardStates, World } from '../faults/world.js';
 import type { GatewayProcess } from '../support/gateway-process.js';
 import { type RedisNode, type SentinelServers, startSentinel, until } from '../support/redis-servers.js';
 
-const TIMEOUT_MS = 180_000;
+const TIMEOUT_MS = 400_000;
 /** How long a gateway goes on with the old master. */
 const HELD_MS = 2_000;
 /** Longer than a planned failover takes until the old master is a replica. */

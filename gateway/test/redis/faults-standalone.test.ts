@@ -13,7 +13,7 @@ import { freePort, type RedisNode, type StandaloneServers, startRedis, until } f
 
 /** Makes the event loop of a gateway stand still on SIGUSR2. */
 const STALL = fileURLToPath(new URL('../faults/stall.mjs', import.meta.url));
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 400_000;
 const PAUSE = `${SCALE.pauseMs / 1000} s`;
 /** How long a gateway tries a publish. */
 const GIVE_UP_MS = 15_000;

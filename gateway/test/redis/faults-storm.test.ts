@@ -5,7 +5,7 @@ import { SCALE } from '../faults/harness.js';
 import { World } from '../faults/world.js';
 import { type RedisNode, startRedis, until } from '../support/redis-servers.js';
 
-const TIMEOUT_MS = 180_000;
+const TIMEOUT_MS = 400_000;
 const MOST_READS = 10;
 const PUBLISH_MS = 250;
 

@@ -4,7 +4,7 @@
  */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate } from 'node:timers/promises';
 import { type RedisNode, startNode } from './redis-process.js';
 
 export { freePort, type RedisNode } from './redis-process.js';
@@ -152,19 +152,17 @@ class Cluster implements ClusterServers {
     return String(await node.client.call('CLUSTER', 'MYID'));
   }
 
-  async masterOf(slot: number): Promise<RedisNode> {
-    const claims = await Promise.all(
-      this.nodes.map(async (node) => {
-        const ranges = await orUndefined(
-          node.client.call('CLUSTER', 'SLOTS') as Promise<[number, number, [string, number]][]>,
-        );
-        return ranges?.find(([first, last]) => first <= slot && slot <= last)?.[2][1];
-      }),
+  masterOf(slot: number): Promise<RedisNode> {
+    return mostNamed(`somebody claims slot ${slot}`, this.nodes, () =>
+      Promise.all(
+        this.nodes.map(async (node) => {
+          const ranges = await orUndefined(
+            node.client.call('CLUSTER', 'SLOTS') as Promise<[number, number, [string, number]][]>,
+          );
+          return ranges?.find(([first, last]) => first <= slot && slot <= last)?.[2][1];
+        }),
+      ),
     );
-    const port = mostNamed(claims);
-    const master = this.nodes.find((node) => node.port === port);
-    if (!master) throw new Error(`nobody claims slot ${slot}`);
-    return master;
   }
 
   async replicasOf(master: RedisNode): Promise<RedisNode[]> {
@@ -239,16 +237,15 @@ export async function startSentinel(
     await stopAll(all);
     throw error;
   }
-  const currentMaster = async () => {
-    const answers = await Promise.all(
-      sentinels.map(({ client }) =>
-        orUndefined(client.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', masterName) as Promise<[string, string]>),
+  const currentMaster = () =>
+    mostNamed('a sentinel names a master', nodes, () =>
+      Promise.all(
+        sentinels.map(async ({ client }) => {
+          const answer = client.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', masterName) as Promise<[string, string]>;
+          return Number((await orUndefined(answer))?.[1]);
+        }),
       ),
     );
-    const found = nodes.find((node) => node.port === mostNamed(answers.map((answer) => Number(answer?.[1]))));
-    if (!found) throw new Error('no sentinel names a master');
-    return found;
-  };
   return {
     url: `redis+sentinel://${hosts}/${masterName}`,
     masterName,
@@ -339,11 +336,21 @@ function succeeds(call: Promise<unknown>): Promise<boolean> {
   );
 }
 
-/** Returns the port that most of those who answered name. */
-function mostNamed(ports: readonly (number | undefined)[]): number | undefined {
-  const votes = new Map<number, number>();
-  for (const port of ports) if (port) votes.set(port, (votes.get(port) ?? 0) + 1);
-  return [...votes].sort((a, b) => b[1] - a[1])[0]?.[0];
+/** Returns the node whose port most of those who answer name. They are asked until one does. */
+async function mostNamed(
+  what: string,
+  nodes: readonly RedisNode[],
+  ask: () => Promise<readonly (number | undefined)[]>,
+): Promise<RedisNode> {
+  let named: RedisNode | undefined;
+  await until(what, async () => {
+    const votes = new Map<number, number>();
+    for (const port of await ask()) if (port) votes.set(port, (votes.get(port) ?? 0) + 1);
+    const [most] = [...votes].sort((a, b) => b[1] - a[1]);
+    named = nodes.find((node) => node.port === most?.[0]);
+    return named !== undefined;
+  });
+  return named as RedisNode;
 }
 
 /**
@@ -351,5 +358,7 @@ function mostNamed(ports: readonly (number | undefined)[]): number | undefined {
  * say.
  */
 function orUndefined<T>(call: Promise<T>): Promise<T | undefined> {
-  return Promise.race([call.catch(() => undefined), delay(1000, undefined, { ref: false })]);
+  // Where this process itself stood still, answers have come meanwhile: they are read before the immediate.
+  const inVain = delay(1000, undefined, { ref: false }).then(() => setImmediate(undefined));
+  return Promise.race([call.catch(() => undefined), inVain]);
 }
