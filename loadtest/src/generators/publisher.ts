@@ -81,11 +81,13 @@ export class Publisher {
   }
 
   set load(load: number) {
+    this.#catchUp();
     this.#load = load;
     if (this.#timer === undefined && 'inFlight' in this.#plan.model) this.#refill();
   }
 
   stop(): void {
+    this.#catchUp();
     clearInterval(this.#timer);
     this.#timer = undefined;
     this.#load = 0;
@@ -107,6 +109,11 @@ export class Publisher {
   delivered(): void {
     this.#inFlight = Math.max(0, this.#inFlight - 1);
     this.#refill();
+  }
+
+  /** What was due up to now belongs to the schedule, though this process came late to its strokes. */
+  #catchUp(): void {
+    if (this.#timer !== undefined) this.#stroke();
   }
 
   #stroke(): void {
