@@ -38,6 +38,7 @@ export function flameGraph(samples, title) {
     return `<rect x="${x}" y="30" width="12" height="12" fill="${colour}"/><text x="${x + 18}" y="41">${name}: ${share} %</text>`;
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="monospace" font-size="11">
+<title>${xmlText(title)}</title>
 <rect width="100%" height="100%" fill="#fff"/>
 <text x="10" y="20" font-size="14">${xmlText(title)}</text>
 ${legend.join('\n')}
