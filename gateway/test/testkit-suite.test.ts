@@ -1,4 +1,4 @@
-/** The gateway of the test kit behind a real WebSocket, held to the protocol as any gateway is. */
+/** The gateway of the test kit behind a real WebSocket, held to the protocol like every gateway. */
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { cases } from '@fanfare/protocol/suite';
