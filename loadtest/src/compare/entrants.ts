@@ -83,7 +83,7 @@ export const ENTRANTS: Readonly<Record<string, (options: StartOptions) => Promis
     const counted = '42["m",]'.length + size;
     return {
       name: 'Socket.IO',
-      description: 'with its Redis adapter, published to by its Redis emitter',
+      description: 'with its Redis adapter; bursts come from its Redis emitter, single messages from the server itself',
       pids: [server.pid],
       singly: fedByWebSocket('Socket.IO', server, Number(match[1]), { ...subscribe, counted }),
       subscribe,
